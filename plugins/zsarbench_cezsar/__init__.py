@@ -1,0 +1,44 @@
+"""CEZSAR, the reference method: a joint video-sentence embedding with automatically sampled negatives."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from zsarbench import hookimpl
+
+SOURCE = "CEZSAR, arXiv:2605.01165; written anew after the release valterlej/cezsar (MIT)"
+
+
+@hookimpl
+def zsarbench_register(registry: Any) -> None:
+    """Add the method with the parts it is published with, and their alternatives."""
+    registry.add(
+        "method",
+        "cezsar",
+        "zsarbench_cezsar.method:Cezsar",
+        summary="A joint video-sentence embedding trained contrastively with automatically sampled negatives.",
+        source=SOURCE,
+        trained_on=(),
+        defaults={
+            "visual": "bit-m-r152x2",
+            "text": "sbert-distilroberta",
+            "negatives": "cosine-window",
+            "loss": "triplet",
+        },
+    )
+    for name, attribute, summary in (
+        ("cosine-window", "CosineWindow", "Uniform draws among texts at a cosine distance inside a window (stage 4)."),
+        ("uniform", "Uniform", "Uniform draws among all texts of other clips."),
+        ("hardest", "Hardest", "The nearest texts of other clips in the same batch."),
+    ):
+        registry.add("negatives", name, f"zsarbench_cezsar.negatives:{attribute}", summary=summary, source=SOURCE)
+    for name, attribute, summary, source in (
+        ("triplet", "Triplet", "Triplet margin loss, margin 1, p = 2 (stage 6).", SOURCE),
+        (
+            "info-nce",
+            "InfoNCE",
+            "Softmax over the positive and its negatives.",
+            "van den Oord et al. 2018, arXiv:1807.03748",
+        ),
+    ):
+        registry.add("loss", name, f"zsarbench_cezsar.losses:{attribute}", summary=summary, source=source)

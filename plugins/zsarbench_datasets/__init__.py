@@ -1,0 +1,28 @@
+"""Data sets: `sketch` (drawn, the embedded default) and UCF-101."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from zsarbench import hookimpl
+
+
+@hookimpl
+def zsarbench_register(registry: Any) -> None:
+    """Add the data sets."""
+    registry.add(
+        "dataset",
+        "sketch",
+        "zsarbench_datasets.sketch:Sketch",
+        summary="Short drawn clips of a person doing a motion with a prop in a place, made on first use.",
+        source="zsarbench; drawn from a seed, no licence attached",
+        trained_on=(),
+    )
+    registry.add(
+        "dataset",
+        "ucf101",
+        "zsarbench_datasets.ucf101:UCF101",
+        summary="UCF-101: 13,320 clips of 101 actions, with three machine captions a clip from the CEZSAR release.",
+        source="Soomro et al. 2012, arXiv:1212.0402; lists and captions by `zsarbench data get`",
+        trained_on=("ucf101",),
+    )

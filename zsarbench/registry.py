@@ -1,0 +1,166 @@
+"""The registry of names: lazy targets, duplicates are errors, frozen once the plugins are loaded."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.resources
+import re
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from zsarbench.errors import UsageError, ZsarbenchError, unknown
+
+KINDS = ("dataset", "protocol", "visual", "text", "negatives", "loss", "method", "reporter", "executor")
+_NAME = re.compile(r"[a-z0-9][a-z0-9./-]*")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One row of the registry: what a name stands for, without importing it.
+
+    target: "package.module:Attr", or "package:folder/file.toml" for a protocol file.
+    source: paper, address, licence. extra: the pip extra that an ImportError should name.
+    trained_on: label sets seen in training; () means none, **None means unknown** and shows as such.
+    defaults: for methods, the parts used unless the protocol or the user says otherwise.
+    """
+
+    kind: str
+    name: str
+    target: str
+    plugin: str
+    summary: str
+    source: str = ""
+    extra: str | None = None
+    trained_on: tuple[str, ...] | None = None
+    defaults: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def is_file(self) -> bool:
+        """Whether the target is a data file instead of code."""
+        return self.target.endswith(".toml")
+
+    def path(self) -> Path:
+        """Return where the file of a file target lies."""
+        package, _, inside = self.target.partition(":")
+        return Path(str(importlib.resources.files(package))) / inside
+
+    def load(self) -> Any:
+        """Import the target and return its attribute.
+
+        Raises:
+            ZsarbenchError: it cannot be imported; the message names the extra that brings what is missing.
+        """
+        module, _, attribute = self.target.partition(":")
+        try:
+            return getattr(importlib.import_module(module), attribute)
+        except (ImportError, AttributeError) as error:
+            hint = f" Try: pip install 'zsarbench[{self.extra}]'" if self.extra else ""
+            raise ZsarbenchError(
+                f"{self.kind} '{self.name}' of plugin '{self.plugin}' cannot be loaded: {error}.{hint}"
+            ) from error
+
+
+class Registry:
+    """All entries by kind and name."""
+
+    def __init__(self) -> None:
+        self._entries: dict[tuple[str, str], Entry] = {}
+        self._frozen = False
+
+    def registrar(self, plugin: str) -> Registrar:
+        """Return the view of the registry that one plugin adds its entries through."""
+        return Registrar(self, plugin)
+
+    def _add(self, entry: Entry) -> None:
+        if self._frozen:
+            raise ZsarbenchError(
+                f"the registry is frozen; plugin '{entry.plugin}' is too late to add {entry.kind} '{entry.name}'"
+            )
+        if entry.kind not in KINDS:
+            raise ZsarbenchError(unknown("kind", entry.kind, KINDS))
+        if not _NAME.fullmatch(entry.name):
+            raise ZsarbenchError(f"{entry.kind} name '{entry.name}' is not of the form {_NAME.pattern}")
+        if ":" not in entry.target:
+            raise ZsarbenchError(
+                f"target '{entry.target}' of {entry.kind} '{entry.name}' is not of the form package.module:Attr"
+            )
+        if not entry.summary.strip():
+            raise ZsarbenchError(f"{entry.kind} '{entry.name}' has no summary; say in one sentence what it is")
+        taken = self._entries.get((entry.kind, entry.name))
+        if taken is not None:
+            raise ZsarbenchError(
+                f"{entry.kind} '{entry.name}' is claimed by two plugins: '{taken.plugin}' and '{entry.plugin}'"
+            )
+        self._entries[entry.kind, entry.name] = entry
+
+    def remove_plugin(self, plugin: str) -> None:
+        """Drop every entry that a plugin added."""
+        self._entries = {key: entry for key, entry in self._entries.items() if entry.plugin != plugin}
+
+    def freeze(self) -> None:
+        """Refuse further entries."""
+        self._frozen = True
+
+    def get(self, kind: str, name: str) -> Entry:
+        """Return the entry of a name.
+
+        Raises:
+            UsageError: there is none; the message suggests the nearest.
+        """
+        try:
+            return self._entries[kind, name]
+        except KeyError:
+            raise UsageError(unknown(kind, name, self.names(kind), f"zsarbench list {kind}")) from None
+
+    def names(self, kind: str) -> list[str]:
+        """Return all names of a kind, sorted."""
+        return sorted(name for entry_kind, name in self._entries if entry_kind == kind)
+
+    def __iter__(self) -> Iterator[Entry]:
+        """Iterate over all entries by kind, then name."""
+        return iter(sorted(self._entries.values(), key=lambda entry: (KINDS.index(entry.kind), entry.name)))
+
+
+class Registrar:
+    """What a plugin's `zsarbench_register` gets: adds entries in the plugin's name."""
+
+    def __init__(self, registry: Registry, plugin: str) -> None:
+        self._registry = registry
+        self._plugin = plugin
+
+    def add(
+        self,
+        kind: str,
+        name: str,
+        target: str,
+        *,
+        summary: str,
+        source: str = "",
+        extra: str | None = None,
+        trained_on: tuple[str, ...] | None = None,
+        defaults: Mapping[str, str] | None = None,
+    ) -> None:
+        """Add one entry; see `Entry` for the fields.
+
+        Raises:
+            ZsarbenchError: the kind is unknown, the name is malformed or taken, the summary is missing.
+        """
+        self._registry._add(
+            Entry(kind, name, target, self._plugin, summary, source, extra, trained_on, dict(defaults or {}))
+        )
+
+    def add_protocols(self, package: str, folder: str = "protocols") -> None:
+        """Add every protocol file (`*.toml`) of a folder inside a package."""
+        for path in sorted(Path(str(importlib.resources.files(package))).joinpath(folder).glob("*.toml")):
+            with path.open("rb") as file:
+                head = tomllib.load(file)
+            self.add(
+                "protocol",
+                head["name"],
+                f"{package}:{folder}/{path.name}",
+                summary=head["summary"],
+                source=head["source"],
+            )

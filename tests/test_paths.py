@@ -1,0 +1,25 @@
+"""Where the cache is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import platformdirs
+import pytest
+
+from zsarbench.paths import cache_dir
+
+
+def test_the_cache_is_where_the_environment_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("ZSARBENCH_CACHE", "here")
+    assert cache_dir() == tmp_path / "here"
+    assert not cache_dir().exists()
+
+
+@pytest.mark.parametrize("value", [None, ""])
+def test_or_else_where_the_platform_keeps_caches(value: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("ZSARBENCH_CACHE", raising=False)
+    if value is not None:
+        monkeypatch.setenv("ZSARBENCH_CACHE", value)
+    assert cache_dir() == Path(platformdirs.user_cache_dir("zsarbench"))

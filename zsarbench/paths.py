@@ -1,0 +1,17 @@
+"""Says where zsarbench keeps what it downloads and computes."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import platformdirs
+
+
+def cache_dir() -> Path:
+    """Return the cache folder: `ZSARBENCH_CACHE`, or else the user's cache as the platform has it.
+
+    The folder need not exist yet; whoever writes makes it.
+    """
+    chosen = os.environ.get("ZSARBENCH_CACHE")
+    return Path(chosen).expanduser().absolute() if chosen else platformdirs.user_cache_path("zsarbench")

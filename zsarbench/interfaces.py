@@ -315,19 +315,6 @@ class Dataset(Protocol):
         """
 
 
-class EvalProtocol(Protocol):
-    """A named, versioned rule that yields rounds over a data set."""
-
-    name: str
-    version: int
-    dataset: str
-    setting: Setting
-    metrics: tuple[str, ...]
-
-    def rounds(self) -> Iterable[Round]:
-        """Return the rounds, always the same."""
-
-
 class Reporter(Protocol):
     """Renders a comparison table."""
 

@@ -21,7 +21,7 @@ _NAME = re.compile(r"[a-z0-9][a-z0-9./-]*")
 class Entry:
     """One row of the registry: what a name stands for, without importing it.
 
-    target: "package.module:Attr", or "package:folder/file.toml" for a protocol file.
+    target: "package.module:Attr", or "package:folder/file.toml" for a protocol, which is a file.
     source: paper, address, licence. extra: the pip extra that an ImportError should name.
     trained_on: label sets seen in training; () means none, **None means unknown** and shows as such.
     defaults: for methods, the parts used unless the protocol or the user says otherwise.
@@ -37,13 +37,8 @@ class Entry:
     trained_on: tuple[str, ...] | None = None
     defaults: Mapping[str, str] = field(default_factory=dict)
 
-    @property
-    def is_file(self) -> bool:
-        """Whether the target is a data file instead of code."""
-        return self.target.endswith(".toml")
-
     def path(self) -> Path:
-        """Return where the file of a file target lies."""
+        """Return where the file of a protocol's target lies."""
         package, _, inside = self.target.partition(":")
         return Path(str(importlib.resources.files(package))) / inside
 

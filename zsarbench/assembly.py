@@ -1,0 +1,176 @@
+"""Builds the components of a run from its spec: the one place where constructors are called."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from zsarbench import options
+from zsarbench.errors import ZsarbenchError, unknown
+from zsarbench.interfaces import (
+    ClassText,
+    Dataset,
+    Loss,
+    Method,
+    NegativeSampler,
+    Parts,
+    TextEncoder,
+    VisualEncoder,
+)
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from zsarbench.registry import Registry
+    from zsarbench.spec import PartSpec, RunSpec
+
+_INTERFACES = {
+    "dataset": Dataset,
+    "visual": VisualEncoder,
+    "text": TextEncoder,
+    "negatives": NegativeSampler,
+    "loss": Loss,
+    "method": Method,
+}
+MANIFEST_COLUMNS = ("clip_id", "label", "path", "start", "end", "group")
+
+
+def build(part: PartSpec, registry: Registry, **filled: Any) -> Any:
+    """Construct a component with its options; `filled` are parameters that the harness provides.
+
+    Raises:
+        ZsarbenchError: the constructor raises, or the object lacks members of its interface.
+    """
+    target = registry.get(part.kind, part.name).load()
+    return construct(target, part.kind, part.name, part.options | filled)
+
+
+def construct(target: Any, kind: str, name: str, arguments: Mapping[str, Any]) -> Any:
+    """Call a component's constructor and check that its interface is complete."""
+    try:
+        made = target(**arguments)
+    except ZsarbenchError:
+        raise
+    except Exception as error:
+        raise ZsarbenchError(f"{kind} '{name}' cannot be built: {type(error).__name__}: {error}") from error
+    interface = _INTERFACES[kind]
+    missing = [member for member in _members(interface) if not hasattr(made, member)]
+    if missing:
+        raise ZsarbenchError(f"{kind} '{name}' lacks {', '.join(missing)} of zsarbench.interfaces.{interface.__name__}")
+    return made
+
+
+def load_target(target: str) -> Any:
+    """Import the attribute of a target "package.module:Attr"; used where only a target travelled, as to a worker."""
+    module, _, attribute = target.partition(":")
+    return getattr(importlib.import_module(module), attribute)
+
+
+def _members(interface: type) -> list[str]:
+    names = set(getattr(interface, "__annotations__", {})) | set(vars(interface))
+    return sorted(name for name in names if not name.startswith("_") or name == "__call__")
+
+
+def build_dataset(part: PartSpec, data_roots: Mapping[str, str], registry: Registry) -> Dataset:
+    """Construct a data set, with the user's folder as `root` where it takes one.
+
+    Raises:
+        ZsarbenchError: a folder was given for a data set that reads none.
+    """
+    filled: dict[str, Any] = {}
+    if part.name in data_roots:
+        if not options.takes(registry.get("dataset", part.name).load(), "root"):
+            raise ZsarbenchError(f"dataset '{part.name}' reads no folder; leave out --data-root {part.name}=…")
+        filled["root"] = Path(data_roots[part.name])
+    dataset: Dataset = build(part, registry, **filled)
+    return dataset
+
+
+def build_parts(spec: RunSpec, registry: Registry, wrap_text: Any, device: Any) -> Parts:
+    """Construct the parts of a run and move those that are modules to the device.
+
+    wrap_text: called with the text encoder, returns the one that the run uses (with its cache).
+    """
+    made: dict[str, Any] = {}
+    if "text" in spec.parts:
+        made["text"] = wrap_text(_moved(build(spec.parts["text"], registry), device))
+    for kind in ("visual", "negatives", "loss"):
+        if kind in spec.parts:
+            part = spec.parts[kind]
+            reads_text = options.takes(registry.get(kind, part.name).load(), "text_encoder")
+            filled = {"text_encoder": made["text"]} if reads_text else {}
+            made[kind] = _moved(build(part, registry, **filled), device)
+    return Parts(**made)
+
+
+def _moved(component: Any, device: Any) -> Any:
+    if hasattr(component, "to"):
+        component.to(device)
+    return component
+
+
+def checked_manifest(dataset: Dataset, name: str) -> pd.DataFrame:
+    """Return the manifest of a data set after checking it.
+
+    Raises:
+        ZsarbenchError: a column is missing, a clip id stands twice or is empty, a label is no class of the data set.
+    """
+    manifest = dataset.manifest()
+    where = f"manifest of dataset '{name}'"
+    missing = [column for column in MANIFEST_COLUMNS if column not in manifest.columns]
+    if missing:
+        raise ZsarbenchError(f"{where} lacks the columns {', '.join(missing)}")
+    if manifest.empty:
+        raise ZsarbenchError(f"{where} is empty")
+    ids = manifest["clip_id"]
+    if ids.isna().any() or (ids == "").any():
+        raise ZsarbenchError(f"{where} has a clip without an id")
+    if ids.duplicated().any():
+        twice = sorted(set(ids[ids.duplicated()]))
+        raise ZsarbenchError(f"{where} lists {len(twice)} clip ids twice, e.g. '{twice[0]}'")
+    strangers = sorted(set(manifest["label"].dropna()) - set(dataset.classes))
+    if strangers:
+        raise ZsarbenchError(f"{where}: " + unknown("label", strangers[0], dataset.classes))
+    return manifest.sort_values("clip_id", ignore_index=True)
+
+
+def class_texts(dataset: Dataset, form: str) -> dict[str, ClassText]:
+    """Return the texts of every class by name, in a form of the data set's or from a file of the user's.
+
+    Raises:
+        ZsarbenchError: the form or file does not exist, a class has no text, or a text is empty.
+    """
+    texts = _texts_from_file(Path(form), dataset) if Path(form).suffix else list(dataset.class_texts(form))
+    found = {text.name: text for text in texts}
+    missing = [name for name in dataset.classes if name not in found]
+    if missing:
+        raise ZsarbenchError(f"class texts '{form}' lack {len(missing)} classes, e.g. '{missing[0]}'")
+    for text in found.values():
+        if not text.texts or not all(sentence.strip() for sentence in text.texts):
+            raise ZsarbenchError(f"class texts '{form}' of class '{text.name}' are empty")
+    return found
+
+
+def _texts_from_file(path: Path, dataset: Dataset) -> Sequence[ClassText]:
+    """Read a CSV file with the columns `class` and `text`; several rows of a class are several texts."""
+    import pandas as pd
+
+    from zsarbench.names import match
+
+    try:
+        rows = pd.read_csv(path, dtype=str, keep_default_na=False, encoding_errors="ignore")
+    except (OSError, ValueError) as error:
+        raise ZsarbenchError(f"class texts '{path}' cannot be read: {error}") from error
+    if not {"class", "text"} <= set(rows.columns):
+        raise ZsarbenchError(
+            f"class texts '{path}' need the columns 'class' and 'text'; it has {', '.join(rows.columns)}"
+        )
+    found: dict[str, list[str]] = {}
+    for name, text in zip(rows["class"], rows["text"], strict=True):
+        official = match(name, dataset.classes, dataset.aliases)
+        if official is None:
+            raise ZsarbenchError(unknown(f"class in '{path}'", name, dataset.classes))
+        found.setdefault(official, []).append(text.strip())
+    return [ClassText(name, tuple(texts)) for name, texts in found.items()]

@@ -1,0 +1,366 @@
+"""From what a user asked to a frozen, complete RunSpec; every mistake of a user is found here.
+
+Names are checked before anything heavy is imported; then the chosen components are imported and their options checked
+against their constructors. All mistakes of one request are reported at once.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from zsarbench import options, protocols
+from zsarbench.errors import UsageError, UsageErrors, ZsarbenchError, unknown
+
+if TYPE_CHECKING:
+    from zsarbench.plugins import Host
+    from zsarbench.protocols import FileProtocol
+    from zsarbench.registry import Entry, Registry
+
+PART_KINDS = ("visual", "text", "negatives", "loss")
+CONTROLS = ("none", "shuffle-captions", "shuffle-labels")
+DENOMINATORS = ("all", "survivors")
+DTYPES = ("float32", "bfloat16")
+CLASS_TEXT_FORMS = ("name", "sentence", "sentences")
+DEFAULT_PROTOCOL = "sketch/compositional"
+
+
+@dataclass(frozen=True)
+class RunRequest:
+    """What a user asks for: the options of `zsarbench run`, unchecked; None leaves it to the protocol or the method.
+
+    settings: "part.option=value" strings, part being a kind (`method.joint_dim=64`, `visual.model=resnet18`).
+    data_root: "DATASET=DIR" strings. train_on: "seen", the protocol's seen classes, or the name of another data set.
+    """
+
+    method: str
+    protocol: str = DEFAULT_PROTOCOL
+    visual: str | None = None
+    text: str | None = None
+    negatives: str | None = None
+    loss: str | None = None
+    settings: Sequence[str] = ()
+    seed: int = 0
+    seeds: int = 1
+    train_on: str = "seen"
+    class_text: str | None = None
+    data_root: Sequence[str] = ()
+    device: str = "auto"
+    dtype: str = "float32"
+    threads: int | None = None
+    denominator: str = "all"
+    control: str = "none"
+    limit: int | None = None
+    executor: str = "local"
+    out: str = "results"
+    strict: bool = False
+    resume: bool = False
+
+
+@dataclass(frozen=True)
+class PartSpec:
+    """One chosen component with the value of every option of its constructor.
+
+    sources: for each option that is not the constructor's default, who set it: "protocol" or "command line".
+    """
+
+    kind: str
+    name: str
+    target: str
+    plugin: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+    sources: Mapping[str, str] = field(default_factory=dict)
+
+    def identity(self) -> dict[str, Any]:
+        """Return what makes this part what it is, in JSON types."""
+        return {"name": self.name, "options": {key: _jsonable(value) for key, value in sorted(self.options.items())}}
+
+
+@dataclass(frozen=True)
+class RunSpec:
+    """A run that exists: names known, options complete, protocol checked against its data set."""
+
+    method: PartSpec
+    protocol: FileProtocol
+    protocol_hash: str
+    dataset: PartSpec
+    train_dataset: PartSpec | None
+    parts: Mapping[str, PartSpec]
+    seed: int
+    seeds: int
+    class_text: str
+    data_roots: Mapping[str, str]
+    device: str
+    dtype: str
+    threads: int | None
+    denominator: str
+    control: str
+    limit: int | None
+    executor: str
+    out: str
+    strict: bool
+    resume: bool
+    objections: tuple[str, ...] = ()
+
+    @property
+    def train_on(self) -> str:
+        """Where the method learns: "seen" or the name of a data set."""
+        return self.train_dataset.name if self.train_dataset else "seen"
+
+    def identity(self) -> dict[str, Any]:
+        """Return what decides the scores, in JSON types: no folder, device or executor of one machine."""
+        return {
+            "method": self.method.identity(),
+            "protocol": self.protocol.name,
+            "protocol_hash": self.protocol_hash,
+            "dataset": self.dataset.identity(),
+            "train_dataset": self.train_dataset.identity() if self.train_dataset else None,
+            "parts": {kind: part.identity() for kind, part in sorted(self.parts.items())},
+            "seed": self.seed,
+            "seeds": self.seeds,
+            "class_text": self.class_text,
+            "dtype": self.dtype,
+            "denominator": self.denominator,
+            "control": self.control,
+            "limit": self.limit,
+        }
+
+    @property
+    def spec_id(self) -> str:
+        """The first 8 hex digits of the sha256 of `identity()`."""
+        return hashlib.sha256(json.dumps(self.identity(), sort_keys=True).encode()).hexdigest()[:8]
+
+
+def _jsonable(value: Any) -> Any:
+    return list(value) if isinstance(value, tuple) else str(value) if isinstance(value, Path) else value
+
+
+def request(method: str, **given: Any) -> RunRequest:
+    """Return a RunRequest, or name the nearest argument where one does not exist."""
+    known = {item.name for item in fields(RunRequest)}
+    for name in given:
+        if name not in known:
+            raise UsageError(unknown("argument of run", name, known))
+    return RunRequest(method, **given)
+
+
+def resolve(asked: RunRequest, host: Host) -> RunSpec:
+    """Return the complete spec of a request.
+
+    Raises:
+        UsageErrors: everything that is wrong with it, at once.
+    """
+    return _Resolver(asked, host.registry).resolve(host)
+
+
+class _Resolver:
+    """Gathers problems while it looks names up; `resolve` raises them together."""
+
+    def __init__(self, asked: RunRequest, registry: Registry) -> None:
+        self.asked = asked
+        self.registry = registry
+        self.problems: list[str] = []
+
+    def resolve(self, host: Host) -> RunSpec:
+        asked = self.asked
+        self._check_choices()
+        method = self._entry("method", asked.method)
+        protocol = self._protocol()
+        if protocol is None or method is None:  # the other names are still worth checking
+            for kind in PART_KINDS:
+                if (name := getattr(asked, kind)) is not None:
+                    self._entry(kind, name)
+            self._entry("dataset", asked.train_on) if asked.train_on != "seen" else None
+            self._entry("executor", asked.executor)
+        entries: dict[str, Entry | None] = {"method": method}
+        if protocol is not None:
+            entries["dataset"] = self._entry("dataset", protocol.dataset)
+        if protocol is not None and method is not None:
+            entries |= {kind: self._part(kind, method, protocol) for kind in PART_KINDS}
+            self._entry("executor", asked.executor)
+            if asked.train_on != "seen":
+                entries["train_dataset"] = self._entry("dataset", asked.train_on)
+        settings, roots = self._settings(), self._roots()
+        self._check_addressed(settings, entries)
+        self._raise()
+        assert protocol is not None
+        chosen = {kind: entry for kind, entry in entries.items() if entry is not None}
+        specs = {kind: self._complete(kind, entry, protocol, settings) for kind, entry in chosen.items()}
+        self._raise()
+        self._add_text_part(specs, protocol, settings)
+        self._check_goes_together(specs, protocol)
+        self._raise()
+        return self._spec(specs, protocol, roots, host)
+
+    def _raise(self) -> None:
+        if self.problems:
+            raise UsageErrors(dict.fromkeys(self.problems))
+
+    def _try(self, action: Any, *arguments: Any) -> Any:
+        try:
+            return action(*arguments)
+        except ZsarbenchError as error:
+            self.problems.append(str(error))
+            return None
+
+    def _entry(self, kind: str, name: str) -> Entry | None:
+        entry: Entry | None = self._try(self.registry.get, kind, name)
+        return entry
+
+    def _protocol(self) -> FileProtocol | None:
+        loaded: FileProtocol | None = self._try(protocols.load, self.registry, self.asked.protocol)
+        return loaded
+
+    def _check_choices(self) -> None:
+        asked = self.asked
+        for what, value, known in (
+            ("control", asked.control, CONTROLS),
+            ("denominator", asked.denominator, DENOMINATORS),
+            ("dtype", asked.dtype, DTYPES),
+        ):
+            if value not in known:
+                self.problems.append(unknown(what, value, known))
+        for what, number, least in (
+            ("seeds", asked.seeds, 1),
+            ("seed", asked.seed, 0),
+            ("limit", asked.limit, 1),
+            ("threads", asked.threads, 1),
+        ):
+            if number is not None and number < least:
+                self.problems.append(f"--{what} is {number}; it is at least {least}")
+
+    def _part(self, kind: str, method: Entry, protocol: FileProtocol) -> Entry | None:
+        """Return the entry for a part: the command line's, else the protocol's, else the method's; None if unused."""
+        asked: str | None = getattr(self.asked, kind)
+        if kind not in method.defaults:
+            if asked is not None and kind != "text":  # a visual part may read through the text part: checked later
+                self.problems.append(f"method '{method.name}' has no {kind} part; leave out --{kind} {asked}")
+            return None
+        return self._entry(kind, asked or protocol.parts.get(kind) or method.defaults[kind])
+
+    def _settings(self) -> dict[str, dict[str, str]]:
+        """Return the `--set` options by kind."""
+        found: dict[str, dict[str, str]] = {}
+        for text in self.asked.settings:
+            path, equals, value = text.partition("=")
+            kind, dot, option = path.partition(".")
+            if not (equals and dot and kind and option):
+                self.problems.append(f"--set {text} is not of the form PART.OPTION=VALUE, e.g. --set loss.margin=0.5")
+            elif kind not in ("method", "dataset", *PART_KINDS):
+                self.problems.append(unknown("part in --set", kind, ("method", "dataset", *PART_KINDS)))
+            else:
+                found.setdefault(kind, {})[option] = value
+        return found
+
+    def _roots(self) -> dict[str, str]:
+        roots = {}
+        for text in self.asked.data_root:
+            name, equals, folder = text.partition("=")
+            if not equals:
+                self.problems.append(f"--data-root {text} is not of the form DATASET=DIR, e.g. ucf101=/data/UCF-101")
+            elif self._entry("dataset", name) is not None:
+                if not Path(folder).expanduser().is_dir():
+                    self.problems.append(f"--data-root {name}: folder '{folder}' does not exist")
+                roots[name] = str(Path(folder).expanduser().absolute())
+        return roots
+
+    def _check_addressed(self, settings: Mapping[str, Mapping[str, str]], entries: Mapping[str, Entry | None]) -> None:
+        """Check the options a user named against those parts that exist, importing only these."""
+        for kind, given in settings.items():
+            entry = entries.get(kind)
+            if entry is not None:
+                target = self._try(entry.load)
+                if target is not None:
+                    self.problems += options.check(target, f"{kind} {entry.name}", given)[1]
+            elif kind in entries and kind != "text" and entries.get("method") is not None:
+                self.problems.append(f"method '{self.asked.method}' has no {kind} part for --set {kind}.{min(given)}")
+
+    def _complete(
+        self, kind: str, entry: Entry, protocol: FileProtocol, settings: Mapping[str, Mapping[str, str]]
+    ) -> PartSpec:
+        """Return a part with all its options: the command line's over the protocol's over the constructor's."""
+        target = self._try(entry.load)
+        if target is None:
+            return PartSpec(kind, entry.name, entry.target, entry.plugin)
+        known = self._try(options.options_of, target) or {}
+        defaults = protocol.options.get(entry.kind, {}).get(entry.name, {})
+        from_protocol, problems = options.check(target, f"{entry.kind} {entry.name}", defaults)
+        from_user, _ = options.check(target, f"{entry.kind} {entry.name}", settings.get(kind, {}))
+        self.problems += [f"protocol '{protocol.name}': {problem}" for problem in problems]
+        values = {name: option.default for name, option in known.items()} | from_protocol | from_user
+        sources = dict.fromkeys(from_protocol, "protocol") | dict.fromkeys(from_user, "command line")
+        return PartSpec(entry.kind, entry.name, entry.target, entry.plugin, values, sources)
+
+    def _add_text_part(
+        self, specs: dict[str, PartSpec], protocol: FileProtocol, settings: Mapping[str, Mapping[str, str]]
+    ) -> None:
+        """Give a visual part that reads through the text part one, where the method itself has none."""
+        if "text" in specs:
+            return
+        visual = specs.get("visual")
+        reads_text = visual is not None and options.takes(
+            self.registry.get("visual", visual.name).load(), "text_encoder"
+        )
+        name = self.asked.text or protocol.parts.get("text")
+        if reads_text and name is not None and (entry := self._entry("text", name)) is not None:
+            specs["text"] = self._complete("text", entry, protocol, settings)
+        elif reads_text and visual is not None:
+            self.problems.append(f"visual '{visual.name}' reads through a text part; name one. Try: --text minilm-l6")
+        elif self.asked.text is not None or "text" in settings:
+            self.problems.append(f"method '{self.asked.method}' has no text part; leave out --text")
+
+    def _check_goes_together(self, specs: Mapping[str, PartSpec], protocol: FileProtocol) -> None:
+        asked = self.asked
+        learns_from = self.registry.get("method", asked.method).load().learns_from
+        if learns_from == "nothing" and asked.train_on != "seen":
+            self.problems.append(f"method '{asked.method}' learns nothing; leave out --train-on {asked.train_on}")
+        if learns_from == "nothing" and asked.control == "shuffle-labels":
+            self.problems.append(
+                f"method '{asked.method}' reads no labels, so shuffling them shows nothing. Try: --control shuffle-captions"
+            )
+        if learns_from != "nothing" and asked.train_on == "seen" and not protocol.learns:
+            self.problems.append(
+                f"not applicable: method '{asked.method}' learns from {learns_from.replace('-', ' ')}, and protocol "
+                f"'{protocol.name}' has no seen classes. Try: a protocol with seen classes (zsarbench list protocol), "
+                "or --train-on DATASET"
+            )
+        if learns_from == "seen-classes" and asked.train_on != "seen":
+            self.problems.append(
+                f"method '{asked.method}' learns from seen classes; leave out --train-on {asked.train_on}"
+            )
+
+    def _spec(self, specs: dict[str, PartSpec], protocol: FileProtocol, roots: dict[str, str], host: Host) -> RunSpec:
+        from zsarbench.assembly import build_dataset
+
+        asked = self.asked
+        dataset = build_dataset(specs["dataset"], roots, self.registry)
+        spec = RunSpec(
+            method=specs["method"],
+            protocol=protocol,
+            protocol_hash=protocol.hash(dataset),
+            dataset=specs["dataset"],
+            train_dataset=specs.get("train_dataset"),
+            parts={kind: specs[kind] for kind in PART_KINDS if kind in specs},
+            seed=asked.seed,
+            seeds=asked.seeds,
+            class_text=asked.class_text or protocol.class_text,
+            data_roots=roots,
+            device=asked.device,
+            dtype=asked.dtype,
+            threads=asked.threads,
+            denominator=asked.denominator,
+            control=asked.control,
+            limit=asked.limit,
+            executor=asked.executor,
+            out=asked.out,
+            strict=asked.strict,
+            resume=asked.resume,
+        )
+        objections = host.call_each("zsarbench_check_run", spec=spec)
+        return replace(
+            spec, objections=tuple(f"{plugin}: {text}" for plugin, texts in objections for text in texts or ())
+        )

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from zsarbench.downloads import CHUNK_BYTES, Download, RemoteFile, fetch, folder_of, missing
+from zsarbench.downloads import CHUNK_BYTES, Download, RemoteFile, fetch, folder_of, missing, read_downloads
 from zsarbench.errors import ZsarbenchError
 
 SOURCE = "someone/some-repo/0123abcd"
@@ -251,3 +251,11 @@ def test_a_path_that_leaves_the_folder_is_refused(path: str) -> None:
 
 def test_the_homepage_is_the_pinned_commit() -> None:
     assert download_of().homepage == "https://github.com/someone/some-repo/tree/0123abcd"
+
+
+def test_pinned_lists_are_read_from_toml(tmp_path: Path) -> None:
+    file = tmp_path / "pins.toml"
+    fields = f'name = "toy"\nsource = "{SOURCE}"\nlicence = "MIT"\nsummary = "A toy."'
+    pin = pinned("texts/air drumming.txt", SMALL)
+    file.write_text(f'[[downloads]]\n{fields}\nfiles = """\n{pin.sha256} {pin.size} {pin.path}\n\n"""\n')
+    assert read_downloads(file) == (download_of(**{"texts/air drumming.txt": SMALL}),)

@@ -10,6 +10,7 @@ import contextlib
 import logging
 import os
 import shutil
+import tomllib
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -70,6 +71,21 @@ class Download:
         """The address at which a person can look at the source."""
         owner, repo, commit = self.source.split("/")
         return f"https://github.com/{owner}/{repo}/tree/{commit}"
+
+
+def read_downloads(path: Path) -> tuple[Download, ...]:
+    """Read the downloads that a plugin pins in a TOML file: `[[downloads]]` tables with the fields of `Download`.
+
+    `files` is a text with one `<sha256> <size> <path>` per line.
+    """
+    tables = tomllib.loads(path.read_text(encoding="utf-8"))["downloads"]
+    return tuple(Download(**{**table, "files": _read_files(table["files"])}) for table in tables)
+
+
+def _read_files(text: str) -> tuple[RemoteFile, ...]:
+    """Read lines of sha256, size and path; a path may hold spaces."""
+    fields = (line.split(maxsplit=2) for line in text.splitlines() if line.strip())
+    return tuple(RemoteFile(path, sha256, int(size)) for sha256, size, path in fields)
 
 
 def folder_of(download: Download) -> Path:

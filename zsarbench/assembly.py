@@ -56,7 +56,7 @@ def construct(target: Any, kind: str, name: str, arguments: Mapping[str, Any]) -
     except Exception as error:
         raise ZsarbenchError(f"{kind} '{name}' cannot be built: {type(error).__name__}: {error}") from error
     interface = _INTERFACES[kind]
-    missing = [member for member in _members(interface) if not hasattr(made, member)]
+    missing = [member for member in _members(interface) if not _has(made, member)]
     if missing:
         raise ZsarbenchError(f"{kind} '{name}' lacks {', '.join(missing)} of zsarbench.interfaces.{interface.__name__}")
     return made
@@ -66,6 +66,11 @@ def load_target(target: str) -> Any:
     """Import the attribute of a target "package.module:Attr"; used where only a target travelled, as to a worker."""
     module, _, attribute = target.partition(":")
     return getattr(importlib.import_module(module), attribute)
+
+
+def _has(made: Any, member: str) -> bool:
+    """Return whether an object has a member, without evaluating a property (a revision may read files)."""
+    return member in vars(made) or hasattr(type(made), member) or hasattr(made, member)
 
 
 def _members(interface: type) -> list[str]:

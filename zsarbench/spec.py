@@ -6,14 +6,14 @@ against their constructors. All mistakes of one request are reported at once.
 
 from __future__ import annotations
 
-import hashlib
-import json
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zsarbench import options, protocols
+from zsarbench.assembly import build_dataset
 from zsarbench.errors import UsageError, UsageErrors, ZsarbenchError, unknown
 
 if TYPE_CHECKING:
@@ -104,6 +104,7 @@ class RunSpec:
     out: str
     strict: bool
     resume: bool
+    command: str
     objections: tuple[str, ...] = ()
 
     @property
@@ -129,11 +130,6 @@ class RunSpec:
             "limit": self.limit,
         }
 
-    @property
-    def spec_id(self) -> str:
-        """The first 8 hex digits of the sha256 of `identity()`."""
-        return hashlib.sha256(json.dumps(self.identity(), sort_keys=True).encode()).hexdigest()[:8]
-
 
 def _jsonable(value: Any) -> Any:
     return list(value) if isinstance(value, tuple) else str(value) if isinstance(value, Path) else value
@@ -148,6 +144,22 @@ def request(method: str, **given: Any) -> RunRequest:
     return RunRequest(method, **given)
 
 
+_OF_THIS_MACHINE = ("data_root", "out", "executor", "resume", "strict", "threads", "device")
+
+
+def command_of(asked: RunRequest) -> str:
+    """Return the command line that repeats a request elsewhere: without folders and devices of this machine."""
+    words = ["zsarbench", "run", "--method", asked.method]
+    for item in fields(RunRequest):
+        value = getattr(asked, item.name)
+        if item.name == "method" or item.name in _OF_THIS_MACHINE or value in (item.default, [], ()):
+            continue
+        flag = "--set" if item.name == "settings" else "--" + item.name.replace("_", "-")
+        for one in value if isinstance(value, list | tuple) else [value]:
+            words += [flag, str(one)]
+    return shlex.join(words)
+
+
 def resolve(asked: RunRequest, host: Host) -> RunSpec:
     """Return the complete spec of a request.
 
@@ -155,6 +167,24 @@ def resolve(asked: RunRequest, host: Host) -> RunSpec:
         UsageErrors: everything that is wrong with it, at once.
     """
     return _Resolver(asked, host.registry).resolve(host)
+
+
+def resolve_dataset(
+    registry: Registry, name: str, data_root: Sequence[str] = (), settings: Sequence[str] = ()
+) -> tuple[PartSpec, dict[str, str]]:
+    """Return the part and the folders of a data set that a verb other than `run` names.
+
+    Raises:
+        UsageErrors: everything that is wrong with it, at once.
+    """
+    resolver = _Resolver(RunRequest("", data_root=data_root, settings=settings), registry)
+    entry, given, roots = resolver._entry("dataset", name), resolver._settings(), resolver._roots()
+    resolver._raise()
+    assert entry is not None
+    parsed, problems = options.check(entry.load(), f"dataset {name}", given.get("dataset", {}))
+    if problems:
+        raise UsageErrors(problems)
+    return PartSpec("dataset", name, entry.target, entry.plugin, parsed), roots
 
 
 class _Resolver:
@@ -320,7 +350,7 @@ class _Resolver:
             self.problems.append(f"method '{asked.method}' learns nothing; leave out --train-on {asked.train_on}")
         if learns_from == "nothing" and asked.control == "shuffle-labels":
             self.problems.append(
-                f"method '{asked.method}' reads no labels, so shuffling them shows nothing. Try: --control shuffle-captions"
+                f"method '{asked.method}' reads no labels: shuffling them shows nothing. Try: shuffle-captions"
             )
         if learns_from != "nothing" and asked.train_on == "seen" and not protocol.learns:
             self.problems.append(
@@ -334,8 +364,6 @@ class _Resolver:
             )
 
     def _spec(self, specs: dict[str, PartSpec], protocol: FileProtocol, roots: dict[str, str], host: Host) -> RunSpec:
-        from zsarbench.assembly import build_dataset
-
         asked = self.asked
         dataset = build_dataset(specs["dataset"], roots, self.registry)
         spec = RunSpec(
@@ -359,6 +387,7 @@ class _Resolver:
             out=asked.out,
             strict=asked.strict,
             resume=asked.resume,
+            command=command_of(asked),
         )
         objections = host.call_each("zsarbench_check_run", spec=spec)
         return replace(

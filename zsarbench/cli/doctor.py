@@ -1,0 +1,105 @@
+"""`zsarbench doctor`: what is installed, what works, and what failed to load."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import platform
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import click
+
+from zsarbench import __version__
+from zsarbench.cli.common import as_json, echo_json, host_of
+from zsarbench.paths import cache_dir
+
+PACKAGES = ("torch", "torchvision", "timm", "sentence-transformers", "av", "pandas", "safetensors", "pluggy")
+
+
+@click.command("doctor", short_help="Check versions, devices, plugins, decoding and caches.")
+@as_json
+@click.pass_context
+def command(ctx: click.Context, as_json: bool) -> None:
+    """Print versions, devices, plugins and what failed to load, a decoder self-test, and cache sizes.
+
+    \b
+    Examples:
+      zsarbench doctor
+      zsarbench doctor --json > doctor.json     to send along with a question
+    """
+    host = host_of(ctx)
+    content: dict[str, Any] = {
+        "zsarbench": __version__,
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "cores": len(os.sched_getaffinity(0)),
+        "packages": {name: _version(name) for name in PACKAGES},
+        "devices": _devices(),
+        "plugins": sorted({entry.plugin for entry in host.registry}),
+        "failed_plugins": {failure.plugin: failure.reason for failure in host.failures},
+        "decoder": _decoder_self_test(),
+        "cache": {"folder": str(cache_dir()), "megabytes": _megabytes(cache_dir())},
+        "environment": {name: value for name, value in os.environ.items() if name.startswith("ZSARBENCH_")},
+    }
+    if as_json:
+        echo_json(content)
+    else:
+        for key, value in content.items():
+            if isinstance(value, dict):
+                click.echo(f"{key}:" + ("" if value else " none"))
+                for name, item in value.items():
+                    click.echo(f"  {name}: {item}")
+            else:
+                click.echo(f"{key}: {', '.join(value) if isinstance(value, list) else value}")
+    ctx.exit(0 if content["decoder"] == "ok" and not host.failures else 1)
+
+
+def _version(package: str) -> str:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return "not installed"
+
+
+def _devices() -> list[str]:
+    import torch
+
+    found = [f"cuda:{index} ({torch.cuda.get_device_name(index)})" for index in range(torch.cuda.device_count())]
+    return ["cpu", *found]
+
+
+def _decoder_self_test() -> str:
+    """Encode eight grey frames, decode them, and compare: "ok" or what went wrong."""
+    import av
+    import numpy as np
+
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "test.mp4"
+            with av.open(str(path), "w") as container:
+                stream = container.add_stream("libx264", rate=8)
+                stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+                for level in range(8):
+                    frame = av.VideoFrame.from_ndarray(np.full((48, 64, 3), 30 * level, dtype=np.uint8), format="rgb24")
+                    container.mux(stream.encode(frame))
+                container.mux(stream.encode(None))
+            with av.open(str(path)) as container:
+                levels = [frame.to_ndarray(format="rgb24").mean() for frame in container.decode(video=0)]
+    except Exception as error:  # whatever a broken installation raises is the finding
+        return f"{type(error).__name__}: {error}"
+    if len(levels) != 8:
+        return f"8 frames were written, {len(levels)} were read"
+    worst = max(abs(level - 30 * index) for index, level in enumerate(levels))
+    return "ok" if worst < 6 else f"grey levels are off by up to {worst:.0f}"
+
+
+def _megabytes(folder: Path) -> dict[str, float]:
+    if not folder.is_dir():
+        return {}
+    return {
+        part.name: round(sum(file.stat().st_size for file in part.rglob("*") if file.is_file()) / 1e6, 1)
+        for part in sorted(folder.iterdir())
+        if part.is_dir()
+    }

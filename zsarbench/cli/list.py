@@ -1,0 +1,37 @@
+"""`zsarbench list`: every name of the registry."""
+
+from __future__ import annotations
+
+import click
+
+from zsarbench.cli.common import as_json, echo_json, host_of
+from zsarbench.errors import UsageError, unknown
+from zsarbench.registry import KINDS
+
+
+@click.command("list", short_help="List methods, parts, data sets and protocols.")
+@click.argument("kind", required=False)
+@as_json
+@click.pass_context
+def command(ctx: click.Context, kind: str | None, as_json: bool) -> None:
+    """List what is registered, of one KIND or of all.
+
+    \b
+    Examples:
+      zsarbench list
+      zsarbench list protocol
+      zsarbench list method --json
+    """
+    if kind is not None and kind not in KINDS:
+        raise UsageError(unknown("kind", kind, KINDS, "zsarbench list"))
+    entries = [entry for entry in host_of(ctx).registry if kind in (None, entry.kind)]
+    if as_json:
+        echo_json([{"kind": e.kind, "name": e.name, "plugin": e.plugin, "summary": e.summary} for e in entries])
+        return
+    width = max((len(entry.name) for entry in entries), default=0)
+    for shown in KINDS:
+        rows = [entry for entry in entries if entry.kind == shown]
+        if rows:
+            click.secho(shown, bold=True)
+            for entry in rows:
+                click.echo(f"  {entry.name:<{width}}  {entry.summary}")

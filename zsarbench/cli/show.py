@@ -1,0 +1,85 @@
+"""`zsarbench show`: what a name stands for, and which options it takes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from zsarbench import options, protocols
+from zsarbench.cli.common import as_json, echo_json, host_of
+from zsarbench.errors import UsageError, unknown
+from zsarbench.registry import Entry, Registry
+
+
+@click.command("show", short_help="Show a name's source, options and defaults.")
+@click.argument("name")
+@as_json
+@click.pass_context
+def command(ctx: click.Context, name: str, as_json: bool) -> None:
+    """Show everything of NAME: kind, plugin, source, what it was trained on, options with their defaults.
+
+    \b
+    Examples:
+      zsarbench show cezsar
+      zsarbench show ucf101/truze-v2
+    """
+    registry = host_of(ctx).registry
+    found = [entry for entry in registry if entry.name == name]
+    if not found:
+        raise UsageError(unknown("name", name, {entry.name for entry in registry}, "zsarbench list"))
+    described = [_describe(entry, registry) for entry in found]
+    if as_json:
+        echo_json(described)
+        return
+    for content in described:
+        click.secho(f"{content['kind']} {content['name']}", bold=True)
+        for key, value in content.items():
+            if key not in ("kind", "name", "options") and value not in ("", [], {}, None):
+                click.echo(f"  {key.replace('_', ' ')}: {_text(value)}")
+        if content["trained_on"] is None and content["kind"] != "protocol":
+            click.echo("  trained on: unknown")
+        for option, row in content.get("options", {}).items():
+            click.echo(f"  --set {content['kind']}.{option}={row['default']}  ({row['type']})")
+
+
+def _describe(entry: Entry, registry: Registry) -> dict[str, Any]:
+    content: dict[str, Any] = {
+        "kind": entry.kind,
+        "name": entry.name,
+        "summary": entry.summary,
+        "plugin": entry.plugin,
+        "source": entry.source,
+        "trained_on": None if entry.trained_on is None else list(entry.trained_on),
+        "extra": entry.extra,
+    }
+    if entry.kind == "protocol":
+        protocol = protocols.load(registry, entry.name)
+        rounds = protocol.rounds()
+        return content | {
+            "version": protocol.version,
+            "dataset": protocol.dataset,
+            "setting": protocol.setting,
+            "class_text": protocol.class_text,
+            "rounds": len(rounds),
+            "seen": sorted({len(item.seen) for item in rounds}),
+            "candidates": sorted({len(item.candidates) for item in rounds}),
+            "validation": sorted({len(item.validation) for item in rounds}),
+            "test_clips": protocol.n_clips,
+            "metrics": list(protocol.metrics),
+            "default_parts": dict(protocol.parts),
+            "notes": protocol.notes.strip(),
+        }
+    content["default_parts"] = dict(entry.defaults)
+    if entry.kind not in ("reporter", "executor"):
+        content["options"] = {
+            name: {"type": option.type_text, "default": option.default}
+            for name, option in options.options_of(entry.load()).items()
+        }
+    return content
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{key}={item}" for key, item in value.items())
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)

@@ -1,0 +1,326 @@
+"""Runs a spec: features, fits, scores, metrics, result. Asserts shapes at both plugin boundaries."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from zsarbench import assembly, extract, inputs, recording, results, seeding
+from zsarbench.errors import UsageError, ZsarbenchError
+from zsarbench.features import CachedText, FeatureStore, MemoryClips
+from zsarbench.inputs import Inputs, RoundClips
+from zsarbench.interfaces import ClipFeatures, Context, Method, Parts, Progress, TrainSet
+from zsarbench.names import normalise
+from zsarbench.paths import cache_dir
+from zsarbench.plugins import Host, load_plugins
+from zsarbench.progress import LogProgress
+from zsarbench.results import RunResult
+from zsarbench.scores import Block, RoundScores, Scores
+from zsarbench.spec import RunSpec, request, resolve
+
+if TYPE_CHECKING:
+    from zsarbench.registry import Registry
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass
+class Stopwatch:
+    """Adds up seconds by stage."""
+
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def __call__(self, stage: str) -> Iterator[None]:
+        """Time a block as part of a stage."""
+        start = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.seconds[stage] = self.seconds.get(stage, 0.0) + time.perf_counter() - start
+
+
+@dataclass(frozen=True)
+class Machine:
+    """Where a run computes: one device, one dtype, one declared thread count."""
+
+    device: torch.device
+    dtype: torch.dtype
+    threads: int
+
+    @classmethod
+    def of(cls, spec: RunSpec) -> Machine:
+        """Return what a spec asks for, "auto" being a GPU where there is one.
+
+        Raises:
+            UsageError: the device does not exist here.
+        """
+        name = spec.device if spec.device != "auto" else ("cuda" if torch.cuda.is_available() else "cpu")
+        try:
+            device = torch.device(name)
+            torch.empty(1, device=device)
+        except (RuntimeError, AssertionError) as error:
+            raise UsageError(
+                f"device '{spec.device}' is not there: {str(error).splitlines()[0]}. Try: zsarbench doctor"
+            ) from error
+        return cls(device, getattr(torch, spec.dtype), spec.threads or len(os.sched_getaffinity(0)))
+
+    @contextmanager
+    def declared_threads(self) -> Iterator[None]:
+        """Compute with the declared thread count inside the block: other counts give other bits."""
+        before = torch.get_num_threads()
+        torch.set_num_threads(self.threads)
+        try:
+            yield
+        finally:
+            torch.set_num_threads(before)
+
+
+@dataclass(frozen=True)
+class Fit:
+    """One fit: the training set's clips and classes, its training seed, and the rounds it serves."""
+
+    train: tuple[str, ...]
+    seen: tuple[str, ...]
+    validation: tuple[str, ...]
+    round_seed: int
+    seed: int
+    rounds: tuple[RoundClips, ...]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a run measured, before it is written down.
+
+    scores: every round of every seed, in the order of `served`. records: what each fit chose and measured.
+    failures: why a clip could not be read, by clip id.
+    """
+
+    spec: RunSpec
+    machine: Machine
+    parts: Parts
+    inputs: Inputs
+    scores: Scores
+    served: tuple[tuple[Fit, RoundClips], ...]
+    fits: tuple[Fit, ...]
+    records: tuple[Mapping[str, Any], ...]
+    failures: Mapping[str, str]
+    flags: tuple[str, ...]
+    seconds: Mapping[str, float]
+    method: Method
+
+
+class Run:
+    """One run of a spec, from names to scores."""
+
+    def __init__(self, spec: RunSpec, registry: Registry, progress: Progress) -> None:
+        self.spec = spec
+        self.registry = registry
+        self.progress = progress
+        self.machine = Machine.of(spec)
+        self.watch = Stopwatch()
+        self.failures: dict[str, str] = {}
+        self.flags: list[str] = []
+
+    def execute(self) -> Outcome:
+        """Load, extract, fit and score.
+
+        Raises:
+            ZsarbenchError: the data is malformed, a plugin broke its contract, or, with `strict`, a clip is unreadable.
+        """
+        with self.machine.declared_threads():
+            with self.watch("data"):
+                self.inputs = inputs.load(self.spec, self.registry)
+                self.training = inputs.load_training(self.spec, self.registry)
+            with self.watch("parts"):
+                self.store = FeatureStore(cache_dir() / "features")
+                self.parts = assembly.build_parts(self.spec, self.registry, self._cached_text, self.machine.device)
+                self.method_class = self.registry.get("method", self.spec.method.name).load()
+            with self.watch("features"):
+                self.features = self._features(self.inputs, self.inputs.used_clips())
+                self.train_features = None
+                if self.training is not None:
+                    self.train_features = self._features(self.training, list(self.training.manifest.index))
+                    self._flag_shared_classes(self.training)
+            return self._fit_and_score()
+
+    def _cached_text(self, encoder: Any) -> Any:
+        return CachedText(encoder, self.store, self.spec.parts["text"])
+
+    def _features(self, data: Inputs, clip_ids: list[str]) -> ClipFeatures:
+        """Return the features of these clips, extracting those the store lacks."""
+        if self.parts.visual is None:
+            return MemoryClips(tuple(clip_ids), [torch.zeros(1, 1)] * len(clip_ids))
+        part = self.spec.parts["visual"]
+        stored = extract.ensure(self, data, clip_ids)
+        self.failures |= stored.failures
+        return stored
+
+    def _flag_shared_classes(self, training: Inputs) -> None:
+        """Note which candidate classes the other training data set has too."""
+        trained = {normalise(name) for name in training.classes}
+        tested = {name for item in self.inputs.rounds for name in item.round.unseen}
+        if shared := sorted(name for name in tested if normalise(name) in trained):
+            self.flags.append(f"{len(shared)} unseen classes are classes of {training.dataset}: {', '.join(shared)}")
+
+    def _fits(self) -> list[Fit]:
+        """Return one fit per seed and distinct training set, each with the rounds it serves."""
+        groups: dict[tuple[Any, ...], list[RoundClips]] = {}
+        for item in self.inputs.rounds:
+            learns = self.method_class.learns_from != "nothing" and self.training is None
+            key = (item.train, item.round.seen, item.round.validation) if learns else ()
+            groups.setdefault(key, []).append(item)
+        seeds = range(self.spec.seed, self.spec.seed + self.spec.seeds)
+        return [
+            Fit(*(key or ((), (), ())), items[0].round.seed, seed, tuple(items))
+            for seed in seeds
+            for key, items in groups.items()
+        ]
+
+    def _fit_and_score(self) -> Outcome:
+        fits, blocks, scored, served, records = self._fits(), [], [], [], []
+        positions = {clip_id: index for index, clip_id in enumerate(self.features.ids)}
+        classes = self.inputs.classes
+        for number, fit in enumerate(fits):
+            _log.info("fit %d of %d (seed %d, %d training clips)", number + 1, len(fits), fit.seed, len(fit.train))
+            method: Method = assembly.build(self.spec.method, self.registry)
+            context = self._context(fit)
+            with self.watch("fit"):
+                method.fit(self._train_set(fit, positions), context)
+            records.append(dict(method.record()) if hasattr(method, "record") else {})
+            with self.watch("score"):
+                for rounds in [fit.rounds] if method.class_independent else [(item,) for item in fit.rounds]:
+                    block = self._score(method, rounds, positions, context)
+                    scored += [self._round_scores(item, len(blocks), positions, classes) for item in rounds]
+                    served += [(fit, item) for item in rounds]
+                    blocks.append(block)
+        names = self.inputs.manifest.loc[list(self.features.ids), "group"].astype(str)
+        scores = Scores(
+            np.array(self.features.ids),
+            np.array(names),
+            np.array(classes),
+            self.inputs.labels(self.features.ids, classes).astype(np.int32),
+            tuple(blocks),
+            tuple(scored),
+        )
+        return Outcome(
+            self.spec, self.machine, self.parts, self.inputs, scores, tuple(served), tuple(fits), tuple(records),
+            self.failures, tuple(self.flags), dict(self.watch.seconds), method,
+        )  # fmt: skip
+
+    def _train_set(self, fit: Fit, positions: Mapping[str, int]) -> TrainSet | None:
+        """Return what a fit may learn from; nothing of an unseen class is in it."""
+        if self.method_class.learns_from == "nothing":
+            return None
+        if self.training is not None and self.train_features is not None:
+            data, clips, classes, validation = self.training, self.train_features, self.training.classes, ()
+        else:
+            index = [positions[clip_id] for clip_id in fit.train if clip_id not in self.failures]
+            data, clips = self.inputs, self.features.subset(index)
+            classes, validation = fit.seen, fit.validation
+        order = None
+        if self.spec.control == "shuffle-labels":
+            order = torch.randperm(len(clips), generator=seeding.generator(fit.seed, "shuffle-labels"))
+        return inputs.train_set(data, self._controlled(clips, fit.seed, "train"), classes, validation, order)
+
+    def _controlled(self, clips: ClipFeatures, seed: int, use: str) -> ClipFeatures:
+        """Return the clips, with captions dealt out anew where the run is that control."""
+        if self.spec.control != "shuffle-captions":
+            return clips
+        dealt = torch.randperm(len(clips), generator=seeding.generator(seed, "shuffle-captions", use))
+        return inputs.ShuffledCaptions(clips, dealt)
+
+    def _context(self, fit: Fit) -> Context:
+        """Return what the harness lends to one fit; its checkpoint folder is named by all that decides the fit."""
+        decides = {
+            "method": self.spec.method.identity(),
+            "parts": {kind: part.identity() for kind, part in sorted(self.spec.parts.items())},
+            "dtype": self.spec.dtype,
+            "class_text": self.spec.class_text,
+            "control": self.spec.control,
+            "data": [self.inputs.revision, self.training and self.training.revision],
+            "fit": [fit.train, fit.seen, fit.validation, fit.round_seed, fit.seed],
+        }
+        digest = hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()[:16]
+        return Context(
+            parts=self.parts,
+            device=self.machine.device,
+            dtype=self.machine.dtype,
+            generator=lambda name: seeding.generator(fit.seed, fit.round_seed, name),
+            checkpoints=cache_dir() / "checkpoints" / f"{self.spec.method.name}-{digest}",
+            resume=self.spec.resume,
+            progress=self.progress,
+        )
+
+    def _score(
+        self, method: Method, rounds: Sequence[RoundClips], positions: Mapping[str, int], context: Context
+    ) -> Block:
+        """Return one score matrix over the clips and candidates of these rounds; clips that were not read get NaN."""
+        index = np.array(sorted({positions[clip_id] for item in rounds for clip_id in item.test}))
+        wanted = {name for item in rounds for name in item.round.candidates}
+        columns = np.array([number for number, name in enumerate(self.inputs.classes) if name in wanted])
+        texts = [self.inputs.texts[self.inputs.classes[number]] for number in columns]
+        clips = self._controlled(self.features.subset(torch.from_numpy(index)), self.spec.seed, "test")
+        given = method.score(clips, texts, context)
+        if tuple(given.shape) != (len(index), len(columns)):
+            raise ZsarbenchError(
+                f"method '{self.spec.method.name}' returned scores {tuple(given.shape)} for {len(index)} clips and "
+                f"{len(columns)} classes; they are (N, C)"
+            )
+        scores = given.detach().to("cpu", torch.float32).numpy().copy()
+        unread = np.array([self.features.ids[i] in self.failures for i in index])
+        scores[unread] = np.nan
+        self._note_nan(scores, unread, index)
+        return Block(index.astype(np.int32), columns.astype(np.int32), scores)
+
+    def _note_nan(self, scores: np.ndarray, unread: np.ndarray, index: np.ndarray) -> None:
+        """List clips whose scores a method could not compute beside those that could not be read."""
+        for row in np.flatnonzero(np.isnan(scores).any(axis=1) & ~unread):
+            self.failures[self.features.ids[index[row]]] = f"method '{self.spec.method.name}' scored it NaN"
+
+    def _round_scores(
+        self, item: RoundClips, block: int, positions: Mapping[str, int], classes: Sequence[str]
+    ) -> RoundScores:
+        number = {name: index for index, name in enumerate(classes)}
+        seen = set(item.round.seen)
+        return RoundScores(
+            block,
+            np.array([positions[clip_id] for clip_id in item.test], dtype=np.int32),
+            np.array([number[name] for name in item.round.candidates], dtype=np.int32),
+            np.array([name in seen for name in item.round.candidates]),
+        )
+
+
+def run(spec: RunSpec, host: Host, progress: Progress) -> tuple[RunResult, Path]:
+    """Run a spec, write its result under `spec.out`, tell the observers, and return the result with its path.
+
+    Raises:
+        ZsarbenchError: the run cannot be finished; what was extracted and checkpointed is kept.
+    """
+    outcome = Run(spec, host.registry, progress).execute()
+    if outcome.failures:
+        _log.warning(
+            "%d clips count as wrong: %s", len(outcome.failures), recording.describe_failures(outcome.failures)
+        )
+    result = recording.record(outcome, host.registry)
+    path = results.write(result, outcome.scores, Path(spec.out))
+    host.call_each("zsarbench_run_finished", result=result, path=path)
+    return results.read(path), path
+
+
+def run_request(method: str, *, progress: Progress | None = None, **asked: Any) -> RunResult:
+    """Run what a user asks for by name; see `zsarbench.run`."""
+    host = load_plugins()
+    result, _ = run(resolve(request(method, **asked), host), host, progress or LogProgress())
+    return result

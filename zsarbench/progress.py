@@ -1,0 +1,74 @@
+"""Shows long work on stderr: as bars on a terminal, elsewhere as a log line now and then."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
+
+_log = logging.getLogger(__name__)
+SECONDS_BETWEEN_LINES = 10.0
+
+
+class _Bar:
+    def __init__(self, progress: Progress, description: str, total: int | None) -> None:
+        self._progress = progress
+        self._task = progress.add_task(description, total=total, note="")
+
+    def advance(self, n: int = 1, note: str = "") -> None:
+        self._progress.update(self._task, advance=n, **({"note": note} if note else {}))
+
+
+class _Lines:
+    def __init__(self, description: str, total: int | None) -> None:
+        self._description = description
+        self._total = total
+        self._done = 0
+        self._last = time.monotonic()
+
+    def advance(self, n: int = 1, note: str = "") -> None:
+        self._done += n
+        if time.monotonic() - self._last >= SECONDS_BETWEEN_LINES:
+            self._last = time.monotonic()
+            total = f" of {self._total}" if self._total else ""
+            _log.info("%s: %d%s %s", self._description, self._done, total, note)
+
+
+class TerminalProgress:
+    """Draws bars with rich; they vanish when their work is done."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+
+    @contextmanager
+    def task(self, description: str, total: int | None = None) -> Iterator[_Bar]:
+        """Open a bar of `total` counts."""
+        columns = (
+            SpinnerColumn(),
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+            TextColumn("{task.fields[note]}"),
+        )
+        with Progress(*columns, console=self._console, transient=True) as progress:
+            yield _Bar(progress, description, total)
+
+
+class LogProgress:
+    """Logs one line every ten seconds of work."""
+
+    @contextmanager
+    def task(self, description: str, total: int | None = None) -> Iterator[_Lines]:
+        """Count towards `total` in the log."""
+        yield _Lines(description, total)
+
+
+def default_progress() -> TerminalProgress | LogProgress:
+    """Return bars where stderr is a terminal, else log lines."""
+    return TerminalProgress(Console(stderr=True)) if sys.stderr.isatty() else LogProgress()

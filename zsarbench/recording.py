@@ -1,0 +1,262 @@
+"""Turns what a run measured into its result: metrics, intervals, who and what took part, where it ran."""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+import zsarbench
+from zsarbench import metrics, results, seeding, statistics
+from zsarbench.results import (
+    ClassTextInfo,
+    ClipFailure,
+    DatasetInfo,
+    Environment,
+    MethodInfo,
+    PartInfo,
+    ProtocolInfo,
+    RoundResult,
+    RunResult,
+)
+
+if TYPE_CHECKING:
+    from zsarbench.harness import Outcome
+    from zsarbench.registry import Registry
+
+N_RESAMPLES = 2000
+
+
+def record(outcome: Outcome, registry: Registry) -> RunResult:
+    """Return the result of a run."""
+    spec = outcome.spec
+    rounds = _rounds(outcome)
+    return RunResult(
+        method=_method(outcome, registry),
+        parts={kind: _part(outcome, kind, registry) for kind in spec.parts},
+        sampling=getattr(outcome.parts.visual, "sampling", None),
+        views=1,
+        protocol=ProtocolInfo(
+            spec.protocol.name,
+            spec.protocol.version,
+            spec.protocol_hash,
+            spec.protocol.setting,
+            spec.protocol.summary,
+            spec.protocol.source,
+        ),
+        dataset=DatasetInfo(spec.dataset.name, outcome.inputs.revision, dict(spec.dataset.options)),
+        train_on="none" if outcome.method.learns_from == "nothing" else spec.train_on,
+        class_text=ClassTextInfo(_form(spec.class_text), _texts_sha256(outcome)),
+        denominator=spec.denominator,
+        control=spec.control,
+        limit=spec.limit,
+        seed=spec.seed,
+        seeds=tuple(range(spec.seed, spec.seed + spec.seeds)),
+        rounds=rounds,
+        summary=results.summarise(rounds, _intervals(outcome)),
+        failures=tuple(ClipFailure(clip_id, reason) for clip_id, reason in sorted(outcome.failures.items())),
+        objections=spec.objections,
+        flags=_flags(outcome),
+        environment=_environment(outcome),
+        seconds={stage: round(seconds, 3) for stage, seconds in outcome.seconds.items()},
+        created=results.utc_now(),
+        spec=spec.identity(),
+        spec_id=results.spec_id(spec.identity()),
+        command=spec.command,
+    )
+
+
+def _rounds(outcome: Outcome) -> tuple[RoundResult, ...]:
+    spec, fits = outcome.spec, list(outcome.fits)
+    made = []
+    for number, (fit, item) in enumerate(outcome.served):
+        scores, labels = outcome.scores.round(number)
+        seen = outcome.scores.rounds[number].seen if spec.protocol.setting == "gzsl" else None
+        values = metrics.evaluate(
+            scores, labels, setting=spec.protocol.setting, seen=seen, denominator=spec.denominator
+        )
+        failed = int(np.isnan(scores).any(axis=1).sum())
+        candidates, n_seen = item.round.candidates, len(set(item.round.seen) & set(item.round.candidates))
+        made.append(
+            RoundResult(
+                round=item.round.index,
+                seed=fit.seed,
+                fit=fits.index(fit),
+                n_classes=len(candidates),
+                n_seen=len(item.round.seen),
+                n_expected=len(labels),
+                n_scored=len(labels) - failed,
+                n_failed=failed,
+                metrics=values,
+                chance={name: results.chance(name, len(candidates), n_seen) for name in values},
+                candidates_sha256=results.names_sha256(candidates),
+                duplicate_of=spec.protocol.duplicates.get(item.round.index),
+            )
+        )
+    return tuple(made)
+
+
+def _intervals(outcome: Outcome) -> dict[str, tuple[float, float]]:
+    """Return the 95 % interval of every accuracy, by a bootstrap over classes and then source groups."""
+    found: dict[str, tuple[float, float]] = {}
+    gzsl = outcome.spec.protocol.setting == "gzsl"
+    for k in (1,) if gzsl else (1, 5):
+        sides = _correct(outcome, k)
+        for statistic in ("per_video", "per_class"):
+            for side, rounds in sides.items():
+                if rounds:
+                    found[f"top{k}_{statistic}{side}"] = _interval(outcome, rounds, statistic)
+            if gzsl:
+                name = "harmonic_mean" if statistic == "per_class" else "harmonic_mean_per_video"
+                found[name] = tuple(
+                    statistics.harmonic_interval(
+                        sides["_seen"], sides["_unseen"], *_cells(outcome), statistic=statistic,
+                        rng=_rng(outcome), n_resamples=N_RESAMPLES,
+                    )
+                )  # fmt: skip
+    return found
+
+
+def _correct(outcome: Outcome, k: int) -> dict[str, list[statistics.ScoredRound]]:
+    """Return the correctness of every round, whole in `gzsl` by seen and unseen clips; duplicates left out."""
+    gzsl = outcome.spec.protocol.setting == "gzsl"
+    sides: dict[str, list[statistics.ScoredRound]] = {"_seen": [], "_unseen": []} if gzsl else {"": []}
+    for number, (_, item) in enumerate(outcome.served):
+        scores, labels = outcome.scores.round(number)
+        if item.round.index in outcome.spec.protocol.duplicates or scores.shape[1] <= k:
+            continue
+        clips = outcome.scores.rounds[number].clips
+        correct = metrics.topk_expectation(scores, labels, k)
+        kept = np.ones(len(labels), dtype=bool)
+        if outcome.spec.denominator == "survivors":
+            kept = ~np.isnan(scores).any(axis=1)
+        of_seen = outcome.scores.rounds[number].seen[labels]
+        for side, rounds in sides.items():
+            here = kept & (of_seen if side == "_seen" else ~of_seen) if gzsl else kept
+            rounds.append(statistics.ScoredRound(correct[here], clips[here]))
+    return sides
+
+
+def _interval(outcome: Outcome, rounds: Sequence[statistics.ScoredRound], statistic: Any) -> tuple[float, float]:
+    low, high = statistics.bootstrap_interval(
+        rounds, *_cells(outcome), statistic=statistic, rng=_rng(outcome), n_resamples=N_RESAMPLES
+    )
+    return max(0.0, low), min(1.0, high)
+
+
+def _cells(outcome: Outcome) -> tuple[Any, Any]:
+    return outcome.scores.labels, outcome.scores.groups
+
+
+def _rng(outcome: Outcome) -> np.random.Generator:
+    """Return the generator of the bootstrap: always the same draws, whatever the training seed."""
+    return seeding.numpy_generator(0, "bootstrap")
+
+
+def _method(outcome: Outcome, registry: Registry) -> MethodInfo:
+    part = outcome.spec.method
+    entry = registry.get("method", part.name)
+    record = {"fits": list(outcome.records)} if any(outcome.records) else {}
+    options = part.identity()["options"]
+    return MethodInfo(
+        part.name,
+        part.plugin,
+        entry.summary,
+        entry.source,
+        options,
+        outcome.method.learns_from,
+        entry.trained_on,
+        record,
+    )
+
+
+def _part(outcome: Outcome, kind: str, registry: Registry) -> PartInfo:
+    part = outcome.spec.parts[kind]
+    made = getattr(outcome.parts, kind)
+    parameters = getattr(made, "parameters", None)
+    count = sum(weight.numel() for weight in parameters()) if callable(parameters) else None
+    return PartInfo(
+        part.name,
+        part.plugin,
+        part.identity()["options"],
+        dict(getattr(made, "fingerprint", {})),
+        count,
+        registry.get(kind, part.name).trained_on,
+    )
+
+
+def _flags(outcome: Outcome) -> tuple[str, ...]:
+    """Return why the row is not simply the method under the protocol, for its footnotes."""
+    spec, flags = outcome.spec, list(outcome.flags)
+    if spec.denominator != "all":
+        flags.append("denominator: only clips that could be read")
+    if spec.limit is not None:
+        flags.append(f"limit: at most {spec.limit} clips a class")
+    if spec.control != "none":
+        flags.append(f"control: {spec.control}")
+    for part in (spec.method, *spec.parts.values(), spec.dataset):
+        for who in ("protocol", "command line"):
+            given = {name: part.options[name] for name, source in sorted(part.sources.items()) if source == who}
+            if given:
+                text = ", ".join(f"{part.kind}.{name}={value}" for name, value in given.items())
+                flags.append(f"settings of the {who}: {text}")
+    for fit in outcome.records:
+        flags += [flag for flag in fit.get("flags", ()) if flag not in flags]
+    return tuple(flags)
+
+
+def _form(class_text: str) -> str:
+    return Path(class_text).name if Path(class_text).suffix else class_text
+
+
+def _texts_sha256(outcome: Outcome) -> str:
+    texts = outcome.inputs.texts
+    lines = [f"{name}\t{sentence}" for name in sorted(texts) for sentence in texts[name].texts]
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
+
+def _environment(outcome: Outcome) -> Environment:
+    machine = outcome.machine
+    name = torch.cuda.get_device_name(machine.device) if machine.device.type == "cuda" else platform.machine()
+    commit, dirty = _git_state(Path(zsarbench.__file__).parent.parent)
+    return Environment(
+        python=platform.python_version(),
+        torch=torch.__version__,
+        zsarbench=zsarbench.__version__,
+        platform=f"{platform.system()}-{platform.machine()}",
+        device=f"{machine.device.type} ({name})",
+        dtype=outcome.spec.dtype,
+        threads=machine.threads,
+        commit=commit,
+        dirty=dirty,
+    )
+
+
+def _git_state(folder: Path) -> tuple[str | None, bool | None]:
+    """Return commit and dirtiness of the checkout zsarbench runs from; (None, None) for an installed package."""
+    if not (folder / ".git").exists():
+        return None, None
+    try:
+        commit = _git(folder, "rev-parse", "HEAD")
+        return commit, bool(_git(folder, "status", "--porcelain", "--untracked-files=no"))
+    except (OSError, subprocess.SubprocessError):
+        return None, None
+
+
+def _git(folder: Path, *words: str) -> str:
+    done = subprocess.run(["git", "-C", str(folder), *words], capture_output=True, text=True, check=True, timeout=10)
+    return done.stdout.strip()
+
+
+def describe_failures(failures: Mapping[str, str]) -> str:
+    """Return a line a reason with its clips: what the log says of unread clips."""
+    by_reason: dict[str, list[str]] = {}
+    for clip_id, reason in sorted(failures.items()):
+        by_reason.setdefault(reason, []).append(clip_id)
+    return "; ".join(f"{len(clips)} × {reason} (e.g. {clips[0]})" for reason, clips in by_reason.items())

@@ -1,0 +1,185 @@
+"""`sketch`, the embedded data set: short drawn clips of a person doing a motion with a prop in a place."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, ClassVar
+
+from zsarbench.errors import UsageError, ZsarbenchError
+from zsarbench.interfaces import ClassText
+from zsarbench.paths import cache_dir
+from zsarbench_datasets import sketch_drawing, sketch_plans, sketch_words
+from zsarbench_datasets.sketch_drawing import ClipPlan
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+log = logging.getLogger(__name__)
+
+MAX_PROCESSES = 8
+
+
+class Sketch:
+    """81 classes, nine motions with nine props, drawn and encoded as H.264 in MP4 when first asked for.
+
+    Every clip is a function of (seed, class, number), so a larger set holds the smaller ones and takes their files.
+    `raise` and `lower` show the same poses and differ in their order alone: a method without order in time confuses
+    them by construction.
+    """
+
+    version = "1"
+    classes: ClassVar[tuple[str, ...]] = tuple(sketch_plans.CLASSES)
+    aliases: ClassVar[Mapping[str, str]] = MappingProxyType({})
+
+    def __init__(self, *, clips_per_class: int = 5, seed: int = 0) -> None:
+        """Remember the options.
+
+        clips_per_class: clips of each of the 81 classes. seed: of everything that is drawn and said.
+
+        Raises:
+            UsageError: there is less than one clip per class.
+        """
+        if clips_per_class < 1:
+            raise UsageError(f"sketch needs at least one clip per class, not dataset.clips_per_class={clips_per_class}")
+        self.clips_per_class = clips_per_class
+        self.seed = seed
+
+    @cached_property
+    def _drawn(self) -> str:
+        """A hash of what a clip shows and how it is encoded, from the first clip of every class.
+
+        It is taken of shapes and words, not of files: another release of libx264 or Pillow may give other bytes for the
+        same drawing, while the revision shall be the same on every machine.
+        """
+        digest = hashlib.sha256(json.dumps([self.version, self.seed, sketch_drawing.ENCODING]).encode())
+        for name in self.classes:
+            plan = sketch_plans.plan(self.seed, name, 0)
+            shapes = sketch_drawing.background(plan) + sketch_drawing.foreground(plan, 1.0)
+            rounded = [([[f"{v:.2f}" for v in point] for point in p], colour, f"{w:.2f}") for p, colour, w in shapes]
+            texts = (self._captions(plan), sketch_words.class_sentences(plan.motion, plan.prop))
+            digest.update(json.dumps([rounded, texts]).encode())
+        return digest.hexdigest()[:12]
+
+    @cached_property
+    def revision(self) -> str:
+        """The version, a hash of what is drawn, said and encoded, and the number of clips per class."""
+        return f"{self.version}-{self._drawn}-{self.clips_per_class}"
+
+    @property
+    def folder(self) -> Path:
+        """Where the clips lie; sets that differ in `clips_per_class` alone share it."""
+        return cache_dir() / "datasets" / f"sketch-{self.version}-{self._drawn}"
+
+    def manifest(self) -> pd.DataFrame:
+        """Draw the clips that are missing and return one row per clip, sorted by clip_id.
+
+        path: absolute. start and end: NA, the whole file. group: the source, `<label>/gNN`, whose clips share actor,
+        clothes, place and scenery.
+
+        Raises:
+            ZsarbenchError: a clip could not be written.
+        """
+        import pandas as pd
+
+        draw_missing(self.folder, self.seed, self.clips_per_class)
+        rows = [
+            (
+                plan.clip_id,
+                sketch_plans.class_name(plan.motion, plan.prop),
+                str(sketch_plans.clip_path(self.folder, plan)),
+                float("nan"),
+                float("nan"),
+                plan.group,
+            )
+            for plan in sketch_plans.plans(self.seed, self.clips_per_class)
+        ]
+        frame = pd.DataFrame(sorted(rows), columns=["clip_id", "label", "path", "start", "end", "group"])
+        return frame.astype(dict.fromkeys(("clip_id", "label", "path", "group"), "string"))
+
+    def splits(self) -> Mapping[str, Sequence[str]]:
+        """Return nothing: the rounds of `sketch/compositional` are lists of classes."""
+        return {}
+
+    def captions(self) -> Mapping[str, Sequence[str]]:
+        """Return three sentences per clip, made from what that clip shows."""
+        return {plan.clip_id: self._captions(plan) for plan in sketch_plans.plans(self.seed, self.clips_per_class)}
+
+    def _captions(self, plan: ClipPlan) -> tuple[str, ...]:
+        return sketch_words.captions(plan, sketch_plans.rng(self.seed, "captions", plan.clip_id))
+
+    def class_texts(self, form: str) -> Sequence[ClassText]:
+        """Return the texts of the classes, in their order: "name", one "sentence", or nine "sentences".
+
+        Raises:
+            UsageError: there are no texts of that form.
+        """
+        if form not in ("name", "sentence", "sentences"):
+            raise UsageError(
+                f"sketch has no class texts of the form '{form}'; it has: name, sentence, sentences. "
+                "Try --class-text sentence"
+            )
+        if form == "name":
+            return [ClassText(name, (name,)) for name in self.classes]
+        first = 1 if form == "sentence" else None
+        return [
+            ClassText(name, sketch_words.class_sentences(motion, prop)[:first])
+            for name, (motion, prop) in sketch_plans.CLASSES.items()
+        ]
+
+
+def compositional(index: int) -> dict[str, tuple[str, ...]]:
+    """Return the seen, validation and unseen classes of round 0, 1 or 2 of the protocol `sketch/compositional`.
+
+    With d = (number of the prop - number of the motion) mod 9, a class is unseen in round d // 3, and for validation
+    where d = 3 * round + 3 mod 9. So each class is unseen in exactly one round, each motion and each prop is unseen
+    with three partners, seen with six, and among the validation classes once.
+    """
+    lists: dict[str, list[str]] = {"seen": [], "validation": [], "unseen": []}
+    for number, name in enumerate(sketch_plans.CLASSES):
+        motion, prop = divmod(number, 9)
+        d = (prop - motion) % 9
+        lists["unseen" if d // 3 == index else "seen"].append(name)
+        if d == (3 * index + 3) % 9:
+            lists["validation"].append(name)
+    return {key: tuple(names) for key, names in lists.items()}
+
+
+def draw_missing(folder: Path, seed: int, clips_per_class: int) -> None:
+    """Draw and encode the clips that are not there, in plain processes that import neither torch nor the main module.
+
+    Raises:
+        ZsarbenchError: a clip could not be written.
+    """
+    there = {entry.name for sub in folder.glob("*") for entry in os.scandir(sub)}
+    lacking = sum(f"{plan.clip_id}.mp4" not in there for plan in sketch_plans.plans(seed, clips_per_class))
+    if not lacking:
+        return
+    began = time.monotonic()
+    log.info("sketch: drawing %d clips into %s", lacking, folder)
+    parts = min(os.cpu_count() or 1, MAX_PROCESSES, lacking)
+    command = [sys.executable, "-P", "-m", "zsarbench_datasets.sketch_video", str(folder), str(seed)]
+    workers: list[subprocess.Popen[str]] = []
+    try:
+        for part in range(parts):
+            arguments = [*command, str(clips_per_class), str(part), str(parts)]
+            workers.append(subprocess.Popen(arguments, stderr=subprocess.PIPE, text=True, encoding="utf-8"))
+        for worker in workers:
+            said = worker.communicate()[1].strip()
+            if worker.returncode:
+                reason = said.splitlines()[-1] if said else f"exit status {worker.returncode}"
+                raise ZsarbenchError(f"sketch: drawing clips into {folder} failed: {reason}")
+    finally:
+        for worker in workers:
+            worker.kill()
+            worker.wait()
+    log.info("sketch: drew %d clips in %.1f s", lacking, time.monotonic() - began)

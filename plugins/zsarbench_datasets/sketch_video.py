@@ -1,0 +1,83 @@
+"""Rasterises sketch clips and writes them as H.264 in MP4; also the process that `Sketch.manifest` starts for it."""
+
+from __future__ import annotations
+
+import os
+import sys
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+from PIL import Image, ImageDraw
+
+from zsarbench_datasets.sketch_drawing import (
+    FRAMES,
+    FRAMES_PER_SECOND,
+    H264,
+    OVERSAMPLING,
+    SIZE,
+    ClipPlan,
+    Shape,
+    background,
+    foreground,
+)
+from zsarbench_datasets.sketch_plans import clip_path, plans
+
+
+def paint(draw: ImageDraw.ImageDraw, shapes: list[Shape]) -> None:
+    """Draw shapes, given in pixels of the finished frame, into an oversampled picture."""
+    k = OVERSAMPLING
+    for points, colour, width in shapes:
+        xy = [(k * x, k * y) for x, y in points]
+        if not width:
+            draw.polygon(xy, fill=colour)
+            continue
+        w = max(1, round(k * width))
+        draw.line(xy, fill=colour, width=w)
+        if w > 3:  # round ends and joints
+            for x, y in xy:
+                draw.ellipse((x - w / 2, y - w / 2, x + w / 2, y + w / 2), fill=colour)
+
+
+def frames(plan: ClipPlan) -> list[np.ndarray]:
+    """Return the frames of a clip: FRAMES arrays (SIZE, SIZE, 3) uint8 RGB."""
+    still = Image.new("RGB", (SIZE * OVERSAMPLING,) * 2)
+    paint(ImageDraw.Draw(still), background(plan))
+    shown = []
+    for i in range(FRAMES):
+        picture = still.copy()
+        paint(ImageDraw.Draw(picture), foreground(plan, i / FRAMES_PER_SECOND))
+        shown.append(np.asarray(picture.reduce(OVERSAMPLING).point(lambda v: min(255, int(v * plan.light)))))
+    return shown
+
+
+def write(plan: ClipPlan, path: Path) -> None:
+    """Write a clip as H.264 in MP4; the file appears whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    with av.open(str(unfinished), "w", format="mp4", options={"fflags": "+bitexact"}) as container:
+        stream = container.add_stream("libx264", rate=FRAMES_PER_SECOND, options=H264)
+        stream.width = stream.height = SIZE
+        stream.pix_fmt = "yuv420p"
+        stream.time_base = Fraction(1, FRAMES_PER_SECOND)
+        for picture in frames(plan):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+        container.mux(stream.encode())
+    os.replace(unfinished, path)
+
+
+def main(folder: str, seed: str, clips_per_class: str, part: str, parts: str) -> None:
+    """Write every `parts`-th clip that is not there yet, beginning with number `part`; stop when the caller is gone."""
+    caller = os.getppid()
+    for number, plan in enumerate(plans(int(seed), int(clips_per_class))):
+        path = clip_path(Path(folder), plan)
+        if number % int(parts) != int(part) or path.exists():
+            continue
+        if os.getppid() != caller:
+            return
+        write(plan, path)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

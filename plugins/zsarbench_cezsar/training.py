@@ -1,0 +1,367 @@
+"""Training of the joint model (stage 6): epochs, early stopping on the validation loss, checkpoints."""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import json
+import logging
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+
+from zsarbench.errors import ZsarbenchError
+from zsarbench.interfaces import ClipFeatures, Context, Loss, NegativeSampler, Task
+from zsarbench_cezsar import checkpoints
+from zsarbench_cezsar.model import JointModel, fit_steps
+from zsarbench_cezsar.pairs import Pairs, split_pairs
+
+_log = logging.getLogger(__name__)
+
+LEARNING_RATE = 1e-4  # release, stage 6
+BETAS = (0.9, 0.99)  # AdamW's decay of both moments; release, stage 6
+WEIGHT_DECAY = 1e-5  # AdamW's, per step and learning rate; release, stage 6
+BATCH_SIZE = 128  # positives of a step; the release counts triplets, 128 of them
+MAX_EPOCHS = 200  # release, stage 6
+PATIENCE = 20  # epochs without a better validation loss; release, stage 6
+N_NEGATIVES = 10  # negatives of a positive; release, stage 4
+VALIDATION_FRACTION = 0.3  # of the source videos; release, stage 6: of the triplets
+
+SplitBy = Literal["video", "triplet"]
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to train; see the constants of this module for units and sources."""
+
+    learning_rate: float = LEARNING_RATE
+    betas: tuple[float, float] = BETAS
+    weight_decay: float = WEIGHT_DECAY
+    batch_size: int = BATCH_SIZE
+    max_epochs: int = MAX_EPOCHS
+    patience: int = PATIENCE
+    n_negatives: int = N_NEGATIVES
+    validation_fraction: float = VALIDATION_FRACTION
+    split_by: SplitBy = "video"
+    max_steps: int = 16
+    padding: Literal["mask", "zeros"] = "mask"
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """What is learnt from: the clips, their pairs with sentences, and the sentences' embeddings (U, E) float32."""
+
+    clips: ClipFeatures
+    pairs: Pairs
+    embeddings: Tensor
+
+
+@dataclass
+class History:
+    """What became of a fit: one row of losses per epoch, and the best of them (epochs count from 1).
+
+    negatives: what the sampler measured.
+    """
+
+    epochs: list[dict[str, float]] = field(default_factory=list)
+    negatives: dict[str, float] = field(default_factory=dict)
+    best_epoch: int = 0
+    best_loss: float = math.inf
+    finished: bool = False
+
+
+class Trainer:
+    """Trains a joint model, and a loss where it has parameters, on a corpus.
+
+    Made and run inside `zsarbench.seeding.forked`: dropout draws from torch's global state, which checkpoints hold.
+    """
+
+    def __init__(
+        self, model: JointModel, loss: Loss, corpus: Corpus, options: Options, context: Context, folder: Path | None
+    ) -> None:
+        self.model = model.to(context.device)
+        # A copy: the run's loss serves several fits, and each starts from the loss as it was built.
+        self.loss = copy.deepcopy(loss)
+        self.corpus = corpus
+        self.options = options
+        self.context = context
+        self.folder = folder
+        self.modules = nn.ModuleDict({"model": self.model})
+        if isinstance(self.loss, nn.Module):
+            self.modules["loss"] = self.loss.to(context.device)
+        self.optimizer = torch.optim.AdamW(
+            self.modules.parameters(), lr=options.learning_rate, betas=options.betas, weight_decay=options.weight_decay
+        )
+        self.order = context.generator("batches")
+        self.sampler: NegativeSampler = _required(context.parts.negatives)
+        self.negatives: Tensor | None = None
+        self.history = History()
+        self.best: dict[str, Tensor] = {}
+        self.best_file = ""
+
+    def run(self) -> History:
+        """Train until the validation loss stops falling; leave the best weights in the model.
+
+        Raises:
+            ZsarbenchError: a loss is not finite, or nothing can be trained on.
+            KeyboardInterrupt: as it came; the checkpoint of the last whole epoch is kept.
+        """
+        found = self._found()
+        if found is not None:
+            self.history = History(**found.state["history"])
+            self.best_file = found.state["files"]["best"]
+            self.best = found.tensors("best")
+        if self.history.finished:
+            _log.info("this fit finished after epoch %d; its weights are loaded", len(self.history.epochs))
+        else:
+            self._draw_negatives()
+            if found is not None:
+                _log.info("resuming at epoch %d", len(self.history.epochs) + 1)
+                self._restore(found.tensors("last"))
+            self._train()
+        self.modules.load_state_dict(self.best)
+        self.modules.eval()
+        return self.history
+
+    def _train(self) -> None:
+        pairs, options = self.corpus.pairs, self.options
+        self.rows, self.held = split_pairs(
+            pairs, options.validation_fraction, options.split_by, self.context.generator("validation")
+        )
+        first = len(self.history.epochs) + 1
+        n_batches = self._n_batches(self.rows)
+        try:
+            with self.context.progress.task("training cezsar", options.max_epochs * n_batches) as task:
+                task.advance((first - 1) * n_batches)
+                for epoch in range(first, options.max_epochs + 1):
+                    self._keep(epoch, self._epoch(epoch, task))
+                    if self.history.finished:
+                        break
+        except KeyboardInterrupt:
+            _log.warning("%s", self._interrupted())
+            raise
+
+    def _epoch(self, epoch: int, task: Task) -> dict[str, float]:
+        """Train one epoch and return its losses, means over pairs."""
+        before = " ".join(f"{name} {value:.4f}" for name, value in (self.history.epochs or [{}])[-1].items())
+        note = f"epoch {epoch} of at most {self.options.max_epochs}, before: {before or 'none'}"
+        self.modules.train()
+        shuffled = self.rows[torch.randperm(len(self.rows), generator=self.order)]
+        row = {"loss": self._mean(shuffled, self.order, lambda loss: self._step(loss, task, note))}
+        if len(self.held):
+            self.modules.eval()
+            # A generator of its own, so that every epoch is measured on the same negatives.
+            with torch.inference_mode():
+                row["validation_loss"] = self._mean(self.held, self.context.generator("validation-negatives"))
+        if not all(map(math.isfinite, row.values())):
+            raise ZsarbenchError(
+                f"the loss of epoch {epoch} is not finite ({row}): the features hold infinities, or the steps are too "
+                "long. Try: --set method.learning_rate=1e-5, or --dtype float32"
+            )
+        return row
+
+    def _step(self, loss: Tensor, task: Task, note: str) -> None:
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        self.optimizer.step()
+        task.advance(1, note)
+
+    def _n_batches(self, rows: Tensor) -> int:
+        return math.ceil(len(rows) / self.options.batch_size)
+
+    def _mean(self, rows: Tensor, rng: torch.Generator, use: Callable[[Tensor], None] = lambda loss: None) -> float:
+        """Return the mean loss over pairs, giving each batch's loss to `use`; batches differ in size by one at most."""
+        losses, counts = [], []
+        for batch in rows.tensor_split(self._n_batches(rows)):
+            loss, n = self._loss(batch, rng)
+            if n > 0:
+                use(loss)
+                losses.append(loss.detach())
+                counts.append(n)
+        if not losses:
+            raise ZsarbenchError("no clip to learn from could be read")
+        weights = torch.tensor(counts, dtype=torch.float64)
+        return float(torch.stack(losses).cpu().double() @ weights / weights.sum())
+
+    def _loss(self, batch: Tensor, rng: torch.Generator) -> tuple[Tensor, int]:
+        """Return the loss of a batch of pairs (B,) and how many of them could be read."""
+        values, mask, inverse = self._steps(batch)
+        readable = mask.any(1)[inverse]
+        batch, inverse = batch[readable], inverse[readable]
+        if len(batch) == 0:
+            return torch.zeros(()), 0
+        pairs, device = self.corpus.pairs, self.context.device
+        with torch.autocast(device.type, self.context.dtype, enabled=self.context.dtype != torch.float32):
+            video = self.model.video(values.to(device), mask.to(device))[inverse.to(device)]
+            pool_rows = self._pool_rows(batch)
+            # Each sentence goes through its branch once, however many triplets it stands in.
+            texts, places = torch.cat([pairs.text[batch], pairs.pool_text[pool_rows].flatten()]).unique(
+                return_inverse=True
+            )
+            sentences = self.model.sentence(self.corpus.embeddings[texts].to(device))
+        video, sentences = video.float(), sentences.float()
+        positive, pool = sentences[places[: len(batch)].to(device)], sentences[places[len(batch) :].to(device)]
+        if self.negatives is not None:
+            negative = pool.unflatten(0, pool_rows.shape)
+        else:
+            negative = pool[self._within_batch(batch, pool_rows, video, positive, pool, rng).to(device)]
+        return self.loss(video, positive, negative), len(batch)
+
+    def _steps(self, batch: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Return values (V, T, D) and mask (V, T) of the batch's clips, and which of them each pair shows (B,).
+
+        A clip is read and embedded once, unless its pairs must not see the same steps.
+        """
+        clips, inverse = self.corpus.pairs.clip[batch].unique(return_inverse=True)
+        steps = self.corpus.clips.rows(clips)
+        values, mask = fit_steps(steps.values, steps.mask, self.options.max_steps, self.options.padding)
+        hidden = self.corpus.pairs.hidden
+        if hidden is None:
+            return values, mask, inverse
+        return values[inverse], mask[inverse] & ~hidden[batch, : mask.shape[1]], torch.arange(len(batch))
+
+    def _draw_negatives(self) -> None:
+        """Draw the negatives of all pairs, (P, K) pool rows, once, where the sampler reads the whole corpus."""
+        if self.sampler.when != "corpus":
+            return
+        pairs = self.corpus.pairs
+        texts = self.corpus.embeddings
+        positives = texts[pairs.text]
+        # Where the pool is the positives themselves, it is not gathered a second time.
+        pool = positives if pairs.pool_text is pairs.text else texts[pairs.pool_text]
+        self.negatives = self.sampler.sample(
+            positives, positives, pool, pairs.groups, pairs.pool_groups, self.options.n_negatives,
+            self.context.generator("negatives"),
+        )  # fmt: skip
+        record = getattr(self.sampler, "record", dict)
+        self.history.negatives = dict(record())
+
+    def _pool_rows(self, batch: Tensor) -> Tensor:
+        """Return the pool rows whose sentences a batch needs: its negatives (B, K), or its own pool (M,)."""
+        if self.negatives is not None:
+            return self.negatives[batch]
+        return self.corpus.pairs.pool_row[batch].unique()
+
+    def _within_batch(
+        self, batch: Tensor, pool_rows: Tensor, video: Tensor, positive: Tensor, pool: Tensor, rng: torch.Generator
+    ) -> Tensor:
+        """Return (B, K) positions in the batch's own pool."""
+        pairs = self.corpus.pairs
+        with torch.no_grad():
+            return self.sampler.sample(
+                video.detach(), positive.detach(), pool.detach(), pairs.groups[batch], pairs.pool_groups[pool_rows],
+                self.options.n_negatives, rng,
+            )  # fmt: skip
+
+    # --- checkpoints ---
+
+    def _keep(self, epoch: int, row: dict[str, float]) -> None:
+        """Note the epoch, keep its weights where they are the best, and write the checkpoint."""
+        history = self.history
+        history.epochs.append(row)
+        judged = row.get("validation_loss", -float(epoch))  # without validation the last epoch is the best
+        improved = judged < history.best_loss
+        if improved:
+            history.best_epoch, history.best_loss = epoch, judged
+            self.best = {name: value.detach().clone() for name, value in self.modules.state_dict().items()}
+        history.finished = epoch == self.options.max_epochs or epoch - history.best_epoch >= self.options.patience
+        if self.folder is not None:
+            self._write(epoch, improved)
+
+    def _write(self, epoch: int, improved: bool) -> None:
+        tensors: dict[str, dict[str, Tensor]] = {}
+        if improved:
+            self.best_file = f"best-{epoch:04d}.safetensors"
+            tensors["best"] = self.best
+        files = {"best": self.best_file}
+        if not self.history.finished:
+            files["last"] = f"last-{epoch:04d}.safetensors"
+            tensors["last"] = self._state_tensors()
+        assert self.folder is not None
+        checkpoints.write(
+            self.folder, tensors, files, {"identity": self.identity, "history": asdict(self.history), "epoch": epoch}
+        )
+
+    def _state_tensors(self) -> dict[str, Tensor]:
+        """Return all that the next epoch depends on: weights, the optimizer's moments, random states."""
+        tensors = {f"module/{name}": value for name, value in self.modules.state_dict().items()}
+        for number, moments in self.optimizer.state_dict()["state"].items():
+            tensors |= {f"optimizer/{number}/{name}": value for name, value in moments.items()}
+        tensors["random/order"] = self.order.get_state()
+        tensors["random/cpu"] = torch.random.get_rng_state()
+        if self.context.device.type == "cuda":
+            tensors["random/cuda"] = torch.cuda.get_rng_state(self.context.device)
+        return tensors
+
+    def _found(self) -> checkpoints.Checkpoint | None:
+        """Return the checkpoint to go on from, if that is wanted and there is one."""
+        if self.folder is None or not self.context.resume:
+            return None
+        return checkpoints.read(self.folder, self.identity)
+
+    def _restore(self, tensors: Mapping[str, Tensor]) -> None:
+        """Put back what `_state_tensors` returned."""
+        self.modules.load_state_dict(_under("module/", tensors))
+        moments: dict[int, dict[str, Tensor]] = {}
+        for key, value in _under("optimizer/", tensors).items():
+            number, _, name = key.partition("/")
+            moments.setdefault(int(number), {})[name] = value
+        self.optimizer.load_state_dict({**self.optimizer.state_dict(), "state": moments})
+        self.order.set_state(tensors["random/order"])
+        torch.random.set_rng_state(tensors["random/cpu"])
+        if "random/cuda" in tensors:
+            torch.cuda.set_rng_state(tensors["random/cuda"], self.context.device)
+
+    @cached_property
+    def identity(self) -> str:
+        """Return a digest of all that decides the fit: options, data, parts, seed and the shapes of the weights."""
+        parts = self.context.parts
+        decides = {
+            "options": asdict(self.options),
+            "attend_over": self.model.attend_over,
+            "parts": [_described(part) for part in (parts.visual, parts.text, self.sampler, self.loss)],
+            "shapes": {name: list(value.shape) for name, value in self.modules.state_dict().items()},
+            "dropout": [module.p for module in self.modules.modules() if isinstance(module, nn.Dropout)],
+            "clips": [self.corpus.clips.ids, self.corpus.clips.dim, self.corpus.clips.max_steps],
+            "texts": [self.corpus.pairs.texts, _digest(self.corpus.embeddings)],
+            "pairs": [_digest(x) for x in vars(self.corpus.pairs).values() if isinstance(x, Tensor)],
+            "seed": self.context.generator("fit").initial_seed(),
+            "machine": [self.context.device.type, str(self.context.dtype)],
+        }
+        return hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()
+
+    def _interrupted(self) -> str:
+        done = len(self.history.epochs)
+        if self.folder is None or done == 0:
+            return f"interrupted in epoch {done + 1}; no checkpoint was written"
+        return f"interrupted in epoch {done + 1}; the checkpoint of epoch {done} is kept. To go on, add --resume"
+
+
+def _required(sampler: NegativeSampler | None) -> NegativeSampler:
+    if sampler is None:
+        raise ZsarbenchError("method 'cezsar' needs a negative sampler. Try: --negatives cosine-window")
+    return sampler
+
+
+def _under(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
+
+
+def _digest(values: Tensor) -> str:
+    return hashlib.sha256(values.contiguous().numpy()).hexdigest()
+
+
+def _described(part: Any) -> list[Any]:
+    """Return the class of a part, its plain attributes and its fingerprint."""
+    plain = {
+        name: value
+        for name, value in getattr(part, "__dict__", {}).items()
+        if isinstance(value, (str, int, float, bool, type(None))) and not name.startswith("_")
+    }
+    return [type(part).__module__, type(part).__qualname__, plain, dict(getattr(part, "fingerprint", {}))]

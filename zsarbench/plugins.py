@@ -11,7 +11,7 @@ from typing import Any
 
 import pluggy
 
-from zsarbench import hookspecs
+from zsarbench import builtin, hookspecs
 from zsarbench.registry import Registry
 
 GROUP = "zsarbench"
@@ -79,6 +79,7 @@ def load_plugins(
     chosen = entry_points() if loaders is None else loaders
     block, allow = set(blocked), None if allowed is None else set(allowed)
     manager, registry, failures = make_manager(), Registry(), []
+    builtin.register(registry.registrar("zsarbench"))
     for name in sorted((block | (allow or set())) - set(chosen)):
         failures.append(Failure(name, "is named in an allow-list or block-list but not installed"))
     for name, loader in sorted(chosen.items()):

@@ -11,6 +11,7 @@ import click
 if TYPE_CHECKING:
     from zsarbench.interfaces import Dataset
     from zsarbench.plugins import Host
+    from zsarbench.results import RunResult
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON for scripts on stdout.")
 settings_option = click.option(
@@ -19,6 +20,10 @@ settings_option = click.option(
     multiple=True,
     metavar="PART.OPTION=VALUE",
     help="An option of a part; see: zsarbench show NAME.",
+)
+
+format_option = click.option(
+    "--format", "format_", default="table", show_default=True, help="A reporter; see: zsarbench list reporter."
 )
 
 
@@ -44,3 +49,22 @@ def dataset_of(host: Host, name: str, data_root: Sequence[str] = (), settings: S
 
     part, roots = resolve_dataset(host.registry, name, data_root, settings)
     return build_dataset(part, roots, host.registry)
+
+
+def render(host: Host, results: Sequence[RunResult], reporter: str, **build: Any) -> str:
+    """Return the table of results beside the figures reported on their protocol, as a reporter renders it.
+
+    Raises:
+        UsageError: the reporter does not exist.
+    """
+    made = host.registry.get("reporter", reporter).load()()
+
+    from zsarbench import reported, tables
+
+    def columns(result: RunResult) -> dict[str, Any]:
+        values = host.call_each("zsarbench_add_columns", result=result)
+        return {name: value for _, given in values for name, value in (given or {}).items()}
+
+    table = tables.build(results, reported.read_all(), extra_columns=columns, **build)
+    text: str = made.render(table.frame, title=table.title)
+    return text.rstrip("\n")

@@ -7,9 +7,7 @@ from typing import Any
 import click
 
 from zsarbench import spec as specs
-from zsarbench.cli.common import echo_json, host_of
-
-FORMATS = ("table", "markdown", "csv", "latex", "json")
+from zsarbench.cli.common import echo_json, format_option, host_of, render
 
 
 @click.command("run", short_help="Run a method under a protocol and print its table.")
@@ -46,7 +44,7 @@ FORMATS = ("table", "markdown", "csv", "latex", "json")
 @click.option("--limit", type=int, metavar="N", help="At most N clips a class (flags the row).")
 @click.option("--executor", default="local", show_default=True, help="Where features are extracted.")
 @click.option("--out", default="results", show_default=True, help="Folder for result files.")
-@click.option("--format", "format_", type=click.Choice(FORMATS), default="table", show_default=True)
+@format_option
 @click.option("--json", "as_json", is_flag=True, help="Print exactly the result file's JSON.")
 @click.option("--strict", is_flag=True, help="Stop at the first clip that cannot be read.")
 @click.option("--resume", is_flag=True, help="Go on with interrupted fits instead of fitting anew.")
@@ -74,8 +72,5 @@ def command(ctx: click.Context, plan: bool, format_: str, as_json: bool, **asked
     if as_json:
         click.echo(path.read_text(encoding="utf-8"), nl=False)
         return
-    from zsarbench import tables
-
-    table = tables.build([result])
-    click.echo(tables.render(table, format_, host.registry))
+    click.echo(render(host, [result], format_))
     click.echo(f"result: {path}", err=True)

@@ -1,0 +1,24 @@
+"""What tests share: an isolated cache, the real files, and a toy data set that a toy plugin brings."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(autouse=True)
+def _own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give every test a cache of its own, and no leave to reach a hub."""
+    monkeypatch.setenv("ZSARBENCH_CACHE", str(tmp_path_factory.mktemp("cache")))
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+
+
+@pytest.fixture
+def mirror() -> Path:
+    """The folder of real files of public repositories; the test skips where there is none."""
+    folder = os.environ.get("ZSARBENCH_MIRROR")
+    if not folder or not Path(folder).is_dir():
+        pytest.skip("ZSARBENCH_MIRROR names no folder of real files")
+    return Path(folder)

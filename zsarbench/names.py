@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import unicodedata
 from collections.abc import Iterable, Mapping
 
 
+@functools.lru_cache(maxsize=1 << 14)  # hundreds of names are matched against hundreds of classes, again and again
 def normalise(name: str) -> str:
     """Return the name in lower case, letters and digits only.
 

@@ -108,7 +108,7 @@ class Scores:
                 entry = zipfile.ZipInfo(f"{name}.npy", date_time=ZIP_DATE)
                 entry.compress_type = zipfile.ZIP_DEFLATED
                 content = io.BytesIO()
-                np.lib.format.write_array(content, np.ascontiguousarray(array), version=(1, 0), allow_pickle=False)
+                np.lib.format.write_array(content, np.asarray(array, order="C"), version=(1, 0), allow_pickle=False)
                 archive.writestr(entry, content.getvalue())
         return buffer.getvalue()
 

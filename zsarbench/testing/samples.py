@@ -1,4 +1,4 @@
-"""Makes small results with their scores, for the tests of results, tables and reporters."""
+"""Small sound results with their scores: what reporters, observers and tables can be tested with."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ N_CLASSES = 12
 CLIPS_A_CLASS = 4
 
 
-def made_scores(
+def sample_scores(
     *, n_rounds: int = 1, n_seeds: int = 1, setting: str = "zsl", skill: float = 1.0, unread: Sequence[int] = ()
 ) -> Scores:
     """Return scores of 48 clips of 12 classes; in several rounds the candidates are 8 of them, in `gzsl` half seen."""
@@ -54,7 +54,7 @@ def made_scores(
     )
 
 
-def made_result(
+def sample_result(
     scores: Scores,
     method: str = "cezsar",
     *,

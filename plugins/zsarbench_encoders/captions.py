@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Literal
 
-import torch
-
 from zsarbench.interfaces import Clips, Sampling, Steps, TextEncoder
 
 
@@ -33,6 +31,8 @@ class Captions:
 
     def encode(self, clips: Clips) -> Steps:
         """Return (N, T, D) float32, T the most captions of a clip; a clip without captions has a mask of False only."""
+        import torch
+
         if clips.captions is None:
             raise ValueError("captions are needed")
         sentences = [list(captions[: self.max_steps]) for captions in clips.captions]

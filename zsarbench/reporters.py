@@ -15,6 +15,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from zsarbench.display import INTERVAL, NOTHING, Display, Group, display
+from zsarbench.records import plain
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -100,13 +101,13 @@ class Json:
 
     def render(self, table: pd.DataFrame, *, title: str) -> str:
         """Return the table as JSON; a missing value is null."""
+        import pandas as pd
 
-        content = {
-            "title": title,
-            **table.attrs,
-            "rows": json.loads(table.to_json(orient="records", double_precision=15)),
-        }
-        return json.dumps(content, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+        rows = [dict(zip(table, row, strict=True)) for row in table.itertuples(index=False, name=None)]
+        for row in rows:
+            row.update({name: None for name, value in row.items() if pd.api.types.is_scalar(value) and pd.isna(value)})
+        content = plain({"title": title, **table.attrs, "rows": rows}, "table")
+        return json.dumps(content, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 class Latex:
@@ -158,8 +159,8 @@ def _pieces(groups: Sequence[Group], width: int, *, gap: int, edge: int = 0) -> 
 
 
 def _column_width(groups: Sequence[Group], name: str) -> int:
-    lines = [line for group in groups for cell in group.cells[name] for line in cell.split("\n")]
-    return max(map(len, [name, *lines]))
+    cells = [name, *(cell for group in groups for cell in group.cells[name])]
+    return max(len(line) for cell in cells for line in cell.split("\n"))
 
 
 def _folded(group: Group) -> Group:
@@ -167,6 +168,7 @@ def _folded(group: Group) -> Group:
     cells, columns = group.cells.copy(), list(group.cells)
     ranking = columns[columns.index(INTERVAL) - 1]
     cells[ranking] = _stacked(cells[ranking], cells[INTERVAL])
+    cells = cells.rename(columns={ranking: f"{ranking}\n[{INTERVAL}]"})
     for name in ("parts", "settings"):
         if name in cells:
             wrapped = ["\n".join(textwrap.wrap(cell, MAX_METHOD_WIDTH)) for cell in cells[name]]

@@ -140,7 +140,7 @@ def _settings(result: RunResult) -> dict[tuple[str, ...], str]:
         flat |= {(part.name, f"{kind}.{key}"): _text(value) for key, value in sorted(part.options.items())}
     flat |= {("", f"method.{key}"): _text(value) for key, value in sorted(result.method.options.items())}
     flat["", "dtype"] = result.environment.dtype
-    flat["", "seeds" if len(result.seeds) > 1 else "seed"] = ",".join(map(str, result.seeds))
+    flat["", "seeds"] = ",".join(map(str, result.seeds))
     return flat
 
 
@@ -162,13 +162,15 @@ def _title(like: RunResult) -> str:
 
 def _comparable(results: Sequence[RunResult], like: RunResult) -> tuple[list[RunResult], list[str]]:
     """Return the results that may share a table with `like`, and "id: reason" for the others."""
-    kept, left_out = [], []
+    counts = _usual_counts(results, like)
+    reasons = {result.stem: _reason_apart(result, like, counts) for result in results}
     newest: dict[str, RunResult] = {}
     for result in sorted(results, key=_age):
-        newest[result.spec_id] = result
-    counts = _usual_counts(newest.values(), like)
+        if reasons[result.stem] is None:
+            newest[result.spec_id] = result
+    kept, left_out = [], []
     for result in sorted(results, key=_age, reverse=True):
-        if reason := _reason_apart(result, like, counts):
+        if reason := reasons[result.stem]:
             left_out.append(f"{result.stem}: {reason}")
         elif result is not newest[result.spec_id]:
             left_out.append(f"{result.stem}: older result of the spec that {newest[result.spec_id].stem} has")
@@ -193,9 +195,9 @@ def _reason_apart(result: RunResult, like: RunResult, counts: dict[int, int] | N
 
 def _usual_counts(results: Iterable[RunResult], like: RunResult) -> dict[int, int] | None:
     """Return the clips that each round expects: those of `like`, or where it is limited of the newest that is not."""
-    whole = [result for result in results if result.limit is None and _reason_apart(result, like, None) is None]
     if like.limit is None:
         return _counts(like)
+    whole = [result for result in results if result.limit is None and _reason_apart(result, like, None) is None]
     return _counts(max(whole, key=_age)) if whole else None
 
 

@@ -247,7 +247,7 @@ class RunResult:
 
 def spec_id(spec: Mapping[str, Any]) -> str:
     """Return the first 8 hex digits of the sha256 of a spec's canonical JSON."""
-    text = json.dumps(plain(spec, "spec"), sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    text = json.dumps(plain(spec, "spec"), sort_keys=True, allow_nan=False)
     return hashlib.sha256(text.encode()).hexdigest()[:8]
 
 

@@ -33,6 +33,7 @@ CLIPS = {
     "v_Archery_g01_c02": "Archery",
     "v_YoYo_g03_c01": "YoYo",
 }
+FEW = "v_Archery_g01_c02.avi 0\nv_HandStandPushups_g01_c01.avi 7\n"
 TEST = {"v_Archery_g01_c01", "v_YoYo_g03_c01"}
 
 
@@ -68,6 +69,8 @@ def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     texts["data/texts/archery.txt"] = b"  Arrows \xff\xe9 fly \xe2\x80\x93 far. \r\n"
     monkeypatch.setattr(ucf101, "LISTS", made_download(mirror, "lists", lists))
     monkeypatch.setattr(ucf101, "CAPTIONS", made_download(mirror, "captions", observers))
+    few = {f"datasets_splits/base2novel_splits/ucf_splits/fs_base_s{n}_train.txt": FEW.encode() for n in (1, 2, 3)}
+    monkeypatch.setattr(ucf101, "BASE_TO_NOVEL", made_download(mirror, "few", few))
     monkeypatch.setattr(ucf101, "SENTENCES", made_download(mirror, "sentences", {"LICENSE": b"MIT", **texts}))
     monkeypatch.setenv("ZSARBENCH_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("ZSARBENCH_MIRROR", str(mirror))
@@ -111,11 +114,11 @@ def test_with_a_folder_each_listed_clip_has_the_path_where_it_is_or_should_be(
     }
     assert frame["label"].to_dict() == CLIPS
     assert "2 of 5 listed clips" in caplog.text
-    assert "2 files are in no official list" in caplog.text
+    assert "2 files are in no list" in caplog.text
 
 
 @pytest.mark.parametrize("content", [[], ["some-folder"]])
-def test_a_folder_without_classes_is_refused(made: Path, tmp_path: Path, content: list[str]) -> None:
+def test_a_folder_without_videos_is_refused(made: Path, tmp_path: Path, content: list[str]) -> None:
     for name in content:
         (tmp_path / "videos" / name).mkdir(parents=True)
     with pytest.raises(UsageError, match="--data-root ucf101="):
@@ -124,7 +127,9 @@ def test_a_folder_without_classes_is_refused(made: Path, tmp_path: Path, content
 
 def test_official_lists_by_name(made: Path) -> None:
     splits = UCF101().splits()
-    assert list(splits) == ["train1", "test1", "train2", "test2", "train3", "test3"]
+    official = ["train1", "test1", "train2", "test2", "train3", "test3"]
+    assert list(splits) == [*official, "base-s1", "base-s2", "base-s3"]
+    assert splits["base-s2"] == ("v_Archery_g01_c02", "v_HandStandPushups_g01_c01")
     assert set(splits["test2"]) == TEST
     assert set(splits["train2"]) == set(CLIPS) - TEST
 
@@ -167,7 +172,8 @@ def test_a_missing_mirror_says_what_to_type(made: Path, monkeypatch: pytest.Monk
 def test_the_classes_and_downloads_need_neither_network_nor_instance() -> None:
     assert len(set(UCF101.classes)) == 101
     assert UCF101.classes[0] == "ApplyEyeMakeup"
-    assert [download.name for download in UCF101.downloads] == ["ucf101-lists", "ucf101-captions", "ucf101-sentences"]
+    names = ["ucf101-lists", "ucf101-captions", "ucf101-sentences", "ucf101-base-to-novel"]
+    assert [download.name for download in UCF101.downloads] == names
     assert all(len(file.sha256) == 64 and file.size > 0 for download in UCF101.downloads for file in download.files)
     code = "import sys, zsarbench_datasets.ucf101; print([m for m in ('pandas', 'torch', 'pooch') if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -218,7 +224,8 @@ def test_every_clip_has_label_group_and_three_captions(real: Real) -> None:
 @realdata
 def test_every_official_list_is_whole(real: Real) -> None:
     counts = {name: len(set(clips)) for name, clips in real.splits.items()}
-    assert counts == {"train1": 9537, "test1": 3783, "train2": 9586, "test2": 3734, "train3": 9624, "test3": 3696}
+    official = {"train1": 9537, "test1": 3783, "train2": 9586, "test2": 3734, "train3": 9624, "test3": 3696}
+    assert counts == official | {"base-s1": 816, "base-s2": 816, "base-s3": 816}
     for number in (1, 2, 3):
         train, test = set(real.splits[f"train{number}"]), set(real.splits[f"test{number}"])
         assert train | test == set(real.frame["clip_id"])

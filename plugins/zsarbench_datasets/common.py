@@ -1,0 +1,154 @@
+"""What the data sets of real videos share: name files, manifests, and finding the clips that are on the disk."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import re
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from zsarbench.errors import UsageError
+from zsarbench.names import match
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from zsarbench.downloads import Download
+
+log = logging.getLogger(__name__)
+
+DATA = Path(__file__).parent / "data"
+VIDEO_ENDINGS = frozenset((".avi", ".mp4", ".mkv", ".webm", ".mov", ".m4v", ".mpg", ".mpeg", ".wmv", ".flv", ".3gp"))
+MAX_DEPTH = 3  # folders between the root and a clip: train/part_0/abseiling
+
+
+def read_names(file: str) -> tuple[str, ...]:
+    """Return the lines of a file of this package's data, comments left out."""
+    lines = (DATA / file).read_text(encoding="utf-8").splitlines()
+    return tuple(line for line in lines if line and not line.startswith("#"))
+
+
+def read_text(path: Path) -> str:
+    """Return a file's text: UTF-8 with bad bytes dropped, stripped."""
+    return path.read_bytes().decode("utf-8", errors="ignore").strip()
+
+
+def rows(path: Path) -> list[list[str]]:
+    """Return the lines of a list file, split at blanks."""
+    return [line.split() for line in read_text(path).splitlines() if line.strip()]
+
+
+def readable(name: str) -> str:
+    """Return a class name as words.
+
+    >>> readable("ApplyEyeMakeup"), readable("brush_hair")
+    ('Apply Eye Makeup', 'brush hair')
+    """
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name).replace("_", " ")
+
+
+def manifest(
+    labels: Mapping[str, str],
+    groups: Mapping[str, str],
+    paths: Mapping[str, str],
+    spans: Mapping[str, tuple[float, float]] | None = None,
+) -> pd.DataFrame:
+    """Return one row per clip of `labels`, sorted by clip_id; a path that is not given is NA, so are start and end."""
+    import pandas as pd
+
+    spans = spans or {}
+    whole = (float("nan"), float("nan"))
+    clip_ids = sorted(labels)
+    frame = pd.DataFrame(
+        {
+            "clip_id": clip_ids,
+            "label": [labels[clip_id] for clip_id in clip_ids],
+            "path": [paths.get(clip_id) for clip_id in clip_ids],
+            "start": [spans.get(clip_id, whole)[0] for clip_id in clip_ids],
+            "end": [spans.get(clip_id, whole)[1] for clip_id in clip_ids],
+            "group": [groups[clip_id] for clip_id in clip_ids],
+        }
+    )
+    return frame.astype(dict.fromkeys(("clip_id", "label", "path", "group"), "string"))
+
+
+def revision(version: str, labels: Mapping[str, str], *pinned: Download) -> str:
+    """Return the version and a hash over clip ids, labels and the sha256 of pinned files: the same on every machine."""
+    lines = [f"{clip_id}\t{labels[clip_id]}" for clip_id in sorted(labels)]
+    lines += [file.sha256 for download in pinned for file in download.files]
+    return f"{version}-{hashlib.sha256(chr(10).join(lines).encode()).hexdigest()[:12]}"
+
+
+def videos_under(root: Path, dataset: str) -> list[Path]:
+    """Return the video files at most `MAX_DEPTH` folders below the root, sorted.
+
+    Raises:
+        UsageError: the root is no folder, or holds no video.
+    """
+    root = root.expanduser().absolute()
+    if not root.is_dir():
+        raise UsageError(f"{dataset}: there is no folder {root}. Try --data-root {dataset}=FOLDER")
+    found = sorted(_videos(root, MAX_DEPTH))
+    if not found:
+        raise UsageError(f"{dataset}: no video file is in {root} or its folders. Try --data-root {dataset}=FOLDER")
+    return found
+
+
+def _videos(folder: Path, depth: int) -> Iterable[Path]:
+    for path in folder.iterdir():
+        if path.suffix.lower() in VIDEO_ENDINGS and path.is_file():
+            yield path
+        elif depth and path.is_dir():
+            yield from _videos(path, depth - 1)
+
+
+def locate(
+    dataset: str,
+    root: Path,
+    labels: Mapping[str, str],
+    aliases: Mapping[str, str],
+    *,
+    clip_of: Callable[[str], str | None],
+    file_of: Callable[[str], str],
+) -> dict[str, str]:
+    """Return for each clip the absolute path where it is, or should be: in its class's folder, or flat in the root.
+
+    A listed clip that is not on the disk keeps the path where it should be, so that it is found missing when it is read
+    and stays in the denominator. Videos of no listed clip are left out and logged.
+
+    labels: class by clip id. clip_of: the clip id that a file name without its ending stands for. file_of: the file
+    name that a clip is expected under.
+
+    Raises:
+        UsageError: the root is no folder, or holds no video.
+    """
+    root = root.expanduser().absolute()
+    found: dict[str, Path] = {}
+    unlisted = []
+    for path in videos_under(root, dataset):
+        clip = clip_of(path.stem)
+        if clip is None or clip not in labels:
+            unlisted.append(str(path))
+        elif found.setdefault(clip, path) != path:
+            log.warning("%s: clip %s is there twice; %s is used, not %s", dataset, clip, found[clip], path)
+    log.info("%s: %d of %d listed clips are under %s", dataset, len(found), len(labels), root)
+    if unlisted:
+        log.warning("%s: %d files are in no list and are left out: %s", dataset, len(unlisted), unlisted[:3])
+    folders = _class_folders(found, labels, aliases)
+    default = (lambda label: root / label) if folders else (lambda label: root)
+    return {
+        clip: str(found.get(clip) or folders.get(label, default(label)) / file_of(clip))
+        for clip, label in labels.items()
+    }
+
+
+def _class_folders(found: Mapping[str, Path], labels: Mapping[str, str], aliases: Mapping[str, str]) -> dict[str, Path]:
+    """Return the folder of each class that has one, as far as the clips found show."""
+    folders: dict[str, Path] = {}
+    for clip, path in found.items():
+        label = labels[clip]
+        if label not in folders and match(path.parent.name, (label,), aliases) is not None:
+            folders[label] = path.parent
+    return folders

@@ -1,4 +1,4 @@
-"""The protocol files of UCF-101: their lists against the rules and public copies they come from."""
+"""Lists of classes: official names, all used; those of UCF-101 against the rules and public copies they come from."""
 
 from __future__ import annotations
 
@@ -22,29 +22,43 @@ realdata = pytest.mark.realdata
 needs_mirror = pytest.mark.skipif(MIRROR is None, reason="ZSARBENCH_MIRROR is unset: public copies are not read")
 
 
-def read_split(name: str) -> list[str]:
+def read_parts(name: str) -> dict[str, list[str]]:
+    """Return the lists of a file by part; one without parts has the part ''."""
     lines = (BENCHMARKS / "splits" / f"{name}.txt").read_text(encoding="utf-8").splitlines()
     assert lines[0].startswith("# "), f"{name} does not say what it is"
-    return [line for line in lines if not line.startswith("#")]
+    parts: dict[str, list[str]] = {}
+    part = ""
+    for line in lines:
+        if line.startswith("["):
+            part = line.strip("[]")
+        elif line and not line.startswith("#"):
+            parts.setdefault(part, []).append(line)
+    return parts
+
+
+def read_split(name: str) -> list[str]:
+    return read_parts(name)[""]
 
 
 def read_protocol(name: str) -> dict:
     return tomllib.loads((BENCHMARKS / "protocols" / f"{name}.toml").read_text(encoding="utf-8"))
 
 
-UCF101_SPLITS = sorted(path.stem for path in (BENCHMARKS / "splits").glob("ucf101-*.txt"))
+CLASSES = {"ucf101": UCF101.classes}
+SPLITS = sorted(path.stem for path in (BENCHMARKS / "splits").glob("*.txt") if path.stem.split("-")[0] in CLASSES)
 
 
-@pytest.mark.parametrize("name", UCF101_SPLITS)
+@pytest.mark.parametrize("name", SPLITS)
 def test_lists_hold_official_names_once(name: str) -> None:
-    names = read_split(name)
-    assert set(names) <= set(UCF101.classes)
-    assert len(set(names)) == len(names) > 1
+    for part, names in read_parts(name).items():
+        assert set(names) <= set(CLASSES[name.split("-")[0]]), part
+        assert len(set(names)) == len(names) > 1, part
 
 
-def test_every_ucf101_list_is_used_by_a_protocol() -> None:
-    protocols = [path.read_text(encoding="utf-8") for path in (BENCHMARKS / "protocols").glob("ucf101-*.toml")]
-    assert [name for name in UCF101_SPLITS if not any(f'"@{name}"' in text for text in protocols)] == []
+def test_every_list_is_used_by_a_protocol() -> None:
+    protocols = "".join(path.read_text(encoding="utf-8") for path in (BENCHMARKS / "protocols").glob("*.toml"))
+    named = [(name, f"@{name}#{part}" if part else f"@{name}") for name in SPLITS for part in read_parts(name)]
+    assert [value for _, value in named if f'"{value}"' not in protocols] == []
 
 
 @pytest.mark.parametrize("seed", range(10))

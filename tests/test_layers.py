@@ -19,7 +19,7 @@ LAYERS = (
     {"plugins", "builtin", "options", "protocols", "assembly", "spec", "downloads", "video", "decoding", "features",
      "metrics", "statistics", "scores", "results", "reported", "lint", "contamination"},
     {"inputs", "extract", "recording", "harness", "testing"},
-    {"display", "tables", "reporters"},
+    {"display", "tables", "reporters", "paired"},
     {"cli"},
 )  # fmt: skip
 HEAVY = {"torch", "timm", "sentence_transformers", "pandas", "transformers", "torchvision", "av"}

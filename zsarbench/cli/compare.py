@@ -1,0 +1,70 @@
+"""`zsarbench compare`: results side by side, and how far apart they are."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from pathlib import Path
+
+import click
+
+from zsarbench.cli.common import format_option, host_of, render
+from zsarbench.errors import UsageError, ZsarbenchError, unknown
+
+
+@click.command("compare", short_help="Put results side by side, with paired differences.")
+@click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
+@click.option("--protocol", help="Only this protocol.")
+@click.option("--rank-by", metavar="METRIC", help="The metric that ranks.  [default: top1_per_video]")
+@click.option("--paired", is_flag=True, help="Also print each result's difference to the best, with its interval.")
+@format_option
+@click.pass_context
+def command(
+    ctx: click.Context, paths: tuple[Path, ...], protocol: str | None, rank_by: str | None, paired: bool, format_: str
+) -> None:
+    """Compare the results in PATHS, files or folders (default: ./results): one table for each protocol.
+
+    A table never mixes what is not comparable: what is left out is listed under it with the reason.
+
+    \b
+    Examples:
+      zsarbench compare
+      zsarbench compare results/ --protocol ucf101/truze-v1 --paired
+      zsarbench compare a.json b.json --format latex
+    """
+    from zsarbench import results
+
+    host = host_of(ctx)
+    files = [
+        file for path in paths or (Path("results"),) for file in ([path] if path.is_file() else results.find(path))
+    ]
+    if missing := [path for path in paths if not path.exists()]:
+        raise UsageError(f"'{missing[0]}' does not exist; give result files or folders that hold them")
+    by_protocol = defaultdict(list)
+    for file in files:
+        try:
+            result = results.read(file)
+        except ZsarbenchError as error:
+            click.echo(f"warning: {file} is left out: {error}", err=True)
+            continue
+        by_protocol[result.protocol.name].append((result, file))
+    if not by_protocol:
+        raise UsageError("there is no result to compare. Try: zsarbench run --method chance")
+    if protocol is not None and protocol not in by_protocol:
+        raise UsageError(unknown("protocol among the results", protocol, by_protocol))
+    for name in sorted(by_protocol):
+        if protocol in (None, name):
+            read = by_protocol[name]
+            click.echo(render(host, [result for result, _ in read], format_, rank_by=rank_by) + "\n")
+            if paired and len(read) > 1:
+                click.echo(_differences([file for _, file in read], rank_by or "top1_per_video"))
+
+
+def _differences(files: list[Path], metric: str) -> str:
+    """Return one line for each result: how far it is below or above the best, with the interval of that."""
+    from zsarbench.paired import paired
+
+    lines = [f"difference in {metric} on the same clips, percentage points, 95 % interval:"]
+    for row in paired(files, metric=metric).itertuples():
+        points = f"{100 * row.difference:+6.1f} [{100 * row.low:+.1f}, {100 * row.high:+.1f}]"
+        lines.append(f"  {points}  {row.method} {row.settings} against {row.against}".rstrip())
+    return "\n".join(lines) + "\n"

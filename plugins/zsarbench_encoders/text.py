@@ -51,8 +51,8 @@ class SentenceModel:
     def __init__(self, network: SentenceTransformer, space: str, weights_sha256: str) -> None:
         self.network = network.eval().requires_grad_(False)
         self.space = space
-        self.dim = int(network.get_embedding_dimension())
-        self._max_tokens = int(network.max_seq_length)
+        self.dim: int = network.get_embedding_dimension()
+        self._max_tokens: int = network.max_seq_length
         self.fingerprint = {
             "weights_sha256": weights_sha256,
             "preprocessing": f"cut at {self._max_tokens} tokens; {ROWS} rows of {WIDTHS} tokens",
@@ -63,15 +63,20 @@ class SentenceModel:
         self.network.to(device)
         return self
 
+    def parameters(self) -> Iterator[torch.nn.Parameter]:
+        """Return the model's parameters, to be counted."""
+        return self.network.parameters()
+
     def encode(self, texts: Sequence[str]) -> Tensor:
         """Return (N, D) float32 on the CPU; row i depends on text i alone, bit for bit, whatever stands beside it."""
         import torch
 
         if not texts:
             return torch.zeros(0, self.dim)
-        tokens = self._tokenize(texts)
+        distinct = list(dict.fromkeys(texts))  # machine captions repeat: half of UCF-101's are another clip's
+        tokens = self._tokenize(distinct)
         width = torch.tensor([self._width(len(ids)) for ids in tokens["input_ids"]])
-        encoded = torch.zeros(len(texts), self.dim)
+        encoded = torch.zeros(len(distinct), self.dim)
         for columns in sorted(set(width.tolist())):
             index = (width == columns).nonzero().flatten()
             chosen = {name: [rows[i] for i in index] for name, rows in tokens.items()}
@@ -79,7 +84,8 @@ class SentenceModel:
             names = tuple(padded)
             rows = torch.stack([padded[name] for name in names], dim=1)  # (M, inputs of the model, columns)
             encoded[index] = in_fixed_batches(lambda batch, names=names: self._forward(batch, names), rows, ROWS - 1)
-        return encoded
+        position = {text: i for i, text in enumerate(distinct)}
+        return encoded[[position[text] for text in texts]]
 
     def _tokenize(self, texts: Sequence[str]) -> dict[str, list[list[int]]]:
         """Return the model's inputs as unpadded rows of ids."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
@@ -52,7 +52,7 @@ class ImageModel:
         self.max_steps = max_steps
         self.colour_order = colour_order
         self.compute_dtype = compute_dtype
-        self.network = network.eval().requires_grad_(False).to(memory_format=torch.channels_last)
+        self.network: Any = network.eval().requires_grad_(False).to(memory_format=torch.channels_last)
         self.dim = int(network.head_hidden_size)
         self.sampling = Sampling(frames_per_second, max_steps)
         config = resolve_model_data_config(network)
@@ -69,6 +69,10 @@ class ImageModel:
         self.network.to(device)
         self._mean, self._std = self._mean.to(device), self._std.to(device)
         return self
+
+    def parameters(self) -> Iterator[nn.Parameter]:
+        """Return the model's parameters, to be counted."""
+        return self.network.parameters()
 
     def encode(self, clips: Clips) -> Steps:
         """Return pooled features (N, T, D) float32 of frames (N, T, 1, 3, H, W) uint8; 0 where the mask is False."""

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from zsarbench_datasets.hmdb51 import HMDB51
 from zsarbench_datasets.ucf101 import UCF101
 
 from zsarbench.names import match
@@ -44,7 +45,7 @@ def read_protocol(name: str) -> dict:
     return tomllib.loads((BENCHMARKS / "protocols" / f"{name}.toml").read_text(encoding="utf-8"))
 
 
-CLASSES = {"ucf101": UCF101.classes}
+CLASSES = {"ucf101": UCF101.classes, "hmdb51": HMDB51.classes}
 SPLITS = sorted(path.stem for path in (BENCHMARKS / "splits").glob("*.txt") if path.stem.split("-")[0] in CLASSES)
 
 
@@ -80,6 +81,20 @@ def test_byte_order_is_not_the_official_order() -> None:
         for seed in range(10)
     ]
     assert sum(differs) == 6  # as the protocol's notes say
+
+
+def test_half_e2e_classind_is_the_same_draw_in_the_official_order() -> None:
+    parts = read_parts("ucf101-half-e2e-classind")
+    for seed in range(10):
+        drawn = np.random.RandomState(seed).permutation(101)[:50]
+        assert parts[str(seed)] == [UCF101.classes[index] for index in drawn]
+
+
+@realdata
+@needs_mirror
+def test_text4vis_numbers_its_classes_as_the_official_index() -> None:
+    labels = Path(MIRROR, "whwu95/Text4Vis/d61b34d0208a03ce6146edcc51033b2a040cb249/lists/ucf_labels.csv").read_text()
+    assert tuple(line.split(",")[1] for line in labels.split()[1:]) == UCF101.classes
 
 
 @pytest.mark.parametrize(("version", "n_seen", "n_unseen", "n_validation"), [("v1", 67, 34, 13), ("v2", 70, 31, 14)])

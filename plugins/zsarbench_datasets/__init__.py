@@ -26,3 +26,11 @@ def zsarbench_register(registry: Any) -> None:
         source="Soomro et al. 2012, arXiv:1212.0402; lists and captions by `zsarbench data get`",
         trained_on=("ucf101",),
     )
+    registry.add(
+        "dataset",
+        "hmdb51",
+        "zsarbench_datasets.hmdb51:HMDB51",
+        summary="HMDB-51: 6,766 clips of 51 actions.",
+        source="Kuehne et al., ICCV 2011; lists by `zsarbench data get`",
+        trained_on=("hmdb51",),
+    )

@@ -17,8 +17,8 @@ LAYERS = (
     {"errors", "registry", "names", "paths", "seeding", "hookspecs", "progress", "records", "batching"},
     {"interfaces"},
     {"plugins", "builtin", "options", "protocols", "assembly", "spec", "downloads", "video", "decoding", "features",
-     "metrics", "statistics", "scores", "results", "reported", "lint", "contamination"},
-    {"inputs", "extract", "recording", "harness", "testing"},
+     "shards", "clips", "metrics", "statistics", "scores", "results", "reported", "lint", "contamination"},
+    {"inputs", "machine", "extract", "recording", "harness", "testing"},
     {"display", "tables", "reporters", "paired"},
     {"cli"},
 )  # fmt: skip

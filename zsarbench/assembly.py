@@ -44,7 +44,7 @@ def build(part: PartSpec, registry: Registry, **filled: Any) -> Any:
         ZsarbenchError: the constructor raises, or the object lacks members of its interface.
     """
     target = registry.get(part.kind, part.name).load()
-    return construct(target, part.kind, part.name, part.options | filled)
+    return construct(target, part.kind, part.name, {**part.options, **filled})
 
 
 def construct(target: Any, kind: str, name: str, arguments: Mapping[str, Any]) -> Any:

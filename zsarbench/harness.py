@@ -5,11 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import os
-import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,10 +14,11 @@ import numpy as np
 import torch
 
 from zsarbench import assembly, extract, inputs, recording, results, seeding
-from zsarbench.errors import UsageError, ZsarbenchError
+from zsarbench.errors import ZsarbenchError
 from zsarbench.features import CachedText, FeatureStore, MemoryClips
 from zsarbench.inputs import Inputs, RoundClips
 from zsarbench.interfaces import ClipFeatures, Context, Method, Parts, Progress, TrainSet
+from zsarbench.machine import Machine, Stopwatch
 from zsarbench.names import normalise
 from zsarbench.paths import cache_dir
 from zsarbench.plugins import Host, load_plugins
@@ -33,58 +31,6 @@ if TYPE_CHECKING:
     from zsarbench.registry import Registry
 
 _log = logging.getLogger(__name__)
-
-
-@dataclass
-class Stopwatch:
-    """Adds up seconds by stage."""
-
-    seconds: dict[str, float] = field(default_factory=dict)
-
-    @contextmanager
-    def __call__(self, stage: str) -> Iterator[None]:
-        """Time a block as part of a stage."""
-        start = time.perf_counter()
-        try:
-            yield
-        finally:
-            self.seconds[stage] = self.seconds.get(stage, 0.0) + time.perf_counter() - start
-
-
-@dataclass(frozen=True)
-class Machine:
-    """Where a run computes: one device, one dtype, one declared thread count."""
-
-    device: torch.device
-    dtype: torch.dtype
-    threads: int
-
-    @classmethod
-    def of(cls, spec: RunSpec) -> Machine:
-        """Return what a spec asks for, "auto" being a GPU where there is one.
-
-        Raises:
-            UsageError: the device does not exist here.
-        """
-        name = spec.device if spec.device != "auto" else ("cuda" if torch.cuda.is_available() else "cpu")
-        try:
-            device = torch.device(name)
-            torch.empty(1, device=device)
-        except (RuntimeError, AssertionError) as error:
-            raise UsageError(
-                f"device '{spec.device}' is not there: {str(error).splitlines()[0]}. Try: zsarbench doctor"
-            ) from error
-        return cls(device, getattr(torch, spec.dtype), spec.threads or len(os.sched_getaffinity(0)))
-
-    @contextmanager
-    def declared_threads(self) -> Iterator[None]:
-        """Compute with the declared thread count inside the block: other counts give other bits."""
-        before = torch.get_num_threads()
-        torch.set_num_threads(self.threads)
-        try:
-            yield
-        finally:
-            torch.set_num_threads(before)
 
 
 @dataclass(frozen=True)
@@ -162,7 +108,6 @@ class Run:
         """Return the features of these clips, extracting those the store lacks."""
         if self.parts.visual is None:
             return MemoryClips(tuple(clip_ids), [torch.zeros(1, 1)] * len(clip_ids))
-        part = self.spec.parts["visual"]
         stored = extract.ensure(self, data, clip_ids)
         self.failures |= stored.failures
         return stored
@@ -176,20 +121,24 @@ class Run:
 
     def _fits(self) -> list[Fit]:
         """Return one fit per seed and distinct training set, each with the rounds it serves."""
-        groups: dict[tuple[Any, ...], list[RoundClips]] = {}
+        groups: dict[tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]], list[RoundClips]] = {}
         for item in self.inputs.rounds:
             learns = self.method_class.learns_from != "nothing" and self.training is None
-            key = (item.train, item.round.seen, item.round.validation) if learns else ()
+            key = (item.train, item.round.seen, item.round.validation) if learns else ((), (), ())
             groups.setdefault(key, []).append(item)
         seeds = range(self.spec.seed, self.spec.seed + self.spec.seeds)
         return [
-            Fit(*(key or ((), (), ())), items[0].round.seed, seed, tuple(items))
+            Fit(*key, round_seed=items[0].round.seed, seed=seed, rounds=tuple(items))
             for seed in seeds
             for key, items in groups.items()
         ]
 
     def _fit_and_score(self) -> Outcome:
-        fits, blocks, scored, served, records = self._fits(), [], [], [], []
+        fits = self._fits()
+        blocks: list[Block] = []
+        scored: list[RoundScores] = []
+        served: list[tuple[Fit, RoundClips]] = []
+        records: list[dict[str, Any]] = []
         positions = {clip_id: index for index, clip_id in enumerate(self.features.ids)}
         classes = self.inputs.classes
         for number, fit in enumerate(fits):
@@ -224,7 +173,8 @@ class Run:
         if self.method_class.learns_from == "nothing":
             return None
         if self.training is not None and self.train_features is not None:
-            data, clips, classes, validation = self.training, self.train_features, self.training.classes, ()
+            data, clips, classes = self.training, self.train_features, self.training.classes
+            validation: tuple[str, ...] = ()
         else:
             index = [positions[clip_id] for clip_id in fit.train if clip_id not in self.failures]
             data, clips = self.inputs, self.features.subset(index)

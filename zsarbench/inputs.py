@@ -111,13 +111,9 @@ def _load_dataset(spec: RunSpec, part: PartSpec, registry: Registry) -> Inputs:
 
 def _limited(clip_ids: Sequence[str], manifest: pd.DataFrame, per_class: int) -> list[str]:
     """Return at most `per_class` clips of each class, drawn by the hash of their ids so that groups mix."""
-    kept: dict[str, int] = {}
-    chosen = set()
-    for clip_id in sorted(clip_ids, key=lambda clip_id: hashlib.sha256(clip_id.encode()).digest()):
-        label = manifest.at[clip_id, "label"]
-        if kept.get(label, 0) < per_class:
-            kept[label] = kept.get(label, 0) + 1
-            chosen.add(clip_id)
+    drawn = sorted(clip_ids, key=lambda clip_id: hashlib.sha256(clip_id.encode()).digest())
+    labels = manifest.loc[drawn, "label"]
+    chosen = set(labels.groupby(labels).head(per_class).index)
     return [clip_id for clip_id in clip_ids if clip_id in chosen]
 
 

@@ -21,7 +21,9 @@ class _Bar:
         self._task = progress.add_task(description, total=total, note="")
 
     def advance(self, n: int = 1, note: str = "") -> None:
-        self._progress.update(self._task, advance=n, **({"note": note} if note else {}))
+        if note:
+            self._progress.update(self._task, note=note)
+        self._progress.advance(self._task, n)
 
 
 class _Lines:

@@ -7,7 +7,7 @@ import platform
 import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
 import torch
@@ -108,18 +108,21 @@ def _intervals(outcome: Outcome) -> dict[str, tuple[float, float]]:
     gzsl = outcome.spec.protocol.setting == "gzsl"
     for k in (1,) if gzsl else (1, 5):
         sides = _correct(outcome, k)
-        for statistic in ("per_video", "per_class"):
+        for statistic in get_args(statistics.Statistic):
             for side, rounds in sides.items():
                 if rounds:
                     found[f"top{k}_{statistic}{side}"] = _interval(outcome, rounds, statistic)
             if gzsl:
                 name = "harmonic_mean" if statistic == "per_class" else "harmonic_mean_per_video"
-                found[name] = tuple(
-                    statistics.harmonic_interval(
-                        sides["_seen"], sides["_unseen"], *_cells(outcome), statistic=statistic,
-                        rng=_rng(outcome), n_resamples=N_RESAMPLES,
-                    )
-                )  # fmt: skip
+                low, high = statistics.harmonic_interval(
+                    sides["_seen"],
+                    sides["_unseen"],
+                    *_cells(outcome),
+                    statistic=statistic,
+                    rng=_rng(),
+                    n_resamples=N_RESAMPLES,
+                )
+                found[name] = (low, high)
     return found
 
 
@@ -133,19 +136,18 @@ def _correct(outcome: Outcome, k: int) -> dict[str, list[statistics.ScoredRound]
             continue
         clips = outcome.scores.rounds[number].clips
         correct = metrics.topk_expectation(scores, labels, k)
-        kept = np.ones(len(labels), dtype=bool)
-        if outcome.spec.denominator == "survivors":
-            kept = ~np.isnan(scores).any(axis=1)
+        survivors = outcome.spec.denominator == "survivors"
+        kept = ~np.isnan(scores).any(axis=1) if survivors else np.full(len(labels), True)
         of_seen = outcome.scores.rounds[number].seen[labels]
         for side, rounds in sides.items():
-            here = kept & (of_seen if side == "_seen" else ~of_seen) if gzsl else kept
+            here = kept & of_seen if side == "_seen" else kept & ~of_seen if side == "_unseen" else kept
             rounds.append(statistics.ScoredRound(correct[here], clips[here]))
     return sides
 
 
 def _interval(outcome: Outcome, rounds: Sequence[statistics.ScoredRound], statistic: Any) -> tuple[float, float]:
     low, high = statistics.bootstrap_interval(
-        rounds, *_cells(outcome), statistic=statistic, rng=_rng(outcome), n_resamples=N_RESAMPLES
+        rounds, *_cells(outcome), statistic=statistic, rng=_rng(), n_resamples=N_RESAMPLES
     )
     return max(0.0, low), min(1.0, high)
 
@@ -154,7 +156,7 @@ def _cells(outcome: Outcome) -> tuple[Any, Any]:
     return outcome.scores.labels, outcome.scores.groups
 
 
-def _rng(outcome: Outcome) -> np.random.Generator:
+def _rng() -> np.random.Generator:
     """Return the generator of the bootstrap: always the same draws, whatever the training seed."""
     return seeding.numpy_generator(0, "bootstrap")
 

@@ -10,7 +10,7 @@ import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, cast, get_args
 
 from zsarbench import options, protocols
 from zsarbench.assembly import build_dataset
@@ -22,8 +22,10 @@ if TYPE_CHECKING:
     from zsarbench.registry import Entry, Registry
 
 PART_KINDS = ("visual", "text", "negatives", "loss")
-CONTROLS = ("none", "shuffle-captions", "shuffle-labels")
-DENOMINATORS = ("all", "survivors")
+Control = Literal["none", "shuffle-captions", "shuffle-labels"]
+Denominator = Literal["all", "survivors"]
+CONTROLS: tuple[Control, ...] = get_args(Control)
+DENOMINATORS: tuple[Denominator, ...] = get_args(Denominator)
 DTYPES = ("float32", "bfloat16")
 CLASS_TEXT_FORMS = ("name", "sentence", "sentences")
 DEFAULT_PROTOCOL = "sketch/compositional"
@@ -97,8 +99,8 @@ class RunSpec:
     device: str
     dtype: str
     threads: int | None
-    denominator: str
-    control: str
+    denominator: Denominator
+    control: Control
     limit: int | None
     executor: str
     out: str
@@ -380,8 +382,8 @@ class _Resolver:
             device=asked.device,
             dtype=asked.dtype,
             threads=asked.threads,
-            denominator=asked.denominator,
-            control=asked.control,
+            denominator=cast(Denominator, asked.denominator),  # _check_choices has seen them
+            control=cast(Control, asked.control),
             limit=asked.limit,
             executor=asked.executor,
             out=asked.out,

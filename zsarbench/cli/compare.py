@@ -64,7 +64,9 @@ def _differences(files: list[Path], metric: str) -> str:
     from zsarbench.paired import paired
 
     lines = [f"difference in {metric} on the same clips, percentage points, 95 % interval:"]
-    for row in paired(files, metric=metric).itertuples():
-        points = f"{100 * row.difference:+6.1f} [{100 * row.low:+.1f}, {100 * row.high:+.1f}]"
-        lines.append(f"  {points}  {row.method} {row.settings} against {row.against}".rstrip())
+    for row in paired(files, metric=metric).to_dict(orient="records"):
+        points = "{difference:+6.1f} [{low:+.1f}, {high:+.1f}]".format(
+            **{name: 100 * row[name] for name in ("difference", "low", "high")}
+        )
+        lines.append(f"  {points}  {row['method']} {row['settings']} against {row['against']}")
     return "\n".join(lines) + "\n"

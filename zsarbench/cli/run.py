@@ -49,7 +49,7 @@ from zsarbench.cli.common import echo_json, format_option, host_of, render
 @click.option("--strict", is_flag=True, help="Stop at the first clip that cannot be read.")
 @click.option("--resume", is_flag=True, help="Go on with interrupted fits instead of fitting anew.")
 @click.pass_context
-def command(ctx: click.Context, plan: bool, format_: str, as_json: bool, **asked: Any) -> None:
+def command(ctx: click.Context, /, plan: bool, format_: str, as_json: bool, **asked: Any) -> None:
     """Run a method under a protocol: features, training, scores, a table beside the published figures.
 
     \b

@@ -1,0 +1,69 @@
+"""Where a run computes, and how long it takes there."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import torch
+
+from zsarbench.errors import UsageError
+
+if TYPE_CHECKING:
+    from zsarbench.spec import RunSpec
+
+
+@dataclass
+class Stopwatch:
+    """Adds up seconds by stage."""
+
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def __call__(self, stage: str) -> Iterator[None]:
+        """Time a block as part of a stage."""
+        start = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.seconds[stage] = self.seconds.get(stage, 0.0) + time.perf_counter() - start
+
+
+@dataclass(frozen=True)
+class Machine:
+    """Where a run computes: one device, one dtype, one declared thread count."""
+
+    device: torch.device
+    dtype: torch.dtype
+    threads: int
+
+    @classmethod
+    def of(cls, spec: RunSpec) -> Machine:
+        """Return what a spec asks for, "auto" being a GPU where there is one.
+
+        Raises:
+            UsageError: the device does not exist here.
+        """
+        name = spec.device if spec.device != "auto" else ("cuda" if torch.cuda.is_available() else "cpu")
+        try:
+            device = torch.device(name)
+            torch.empty(1, device=device)
+        except (RuntimeError, AssertionError) as error:
+            raise UsageError(
+                f"device '{spec.device}' is not there: {str(error).splitlines()[0]}. Try: zsarbench doctor"
+            ) from error
+        return cls(device, getattr(torch, spec.dtype), spec.threads or len(os.sched_getaffinity(0)))
+
+    @contextmanager
+    def declared_threads(self) -> Iterator[None]:
+        """Compute with the declared thread count inside the block: other counts give other bits."""
+        before = torch.get_num_threads()
+        torch.set_num_threads(self.threads)
+        try:
+            yield
+        finally:
+            torch.set_num_threads(before)

@@ -362,6 +362,6 @@ def _described(part: Any) -> list[Any]:
     plain = {
         name: value
         for name, value in getattr(part, "__dict__", {}).items()
-        if isinstance(value, (str, int, float, bool, type(None))) and not name.startswith("_")
+        if isinstance(value, (str, int, float, bool, type(None))) and not name.startswith("_") and name != "training"
     }
     return [type(part).__module__, type(part).__qualname__, plain, dict(getattr(part, "fingerprint", {}))]

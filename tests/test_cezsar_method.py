@@ -1,0 +1,519 @@
+"""CEZSAR on a planted problem: it finds unseen classes, owes that to its captions, and goes on where it was cut off.
+
+Run as a script, this file fits the toy with checkpoints in a folder; the test of a kill does that.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor, nn
+from zsarbench_cezsar.losses import InfoNCE, Triplet
+from zsarbench_cezsar.method import Cezsar, nearest
+from zsarbench_cezsar.negatives import CosineWindow, Hardest, Uniform
+
+from zsarbench.errors import NoNegatives, UsageError, ZsarbenchError
+from zsarbench.interfaces import ClassText, Context, Parts, Steps, TrainSet
+from zsarbench.seeding import generator
+
+MOTIONS, PROPS, CLIPS_A_CLASS, MAX_STEPS, DIM, TEXT_DIM = 6, 6, 6, 6, 48, 32
+SMALL = {
+    "d_model": 32, "feedforward": 32, "joint_dim": 16, "learning_rate": 3e-3, "batch_size": 48,
+    "max_epochs": 20, "max_steps": MAX_STEPS,
+}  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def _one_thread() -> Iterator[None]:
+    """Compute small things on one thread: several wait for each other longer than they compute."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+class Clips:
+    """Clip features held in memory."""
+
+    def __init__(self, ids, values: Tensor, mask: Tensor, captions, captions_in_steps: str = "none") -> None:
+        self.ids, self.values, self.mask = tuple(ids), values, mask
+        self.captions, self.captions_in_steps = captions, captions_in_steps
+        self.max_steps, self.dim = values.shape[1:]
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def rows(self, index: Sequence[int] | Tensor) -> Steps:
+        index = torch.as_tensor(index)
+        return Steps(self.values[index], self.mask[index])
+
+    def subset(self, index: Sequence[int] | Tensor) -> Clips:
+        index = torch.as_tensor(index)
+        captions = self.captions and tuple(self.captions[int(i)] for i in index)
+        ids = [self.ids[int(i)] for i in index]
+        return Clips(ids, self.values[index], self.mask[index], captions, self.captions_in_steps)
+
+
+class Words:
+    """Sums a fixed random vector per word."""
+
+    dim, space, fingerprint = TEXT_DIM, None, {"weights_sha256": "words"}
+
+    def encode(self, texts: Sequence[str]) -> Tensor:
+        vectors = [sum(word_vector(word, TEXT_DIM) for word in text.split()) for text in texts]
+        return torch.stack(vectors)
+
+
+def word_vector(word: str, dim: int, space: str = "text") -> Tensor:
+    return torch.randn(dim, generator=generator(0, space, word))
+
+
+class Quiet:
+    """Shows nothing, and may be told what to do after some steps."""
+
+    def __init__(self, after: int = -1, act=None) -> None:
+        self.after, self.act, self.count = after, act, 0
+
+    @contextmanager
+    def task(self, description: str, total: int | None = None):
+        yield self
+
+    def advance(self, n: int = 1, note: str = "") -> None:
+        self.count += n
+        if self.count == self.after:
+            self.act()
+
+
+def toy() -> tuple[Clips, Tensor, tuple[str, ...], tuple[ClassText, ...]]:
+    """Return clips of every motion with every prop, their labels, sources and class sentences.
+
+    A step shows motion and prop as sums of fixed vectors in noise; captions name both, and something irrelevant.
+    """
+    rng = generator(0, "toy")
+    values = torch.zeros(MOTIONS * PROPS * CLIPS_A_CLASS, MAX_STEPS, DIM)
+    mask = torch.zeros(len(values), MAX_STEPS, dtype=torch.bool)
+    captions, labels, groups, classes = [], [], [], []
+    for motion in range(MOTIONS):
+        for prop in range(PROPS):
+            label = len(classes)
+            classes.append(ClassText(f"{motion}-{prop}", (f"to motion{motion} a prop{prop}",)))
+            shown = word_vector(f"motion{motion}", DIM, "video") + word_vector(f"prop{prop}", DIM, "video")
+            for number in range(CLIPS_A_CLASS):
+                row, n_steps = len(labels), int(torch.randint(2, MAX_STEPS + 1, (1,), generator=rng))
+                values[row, :n_steps] = shown + 1.5 * torch.randn(n_steps, DIM, generator=rng)
+                mask[row, :n_steps] = True
+                captions.append(
+                    (f"motion{motion} the prop{prop} by{number}", f"a prop{prop} motion{motion} at{row % 7}")
+                )
+                labels.append(label)
+                groups.append(f"source{label}-{number // 2}")
+    clips = Clips([f"clip{i:03d}" for i in range(len(labels))], values, mask, tuple(captions))
+    return clips, torch.tensor(labels), tuple(groups), tuple(classes)
+
+
+UNSEEN = torch.tensor([(label // PROPS + label % PROPS) % 3 == 0 for label in range(MOTIONS * PROPS)])
+
+
+def split(clips: Clips, with_classes: bool = False) -> tuple[TrainSet, Clips, Tensor, list[ClassText]]:
+    """Return the training set of the seen combinations, the test clips, their labels, and the unseen classes."""
+    _, labels, groups, classes = toy()
+    train, test = (~UNSEEN[labels]).nonzero().flatten(), UNSEEN[labels].nonzero().flatten()
+    renumber = (~UNSEEN).cumsum(0) - 1
+    seen = tuple(described for described, unseen in zip(classes, UNSEEN, strict=True) if not unseen)
+    train_set = TrainSet(
+        clips.subset(train),
+        renumber[labels[train]] if with_classes else None,
+        tuple(groups[int(i)] for i in train),
+        seen if with_classes else (),
+        (),
+        "toy",
+    )
+    unseen = [described for described, is_unseen in zip(classes, UNSEEN, strict=True) if is_unseen]
+    return train_set, clips.subset(test), (UNSEEN.cumsum(0) - 1)[labels[test]], unseen
+
+
+def context(*, seed: int = 0, negatives=None, loss=None, folder: Path | None = None, resume=False, progress=None):
+    parts = Parts(None, Words(), negatives or CosineWindow(high=1.0), loss or Triplet())
+    return Context(
+        parts, torch.device("cpu"), torch.float32, lambda name: generator(seed, name), folder, resume,
+        progress or Quiet(),
+    )  # fmt: skip
+
+
+def accuracy(method: Cezsar, given: Context, clips: Clips, labels: Tensor, classes: list[ClassText]) -> float:
+    return float((method.score(clips, classes, given).argmax(1) == labels).float().mean())
+
+
+def fitted(train: TrainSet, given: Context, **options) -> Cezsar:
+    method = Cezsar(**SMALL | options)
+    method.fit(train, given)
+    return method
+
+
+@pytest.mark.parametrize(
+    ("negatives", "loss"),
+    [
+        (CosineWindow(high=1.0), Triplet()),
+        (CosineWindow(low_quantile=0.0, high_quantile=0.5), InfoNCE()),
+        (Uniform(), Triplet()),
+        (Hardest(), InfoNCE()),
+    ],
+    ids=["window-triplet", "quantiles-infonce", "uniform-triplet", "hardest-infonce"],
+)
+def test_unseen_combinations_are_recognised(negatives, loss):
+    train, *test = split(toy()[0])
+    given = context(negatives=negatives, loss=loss)
+    method = fitted(train, given)
+    assert accuracy(method, given, *test) > 0.4  # chance: 1 in 12
+    losses = [row["loss"] for row in method.record()["losses"]]
+    assert losses[-1] < losses[0] / 2
+
+
+def test_shuffled_captions_lead_to_chance():
+    clips = toy()[0]
+    captions, found = clips.captions, []
+    for seed in range(4):
+        order = torch.randperm(len(clips), generator=generator(seed, "shuffle"))
+        clips.captions = tuple(captions[int(i)] for i in order)
+        train, *test = split(clips)
+        given = context(seed=seed)
+        found.append(accuracy(fitted(train, given, max_epochs=10), given, *test))
+    # 12 classes that succeed or fail as a whole, four times: a standard error of 0.04 about 1 in 12
+    assert sum(found) / len(found) < 0.08 + 3 * 0.04
+
+
+def test_the_seed_decides_and_the_global_state_stays():
+    train, clips, _, classes = split(toy()[0])
+    before = torch.random.get_rng_state()
+    scores = [
+        fitted(train, context(seed=seed), max_epochs=2).score(clips, classes, context(seed=seed)) for seed in (0, 0, 1)
+    ]
+    assert torch.equal(scores[0], scores[1])
+    assert not torch.equal(scores[0], scores[2])
+    assert torch.equal(torch.random.get_rng_state(), before)
+
+
+def test_a_clip_s_score_depends_on_it_alone():
+    train, clips, _, classes = split(toy()[0])
+    given = context()
+    method = fitted(train, given, max_epochs=2)
+    scores = method.score(clips, classes, given)
+    some = torch.tensor([40, 3, 71])
+    torch.testing.assert_close(method.score(clips.subset(some), classes, given), scores[some], atol=1e-6, rtol=0)
+    assert method.class_independent is False  # the training set names no classes, so nothing is known of their texts
+
+
+def test_a_clip_without_steps_scores_nan_and_teaches_nothing():
+    everything = toy()[0]
+    everything.mask[4:8] = False  # two clips of an unseen class, two of a seen one
+    everything.values[4:8] = torch.nan
+    train, clips, _, classes = split(everything)
+    given = context()
+    method = fitted(train, given, max_epochs=2)
+    scores = method.score(clips, classes, given)
+    unread = ~clips.mask.any(1)
+    assert int(unread.sum()) == 2
+    assert scores[unread].isnan().all()
+    assert scores[~unread].isfinite().all()
+
+
+def test_no_readable_clip_is_an_error():
+    everything = toy()[0]
+    everything.mask[:] = False
+    with pytest.raises(ZsarbenchError, match="no clip to learn from could be read"):
+        fitted(split(everything)[0], context())
+
+
+def test_infinite_features_are_an_error():
+    everything = toy()[0]
+    everything.values[:] = torch.inf
+    with pytest.raises(ZsarbenchError, match=r"loss of epoch 1 is not finite.*learning_rate"):
+        fitted(split(everything)[0], context())
+
+
+# --- positives ---
+
+
+def test_class_sentences_as_positives():
+    train, *test = split(toy()[0], with_classes=True)
+    given = context()
+    method = fitted(train, given, positives="classes", n_negatives=5)
+    assert accuracy(method, given, *test) > 0.5
+    assert method.class_independent
+    record = method.record()
+    assert (record["positives"], record["n_sentences"], record["n_pairs"]) == ("classes", 24, 144)
+
+
+def from_captions(how: str) -> Clips:
+    """Return the toy with steps made from its captions."""
+    clips = toy()[0]
+    values = torch.stack([Words().encode(captions) for captions in clips.captions])
+    mask = torch.ones(values.shape[:2], dtype=torch.bool)
+    if how == "all":
+        values, mask = values.mean(1, keepdim=True), mask[:, :1]
+    return Clips(clips.ids, values, mask, clips.captions, how)
+
+
+def test_where_steps_show_captions_the_positives_are_chosen_on_validation_classes():
+    train, *test = split(from_captions("one-each"), with_classes=True)
+    held = tuple(described.name for described in train.classes[::6])
+    given = context()
+    method = fitted(replace(train, validation=held), given, max_epochs=8)
+    record = method.record()
+    figures = record["positives_top1_on_validation_classes"]
+    assert figures[record["positives"]] == max(figures.values())
+    assert record["validation_classes"] == list(held)
+    # fitted on all seen classes in the end, as if the choice had been the user's
+    again = fitted(train, given, max_epochs=8, positives=record["positives"])
+    assert torch.equal(method.score(test[0], test[2], given), again.score(test[0], test[2], given))
+
+
+def test_joined_captions_leave_the_class_sentences_only():
+    train, *_ = split(from_captions("all"), with_classes=True)
+    assert fitted(train, context(), max_epochs=1).record()["positives"] == "classes"
+
+
+def test_without_names_validation_classes_are_drawn():
+    train, *_ = split(from_captions("one-each"), with_classes=True)
+    record = fitted(train, context(), max_epochs=1).record()
+    assert len(record["validation_classes"]) == 5
+    assert record["validation_classes"] == fitted(train, context(), max_epochs=1).record()["validation_classes"]
+
+
+def test_a_clip_made_of_captions_is_embedded_without_the_caption_it_is_aligned_with(monkeypatch):
+    """Every step that the video branch lets through differs from the sentence that the clip is aligned with."""
+    from zsarbench_cezsar import training
+
+    train, *_ = split(from_captions("one-each"))
+    checked = []
+
+    def look(self, batch, rng, plain=training.Trainer._loss):
+        values, mask, inverse = self._steps(batch)
+        own = self.corpus.embeddings[self.corpus.pairs.text[batch]]
+        same = ((values[inverse] - own[:, None]).abs().amax(2) < 1e-6) & mask[inverse]
+        checked.append((int(same.sum()), int(mask.sum())))
+        return plain(self, batch, rng)
+
+    monkeypatch.setattr(training.Trainer, "_loss", look)
+    fitted(train, context(), max_epochs=1, positives="captions")
+    assert all(same == 0 and shown > 0 for same, shown in checked)
+
+
+# --- several sentences per class ---
+
+
+def test_neighbours_vote_and_the_nearer_breaks_ties():
+    owner = torch.tensor([0, 0, 1, 1, 2])
+    cosine = torch.tensor([[0.9, -0.5, 0.8, 0.7, 0.1], [0.9, 0.0, 0.8, 0.1, 0.7], [torch.nan] * 5])
+    voted = nearest(cosine, owner, 3, 3)
+    assert voted[0].argsort(descending=True).tolist() == [1, 0, 2]
+    assert voted[1].argsort(descending=True).tolist() == [0, 1, 2]
+    torch.testing.assert_close(nearest(cosine, owner, 3, 1)[:2], torch.tensor([[0.9, 0.8, 0.1], [0.9, 0.8, 0.7]]))
+    assert voted[2].isnan().all()
+    assert nearest(cosine, owner, 3, 1)[2].isnan().all()
+
+
+@pytest.mark.parametrize(("neighbours", "independent"), [(None, False), (1, True), (3, False)])
+def test_whether_a_class_stands_alone_depends_on_the_vote(neighbours, independent):
+    train, clips, _, classes = split(toy()[0], with_classes=True)
+    twice = tuple(ClassText(c.name, (*c.texts, c.texts[0] + " twice")) for c in classes)
+    method = fitted(
+        replace(train, classes=tuple(ClassText(c.name, c.texts * 2) for c in train.classes)),
+        context(), max_epochs=1, neighbours=neighbours,
+    )  # fmt: skip
+    assert method.class_independent is independent
+    whole, part = method.score(clips, twice, context()), method.score(clips, twice[:3], context())
+    assert torch.allclose(whole[:, :3], part, atol=1e-6) is independent
+
+
+# --- checkpoints ---
+
+
+def run_toy(folder: Path | None, resume: bool, progress: Quiet | None = None) -> Tensor:
+    """Fit the toy for eight epochs and return the scores of its test clips."""
+    train, clips, _, classes = split(toy()[0])
+    given = context(folder=folder, resume=resume, progress=progress, loss=Scaled())
+    return fitted(train, given, max_epochs=8).score(clips, classes, given)
+
+
+class Scaled(nn.Module):
+    """A triplet loss with a learnt margin."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.margin = nn.Parameter(torch.ones(()))
+
+    def forward(self, video: Tensor, positive: Tensor, negative: Tensor) -> Tensor:
+        return Triplet()(video * self.margin, positive, negative)
+
+
+def interrupt() -> None:
+    raise KeyboardInterrupt
+
+
+def test_a_fit_that_was_interrupted_goes_on_bit_for_bit(tmp_path, caplog):
+    caplog.set_level(logging.INFO)
+    whole = run_toy(None, False)
+    with pytest.raises(KeyboardInterrupt):
+        run_toy(tmp_path, False, Quiet(after=18, act=interrupt))  # five batches an epoch
+    assert "checkpoint of epoch 3 is kept. To go on, add --resume" in caplog.text
+    assert torch.equal(run_toy(tmp_path, True), whole)
+    assert "resuming at epoch 4" in caplog.text
+
+
+def test_a_finished_fit_is_loaded_without_training(tmp_path, caplog):
+    caplog.set_level(logging.INFO)
+    whole = run_toy(tmp_path, False)
+    assert torch.equal(run_toy(tmp_path, True, Quiet(after=1, act=interrupt)), whole)
+    assert "finished after epoch 8" in caplog.text
+    assert [path.suffix for path in (tmp_path / "fit").iterdir()].count(".safetensors") == 1
+
+
+def test_without_resume_the_fit_is_done_anew(tmp_path):
+    run_toy(tmp_path, False)
+    with pytest.raises(KeyboardInterrupt):
+        run_toy(tmp_path, False, Quiet(after=1, act=interrupt))
+
+
+@pytest.mark.parametrize("change", ["options", "seed", "negatives", "captions"])
+def test_a_checkpoint_of_something_else_is_not_used(tmp_path, caplog, change):
+    train, *_ = split(toy()[0])
+    fitted(train, context(folder=tmp_path), max_epochs=1)
+    options, given = {"max_epochs": 1}, context(folder=tmp_path, resume=True)
+    if change == "options":
+        options["dropout"] = 0.1
+    elif change == "seed":
+        given = context(folder=tmp_path, resume=True, seed=1)
+    elif change == "negatives":
+        given = context(folder=tmp_path, resume=True, negatives=CosineWindow(high=0.9))
+    else:
+        train.clips.captions = tuple(reversed(train.clips.captions))
+    fitted(train, given, **options)
+    assert "of other settings or data and is left aside" in caplog.text
+
+
+def test_a_damaged_checkpoint_is_named(tmp_path):
+    run_toy(tmp_path, False)
+    best = next((tmp_path / "fit").glob("best-*.safetensors"))
+    best.write_bytes(best.read_bytes()[:-100])
+    with pytest.raises(ZsarbenchError, match=r"best-\d+\.safetensors' cannot be read.*without --resume"):
+        run_toy(tmp_path, True)
+
+
+def test_a_loss_with_parameters_is_trained_counted_and_left_as_it_was():
+    train, *_ = split(toy()[0])
+    loss = Scaled()
+    method = fitted(train, context(loss=loss), max_epochs=2)
+    assert method.record()["parameters"]["loss"] == 1
+    assert float(loss.margin.detach()) == 1  # the next fit starts from the same loss
+
+
+def test_a_killed_fit_goes_on_to_the_same_scores(tmp_path):
+    whole = run_toy(None, False)
+    state = tmp_path / "fit" / "checkpoint.json"
+    process = subprocess.Popen([sys.executable, __file__, str(tmp_path)])
+    try:
+        deadline = time.monotonic() + 120
+        while not state.exists() and process.poll() is None and time.monotonic() < deadline:
+            time.sleep(0.02)
+        time.sleep(0.05)  # into the next epoch
+        assert process.poll() is None, "it ended before it could be killed"
+    finally:
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    assert state.exists()
+    assert torch.equal(run_toy(tmp_path, True), whole)
+
+
+# --- the rest of the contract ---
+
+
+def test_the_record_says_what_was_done():
+    train, *_ = split(toy()[0])
+    record = fitted(train, context(), max_epochs=30, patience=2).record()
+    assert record["n_pairs"] == 288
+    assert record["n_triplets"] == 2880
+    assert record["epochs"] == len(record["losses"])
+    assert record["epochs"] == 30 or record["epochs"] == record["best_epoch"] + 2
+    validation = [row["validation_loss"] for row in record["losses"]]
+    assert validation.index(min(validation)) + 1 == record["best_epoch"]
+    assert 0 < record["negatives"]["acceptance_rate"] < 1
+    assert record["flags"] == []
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("attend_over", "batch"), ("normalise_at_test", False), ("split_by", "triplet"), ("padding", "zeros")],
+)
+def test_an_option_that_departs_as_the_release_does_flags_the_result(name, value):
+    train, clips, _, classes = split(toy()[0])
+    plain, departing = fitted(train, context(), max_epochs=1), fitted(train, context(), max_epochs=1, **{name: value})
+    assert [flag.split("=")[0] for flag in departing.record()["flags"]] == [name]
+    scores = [method.score(clips, classes, context()) for method in (plain, departing)]
+    assert scores[1].isfinite().all()
+    assert not torch.equal(*scores)
+
+
+def test_without_validation_the_last_epoch_is_kept():
+    train, *_ = split(toy()[0])
+    record = fitted(train, context(), max_epochs=3, validation_fraction=0).record()
+    assert record["best_epoch"] == 3
+    assert "validation_loss" not in record["losses"][0]
+
+
+def test_bfloat16_trains_too():
+    train, *test = split(toy()[0])
+    given = replace(context(), dtype=torch.bfloat16)
+    assert accuracy(fitted(train, given), given, *test) > 0.5
+
+
+@pytest.mark.parametrize("part", ["text", "negatives", "loss"])
+def test_a_missing_part_is_named(part):
+    train, *_ = split(toy()[0])
+    given = context()
+    with pytest.raises(ZsarbenchError, match=f"Try: --{part} "):
+        fitted(train, replace(given, parts=replace(given.parts, **{part: None})))
+
+
+def test_scores_before_a_fit_and_a_fit_without_data_are_refused():
+    clips, *_ = toy()
+    with pytest.raises(ZsarbenchError, match="before it was fitted"):
+        Cezsar().score(clips, [], context())
+    with pytest.raises(ZsarbenchError, match="no training set"):
+        Cezsar().fit(None, context())
+
+
+def test_captions_that_give_no_negative_are_an_error():
+    train, *_ = split(toy()[0])
+    with pytest.raises(NoNegatives, match="negatives uniform"):
+        fitted(train, context(negatives=CosineWindow(high=1e-4)))
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"d_model": 15}, "d_model=15 is not a multiple of n_heads=2"),
+        ({"patience": 0, "dropout": 1.0}, r"patience=0 is below 1; dropout=1.0 is not in \[0, 1\)"),
+        ({"neighbours": 0}, "neighbours=0 is below 1"),
+    ],
+)
+def test_impossible_options_are_refused(options, message):
+    with pytest.raises(UsageError, match=message):
+        Cezsar(**options)
+
+
+if __name__ == "__main__":
+    torch.set_num_threads(1)
+    os.nice(5)  # leaves the parent time to kill it within an epoch
+    run_toy(Path(sys.argv[1]), False, Quiet())

@@ -1,0 +1,146 @@
+"""The joint model: padding, attention over time, and the release's forward pass out of plain layers."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+from zsarbench_cezsar.losses import InfoNCE, Triplet
+from zsarbench_cezsar.model import JointModel, count_parameters, fit_steps
+
+from zsarbench.errors import UsageError
+from zsarbench.seeding import forked, generator
+
+
+def make(attend_over: str = "time", **sizes: int) -> JointModel:
+    with forked(generator(0, "model")):
+        return JointModel(
+            24, 20, **({"d_model": 16, "feedforward": 32, "joint_dim": 8} | sizes), attend_over=attend_over
+        ).eval()
+
+
+def clips(lengths: list[int], steps: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return values (B, steps, 24) and their mask; the padding holds garbage."""
+    values = torch.randn(len(lengths), max(steps, 10), 24, generator=generator(1))[:, :steps].clone()
+    mask = torch.arange(steps)[None] < torch.tensor(lengths)[:, None]
+    values[~mask] = 1e3
+    return values, mask
+
+
+@pytest.mark.parametrize("training", [False, True], ids=["test", "training"])
+def test_padding_changes_nothing(training):
+    model = make().train(training)
+    for module in model.modules():
+        if isinstance(module, (nn.Dropout, nn.MultiheadAttention)):
+            module.p = module.dropout = 0.0
+    short, long = clips([3, 5, 1], 5), clips([3, 5, 1], 10)
+    torch.testing.assert_close(model.video(*short), model.video(*long), atol=1e-6, rtol=0)
+
+
+def test_attention_over_time_isolates_clips():
+    model = make()
+    values, mask = clips([3, 5, 1], 5)
+    together = model.video(values, mask)
+    for row in range(3):
+        torch.testing.assert_close(
+            model.video(values[row : row + 1], mask[row : row + 1])[0], together[row], atol=1e-6, rtol=0
+        )
+
+
+def test_attention_over_the_batch_mixes_clips_unless_each_is_alone():
+    model = make("batch")
+    values, mask = clips([5, 5, 5], 5)
+    one = model.video(values[:1], mask[:1])
+    assert not torch.allclose(model.video(values, mask)[:1], one, atol=1e-3)
+    torch.testing.assert_close(model.video(values, mask, alone=True)[:1], one, atol=1e-6, rtol=0)
+
+
+@pytest.mark.parametrize("attend_over", ["time", "batch"])
+def test_a_clip_without_steps_harms_no_other(attend_over):
+    model = make(attend_over).train()
+    values, mask = clips([4, 0], 4)
+    joint = model.video(values, mask)
+    joint[0].sum().backward()
+    assert joint.isfinite().all()
+    assert all(p.grad is None or p.grad.isfinite().all() for p in model.parameters())
+
+
+def test_order_of_steps_is_not_seen():
+    """Documented limit: there is no positional encoding."""
+    model = make()
+    values, mask = clips([5], 5)
+    torch.testing.assert_close(model.video(values, mask), model.video(values.flip(1), mask), atol=1e-5, rtol=0)
+
+
+def test_the_published_size():
+    model = JointModel(4096, 768)
+    attention, forward = 4 * 1024**2 + 4 * 1024, 2 * 1024 * 2048 + 2048 + 1024
+    video = 4096 * 1024 + 1024 + attention + forward + 2 * 2 * 1024 + 1024 * 128 + 128
+    assert count_parameters(model) == video + 768 * 128 + 128 + 2 * 2 * 128
+
+
+class Release(nn.Module):
+    """The release's architecture as stage 5 gives it, out of plain layers; no mask, and attention across the batch."""
+
+    def __init__(self, d_model: int, joint: int, feedforward: int) -> None:
+        super().__init__()
+        self.proj = nn.Linear(24, d_model)
+        self.layer = nn.TransformerEncoderLayer(d_model, 2, feedforward)
+        self.out = nn.Linear(d_model, joint)
+        self.norm_v = nn.LayerNorm(joint)
+        self.text = nn.Linear(20, joint)
+        self.norm_s = nn.LayerNorm(joint)
+
+    def video(self, x: torch.Tensor) -> torch.Tensor:
+        x = self.layer(self.proj(torch.relu(x)))  # (B, T, D) where the layer takes (S, N, E)
+        return self.out(torch.relu(x)).mean(1)
+
+
+def test_the_release_forward_pass_is_reproduced():
+    release, ours = Release(16, 8, 32).eval(), make("batch")
+    names = {
+        "proj": ours.video_in[1], "layer": ours.encoder, "out": ours.video_out[2],
+        "norm_v": ours.video_norm, "text": ours.sentence_in[1], "norm_s": ours.sentence_norm,
+    }  # fmt: skip
+    for name, module in names.items():
+        module.load_state_dict(getattr(release, name).state_dict())
+    values, mask = clips([3, 5, 4], 5)
+    padded = torch.zeros(3, 16, 24)
+    padded[:, :5] = values.masked_fill(~mask[:, :, None], 0.0)
+    given = fit_steps(values, mask, 16, "zeros")
+    torch.testing.assert_close(ours.video(*given), release.norm_v(release.video(padded)), atol=1e-5, rtol=0)
+    # at test: one clip at a time, and the branches without their norms
+    alone = torch.cat([release.video(clip[None]) for clip in padded])
+    torch.testing.assert_close(ours.video(*given, normalise=False, alone=True), alone, atol=1e-5, rtol=0)
+    sentences = torch.randn(7, 20, generator=generator(3))
+    torch.testing.assert_close(ours.sentence(sentences), release.norm_s(release.text(sentences)))
+    torch.testing.assert_close(ours.sentence(sentences, normalise=False), release.text(sentences))
+
+
+def test_fit_steps_cuts_and_leaves_unread_clips_unread():
+    values, mask = clips([6, 0], 6)
+    assert fit_steps(values, mask, 4, "mask")[1].sum(1).tolist() == [4, 0]
+    zeros, counted = fit_steps(values, mask, 8, "zeros")
+    assert zeros.shape == (2, 8, 24)
+    assert counted.sum(1).tolist() == [8, 0]
+
+
+def test_triplet_is_torch_s_loss():
+    video, positive, negative = (torch.randn(*shape, generator=generator(4)) for shape in ((6, 8), (6, 8), (6, 3, 8)))
+    expected = nn.TripletMarginLoss(margin=0.7, p=2)(
+        video.repeat_interleave(3, 0), positive.repeat_interleave(3, 0), negative.flatten(0, 1)
+    )
+    torch.testing.assert_close(Triplet(margin=0.7)(video, positive, negative), expected)
+
+
+def test_info_nce_falls_as_the_positive_comes_nearer_and_starts_at_the_logarithm():
+    video, negative = torch.eye(4)[:2], torch.eye(4)[2:].expand(2, 2, 4)
+    even = InfoNCE()(video, negative[:, 0], negative)
+    assert float(even) == pytest.approx(torch.tensor(3.0).log().item())
+    assert float(InfoNCE()(video, video, negative)) < 1e-5
+
+
+@pytest.mark.parametrize("make_loss", [lambda: Triplet(margin=0), lambda: InfoNCE(temperature=-1)])
+def test_impossible_losses_are_refused(make_loss):
+    with pytest.raises(UsageError, match="above 0"):
+        make_loss()

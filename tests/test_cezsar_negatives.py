@@ -1,0 +1,166 @@
+"""Negative samplers: uniform inside their window, never the anchor's own text or source, and never an endless loop."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+from scipy.spatial.distance import cdist
+from scipy.stats import chisquare
+from zsarbench_cezsar.negatives import CosineWindow, Hardest, Uniform
+
+from zsarbench.errors import NoNegatives, UsageError
+from zsarbench.interfaces import NegativeSampler
+from zsarbench.seeding import generator
+
+
+def corpus(n: int, dim: int = 12, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return n embeddings that crowd on one side, and groups: a text of its own, three texts a source."""
+    vectors = torch.randn(n, dim, generator=generator(seed, "corpus"))
+    vectors[:, 0] += 1.5
+    return vectors, torch.stack([torch.arange(n), torch.arange(n) // 3], 1)
+
+
+def sample(sampler: NegativeSampler, vectors, groups, k: int, seed: int = 0, rows=slice(None)) -> torch.Tensor:
+    mine = vectors[rows]
+    return sampler.sample(mine, mine, vectors, groups[rows], groups, k, generator(seed, "draw"))
+
+
+def plain_window(vectors, groups, row: int, low: float, high: float) -> list[int]:
+    """Return the admissible pool rows of one anchor, by scipy in float64."""
+    distances = cdist(vectors[row : row + 1].double().numpy(), vectors.double().numpy(), "cosine")[0]
+    other = (groups != groups[row]).all(1).numpy()
+    return np.flatnonzero(other & (distances > low) & (distances < high)).tolist()
+
+
+@pytest.mark.parametrize("n_anchors", [1, 40])
+def test_the_window_is_drawn_from_uniformly_for_every_single_anchor(n_anchors):
+    vectors, groups = corpus(400)
+    window = plain_window(vectors, groups, 0, 0.2, 0.6)
+    assert 50 < len(window) < 200
+    sampler, counts = CosineWindow(low=0.2, high=0.6), np.zeros(400)
+    for seed in range(1500):
+        counts += np.bincount(sample(sampler, vectors, groups, 3, seed, slice(n_anchors))[0], minlength=400)
+    assert counts.sum() == counts[window].sum() == 4500
+    assert chisquare(counts[window]).pvalue > 1e-3
+
+
+@pytest.mark.parametrize("sampler", [CosineWindow(low=0.3, high=0.7), Uniform()], ids=["window", "uniform"])
+def test_neighbours_in_the_pool_are_drawn_independently(sampler):
+    """Pairs of draws of one anchor: a rank and the next one are no likelier together than any two others."""
+    vectors, groups = corpus(90)
+    chosen = torch.cat([sample(sampler, vectors, groups, 2, seed, slice(1)) for seed in range(1200)])
+    inside = chosen.unique()
+    place = {int(row): number for number, row in enumerate(inside)}
+    apart = np.array([(place[int(b)] - place[int(a)]) % len(inside) for a, b in chosen])
+    assert chisquare(np.bincount(apart, minlength=len(inside))[1:]).pvalue > 1e-3
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    n=st.integers(8, 90),
+    k=st.integers(1, 12),
+    low=st.floats(0, 0.6),
+    width=st.floats(0.2, 1.5),
+    seed=st.integers(0, 10**6),
+)
+def test_draws_lie_in_the_window_and_are_distinct_where_there_are_enough(n, k, low, width, seed):
+    vectors, groups = corpus(n, 4, seed)
+    sampler = CosineWindow(low=low, high=low + width)
+    # float32 and float64 may differ at the bounds themselves
+    wider = [plain_window(vectors, groups, row, low - 1e-5, low + width + 1e-5) for row in range(n)]
+    narrower = [plain_window(vectors, groups, row, low + 1e-5, low + width - 1e-5) for row in range(n)]
+    if not all(wider):
+        with pytest.raises(NoNegatives, match="no negative"):
+            sample(sampler, vectors, groups, k, seed)
+        return
+    assume(all(narrower))
+    chosen = sample(sampler, vectors, groups, k, seed)
+    assert chosen.shape == (n, k)
+    assert chosen.dtype == torch.int64
+    for row in range(n):
+        drawn = set(chosen[row].tolist())
+        assert drawn <= set(wider[row])
+        assert len(drawn) >= min(k, len(narrower[row]))
+
+
+def test_the_whole_pool_is_searched_for_an_anchor_whose_window_is_nearly_empty():
+    vectors, groups = corpus(20_000, 8)
+    vectors[0], vectors[19_999] = torch.eye(8)[1] * 9, torch.eye(8)[1] * 3 + 1e-3
+    others = 1 - torch.nn.functional.normalize(vectors) @ torch.eye(8)[1]
+    assert int((others < 1e-6).sum()) == 2
+    sampler = CosineWindow(high=1e-6)
+    assert sample(sampler, vectors, groups, 2, rows=slice(1)).tolist() == [[19_999, 19_999]]
+    assert sampler.record()["share_of_anchors_with_fewer_than_k"] == 1
+
+
+def test_another_text_with_the_same_embedding_is_admitted_and_the_own_text_elsewhere_is_not():
+    vectors = torch.randn(1, 32, generator=generator(0)).repeat(4, 1)
+    groups = torch.tensor([[7, 0], [7, 1], [8, 2], [9, 0]])  # own; own text elsewhere; other text; own source
+    assert sample(CosineWindow(), vectors, groups, 2, rows=slice(1)).tolist() == [[2, 2]]
+    assert sample(Uniform(), vectors, groups, 1, rows=slice(1)).tolist() == [[2]]
+    assert sample(Hardest(), vectors, groups, 1, rows=slice(1)).tolist() == [[2]]
+
+
+@pytest.mark.parametrize("sampler", [CosineWindow(high=2), Uniform(), Hardest()], ids=["window", "uniform", "hardest"])
+def test_one_source_alone_has_no_negatives(sampler):
+    vectors, groups = corpus(3)
+    with pytest.raises(NoNegatives, match="Try a wider window"):
+        sample(sampler, vectors, groups, 2)
+
+
+def test_quantiles_of_the_corpus_set_the_window_and_its_acceptance_rate():
+    vectors, groups = corpus(3000, 32)
+    sampler = CosineWindow(low_quantile=0.02, high_quantile=0.10)
+    chosen = sample(sampler, vectors, groups, 10)
+    measured = sampler.record()
+    assert measured["acceptance_rate"] == pytest.approx(0.08, abs=0.015)
+    cosine = torch.cosine_similarity(vectors[:, None], vectors[chosen], dim=-1)
+    assert 1 - float(cosine.max()) > measured["window_low"] - 1e-5
+    assert 1 - float(cosine.min()) < measured["window_high"] + 1e-5
+
+
+def test_the_acceptance_rate_is_the_share_of_other_texts_in_the_window():
+    vectors, groups = corpus(60)
+    sampler = CosineWindow(low=0.1, high=1.2)
+    sample(sampler, vectors, groups, 30)  # so many that the whole pool is examined
+    inside = sum(len(plain_window(vectors, groups, row, 0.1, 1.2)) for row in range(60))
+    assert sampler.record()["acceptance_rate"] == pytest.approx(inside / (60 * 57))
+
+
+@pytest.mark.parametrize("sampler", [CosineWindow(high=1.5), Uniform()], ids=["window", "uniform"])
+def test_the_seed_decides(sampler):
+    vectors, groups = corpus(200)
+    assert torch.equal(sample(sampler, vectors, groups, 5, 1), sample(sampler, vectors, groups, 5, 1))
+    assert not torch.equal(sample(sampler, vectors, groups, 5, 1), sample(sampler, vectors, groups, 5, 2))
+
+
+def test_hardest_takes_the_texts_nearest_to_the_video():
+    texts, groups = corpus(30)
+    videos = torch.randn(30, 12, generator=generator(5))
+    chosen = Hardest().sample(videos, texts, texts, groups, groups, 4, generator(0))
+    distances = cdist(videos.numpy(), texts.numpy(), "cosine")
+    for row in range(30):
+        others = [i for i in range(30) if i // 3 != row // 3]
+        others.sort(key=lambda i: distances[row, i])
+        assert chosen[row].tolist() == others[:4]
+
+
+def test_a_row_with_fewer_texts_than_k_repeats_them():
+    vectors, groups = corpus(6)
+    for sampler in (CosineWindow(high=2.1), Uniform(), Hardest()):
+        first = sample(sampler, vectors, groups, 7)[0].tolist()
+        assert sorted(set(first)) == [3, 4, 5]
+        assert sorted(first.count(row) for row in (3, 4, 5)) == [2, 2, 3]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"low": 0.8, "high": 0.2}, {"high_quantile": 1.5}, {"low_quantile": 0.5, "high_quantile": 0.1}],
+    ids=["empty", "no quantile", "empty in quantiles"],
+)
+def test_an_impossible_window_is_refused(options):
+    with pytest.raises(UsageError, match="cosine-window"):
+        CosineWindow(**options)

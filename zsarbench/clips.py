@@ -1,0 +1,164 @@
+"""Features of clips as methods read them: from the store, or from memory."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from zsarbench.interfaces import CaptionsInSteps, Steps
+from zsarbench.shards import RowReader
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+@dataclass(frozen=True)
+class RowTable:
+    """Where the steps of N clips lie; a clip without features has 0 steps.
+
+    names: of the shards. shard: (N,) indices into `names`. position, steps and checksum: (N,) int64; the position is
+    in bytes. verified: (N,) bool, set once the checksum was found right in this process.
+    """
+
+    names: tuple[str, ...]
+    shard: np.ndarray
+    position: np.ndarray
+    steps: np.ndarray
+    checksum: np.ndarray
+    verified: np.ndarray
+
+
+class StoredClips:
+    """Features of clips in the store; a `ClipFeatures` that reads rows when asked for them.
+
+    failures: why a clip of these has no features, by id. flags: remarks on the files of clips that were read.
+    """
+
+    def __init__(
+        self,
+        ids: tuple[str, ...],
+        reader: RowReader,
+        table: RowTable,
+        *,
+        dim: int,
+        captions: tuple[tuple[str, ...], ...] | None,
+        captions_in_steps: CaptionsInSteps,
+        failures: Mapping[str, str],
+        flags: Mapping[str, tuple[str, ...]],
+        positions: np.ndarray | None = None,
+    ) -> None:
+        self.ids = ids
+        self.dim = dim
+        self.max_steps = max(1, int(table.steps.max(initial=0)))
+        self.captions = captions
+        self.captions_in_steps = captions_in_steps
+        self.failures = failures
+        self.flags = flags
+        self._reader = reader
+        self._table = table
+        self._positions = np.arange(len(ids)) if positions is None else positions
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def rows(self, index: Sequence[int] | Tensor) -> Steps:
+        """Return the steps of the clips at these positions: values (B, max_steps, D) float32, mask (B, max_steps).
+
+        Raises:
+            ZsarbenchError: a file of the store is missing or damaged; the message names it.
+        """
+        import torch
+
+        chosen = self._positions[_numpy(index)]
+        steps = self._table.steps[chosen]
+        values = torch.zeros(len(chosen), self.max_steps, self.dim)
+        for row, place in enumerate(chosen):
+            if steps[row]:
+                self._read(int(place), values[row, : steps[row]])
+        return Steps(values, torch.arange(self.max_steps) < torch.from_numpy(steps)[:, None])
+
+    def subset(self, index: Sequence[int] | Tensor) -> StoredClips:
+        """Return the clips at these positions, in this order; `max_steps` stays that of the whole."""
+        chosen = _numpy(index)
+        ids = tuple(self.ids[i] for i in chosen)
+        kept = set(ids)
+        return StoredClips(
+            ids,
+            self._reader,
+            self._table,
+            dim=self.dim,
+            captions=self.captions and tuple(self.captions[i] for i in chosen),
+            captions_in_steps=self.captions_in_steps,
+            failures={clip_id: reason for clip_id, reason in self.failures.items() if clip_id in kept},
+            flags={clip_id: flags for clip_id, flags in self.flags.items() if clip_id in kept},
+            positions=self._positions[chosen],
+        )
+
+    def _read(self, place: int, out: Tensor) -> None:
+        table = self._table
+        checksum = None if table.verified[place] else int(table.checksum[place])
+        self._reader.read(table.names[table.shard[place]], int(table.position[place]), out, checksum)
+        table.verified[place] = True
+
+
+class MemoryClips:
+    """Features of clips in memory, for tests and for methods that make features themselves.
+
+    values: one tensor (t_i, D) a clip, or one (N, T, D) with a mask (N, T) that is False on padding.
+    """
+
+    def __init__(
+        self,
+        ids: Sequence[str],
+        values: Sequence[Tensor] | Tensor,
+        mask: Tensor | None = None,
+        *,
+        captions: Sequence[Sequence[str]] | None = None,
+        captions_in_steps: CaptionsInSteps = "none",
+    ) -> None:
+        import torch
+
+        if not isinstance(values, torch.Tensor):
+            lengths = torch.tensor([len(row) for row in values])
+            mask = torch.arange(max([1, *lengths.tolist()])) < lengths[:, None]
+            padded = torch.zeros(*mask.shape, values[0].shape[1] if len(values) else 0)
+            for row, value in zip(padded, values, strict=True):
+                row[: len(value)] = value
+            values = padded
+        if mask is None:
+            mask = torch.ones(values.shape[:2], dtype=torch.bool)
+        if len(ids) != len(values) or mask.shape != values.shape[:2]:
+            raise ValueError(f"{len(ids)} ids, values {tuple(values.shape)} and mask {tuple(mask.shape)} do not fit")
+        self.ids = tuple(ids)
+        self.dim = int(values.shape[2])
+        self.max_steps = int(values.shape[1])
+        self.captions = None if captions is None else tuple(tuple(sentences) for sentences in captions)
+        self.captions_in_steps = captions_in_steps
+        self._steps = Steps(torch.where(mask[..., None], values, 0.0).float(), mask)
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def rows(self, index: Sequence[int] | Tensor) -> Steps:
+        """Return the steps of the clips at these positions: values (B, max_steps, D) float32, mask (B, max_steps)."""
+        chosen = _numpy(index)
+        return Steps(self._steps.values[chosen], self._steps.mask[chosen])
+
+    def subset(self, index: Sequence[int] | Tensor) -> MemoryClips:
+        """Return the clips at these positions, in this order; `max_steps` stays that of the whole."""
+        chosen = _numpy(index)
+        return MemoryClips(
+            tuple(self.ids[i] for i in chosen),
+            self._steps.values[chosen],
+            self._steps.mask[chosen],
+            captions=self.captions and tuple(self.captions[i] for i in chosen),
+            captions_in_steps=self.captions_in_steps,
+        )
+
+
+def _numpy(index: Sequence[int] | np.ndarray | Tensor) -> np.ndarray:
+    """Return positions as int64, whatever they came as; an empty list too."""
+    return np.asarray(index, dtype=np.int64).reshape(-1)

@@ -1,0 +1,268 @@
+"""Immutable files of feature rows, each with a sidecar that says what it holds.
+
+`NAME.safetensors` holds one tensor "rows": the steps of its clips one after the other. `NAME.json` lists the clips with
+checksums, and those that could not be read; it is written last, so that it vouches for the file. NAME is the digest of
+what the sidecar says: the same work done twice makes the same files, and a damaged sidecar gives itself away.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+from collections import OrderedDict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import xxhash
+
+from zsarbench.decoding import Failure
+from zsarbench.errors import ZsarbenchError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+ITEM_BYTES = {"float32": 4, "bfloat16": 2}
+MAX_OPEN_FILES = 256  # well below the usual limit of 1,024 a process
+
+
+@dataclass(frozen=True)
+class StoredClip:
+    """One clip of a shard: its steps, the xxh3-64 of their bytes as a signed integer, remarks on its file."""
+
+    clip_id: str
+    steps: int
+    checksum: int
+    flags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Sidecar:
+    """What a shard holds: clips in the order of their rows, and failures by clip id.
+
+    bytes: size of the data file, 0 where there is none because every clip failed. data_start: where its rows begin.
+    provenance: how it was made; the same rows made otherwise have the same name.
+    """
+
+    key: str
+    dim: int
+    dtype: str
+    bytes: int
+    data_start: int
+    clips: tuple[StoredClip, ...]
+    failures: Mapping[str, Failure]
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """The file name without suffix: the xxh3-128 of the content."""
+        return xxhash.xxh3_128_hexdigest(json.dumps(self._content(), sort_keys=True).encode())
+
+    def to_json(self) -> str:
+        """Return the text of the file."""
+        return json.dumps(self._content() | {"provenance": dict(self.provenance)}, sort_keys=True, indent=1) + "\n"
+
+    def positions(self) -> Iterator[tuple[StoredClip, int]]:
+        """Yield each clip with the byte that its rows begin at."""
+        position = self.data_start
+        for clip in self.clips:
+            yield clip, position
+            position += clip.steps * self.dim * ITEM_BYTES[self.dtype]
+
+    def _content(self) -> dict[str, Any]:
+        return {
+            "schema": 1,
+            "key": self.key,
+            "dim": self.dim,
+            "dtype": self.dtype,
+            "bytes": self.bytes,
+            "data_start": self.data_start,
+            "clips": [[clip.clip_id, clip.steps, clip.checksum, list(clip.flags)] for clip in self.clips],
+            "failures": {
+                clip_id: [failure.reason, list(failure.state) if failure.state else None, failure.lasting]
+                for clip_id, failure in self.failures.items()
+            },
+        }
+
+
+def data_path(folder: Path, name: str) -> Path:
+    """Return where the rows of a shard lie."""
+    return folder / f"{name}.safetensors"
+
+
+def sidecar_path(folder: Path, name: str) -> Path:
+    """Return where the sidecar of a shard lies."""
+    return folder / f"{name}.json"
+
+
+def write_shard(
+    folder: Path,
+    kind: tuple[str, int, str],
+    rows: Mapping[str, Tensor],
+    *,
+    flags: Mapping[str, Sequence[str]],
+    failures: Mapping[str, Failure],
+    provenance: Mapping[str, Any],
+) -> Sidecar:
+    """Write rows (t_i, D) by clip id, and failures, so that a crash at any point leaves all of it or nothing.
+
+    kind: digest of the key, D, dtype.
+
+    Raises:
+        ZsarbenchError: there is no room, or no leave to write.
+    """
+    import safetensors.torch
+    import torch
+
+    key, dim, dtype = kind
+    clips, stored = [], []
+    for clip_id, row in rows.items():
+        row = row.to(getattr(torch, dtype)).contiguous()
+        checksum = _checksum(row.view(torch.uint8).numpy())
+        clips.append(StoredClip(clip_id, len(row), checksum, tuple(flags.get(clip_id, ()))))
+        stored.append(row)
+    content = safetensors.torch.save({"rows": torch.cat(stored)}) if stored else b""
+    start = len(content) - sum(clip.steps for clip in clips) * dim * ITEM_BYTES[dtype]
+    sidecar = Sidecar(key, dim, dtype, len(content), start, tuple(clips), dict(failures), dict(provenance))
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if content:
+            _write_atomically(data_path(folder, sidecar.name), content)
+        _write_atomically(sidecar_path(folder, sidecar.name), sidecar.to_json().encode())
+        _sync_folder(folder)
+    except OSError as error:
+        raise ZsarbenchError(
+            f"features cannot be written to {folder}: {error.strerror}; what was finished is kept. "
+            "Make room and run the same command again, or set ZSARBENCH_CACHE to another folder"
+        ) from error
+    return sidecar
+
+
+def read_sidecar(folder: Path, name: str) -> Sidecar:
+    """Return what a shard says it holds.
+
+    Raises:
+        ZsarbenchError: the file is missing or damaged.
+    """
+    path = sidecar_path(folder, name)
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        sidecar = Sidecar(
+            content["key"],
+            content["dim"],
+            content["dtype"],
+            content["bytes"],
+            content["data_start"],
+            tuple(StoredClip(clip_id, steps, checksum, tuple(f)) for clip_id, steps, checksum, f in content["clips"]),
+            {
+                clip_id: Failure(reason, (state[0], state[1]) if state else None, lasting)
+                for clip_id, (reason, state, lasting) in content["failures"].items()
+            },
+            content["provenance"],
+        )
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ZsarbenchError(f"sidecar {path} cannot be read: {error}") from error
+    if sidecar.name != name:
+        raise ZsarbenchError(f"sidecar {path} is damaged: its content does not match its name")
+    return sidecar
+
+
+def size_problem(folder: Path, name: str, size: int) -> str | None:
+    """Return what is wrong with the size of a shard's data file, None where it is as it was written."""
+    try:
+        there = data_path(folder, name).stat().st_size if size else 0
+    except OSError:
+        return f"{data_path(folder, name)} is missing"
+    return f"{data_path(folder, name)} has {there} bytes, not {size}" if there != size else None
+
+
+class RowReader:
+    """Reads rows of shards by position, without mapping files: a truncated one is an error here, no SIGBUS."""
+
+    def __init__(self, folder: Path, dim: int, dtype: str) -> None:
+        self.folder = folder
+        self._dim = dim
+        self._dtype = dtype
+        self._files: OrderedDict[str, Any] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def __getstate__(self) -> tuple[Path, int, str]:
+        return self.folder, self._dim, self._dtype
+
+    def __setstate__(self, state: tuple[Path, int, str]) -> None:
+        self.__init__(*state)  # type: ignore[misc]
+
+    def read(self, name: str, position: int, out: Tensor, checksum: int | None) -> None:
+        """Read the rows that begin at a byte into `out` (t, D) float32; a checksum of None is not verified.
+
+        Raises:
+            ZsarbenchError: the file is missing, too short, or its bytes do not match the checksum.
+        """
+        import torch
+
+        exact = self._dtype == "float32"
+        target = out if exact else torch.empty(out.shape, dtype=getattr(torch, self._dtype))
+        raw = target.view(torch.uint8).numpy()
+        with self._lock:
+            self._fill(name, position, raw)
+        if checksum is not None and _checksum(raw) != checksum:
+            raise ZsarbenchError(
+                f"{data_path(self.folder, name)} is damaged at byte {position}: its checksum does not match. "
+                "Try: zsarbench features verify --rebuild, then the same command again"
+            )
+        if not exact:
+            out.copy_(target)
+
+    def close(self) -> None:
+        """Close the files; they open again when needed."""
+        with self._lock:
+            while self._files:
+                self._files.popitem()[1].close()
+
+    def _fill(self, name: str, position: int, raw: np.ndarray) -> None:
+        path = data_path(self.folder, name)
+        try:
+            file = self._files.get(name) or open(path, "rb", buffering=0)  # noqa: SIM115
+            self._files[name] = file
+            self._files.move_to_end(name)
+            if len(self._files) > MAX_OPEN_FILES:
+                self._files.popitem(last=False)[1].close()
+            file.seek(position)
+            view = raw.data.cast("B")
+            while view and (count := file.readinto(view)):
+                view = view[count:]
+        except OSError as error:
+            raise ZsarbenchError(f"features {path} cannot be read: {error.strerror}") from error
+        if view:
+            raise ZsarbenchError(
+                f"{path} is too short: it was cut off. Try: zsarbench features verify --rebuild, then the same again"
+            )
+
+
+def _checksum(raw: np.ndarray) -> int:
+    """Return the xxh3-64 of bytes as the signed integer that SQLite can hold."""
+    return int.from_bytes(xxhash.xxh3_64_digest(raw.data.cast("B")), "big", signed=True)
+
+
+def _write_atomically(path: Path, content: bytes) -> None:
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}.tmp")
+    try:
+        with temporary.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,48 @@
+"""LatEm: several bilinear maps, of which each pair of clip and class takes the best."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from torch import Tensor
+
+from zsarbench_rivals.ranking import RankingMethod
+from zsarbench_rivals.representation import Scale
+from zsarbench_rivals.selection import Grid
+
+
+class LatEm(RankingMethod):
+    """Ranks classes by the largest of several x' W_k s, so that kinds of clips may have maps of their own.
+
+    Source: Xian, Akata, Sharma, Nguyen, Hein and Schiele, Latent Embeddings for Zero-Shot Classification, CVPR 2016,
+    Eq. 3 to 5 and algorithm 1: the loss of a clip is the sum over other classes of max(0, 1 + score - own score), by
+    stochastic gradient descent. The paper draws one of the other classes a step, which estimates that sum; its pruning
+    of maps, an alternative to choosing their number by validation, is left out.
+
+    Expects one vector a class; the paper takes attributes, word vectors and others. Learns from labelled clips of seen
+    classes. n_maps, learning_rate, epochs and features: None chooses them on validation classes; see `LearntMethod`.
+    """
+
+    name = "latem"
+    choices: ClassVar[Grid] = {"n_maps": (2, 6, 10), **RankingMethod.choices}  # of the paper's 2, 4, 6, 8, 10
+
+    def __init__(
+        self,
+        *,
+        margin: float = 1.0,
+        n_maps: int | None = None,
+        features: Scale | None = None,
+        learning_rate: float | None = None,
+        epochs: int | None = None,
+        seen_bias: float = 0.0,
+    ) -> None:
+        self.margin = margin
+        self.n_maps = n_maps
+        self.features = features
+        self.learning_rate = learning_rate
+        self.epochs = epochs
+        self.seen_bias = seen_bias
+
+    def loss(self, violations: Tensor) -> Tensor:
+        """Return the sum over classes."""
+        return violations.sum(1)

@@ -1,0 +1,41 @@
+"""SJE: a bilinear map trained on the worst violation, as a structured SVM."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from zsarbench_rivals.ranking import RankingMethod
+from zsarbench_rivals.representation import Scale
+
+
+class SJE(RankingMethod):
+    """Ranks classes by x' W s, with W trained on the class that violates the margin most.
+
+    Source: Akata, Reed, Walter, Lee and Schiele, Evaluation of Output Embeddings for Fine-Grained Image Classification,
+    CVPR 2015, Eq. 3 to 5: the loss of a clip is the largest over classes of max(0, 1 + score - own score), by
+    stochastic gradient descent. One output embedding; the paper's combination of several is left out.
+
+    Expects one vector a class; the paper takes attributes, word vectors and others. Learns from labelled clips of seen
+    classes. learning_rate, epochs and features: None chooses them on validation classes; see `LearntMethod`.
+    """
+
+    name = "sje"
+
+    def __init__(
+        self,
+        *,
+        margin: float = 1.0,
+        features: Scale | None = None,
+        learning_rate: float | None = None,
+        epochs: int | None = None,
+        seen_bias: float = 0.0,
+    ) -> None:
+        self.margin = margin
+        self.features = features
+        self.learning_rate = learning_rate
+        self.epochs = epochs
+        self.seen_bias = seen_bias
+
+    def loss(self, violations: Tensor) -> Tensor:
+        """Return the largest violation."""
+        return violations.amax(1)

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from zsarbench_datasets.hmdb51 import HMDB51
+from zsarbench_datasets.kinetics import Kinetics400, Kinetics600
 from zsarbench_datasets.ucf101 import UCF101
 
 from zsarbench.names import match
@@ -45,7 +46,12 @@ def read_protocol(name: str) -> dict:
     return tomllib.loads((BENCHMARKS / "protocols" / f"{name}.toml").read_text(encoding="utf-8"))
 
 
-CLASSES = {"ucf101": UCF101.classes, "hmdb51": HMDB51.classes}
+CLASSES = {
+    "ucf101": UCF101.classes,
+    "hmdb51": HMDB51.classes,
+    "kinetics400": Kinetics400.classes,
+    "kinetics600": Kinetics600.classes,
+}
 SPLITS = sorted(path.stem for path in (BENCHMARKS / "splits").glob("*.txt") if path.stem.split("-")[0] in CLASSES)
 
 

@@ -34,3 +34,19 @@ def zsarbench_register(registry: Any) -> None:
         source="Kuehne et al., ICCV 2011; lists by `zsarbench data get`",
         trained_on=("hmdb51",),
     )
+    registry.add(
+        "dataset",
+        "kinetics400",
+        "zsarbench_datasets.kinetics:Kinetics400",
+        summary="Kinetics-400: the validation clips of three public lists and few-shot training clips, 400 actions.",
+        source="Kay et al. 2017, arXiv:1705.06950; lists by `zsarbench data get`",
+        trained_on=("kinetics400",),
+    )
+    registry.add(
+        "dataset",
+        "kinetics600",
+        "zsarbench_datasets.kinetics:Kinetics600",
+        summary="Kinetics-600: the test clips of Elaborative Rehearsal's three zero-shot splits, 620 actions.",
+        source="Carreira et al. 2018, arXiv:1808.01340; lists by `zsarbench data get`",
+        trained_on=("kinetics400", "kinetics600"),
+    )

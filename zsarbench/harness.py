@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,10 +15,11 @@ import numpy as np
 import torch
 
 from zsarbench import assembly, extract, inputs, recording, results, seeding
+from zsarbench.clips import MemoryClips
 from zsarbench.errors import ZsarbenchError
-from zsarbench.features import CachedText, FeatureStore, MemoryClips
+from zsarbench.features import FeatureStore
 from zsarbench.inputs import Inputs, RoundClips
-from zsarbench.interfaces import ClipFeatures, Context, Method, Parts, Progress, TrainSet
+from zsarbench.interfaces import ClipFeatures, Context, Method, Parts, Progress, TextEncoder, TrainSet
 from zsarbench.machine import Machine, Stopwatch
 from zsarbench.names import normalise
 from zsarbench.paths import cache_dir
@@ -26,11 +28,13 @@ from zsarbench.progress import LogProgress
 from zsarbench.results import RunResult
 from zsarbench.scores import Block, RoundScores, Scores
 from zsarbench.spec import RunSpec, request, resolve
+from zsarbench.text_cache import CachedText
 
 if TYPE_CHECKING:
     from zsarbench.registry import Registry
 
 _log = logging.getLogger(__name__)
+N_PROBED = 8  # clips that `--plan` extracts to estimate the rest; start-up of the decoders makes it an upper bound
 
 
 @dataclass(frozen=True)
@@ -79,6 +83,16 @@ class Run:
         self.failures: dict[str, str] = {}
         self.flags: list[str] = []
 
+    def load(self) -> None:
+        """Load the data sets' manifests and build the parts."""
+        with self.watch("data"):
+            self.inputs = inputs.load(self.spec, self.registry)
+            self.training = inputs.load_training(self.spec, self.registry)
+        with self.watch("parts"):
+            self.store = FeatureStore(cache_dir() / "features")
+            self.parts = assembly.build_parts(self.spec, self.registry, self._cached_text, self.machine.device)
+            self.method_class = self.registry.get("method", self.spec.method.name).load()
+
     def execute(self) -> Outcome:
         """Load, extract, fit and score.
 
@@ -86,13 +100,7 @@ class Run:
             ZsarbenchError: the data is malformed, a plugin broke its contract, or, with `strict`, a clip is unreadable.
         """
         with self.machine.declared_threads():
-            with self.watch("data"):
-                self.inputs = inputs.load(self.spec, self.registry)
-                self.training = inputs.load_training(self.spec, self.registry)
-            with self.watch("parts"):
-                self.store = FeatureStore(cache_dir() / "features")
-                self.parts = assembly.build_parts(self.spec, self.registry, self._cached_text, self.machine.device)
-                self.method_class = self.registry.get("method", self.spec.method.name).load()
+            self.load()
             with self.watch("features"):
                 self.features = self._features(self.inputs, self.inputs.used_clips())
                 self.train_features = None
@@ -101,16 +109,32 @@ class Run:
                     self._flag_shared_classes(self.training)
             return self._fit_and_score()
 
-    def _cached_text(self, encoder: Any) -> Any:
+    def _cached_text(self, encoder: TextEncoder) -> CachedText:
         return CachedText(encoder, self.store, self.spec.parts["text"])
 
     def _features(self, data: Inputs, clip_ids: list[str]) -> ClipFeatures:
         """Return the features of these clips, extracting those the store lacks."""
+        sources = data.sources(clip_ids)
         if self.parts.visual is None:
             return MemoryClips(tuple(clip_ids), [torch.zeros(1, 1)] * len(clip_ids))
-        stored = extract.ensure(self, data, clip_ids)
+        stored = extract.ensure(
+            data.dataset,
+            data.revision,
+            sources,
+            self._encoder_part(),
+            self.store,
+            executor=self.registry.get("executor", self.spec.executor).load()(),
+            progress=self.progress,
+            settings=extract.Settings(device=str(self.machine.device), threads=self.machine.threads),
+            strict=self.spec.strict,
+        )
         self.failures |= stored.failures
         return stored
+
+    def _encoder_part(self) -> extract.EncoderPart:
+        assert self.parts.visual is not None
+        parts = self.spec.parts
+        return extract.EncoderPart(parts["visual"], self.parts.visual, parts.get("text"), self.parts.text)
 
     def _flag_shared_classes(self, training: Inputs) -> None:
         """Note which candidate classes the other training data set has too."""
@@ -250,6 +274,43 @@ class Run:
             np.array([number[name] for name in item.round.candidates], dtype=np.int32),
             np.array([name in seen for name in item.round.candidates]),
         )
+
+    def plan(self) -> dict[str, Any]:
+        """Return what the run would cost: clips, those to extract, their bytes, and minutes by a probe of a few."""
+        with self.machine.declared_threads():
+            self.load()
+            clip_ids = self.inputs.used_clips()
+            content: dict[str, Any] = {
+                "rounds": len(self.inputs.rounds),
+                "fits": len(self._fits()),
+                "clips": len(clip_ids),
+            }
+            if self.parts.visual is None:
+                return content | {"clips_to_extract": 0}
+            part = self._encoder_part()
+            stored = self.store.open(part.key(self.inputs.dataset, self.inputs.revision), self.parts.visual.dim)
+            missing = stored.missing(self.inputs.sources(clip_ids))
+            paths = [Path(source.path) for source in missing if source.path is not None]
+            content |= {
+                "clips_to_extract": len(missing),
+                "bytes_to_read": sum(path.stat().st_size for path in paths if path.is_file()),
+                "bytes_to_store": 4 * len(missing) * self.parts.visual.dim * self.parts.visual.sampling.max_steps,
+            }
+            probe = missing[:: max(1, len(missing) // N_PROBED)][:N_PROBED]
+            if probe:
+                start = time.perf_counter()
+                self._features(self.inputs, [source.clip_id for source in probe])
+                seconds = (time.perf_counter() - start) * (len(missing) - len(probe)) / len(probe)
+                content["minutes_to_extract"] = round(seconds / 60, 1)
+            return content
+
+
+def plan(spec: RunSpec, host: Host, progress: Progress) -> dict[str, Any]:
+    """Return what a run would cost, without running it; the few clips that a probe extracts are kept.
+
+    Fitting is not in the minutes: only the method knows how long it learns.
+    """
+    return Run(spec, host.registry, progress).plan()
 
 
 def run(spec: RunSpec, host: Host, progress: Progress) -> tuple[RunResult, Path]:

@@ -181,7 +181,7 @@ def _method(outcome: Outcome, registry: Registry) -> MethodInfo:
 def _part(outcome: Outcome, kind: str, registry: Registry) -> PartInfo:
     part = outcome.spec.parts[kind]
     made = getattr(outcome.parts, kind)
-    parameters = getattr(made, "parameters", None)
+    parameters = getattr(getattr(made, "encoder", made), "parameters", None)  # the text part is wrapped by its cache
     count = sum(weight.numel() for weight in parameters()) if callable(parameters) else None
     return PartInfo(
         part.name,

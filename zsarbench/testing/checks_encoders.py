@@ -1,0 +1,282 @@
+"""Checks of visual and text encoders: shapes, padding, and that a row's bits depend on its own clip or sentence."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import subprocess
+import sys
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from zsarbench import seeding
+from zsarbench.interfaces import Clips, Sampling, Steps
+from zsarbench.testing import checks_constructors
+from zsarbench.testing.checking import (
+    Broken,
+    Check,
+    NotHere,
+    Subject,
+    expect,
+    farthest,
+    is_tensor,
+    same_bits,
+    shape_of,
+)
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+VISUAL = "zsarbench.interfaces.VisualEncoder"
+PREPARE = "zsarbench.interfaces.Prepare"
+TEXT = "zsarbench.interfaces.TextEncoder"
+FRAME_SIZES = ((48, 64), (64, 48), (37, 91), (240, 320), (1, 1))
+CAPTIONS = (
+    ("a person lifts a cup", "somebody drinks"),
+    ("a dog runs", "it is outdoors", "grass", "a ball is thrown"),
+    (),
+    ("someone opens a door",),
+)
+"""Of four clips; the third has none, as a clip has that no observer described."""
+TEXTS = (
+    "a person lifts a cup", "", "   ", "word " * 3000, "a", "Ein Mann läuft über die Straße", "人が走る 🏃‍♀️",
+    "two\nlines\tand a tab", "a person lifts a cup", "e\u0301 and \u00e9", "A PERSON LIFTS A CUP!",
+)  # fmt: skip
+_READ_PREPARE = (
+    "import pickle, sys, numpy; prepare = pickle.load(sys.stdin.buffer); "
+    "prepare(numpy.zeros((48, 64, 3), numpy.uint8)); sys.exit(3 if 'torch' in sys.modules else 0)"
+)
+
+
+# --- visual encoders --------------------------------------------------------------------------------------------------
+
+
+def toy_batch(subject: Subject) -> Clips:
+    """Return four clips of the content that an encoder needs; in frames the last steps of two clips are padding.
+
+    Raises:
+        NotHere: it reads features of files that only its user has.
+    """
+    encoder = subject.component
+    if encoder.needs == "captions":
+        return Clips(tuple(f"clip{number}" for number in range(len(CAPTIONS))), captions=CAPTIONS)
+    if encoder.needs == "features":
+        raise NotHere("it reads stored features, which only their owner has")
+    return subject.once("batch", lambda: _frames_batch(encoder))  # type: ignore[no-any-return]
+
+
+def _frames_batch(encoder: Any) -> Clips:
+    rng = seeding.numpy_generator(0, "conformance", "frames")
+    n_steps = min(3, encoder.sampling.max_steps)
+    steps = [
+        [
+            encoder.prepare(rng.integers(0, 256, (*FRAME_SIZES[clip], 3), dtype=np.uint8))
+            for _ in range(encoder.sampling.frames_per_step)
+        ]
+        for clip in range(4)
+        for _ in range(n_steps)
+    ]
+    frames = torch.from_numpy(np.stack([np.stack(step) for step in steps]))
+    lengths = torch.tensor([n_steps, 1, n_steps, max(1, n_steps - 1)])
+    mask = torch.arange(n_steps) < lengths[:, None]
+    frames = frames.view(4, n_steps, *frames.shape[1:])
+    frames = torch.where(mask.view(*mask.shape, 1, 1, 1, 1), frames, torch.zeros_like(frames))
+    return Clips(tuple("abcd"), frames=frames, mask=mask)
+
+
+def part_of(batch: Clips, index: list[int], n_steps: int | None = None) -> Clips:
+    """Return some clips of a batch, in this order, with at most `n_steps` steps."""
+    return Clips(
+        tuple(batch.ids[i] for i in index),
+        None if batch.frames is None else batch.frames[index, :n_steps],
+        None if batch.captions is None else tuple(batch.captions[i] for i in index),
+        None if batch.mask is None else batch.mask[index, :n_steps],
+    )
+
+
+def _encoded(subject: Subject) -> Steps:
+    batch = toy_batch(subject)
+    return subject.once("encoded", lambda: subject.component.encode(batch))  # type: ignore[no-any-return]
+
+
+def prepares_any_size(subject: Subject) -> None:
+    """`prepare` turns a frame of any size into the same shape, and leaves the frame as it was."""
+    encoder = subject.component
+    if encoder.needs != "frames":
+        return
+    expect(callable(getattr(encoder, "prepare", None)), "`prepare`, since it needs frames", "there is none")
+    shapes = set()
+    for size in FRAME_SIZES:
+        rgb = seeding.numpy_generator(0, "conformance", "sizes").integers(0, 256, (*size, 3), dtype=np.uint8)
+        before = rgb.copy()
+        made = encoder.prepare(rgb)
+        fits = isinstance(made, np.ndarray) and made.ndim == 3 and made.shape[0] == 3
+        expect(fits, f"(3, h, w) as a numpy array of a frame ({size[0]}, {size[1]}, 3)", shape_of(made))
+        expect(np.array_equal(rgb, before), "the given frame to stay as it was", "`prepare` changed it")
+        shapes.add(made.shape)
+    expect(len(shapes) == 1, "one h and w for every frame size", f"there were {sorted(shapes)}")
+
+
+def prepare_travels(subject: Subject) -> None:
+    """`prepare` can be pickled, and works in a process without torch."""
+    encoder = subject.component
+    if encoder.needs != "frames":
+        return
+    try:
+        packed = pickle.dumps(encoder.prepare)
+    except Exception as error:
+        raise Broken("a picklable `prepare`, such as an object of a module's class", f"{error}") from error
+    paths = os.pathsep.join(path for path in sys.path if path)
+    command = [sys.executable, "-P", "-c", _READ_PREPARE]
+    done = subprocess.run(command, input=packed, capture_output=True, env={**os.environ, "PYTHONPATH": paths})
+    expect(done.returncode != 3, "`prepare` to work without torch", "its module imports torch")
+    said = done.stderr.decode(errors="replace").strip().splitlines()
+    expect(done.returncode == 0, "`prepare` to work in another process", f"it failed there: {said[-1:]}")
+
+
+def gives_steps(subject: Subject) -> None:
+    """`encode` gives a finite row per step, with the mask of the frames, and zeros on padding."""
+    encoder, batch, made = subject.component, toy_batch(subject), _encoded(subject)
+    expect(isinstance(made, Steps), "zsarbench.interfaces.Steps", shape_of(made))
+    expect(made.mask.dtype == torch.bool, "a mask of bool", f"it is {made.mask.dtype}")
+    shape = tuple(made.mask.shape)
+    if batch.mask is not None:
+        expect(same_bits(made.mask, batch.mask), "the mask of the frames", "it is another")
+    else:
+        expect(len(shape) == 2 and shape[0] == len(batch.ids), f"a mask ({len(batch.ids)}, T)", f"it is {shape}")
+        has = made.mask.any(1).tolist()
+        expect(has == [bool(one) for one in CAPTIONS], "steps for clips with captions alone", f"it has {has}")
+    rows = is_tensor(made.values, (*shape, encoder.dim))
+    expect(rows, f"values {(*shape, encoder.dim)} of floats, D being `dim`", shape_of(made.values))
+    expect(bool(made.values.isfinite().all()), "finite values", "there is a NaN or an infinity")
+    expect(bool((made.values[~made.mask] == 0).all()), "0 on padding", "there is something else")
+    limit = encoder.sampling.max_steps
+    expect(shape[1] <= limit, f"at most sampling.max_steps = {limit} steps", f"there are {shape[1]}")
+
+
+def clip_alone(subject: Subject) -> None:
+    """Row i depends on clip i alone, bit for bit, whatever stands beside it and in whatever order."""
+    batch, whole = toy_batch(subject), _encoded(subject)
+    for index in ([0], [3, 2, 1, 0], [1, 1, 0]):
+        made = subject.component.encode(part_of(batch, index))
+        for row, clip in enumerate(index):
+            mine, theirs = made.values[row][made.mask[row]], whole.values[clip][whole.mask[clip]]
+            said = f"beside others than before, {farthest(mine, theirs)}"
+            expect(same_bits(mine, theirs), "a clip's rows to have the same bits in every batch", said)
+
+
+def padding_stays_out(subject: Subject) -> None:
+    """What stands on padding steps, and how many there are, changes no row."""
+    batch, whole = toy_batch(subject), _encoded(subject)
+    if batch.frames is None or batch.mask is None:
+        return
+    noise = torch.ones_like(batch.frames) * 77
+    shown = batch.mask.view(*batch.mask.shape, 1, 1, 1, 1)
+    dirty = Clips(batch.ids, torch.where(shown, batch.frames, noise), None, batch.mask)
+    made = subject.component.encode(dirty)
+    expect(
+        same_bits(made.values, whole.values), "padding not to matter", f"with other frames there {_far(made, whole)}"
+    )
+    short = part_of(batch, [1], n_steps=1)
+    made = subject.component.encode(short)
+    said = f"without it {farthest(made.values[0, :1], whole.values[1, :1])}"
+    expect(same_bits(made.values[0, :1], whole.values[1, :1]), "the length of padding not to matter", said)
+
+
+def _far(one: Steps, other: Steps) -> str:
+    return farthest(one.values, other.values)
+
+
+def declares_itself(subject: Subject) -> None:
+    """dim, space, sampling and fingerprint are of their types; the fingerprint is not empty."""
+    encoder = subject.component
+    expect(
+        isinstance(encoder.dim, int) and encoder.dim > 0, "dim to be a whole number above 0", f"it is {encoder.dim!r}"
+    )
+    space = encoder.space
+    expect(space is None or (isinstance(space, str) and space != ""), "space to be None or a name", f"it is {space!r}")
+    print_ = encoder.fingerprint
+    texts = isinstance(print_, Mapping) and all(isinstance(one, str) for pair in print_.items() for one in pair)
+    expect(texts and len(print_) > 0, "a fingerprint of texts, such as weights_sha256", f"it is {print_!r}")
+    if subject.kind == "visual":
+        sampling = encoder.sampling
+        expect(isinstance(sampling, Sampling), "sampling to be a zsarbench.interfaces.Sampling", f"it is {sampling!r}")
+
+
+def classifies(subject: Subject) -> None:
+    """An encoder with labels has a name and a definition for each, and `classify` gives a logit for each."""
+    encoder = subject.component
+    labels = getattr(encoder, "labels", None)
+    if labels is None:
+        return
+    pairs = all(len(label) == 2 and all(isinstance(text, str) for text in label) for label in labels)
+    expect(pairs, "labels as pairs of a name and a definition", f"the first is {labels[0]!r}")
+    expect(callable(getattr(encoder, "classify", None)), "`classify`, since it has labels", "there is none")
+    rows = _encoded(subject).values
+    logits = encoder.classify(rows)
+    expect(is_tensor(logits, (*rows.shape[:-1], len(labels))), f"(..., {len(labels)}), one a label", shape_of(logits))
+
+
+# --- text encoders ----------------------------------------------------------------------------------------------------
+
+
+def _sentences(subject: Subject) -> Tensor:
+    made: Tensor = subject.once("encoded", lambda: subject.component.encode(list(TEXTS)))
+    return made
+
+
+def gives_rows(subject: Subject) -> None:
+    """`encode` gives a finite float32 row for any text: empty, very long, of any script; and none for no text."""
+    encoder, made = subject.component, _sentences(subject)
+    wanted = (len(TEXTS), encoder.dim)
+    expect(is_tensor(made, wanted, torch.float32), f"{wanted} float32, D being `dim`", shape_of(made))
+    bad = [TEXTS[i][:20] for i in (~made.isfinite().all(1)).nonzero().flatten()]
+    expect(not bad, "finite values for every text", f"there is a NaN or an infinity for {bad}")
+    empty = encoder.encode([])
+    expect(is_tensor(empty, (0, encoder.dim)), f"(0, {encoder.dim}) for no text", shape_of(empty))
+
+
+def sentence_alone(subject: Subject) -> None:
+    """Row i depends on sentence i alone, bit for bit, and on nothing that was encoded before."""
+    whole = _sentences(subject)
+    for index in ([0], list(range(len(TEXTS)))[::-1], [4, 3], list(range(len(TEXTS)))):
+        given = [TEXTS[i] for i in index]
+        made = subject.component.encode(given)
+        expect(given == [TEXTS[i] for i in index], "the given texts to stay as they were", "they were changed")
+        for row, text in enumerate(index):
+            said = f"of {TEXTS[text][:20]!r} beside others than before, {farthest(made[row], whole[text])}"
+            expect(same_bits(made[row], whole[text]), "a row to have the same bits in every batch", said)
+
+
+def tells_texts_apart(subject: Subject) -> None:
+    """Different sentences get different rows."""
+    made = _sentences(subject)
+    expect(not same_bits(made[0], made[5]), "different rows for different sentences", "they are equal")
+
+
+def visual_checks() -> tuple[Check, ...]:
+    """Return the checks of visual encoders."""
+    return (
+        *checks_constructors.checks("visual"),
+        Check("visual", "declares-itself", VISUAL, declares_itself),
+        Check("visual", "prepares-any-size", PREPARE, prepares_any_size),
+        Check("visual", "prepare-travels", PREPARE, prepare_travels),
+        Check("visual", "gives-steps", f"{VISUAL}.encode", gives_steps),
+        Check("visual", "clip-alone", VISUAL, clip_alone),
+        Check("visual", "padding-stays-out", f"{VISUAL}.encode", padding_stays_out),
+        Check("visual", "classifies", VISUAL, classifies),
+    )
+
+
+def text_checks() -> tuple[Check, ...]:
+    """Return the checks of text encoders."""
+    return (
+        *checks_constructors.checks("text"),
+        Check("text", "declares-itself", TEXT, declares_itself),
+        Check("text", "gives-rows", f"{TEXT}.encode", gives_rows),
+        Check("text", "sentence-alone", TEXT, sentence_alone),
+        Check("text", "tells-texts-apart", TEXT, tells_texts_apart),
+    )

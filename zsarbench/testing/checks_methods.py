@@ -1,0 +1,238 @@
+"""Checks of methods: what they learn from, what their scores mean, randomness, and what they leave alone."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from zsarbench import records, seeding
+from zsarbench.clips import MemoryClips
+from zsarbench.errors import UsageError
+from zsarbench.interfaces import ClassText, ClipFeatures, Steps, TrainSet
+from zsarbench.testing import checks_constructors, toys
+from zsarbench.testing.checking import Broken, Check, Subject, close, expect, farthest, same_bits, shape_of
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+METHOD = "zsarbench.interfaces.Method"
+PART_KINDS = ("visual", "text", "negatives", "loss")
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A fitted method with what it was fitted on."""
+
+    method: Any
+    train: TrainSet | None
+    context: Any
+
+
+def toy_context(subject: Subject, **changed: Any) -> Any:
+    """Return a context with the parts that the method's entry names; all four where it was given without an entry."""
+    made = toys.context(**changed)
+    if subject.entry is not None and "parts" not in changed:
+        parts = {kind: getattr(made.parts, kind) for kind in PART_KINDS if kind in subject.entry.defaults}
+        made = toys.context(parts=parts, **changed)
+    return made
+
+
+def fit(subject: Subject, sentences: int = 1, train: TrainSet | None = None, **context: Any) -> Fitted:
+    """Return a new instance, fitted as the harness does: with None where it learns from nothing."""
+    method = subject.make()
+    if method.learns_from != "nothing":
+        train = train or toys.train_set(sentences=sentences)
+    made = Fitted(method, train, toy_context(subject, **context))
+    method.fit(train, made.context)
+    return made
+
+
+def fitted(subject: Subject, sentences: int = 1) -> Fitted:
+    """Return the instance, fitted on toys, that checks share which only ask for scores."""
+    return subject.once(("fitted", sentences), lambda: fit(subject, sentences))  # type: ignore[no-any-return]
+
+
+def scored(made: Fitted, clips: ClipFeatures, classes: Sequence[ClassText]) -> Tensor:
+    """Return the scores of clips."""
+    scores: Tensor = made.method.score(clips, classes, made.context)
+    return scores
+
+
+def unseen_clips(**changed: Any) -> MemoryClips:
+    """Return clips of the unseen classes."""
+    return toys.clips(toys.UNSEEN, name="test", **changed)
+
+
+def gives_scores(subject: Subject) -> None:
+    """`score` gives (N, C) without NaN for clips that were read, for one or several sentences a class; none may be."""
+    for sentences in (1, 3):
+        clips, classes = unseen_clips(unread=2), toys.class_texts(toys.UNSEEN, sentences)
+        scores = scored(fitted(subject, sentences), clips, classes)
+        shape = (len(clips), len(classes))
+        fits = isinstance(scores, torch.Tensor) and tuple(scores.shape) == shape and scores.is_floating_point()
+        expect(fits, f"scores {shape} of floats, (N, C)", shape_of(scores))
+        bad = int(scores[:-2].isnan().any(1).sum())
+        expect(not bad, "no NaN for a clip that was read", f"{bad} of {len(clips) - 2} clips have one")
+
+
+def fits_without_classes(subject: Subject) -> None:
+    """A method that learns from captions needs neither labels nor classes, which other data sets may not have."""
+    if subject.component.learns_from != "captions":
+        return
+    clips, classes = unseen_clips(), toys.class_texts(toys.UNSEEN)
+    scores = scored(fit(subject, train=toys.train_set(labelled=False)), clips, classes)
+    shape = (len(clips), len(classes))
+    expect(tuple(scores.shape) == shape, f"scores {shape} after learning from clips without labels", shape_of(scores))
+
+
+def any_dimensions(subject: Subject) -> None:
+    """Clips of another space and dimension than the texts' are scored, or refused with a `UsageError`."""
+    train = toys.train_set(dim=24) if subject.component.learns_from != "nothing" else None
+    visual = toys.ToyVisual()
+    visual.dim, visual.space = 24, None  # type: ignore[assignment]
+    visual.labels = None  # type: ignore[assignment]
+    given = {"visual": visual, "text": toys.ToyText(), "negatives": toys.ToyNegatives(), "loss": toys.ToyLoss()}
+    if subject.entry is not None:
+        given = {kind: part for kind, part in given.items() if kind in subject.entry.defaults}
+    clips, classes = unseen_clips(dim=24), toys.class_texts(toys.UNSEEN)
+    try:
+        scores = scored(fit(subject, train=train, parts=given), clips, classes)
+    except UsageError:
+        return
+    shape = (len(clips), len(classes))
+    expect(tuple(scores.shape) == shape, f"scores {shape} for clips of 24 features and texts of 16", shape_of(scores))
+
+
+def same_seed_same_scores(subject: Subject) -> None:
+    """The same seed gives the same scores, bit for bit, whatever torch's global random state, which stays."""
+    made = []
+    for noise in (1, 2):
+        with seeding.forked(seeding.generator(noise, "conformance", "noise")):
+            before = torch.random.get_rng_state()
+            made.append(scored(fit(subject), unseen_clips(), toys.class_texts(toys.UNSEEN)))
+            kept = same_bits(before, torch.random.get_rng_state())
+        expect(kept, "torch's global random state to stay as it was", "it moved; use zsarbench.seeding.forked")
+    said = f"{farthest(*made)}: randomness that is not of `context.generator`"
+    expect(same_bits(*made), "the same scores from the same seed", said)
+
+
+def independence_is_true(subject: Subject) -> None:
+    """Where `class_independent` is true, a class's scores do not change when other candidates are left out."""
+    for sentences in (1, 3):
+        made = fitted(subject, sentences)
+        if not made.method.class_independent:
+            continue
+        classes = toys.class_texts(toys.UNSEEN, sentences)
+        whole = scored(made, unseen_clips(), classes)
+        for kept in ([0, 1], [3, 1], [2, 0, 3]):
+            part = scored(made, unseen_clips(), [classes[i] for i in kept])
+            said = f"with {len(kept)} of {len(classes)} candidates {farthest(part, whole[:, kept])}"
+            expect(close(part, whole[:, kept]), "scores that do not depend on the other candidates", said)
+
+
+def order_follows_clips(subject: Subject) -> None:
+    """Clips in another order get the same scores in that order, and classes likewise."""
+    made, clips, classes = fitted(subject), unseen_clips(), toys.class_texts(toys.UNSEEN)
+    whole = scored(made, clips, classes)
+    order = torch.randperm(len(clips), generator=seeding.generator(0, "conformance", "order"))
+    turned = scored(made, clips.subset(order), classes)
+    expect(close(turned, whole[order]), "a clip to keep its scores in another order", farthest(turned, whole[order]))
+    turned = scored(made, clips, classes[::-1]).flip(1)
+    expect(close(turned, whole), "a class to keep its scores in another order", farthest(turned, whole))
+
+
+def padding_stays_out(subject: Subject) -> None:
+    """Further padding steps, as other clips of a set bring them, change no score."""
+    made, classes = fitted(subject), toys.class_texts(toys.UNSEEN)
+    one, other = scored(made, unseen_clips(), classes), scored(made, unseen_clips(padding=3), classes)
+    said = f"with three more padding steps {farthest(one, other)}; `mask` says which steps are real"
+    expect(close(one, other), "padding not to matter", said)
+
+
+class WatchedClips(MemoryClips):
+    """Clips that remember what they gave out, to tell whether it was changed."""
+
+    def __init__(self, clips: MemoryClips) -> None:
+        steps = clips.rows(range(len(clips)))
+        super().__init__(clips.ids, steps.values, steps.mask, captions=clips.captions)
+        self.given: list[tuple[Steps, Tensor, Tensor]] = []
+
+    def rows(self, index: Any) -> Steps:
+        """Return the steps, and remember them."""
+        steps = super().rows(index)
+        self.given.append((steps, steps.values.clone(), steps.mask.clone()))
+        return steps
+
+    def subset(self, index: Any) -> WatchedClips:
+        """Return some of the clips, watched together with these."""
+        made = WatchedClips(super().subset(index))
+        made.given = self.given
+        return made
+
+    def changed(self) -> bool:
+        """Return whether anything that was given out is no longer what it was."""
+        return any(
+            not same_bits(steps.values, values) or not same_bits(steps.mask, mask) for steps, values, mask in self.given
+        )
+
+
+def leaves_inputs_alone(subject: Subject) -> None:
+    """Neither `fit` nor `score` changes the features, masks or labels it was given."""
+    train = toys.train_set()
+    watched = WatchedClips(toys.clips(toys.SEEN, 8, name="train"))
+    given = TrainSet(watched, train.labels, train.groups, train.classes, train.validation, train.dataset)
+    labels = None if train.labels is None else train.labels.clone()
+    made = fit(subject, train=given) if subject.component.learns_from != "nothing" else fitted(subject)
+    tested = WatchedClips(unseen_clips())
+    scored(made, tested, toys.class_texts(toys.UNSEEN))
+    for clips, when in ((watched, "fit"), (tested, "score")):
+        expect(not clips.changed(), "steps that were read to stay as they were", f"`{when}` changed them in place")
+    same = labels is None or train.labels is None or same_bits(labels, train.labels)
+    expect(same, "labels to stay as they were", "`fit` changed them in place")
+
+
+def goes_on_from_checkpoints(subject: Subject) -> None:
+    """A fit with a folder for checkpoints, and one that goes on from what it left there, score as one without."""
+    whole = scored(fitted(subject), unseen_clips(), toys.class_texts(toys.UNSEEN))
+    with tempfile.TemporaryDirectory() as folder:
+        place = Path(folder) / "fit"
+        for resume in (False, True):
+            made = fit(subject, checkpoints=place, resume=resume)
+            scores = scored(made, unseen_clips(), toys.class_texts(toys.UNSEEN))
+            how = "resumed" if resume else "with checkpoints"
+            expect(same_bits(scores, whole), f"the same scores from a fit {how}", farthest(scores, whole))
+            if not place.exists():
+                return
+
+
+def record_is_plain(subject: Subject) -> None:
+    """`record`, where there is one, gives a mapping of JSON types."""
+    method = fitted(subject).method
+    if not hasattr(method, "record"):
+        return
+    try:
+        records.plain(dict(method.record()), "record")
+    except Exception as error:
+        raise Broken("`record()` to be a mapping of JSON types", str(error)) from error
+
+
+def method_checks() -> tuple[Check, ...]:
+    """Return the checks of methods."""
+    return (
+        *checks_constructors.checks("method"),
+        Check("method", "gives-scores", f"{METHOD}.score", gives_scores),
+        Check("method", "fits-without-classes", "zsarbench.interfaces.TrainSet", fits_without_classes),
+        Check("method", "any-dimensions", "zsarbench.interfaces.VisualEncoder.space", any_dimensions),
+        Check("method", "same-seed-same-scores", "zsarbench.interfaces.Context.generator", same_seed_same_scores),
+        Check("method", "independence-is-true", f"{METHOD}.class_independent", independence_is_true),
+        Check("method", "order-follows-clips", f"{METHOD}.score", order_follows_clips),
+        Check("method", "padding-stays-out", "zsarbench.interfaces.Steps", padding_stays_out),
+        Check("method", "leaves-inputs-alone", f"{METHOD}.fit", leaves_inputs_alone),
+        Check("method", "goes-on-from-checkpoints", "zsarbench.interfaces.Context", goes_on_from_checkpoints),
+        Check("method", "record-is-plain", METHOD, record_is_plain),
+    )

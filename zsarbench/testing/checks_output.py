@@ -1,0 +1,71 @@
+"""Checks of reporters and executors."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
+
+from zsarbench.interfaces import ClipSource, Shard, ShardReport
+from zsarbench.testing import checks_constructors, toys
+from zsarbench.testing.checking import Check, Subject, expect
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+REPORTER = "zsarbench.interfaces.Reporter.render"
+EXECUTOR = "zsarbench.interfaces.Executor.map"
+
+
+class ToyTask:
+    """An extraction task that reads nothing: every other clip of a shard fails."""
+
+    def run(self, shards: Iterable[Shard]) -> Iterator[ShardReport]:
+        """Report each shard."""
+        for shard in shards:
+            ids = tuple(clip.clip_id for clip in shard.clips)
+            failures = dict.fromkeys(ids[1::2], "it is a toy")
+            yield ShardReport(shard.index, f"shard{shard.index}", ids[::2], failures, {"decode": 0.0})
+
+
+def renders_text(subject: Subject) -> None:
+    """`render` gives the same text each time, with every method in it, and leaves the table as it was."""
+    table = toys.table()
+    made = subject.component.render(table, title="a toy title")
+    expect(isinstance(made, str) and made.strip() != "", "text", f"a {type(made).__name__} came")
+    lost = [name for name in table["method"] if name not in made.replace("\\", "")]
+    expect(not lost, "every method of the table in the text", f"{', '.join(lost)} is not there")
+    again = subject.make().render(toys.table(), title="a toy title")
+    expect(made == again, "the same text for the same table", "it is another")
+    expect(_same(table, toys.table()), "the table to stay as it was", "it was changed")
+
+
+def _same(one: pd.DataFrame, other: pd.DataFrame) -> bool:
+    return one.equals(other) and list(one) == list(other) and one.attrs == other.attrs
+
+
+def reports_every_shard(subject: Subject) -> None:
+    """`map` yields one report for every shard, in any order, and none where there is no shard."""
+    shards = [
+        Shard(number, tuple(ClipSource(f"clip-{number}-{clip}") for clip in range(number + 1))) for number in range(4)
+    ]
+    wanted = list(ToyTask().run(shards))
+    made = sorted(subject.component.map(ToyTask(), shards), key=lambda report: report.index)
+    expect(made == wanted, "the task's report of every shard, once", f"reports of {[one.index for one in made]} came")
+    none = list(subject.make().map(ToyTask(), []))
+    expect(none == [], "no report without a shard", f"{len(none)} came")
+
+
+def reporter_checks() -> tuple[Check, ...]:
+    """Return the checks of reporters."""
+    return (
+        *checks_constructors.checks("reporter"),
+        Check("reporter", "renders-text", REPORTER, renders_text),
+    )
+
+
+def executor_checks() -> tuple[Check, ...]:
+    """Return the checks of executors."""
+    return (
+        *checks_constructors.checks("executor"),
+        Check("executor", "reports-every-shard", EXECUTOR, reports_every_shard),
+    )

@@ -1,0 +1,238 @@
+"""Checks of negative samplers and losses."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from zsarbench import seeding
+from zsarbench.errors import NoNegatives
+from zsarbench.testing import checks_constructors
+from zsarbench.testing.checking import Broken, Check, Subject, expect, is_tensor, same_bits, shape_of
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+SAMPLE = "zsarbench.interfaces.NegativeSampler.sample"
+LOSS = "zsarbench.interfaces.Loss"
+K = 3
+ROUNDING = 1e-4
+"""Relative; sums of a batch in another order differ by less in float32."""
+
+
+# --- negative samplers ------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Draw:
+    """What a sampler is asked: embeddings and groups of anchors and pool."""
+
+    anchors: Tensor
+    positives: Tensor
+    pool: Tensor
+    anchor_groups: Tensor
+    pool_groups: Tensor
+
+    def by(self, sampler: Any, k: int = K, seed: int = 0) -> Tensor:
+        """Return what a sampler draws under a seed."""
+        rng = seeding.generator(seed, "conformance", "negatives")
+        drawn: Tensor = sampler.sample(
+            self.anchors, self.positives, self.pool, self.anchor_groups, self.pool_groups, k, rng
+        )
+        return drawn
+
+    def tensors(self) -> tuple[Tensor, ...]:
+        """Return all that was given."""
+        return self.anchors, self.positives, self.pool, self.anchor_groups, self.pool_groups
+
+
+def toy_draw(subject: Subject, *, columns: int = 2, sources: int = 8, n_anchors: int = 24) -> Draw:
+    """Return a draw over 24 texts, three of each of 8 source videos; some texts stand twice.
+
+    A corpus sampler gets anchors in a space of their own, a batch sampler gets the batch's positives as its pool.
+    """
+    rng = seeding.generator(0, "conformance", "pool")
+    # A direction that all texts share keeps them at the distances of real sentences, about 0.3, and not at 1.
+    texts = torch.randn(24, 8, generator=rng) + 1.5
+    texts[20:] = texts[:4]
+    groups = torch.stack([torch.arange(24), torch.arange(24) // 3 % sources, torch.arange(24) // 3 % 7], dim=1)
+    groups[20:, 0] = groups[:4, 0]
+    if subject.component.when == "batch":
+        anchors = texts[:n_anchors] + 0.3 * torch.randn(n_anchors, 8, generator=rng)
+        pool, pool_groups = texts[:n_anchors], groups[:n_anchors]
+    else:
+        anchors = torch.randn(n_anchors, 12, generator=rng)
+        pool, pool_groups = texts, groups
+    mine = groups[:n_anchors, :columns].clone()
+    return Draw(anchors, texts[:n_anchors].clone(), pool.clone(), mine, pool_groups[:, :columns].clone())
+
+
+def draws_indices(subject: Subject) -> None:
+    """`sample` returns (B, K) int64 indices into the pool, for any K."""
+    for k in (1, K, 40):
+        draw = toy_draw(subject)
+        made = draw.by(subject.make(), k)
+        shape = (len(draw.anchors), k)
+        expect(is_tensor(made, shape, torch.int64), f"indices {shape} int64", shape_of(made))
+        inside = bool(((made >= 0) & (made < len(draw.pool))).all())
+        expect(inside, f"indices from 0 to {len(draw.pool) - 1}", f"they reach from {made.min()} to {made.max()}")
+
+
+def never_its_own(subject: Subject) -> None:
+    """No negative shares the anchor's value in any column of the groups, be it text or source video."""
+    for columns in (1, 2, 3):
+        draw = toy_draw(subject, columns=columns)
+        for seed in range(5):
+            made = draw.by(subject.make(), 8, seed)
+            same = draw.anchor_groups[:, None] == draw.pool_groups[made]
+            found = [int(column) for column in same.any(0).any(0).nonzero().flatten()]
+            said = f"with {columns} columns some are the anchor's own by column {found}"
+            expect(not found, "negatives of other groups in every column", said)
+
+
+def repeats_where_few(subject: Subject) -> None:
+    """An anchor with one admissible text gets that one K times."""
+    draw = _with_groups(toy_draw(subject), n_others=1)
+    made = draw.by(subject.make())
+    other = int((draw.pool_groups[:, 1] == 1).nonzero().flatten()[0])
+    others = made[draw.anchor_groups[:, 1] == 0]
+    expect(bool((others == other).all()), f"the one admissible text, {other}, {K} times", f"{others[0].tolist()} came")
+
+
+def says_when_there_are_none(subject: Subject) -> None:
+    """An anchor without an admissible text is an error, `NoNegatives`, and never an endless loop."""
+    draw = _with_groups(toy_draw(subject), n_others=0)
+    try:
+        made = draw.by(subject.make())
+    except NoNegatives:
+        return
+    except Exception as error:
+        came = f"{type(error).__name__} came: {error}"
+        raise Broken("zsarbench.errors.NoNegatives where no text is admissible", came) from error
+    raise Broken("zsarbench.errors.NoNegatives where no text is admissible", f"it returned {made[0].tolist()}")
+
+
+def _with_groups(draw: Draw, n_others: int) -> Draw:
+    """Return the draw with all texts of one source video but the last `n_others`, which are of another."""
+    groups = torch.stack([torch.arange(len(draw.pool)), torch.zeros(len(draw.pool), dtype=torch.int64)], dim=1)
+    if n_others:
+        groups[-n_others:, 1] = 1
+    return Draw(draw.anchors, draw.positives, draw.pool, groups[: len(draw.anchors)].clone(), groups)
+
+
+def follows_the_generator(subject: Subject) -> None:
+    """The same generator gives the same draw, whatever torch's global random state is; the inputs stay as they were."""
+    draw = toy_draw(subject)
+    before = [tensor.clone() for tensor in draw.tensors()]
+    made = []
+    for noise in range(3):
+        with seeding.forked(seeding.generator(noise, "conformance", "noise")):
+            made.append(draw.by(subject.make()))
+    alike = all(same_bits(made[0], other) for other in made[1:])
+    expect(alike, "the same draw from the same generator", "draws differ: something else is random")
+    kept = all(same_bits(*pair) for pair in zip(before, draw.tensors(), strict=True))
+    expect(kept, "the given tensors to stay as they were", "they were changed")
+
+
+# --- losses -----------------------------------------------------------------------------------------------------------
+
+
+def _triplets(n_rows: int = 6, k: int = K, seed: int = 0) -> tuple[Tensor, Tensor, Tensor]:
+    """Return video (B, 8), positive (B, 8), negative (B, K, 8) that need gradients."""
+    rng = seeding.generator(seed, "conformance", "triplets")
+    shapes = ((n_rows, 8), (n_rows, 8), (n_rows, k, 8))
+    video, positive, negative = (torch.randn(shape, generator=rng).requires_grad_() for shape in shapes)
+    return video, positive, negative
+
+
+def is_finite_scalar(subject: Subject) -> None:
+    """A loss of any batch is one finite number, and the inputs stay as they were."""
+    loss = subject.component
+    for n_rows, k in ((6, K), (1, 1), (1, K), (6, 1)):
+        given = _triplets(n_rows, k)
+        before = [tensor.detach().clone() for tensor in given]
+        value = loss(*given)
+        where = f"for video ({n_rows}, 8) and negative ({n_rows}, {k}, 8)"
+        expect(is_tensor(value, ()), f"a scalar {where}", shape_of(value))
+        expect(bool(value.isfinite()), f"a finite number {where}", f"{float(value)} came")
+        kept = all(same_bits(old, new.detach()) for old, new in zip(before, given, strict=True))
+        expect(kept, "the given tensors to stay as they were", "they were changed")
+
+
+def gradient_flows(subject: Subject) -> None:
+    """The gradient reaches the video, the positive or the negatives, and every parameter of the loss, and is finite."""
+    loss = subject.make()
+    for seed in range(3):
+        video, positive, negative = _triplets(seed=seed)
+        value = loss(video, positive, negative)
+        expect(value.requires_grad, "a loss with a gradient", "it has none: something was detached")
+        value.backward()
+        for name, tensor in (("video", video), ("positive", positive), ("negative", negative)):
+            expect(tensor.grad is not None, f"a gradient of {name}", "there is none")
+            finite = tensor.grad is not None and bool(tensor.grad.isfinite().all())
+            expect(finite, f"a finite gradient of {name}", "there is a NaN or an infinity")
+    moved = video.grad is not None and bool(video.grad.any())
+    expect(moved, "a gradient of the video other than 0", "it is 0 on random triplets")
+    for name, parameter in loss.named_parameters() if isinstance(loss, torch.nn.Module) else ():
+        expect(parameter.grad is not None, f"a gradient of the parameter {name}", "there is none")
+
+
+def is_finite_on_ties(subject: Subject) -> None:
+    """Loss and gradient are finite where a video equals its positive and a negative."""
+    video = _triplets()[0]
+    same = video.detach().clone().requires_grad_()
+    negative = video.detach()[:, None].expand(-1, K, -1).clone().requires_grad_()
+    value = subject.component(video, same, negative)
+    value.backward()
+    finite = bool(value.isfinite()) and video.grad is not None and bool(video.grad.isfinite().all())
+    expect(finite, "a finite loss and gradient where video, positive and negative are equal", "they are not")
+
+
+def order_does_not_matter(subject: Subject) -> None:
+    """The order of a batch's rows, and of a row's negatives, does not change the loss."""
+    loss = subject.component
+    video, positive, negative = (tensor.detach() for tensor in _triplets())
+    with torch.no_grad():
+        value = float(loss(video, positive, negative))
+        rows = float(loss(video.flip(0), positive.flip(0), negative.flip(0)))
+        columns = float(loss(video, positive, negative.flip(1)))
+    for which, other in (("the rows of a batch", rows), ("the negatives of a row", columns)):
+        near = abs(other - value) <= ROUNDING * max(1.0, abs(value))
+        expect(near, f"the same loss for {which} in another order", f"{value} became {other}")
+
+
+def prefers_the_positive(subject: Subject) -> None:
+    """The loss is lower where videos lie at their positives and far from their negatives than the other way round."""
+    video = torch.nn.functional.normalize(_triplets()[0].detach(), dim=1)
+    far = -video
+    with torch.no_grad():
+        good = float(subject.component(video, video.clone(), far[:, None].expand(-1, K, -1).clone()))
+        bad = float(subject.component(video, far, video[:, None].expand(-1, K, -1).clone()))
+    said = f"it is {good} with the positives near and {bad} with the negatives near"
+    expect(good < bad, "a lower loss where the positives are near", said)
+
+
+def negatives_checks() -> tuple[Check, ...]:
+    """Return the checks of negative samplers."""
+    return (
+        *checks_constructors.checks("negatives"),
+        Check("negatives", "draws-indices", SAMPLE, draws_indices),
+        Check("negatives", "never-its-own", SAMPLE, never_its_own),
+        Check("negatives", "repeats-where-few", SAMPLE, repeats_where_few),
+        Check("negatives", "says-when-there-are-none", SAMPLE, says_when_there_are_none),
+        Check("negatives", "follows-the-generator", SAMPLE, follows_the_generator),
+    )
+
+
+def loss_checks() -> tuple[Check, ...]:
+    """Return the checks of losses."""
+    return (
+        *checks_constructors.checks("loss"),
+        Check("loss", "is-finite-scalar", LOSS, is_finite_scalar),
+        Check("loss", "gradient-flows", LOSS, gradient_flows),
+        Check("loss", "is-finite-on-ties", LOSS, is_finite_on_ties),
+        Check("loss", "order-does-not-matter", LOSS, order_does_not_matter),
+        Check("loss", "prefers-the-positive", LOSS, prefers_the_positive),
+    )

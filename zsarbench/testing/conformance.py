@@ -1,0 +1,144 @@
+"""The public conformance kit: one set of checks per kind, which every component of that kind must pass.
+
+From a test of a plugin, after scikit-learn's `parametrize_with_checks`:
+
+    @parametrize(load_plugins().registry, plugin="my-plugin")
+    def test_conformance(case):
+        case()
+
+or `zsarbench check my-plugin` from a shell, or `run_checks(SoftMargin, "loss")` from Python. Everything is tried on the
+toys of `zsarbench.testing.toys`: no data, no network, no weights but the component's own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from zsarbench import options
+from zsarbench.errors import UsageError, unknown
+from zsarbench.registry import KINDS, Entry, Registry
+from zsarbench.testing import checks_data, checks_encoders, checks_methods, checks_output, checks_training
+from zsarbench.testing.checking import SECONDS, Check, Outcome, Problem, Subject
+
+if TYPE_CHECKING:
+    import pytest
+
+__all__ = ["Case", "Check", "Outcome", "Problem", "checks_for", "outcomes", "parametrize", "run_checks", "subject_of"]
+
+Settings = Mapping[tuple[str, str], Mapping[str, Any]]
+"""Options by (kind, name) of a component, used in place of its constructor's defaults."""
+
+
+def checks_for(kind: str) -> tuple[Check, ...]:
+    """Return the checks of a kind, in the order to read their findings in.
+
+    Raises:
+        UsageError: there is no such kind.
+    """
+    known: dict[str, Callable[[], tuple[Check, ...]]] = {
+        "dataset": checks_data.dataset_checks,
+        "protocol": checks_data.protocol_checks,
+        "visual": checks_encoders.visual_checks,
+        "text": checks_encoders.text_checks,
+        "negatives": checks_training.negatives_checks,
+        "loss": checks_training.loss_checks,
+        "method": checks_methods.method_checks,
+        "reporter": checks_output.reporter_checks,
+        "executor": checks_output.executor_checks,
+    }
+    if kind not in known:
+        raise UsageError(unknown("kind", kind, KINDS))
+    return known[kind]()
+
+
+def subject_of(
+    component: Any,
+    kind: str | None = None,
+    *,
+    registry: Registry | None = None,
+    chosen: Mapping[str, Any] | None = None,
+) -> Subject:
+    """Return what checks are run on.
+
+    Args:
+        component: an entry of a registry, a class, or for kind "protocol" a path or a `FileProtocol`.
+        kind: of a component that is no entry.
+        registry: where a protocol's data set and parts are found.
+        chosen: options in place of the constructor's defaults.
+
+    Raises:
+        UsageError: a component that is no entry came without its kind.
+    """
+    if isinstance(component, Entry):
+        load = component.path if component.kind == "protocol" else component.load
+        return Subject(component.kind, component.name, load, chosen=chosen, entry=component, registry=registry)
+    if kind is None:
+        raise UsageError(f"what kind of component is {component!r}? Give one of: {', '.join(KINDS)}")
+    name = getattr(component, "__name__", str(component))
+    return Subject(kind, name, lambda: component, chosen=chosen, registry=registry)
+
+
+def outcomes(subject: Subject, *, seconds: float = SECONDS) -> Iterator[Outcome]:
+    """Run the checks of a component's kind one after the other; none may take longer than `seconds`."""
+    for check in checks_for(subject.kind):
+        yield check.outcome(subject, seconds)
+
+
+def run_checks(
+    component: Any,
+    kind: str | None = None,
+    *,
+    registry: Registry | None = None,
+    chosen: Mapping[str, Any] | None = None,
+    seconds: float = SECONDS,
+) -> list[Problem]:
+    """Return the bugs found in a component, [] where there are none; see `subject_of` for the arguments."""
+    subject = subject_of(component, kind, registry=registry, chosen=chosen)
+    return [outcome.problem for outcome in outcomes(subject, seconds=seconds) if outcome.problem is not None]
+
+
+@dataclass(frozen=True)
+class Case:
+    """One check of one component, to be called by a test."""
+
+    check: Check
+    subject: Subject
+
+    def __call__(self, seconds: float = SECONDS) -> None:
+        """Fail the test where the check finds a problem, skip it where the component cannot be tried here."""
+        import pytest
+
+        outcome = self.check.outcome(self.subject, seconds)
+        if outcome.skipped is not None:
+            pytest.skip(outcome.skipped)
+        if outcome.problem is not None:
+            pytest.fail(str(outcome.problem), pytrace=False)
+
+    def __str__(self) -> str:
+        return f"{self.check.kind}-{self.subject.name}-{self.check.name}"
+
+
+def parametrize(
+    registry: Registry, *, plugin: str | None = None, kinds: Iterable[str] = KINDS, settings: Settings | None = None
+) -> pytest.MarkDecorator:
+    """Return a mark that gives a test's argument `case` every check of every component.
+
+    plugin: only what this plugin registered. settings: options in place of defaults, by (kind, name).
+    """
+    import pytest
+
+    found = [
+        Case(check, subject)
+        for entry in registry
+        if plugin in (None, entry.plugin) and entry.kind in set(kinds)
+        for subject in [subject_of(entry, registry=registry, chosen=(settings or {}).get((entry.kind, entry.name)))]
+        for check in checks_for(entry.kind)
+    ]
+    return pytest.mark.parametrize("case", found, ids=str)
+
+
+def chosen_options(entry: Entry, given: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    """Return the values of an entry's options, and what is wrong with those that were given."""
+    return options.check(entry.load(), f"{entry.kind} {entry.name}", given)

@@ -1,0 +1,208 @@
+"""Tiny made clips, sentences, parts and a training set: what a plugin can be tried with, without data or weights.
+
+A toy clip's steps are the embedding of its class's words plus noise, in the space of `ToyText`, so that clips and texts
+can be compared by cosine, and a method that learns anything learns it here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import torch
+
+from zsarbench import seeding
+from zsarbench.clips import MemoryClips
+from zsarbench.errors import NoNegatives
+from zsarbench.interfaces import ClassText, Clips, Context, Parts, Sampling, Steps, TrainSet
+from zsarbench.progress import LogProgress
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from torch import Tensor
+
+DIM = 16
+MAX_STEPS = 5
+SPACE = "toy"
+SEEN = ("lifting cup", "lifting door", "pushing door", "turning ball", "opening wheel", "throwing box")
+"""Seen classes; the last two stand for unseen ones in validation."""
+UNSEEN = ("pushing ball", "turning wheel", "opening box", "throwing cup")
+"""Every word of an unseen class stands in a seen one."""
+PHRASES = ("a person {}", "someone is {} in a room", "this clip shows a person {}")
+
+
+class ToyText:
+    """Sums a fixed random vector for each word of a sentence: needs no weights and keeps words apart."""
+
+    dim = DIM
+    space = SPACE
+
+    def __init__(self) -> None:
+        self.fingerprint = {"weights_sha256": "made by a rule"}
+
+    def encode(self, texts: Sequence[str]) -> Tensor:
+        """Return (N, 16) float32."""
+        return torch.stack([self._sentence(text) for text in texts]) if texts else torch.zeros(0, self.dim)
+
+    def _sentence(self, text: str) -> Tensor:
+        words = [text.lower(), *text.lower().split()]  # the whole as well: no two sentences are alike
+        return torch.stack([torch.randn(self.dim, generator=_generator("word", word)) for word in words]).sum(0)
+
+
+class ToyVisual:
+    """Makes each caption of a clip one step by `ToyText`, and knows three labels."""
+
+    needs: Literal["captions"] = "captions"
+    dim = DIM
+    space = SPACE
+    sampling = Sampling(max_steps=MAX_STEPS)
+    captions_in_steps: Literal["one-each"] = "one-each"
+    labels = (("cup", "a small open container"), ("door", "a swinging barrier"), ("ball", "a round object"))
+
+    def __init__(self) -> None:
+        self.fingerprint = {"weights_sha256": "made by a rule"}
+
+    def encode(self, clips: Clips) -> Steps:
+        """Return (N, T, 16) float32, T the most captions of a clip."""
+        captions = [one[: self.sampling.max_steps] for one in clips.captions or ()]
+        made = MemoryClips(clips.ids, [ToyText().encode(one) for one in captions])
+        return made.rows(range(len(made)))
+
+    def classify(self, features: Tensor) -> Tensor:
+        """Return logits (..., 3): the agreement with each label's name."""
+        return features @ ToyText().encode([name for name, _ in self.labels]).T
+
+
+class ToyNegatives:
+    """Draws uniformly among the texts of other groups."""
+
+    when: Literal["corpus", "batch"] = "corpus"
+
+    def sample(
+        self,
+        anchors: Tensor,
+        positives: Tensor,
+        pool: Tensor,
+        anchor_groups: Tensor,
+        pool_groups: Tensor,
+        k: int,
+        rng: torch.Generator,
+    ) -> Tensor:
+        """Return (B, K) indices; see `zsarbench.interfaces.NegativeSampler`."""
+        admissible = (anchor_groups[:, None] != pool_groups[None]).all(-1)
+        if not admissible.any(1).all():
+            raise NoNegatives("an anchor has no text of another group")
+        return torch.multinomial(admissible.float(), k, replacement=True, generator=rng)
+
+
+class ToyLoss:
+    """The hinge of squared distances: mean of max(0, 1 + |v - p|^2 - |v - n|^2)."""
+
+    def __call__(self, video: Tensor, positive: Tensor, negative: Tensor) -> Tensor:
+        """Return the mean over all triplets."""
+        near = (video - positive).square().sum(-1)
+        far = (video[:, None] - negative).square().sum(-1)
+        return (1 + near[:, None] - far).clamp(min=0).mean()
+
+
+def class_texts(names: Sequence[str], sentences: int = 1) -> tuple[ClassText, ...]:
+    """Return a description of each class in one to three sentences."""
+    return tuple(ClassText(name, tuple(phrase.format(name) for phrase in PHRASES[:sentences])) for name in names)
+
+
+def clips(
+    classes: Sequence[str], per_class: int = 4, *, name: str = "clip", dim: int = DIM, padding: int = 0, unread: int = 0
+) -> MemoryClips:
+    """Return clips of these classes, in their order: T from 1 to 5 steps, two captions each.
+
+    name: clips of another name have other noise. dim: other than 16 for features outside the text's space.
+    padding: steps that no clip fills. unread: clips at the end that could not be read; they have no class.
+    """
+    to_dim = torch.eye(DIM) if dim == DIM else torch.randn(DIM, dim, generator=_generator("to", dim)) / 4
+    ids, values, captions = [], [], []
+    for text in class_texts(classes):
+        centre = ToyText().encode([text.name])[0]
+        for number in range(per_class):
+            rng = _generator(name, text.name, number)
+            n_steps = MAX_STEPS if number == 0 else int(torch.randint(1, MAX_STEPS + 1, (1,), generator=rng))
+            steps = centre + 0.7 * torch.randn(n_steps, DIM, generator=rng)
+            ids.append(f"{name}-{text.name.replace(' ', '-')}-{number}")
+            values.append(steps @ to_dim)
+            captions.append((f"a person {text.name} by day {number}", f"somebody {text.name}, seen from side {number}"))
+    for number in range(unread):
+        ids.append(f"{name}-unread-{number}")
+        values.append(torch.zeros(0, dim))
+        captions.append(("a person", "somebody"))
+    made = MemoryClips(ids, values, captions=captions)
+    whole = made.rows(range(len(made)))
+    wider = torch.nn.functional.pad(whole.values, (0, 0, 0, padding))
+    return MemoryClips(ids, wider, torch.nn.functional.pad(whole.mask, (0, padding)), captions=captions)
+
+
+def train_set(*, sentences: int = 1, per_class: int = 8, dim: int = DIM, labelled: bool = True) -> TrainSet:
+    """Return the clips of the seen classes, two of each source video; unlabelled ones belong to no class."""
+    made = clips(SEEN, per_class, name="train", dim=dim)
+    return TrainSet(
+        clips=made,
+        labels=torch.arange(len(SEEN)).repeat_interleave(per_class) if labelled else None,
+        groups=tuple(f"source-{number // 2}" for number in range(len(made))),
+        classes=class_texts(SEEN, sentences) if labelled else (),
+        validation=SEEN[-2:] if labelled else (),
+        dataset="toy",
+    )
+
+
+def context(
+    *, parts: Mapping[str, Any] | None = None, seed: int = 0, checkpoints: Path | None = None, resume: bool = False
+) -> Context:
+    """Return a context on the CPU; parts: by kind, by default toys of all four kinds."""
+    if parts is None:
+        parts = {"visual": ToyVisual(), "text": ToyText(), "negatives": ToyNegatives(), "loss": ToyLoss()}
+    return Context(
+        parts=Parts(**parts),
+        device=torch.device("cpu"),
+        dtype=torch.float32,
+        generator=lambda name: seeding.generator(seed, name),
+        checkpoints=checkpoints,
+        resume=resume,
+        progress=LogProgress(),
+    )
+
+
+def accuracy(scores: Tensor, per_class: int = 4) -> float:
+    """Return the share of clips, as `clips` orders them, whose own class scores highest."""
+    labels = torch.arange(scores.shape[1]).repeat_interleave(per_class)
+    return float((scores[: len(labels)].argmax(1) == labels).float().mean())
+
+
+def table() -> pd.DataFrame:
+    """Return a comparison table as `zsarbench.tables.build` makes it: a ranked row, an unranked and a reported one."""
+    import pandas as pd
+
+    def row(rank: int | None, method: str, kind: str, value: float, notes: list[str]) -> dict[str, Any]:
+        measured = kind == "measured"
+        cells: dict[str, Any] = {"rank": rank, "method": method, "settings": "", "kind": kind}
+        cells |= {"visual": "captions" if measured else None, "text": "minilm-l6" if measured else None}
+        cells |= {"negatives": None, "loss": None, "train_on": "none", "class_text": "name" if measured else ""}
+        cells |= {"top1_per_video": value, "top1_per_video_std": 0.02, "top1_per_video_ci_low": value - 0.1}
+        cells |= {"top1_per_video_ci_high": value + 0.1, "top1_per_video_seed_std": None}
+        cells |= {"top1_per_video_chance": 0.1 if measured else None, "notes": notes}
+        cells |= dict.fromkeys(("n_rounds", "n_seeds", "n_failed"), 1 if measured else None)
+        cells |= dict.fromkeys(("n_expected", "n_scored"), 48 if measured else None)
+        return cells | dict.fromkeys(("id", "spec_id", "created", "command"), f"of-{method}" if measured else None)
+
+    rows = [
+        row(1, "toy-method", "measured", 0.5, []),
+        row(None, "toy-control", "measured", 0.1, ["not ranked: control run, shuffle-captions"]),
+        row(None, "toy-paper", "reported", 0.4, ["A Paper, 2026, Table 1"]),
+    ]
+    whole = dict.fromkeys(("rank", "n_rounds", "n_seeds", "n_failed", "n_expected", "n_scored"), "Int64")
+    accuracies = {name: "float64" for name in rows[0] if name.startswith("top1")}
+    frame = pd.DataFrame(rows).astype({**whole, **accuracies})
+    frame.attrs = {"rank_by": "top1_per_video", "extra_columns": [], "remarks": ["a toy"], "left_out": []}
+    return frame
+
+
+def _generator(*names: object) -> torch.Generator:
+    return seeding.generator(0, "toys", *names)

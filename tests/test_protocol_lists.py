@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from zsarbench_datasets.activitynet import ActivityNet
 from zsarbench_datasets.hmdb51 import HMDB51
 from zsarbench_datasets.kinetics import Kinetics400, Kinetics600
 from zsarbench_datasets.ucf101 import UCF101
@@ -51,6 +52,7 @@ CLASSES = {
     "hmdb51": HMDB51.classes,
     "kinetics400": Kinetics400.classes,
     "kinetics600": Kinetics600.classes,
+    "activitynet": ActivityNet.classes,
 }
 SPLITS = sorted(path.stem for path in (BENCHMARKS / "splits").glob("*.txt") if path.stem.split("-")[0] in CLASSES)
 

@@ -1,4 +1,4 @@
-"""Data sets: `sketch` (drawn, the embedded default) and UCF-101."""
+"""Data sets: `sketch` (drawn, the embedded default), the field's, and the user's own."""
 
 from __future__ import annotations
 
@@ -49,4 +49,19 @@ def zsarbench_register(registry: Any) -> None:
         summary="Kinetics-600: the test clips of Elaborative Rehearsal's three zero-shot splits, 620 actions.",
         source="Carreira et al. 2018, arXiv:1808.01340; lists by `zsarbench data get`",
         trained_on=("kinetics400", "kinetics600"),
+    )
+    registry.add(
+        "dataset",
+        "activitynet",
+        "zsarbench_datasets.activitynet:ActivityNet",
+        summary="ActivityNet 1.3: 14,950 untrimmed videos of 200 activities, whole or by the official segments.",
+        source="Caba Heilbron et al., CVPR 2015; list by `zsarbench data get`",
+        trained_on=("activitynet",),
+    )
+    registry.add(
+        "dataset",
+        "folder",
+        "zsarbench_datasets.folder:Folder",
+        summary="Your own videos: a folder per class, or a CSV file of clip, label, start, end.",
+        source="the user",
     )

@@ -87,7 +87,7 @@ def videos_under(root: Path, dataset: str) -> list[Path]:
     Raises:
         UsageError: the root is no folder, or holds no video.
     """
-    root = root.expanduser().absolute()
+    root = Path(root).expanduser().absolute()
     if not root.is_dir():
         raise UsageError(f"{dataset}: there is no folder {root}. Try --data-root {dataset}=FOLDER")
     found = sorted(_videos(root, MAX_DEPTH))
@@ -124,7 +124,7 @@ def locate(
     Raises:
         UsageError: the root is no folder, or holds no video.
     """
-    root = root.expanduser().absolute()
+    root = Path(root).expanduser().absolute()
     found: dict[str, Path] = {}
     unlisted = []
     for path in videos_under(root, dataset):

@@ -61,7 +61,7 @@ class HMDB51:
         paths = {}
         if self.root is not None:
             paths = common.locate(
-                "hmdb51", Path(self.root), labels, self.aliases, clip_of=str, file_of=lambda clip_id: f"{clip_id}.avi"
+                "hmdb51", self.root, labels, self.aliases, clip_of=str, file_of=lambda clip_id: f"{clip_id}.avi"
             )
         return common.manifest(labels, {clip: source_video(clip, label) for clip, label in labels.items()}, paths)
 

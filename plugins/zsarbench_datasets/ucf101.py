@@ -67,7 +67,7 @@ class UCF101:
         paths = {}
         if self.root is not None:
             paths = common.locate(
-                "ucf101", Path(self.root), labels, self.aliases, clip_of=str, file_of=lambda clip_id: f"{clip_id}.avi"
+                "ucf101", self.root, labels, self.aliases, clip_of=str, file_of=lambda clip_id: f"{clip_id}.avi"
             )
         groups = {clip_id: f"{label}/{_source_video(clip_id)}" for clip_id, label in labels.items()}
         return common.manifest(labels, groups, paths)

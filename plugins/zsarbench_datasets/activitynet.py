@@ -1,0 +1,135 @@
+"""ActivityNet 1.3: 14,950 untrimmed videos of 200 activities, whole or by their annotated segments."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
+
+from zsarbench.downloads import Download, fetch, read_downloads
+from zsarbench.errors import UsageError, ZsarbenchError, unknown
+from zsarbench.interfaces import ClassText
+from zsarbench.names import match
+from zsarbench_datasets import common
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+(LISTS,) = read_downloads(common.DATA / "activitynet_downloads.toml")
+SUBSETS = {"training": "train", "validation": "val"}  # the official names of the annotated subsets
+
+
+class Segment(NamedTuple):
+    """One clip: its video, label and list, and its span in seconds; None is the whole video."""
+
+    video: str
+    label: str
+    subset: str
+    span: tuple[float, float] | None = None
+
+
+class ActivityNet:
+    """ActivityNet 1.3 with one label per video, or with the segments of the official annotations.
+
+    Source: Caba Heilbron et al., ActivityNet, CVPR 2015; list: whwu95/Text4Vis (MIT).
+    """
+
+    version = "1"
+    classes: ClassVar[tuple[str, ...]] = common.read_names("activitynet_classes.txt")
+    aliases: ClassVar[Mapping[str, str]] = MappingProxyType({})
+    downloads: ClassVar[tuple[Download, ...]] = (LISTS,)
+
+    def __init__(self, *, root: Path | None = None, annotations: Path | None = None) -> None:
+        """Remember where the videos and the annotations are.
+
+        root: a folder with the user's whole videos, `v_<youtube_id>.mp4` or `<youtube_id>.mp4`, flat or in folders.
+        annotations: the official activity_net.v1-3.min.json; its segments are then the clips. None: whole videos are.
+        """
+        self.root = root
+        self.annotations = annotations
+
+    @cached_property
+    def revision(self) -> str:
+        """The version and a hash over clip ids and labels; the annotations count, the videos do not."""
+        return common.revision(self.version, {clip: item.label for clip, item in self._segments.items()})
+
+    def manifest(self) -> pd.DataFrame:
+        """Return one row per clip, sorted by clip_id: `v_<youtube_id>`, or `v_<youtube_id>_<n>` for its segment n.
+
+        path: absolute, NA without `root`; a video that is not on the disk keeps the path where it should be. start and
+        end: seconds of a segment, NA for a whole video. group: the video.
+
+        Raises:
+            ZsarbenchError: `root` is no folder or holds no video, or the list or annotations cannot be had or read.
+        """
+        clips = self._segments
+        labels = {clip: item.label for clip, item in clips.items()}
+        groups = {clip: item.video for clip, item in clips.items()}
+        paths = {}
+        if self.root is not None:
+            videos = {item.video: item.label for item in clips.values()}
+            files = common.locate("activitynet", self.root, videos, {}, clip_of=_video_of, file_of="{}.mp4".format)
+            paths = {clip: files[item.video] for clip, item in clips.items()}
+        return common.manifest(
+            labels, groups, paths, {clip: item.span for clip, item in clips.items() if item.span is not None}
+        )
+
+    def splits(self) -> Mapping[str, Sequence[str]]:
+        """Return the clip ids of the official subsets train and val; those of test were never labelled."""
+        return {
+            name: tuple(clip for clip, item in self._segments.items() if item.subset == name)
+            for name in SUBSETS.values()
+        }
+
+    def captions(self) -> Mapping[str, Sequence[str]]:
+        """Return nothing: this data set is for its classes, not for ActivityNet Captions."""
+        return {}
+
+    def class_texts(self, form: str) -> Sequence[ClassText]:
+        """Return the names of the classes (form "name").
+
+        Raises:
+            UsageError: there are no texts of that form.
+        """
+        if form != "name":
+            raise UsageError(
+                f"activitynet has no class texts of the form '{form}'; it has: name. Try --class-text name"
+            )
+        return [ClassText(name, (name,)) for name in self.classes]
+
+    @cached_property
+    def _segments(self) -> dict[str, Segment]:
+        return self._whole_videos() if self.annotations is None else self._annotated(Path(self.annotations))
+
+    def _whole_videos(self) -> dict[str, Segment]:
+        """Return the videos of the public list; lines are `<folder of frames>/<youtube_id> <frames> <index>`."""
+        segments = {}
+        for name, _, index in common.rows(fetch(LISTS) / "lists" / "anet" / "anet_full_for_zeroshot.txt"):
+            video = f"v_{name.rpartition('/')[2]}"
+            subset = "val" if name.startswith("activitynet_val") else "train"
+            segments[video] = Segment(video, self.classes[int(index)], subset)
+        return segments
+
+    def _annotated(self, path: Path) -> dict[str, Segment]:
+        try:
+            database = json.loads(path.expanduser().read_text(encoding="utf-8"))["database"]
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise UsageError(f"annotations: {path} is not the official activity_net.v1-3.min.json: {error}") from error
+        segments = {}
+        for identifier, entry in sorted(database.items()):
+            for number, item in enumerate(entry["annotations"]):
+                label = match(item["label"], self.classes, self.aliases)
+                if label is None:
+                    raise ZsarbenchError(f"{path}: " + unknown("class", item["label"], self.classes))
+                start, end = item["segment"]
+                video, subset = f"v_{identifier}", SUBSETS.get(entry["subset"], entry["subset"])
+                segments[f"{video}_{number}"] = Segment(video, label, subset, (float(start), float(end)))
+        return segments
+
+
+def _video_of(stem: str) -> str:
+    """Return the clip id that a file is of, called with or without `v_`; an id may begin with these letters itself."""
+    return stem if stem.startswith("v_") and len(stem) == len("v_") + 11 else f"v_{stem}"

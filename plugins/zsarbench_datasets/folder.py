@@ -62,7 +62,8 @@ class Folder:
     def manifest(self) -> pd.DataFrame:
         """Return one row per clip, sorted by clip_id.
 
-        clip_id: the path below the root without its ending, and `#start-end` where the clip is a span of the file. label: NA where the CSV file has none. group: what its column says, else the file.
+        clip_id: the path below the root without its ending, and `#start-end` where the clip is a span of the file.
+        label: NA where the CSV file has none. group: what its column says, else the file.
 
         Raises:
             ZsarbenchError: there is neither root nor CSV file, or one cannot be read.

@@ -15,7 +15,10 @@ import torch.nn.functional as F
 from torch import Tensor
 from zsarbench_rivals import ranking
 from zsarbench_rivals.ale import ALE
+from zsarbench_rivals.dem import DEM
 from zsarbench_rivals.devise import DeViSE
+from zsarbench_rivals.e2e import E2E
+from zsarbench_rivals.er import ER, Streams
 from zsarbench_rivals.eszsl import ESZSL
 from zsarbench_rivals.latem import LatEm
 from zsarbench_rivals.representation import Scaling, pooled
@@ -29,7 +32,6 @@ from zsarbench.errors import ZsarbenchError
 from zsarbench.interfaces import ClassText, Context, Parts, TrainSet
 from zsarbench.progress import LogProgress
 
-QUICK = {"features": "l2", "learning_rate": 1.0, "epochs": 20}
 METHODS: Mapping[str, tuple[type, Mapping[str, Any]]] = {
     "eszsl": (ESZSL, {}),
     "sae": (SAE, {}),
@@ -37,6 +39,9 @@ METHODS: Mapping[str, tuple[type, Mapping[str, Any]]] = {
     "ale": (ALE, {"features": "l2"}),
     "sje": (SJE, {"features": "l2"}),
     "latem": (LatEm, {"features": "l2", "n_maps": 2}),
+    "dem": (DEM, {"features": "l2", "hidden": 128, "weight_decay": 1e-3}),
+    "e2e": (E2E, {"features": "l2", "epochs": 20}),
+    "er": (ER, {"dim": 64, "learning_rate": 1e-2}),
 }
 """Each method, and the options given so that a test does not search the whole grid."""
 
@@ -218,6 +223,111 @@ def test_the_epochs_of_one_training_are_those_of_shorter_ones(planted: Planted) 
         assert torch.equal(scorer(part.features, part.vectors), shorter(part.features, part.vectors))
 
 
+# --- networks ---
+
+
+def test_dem_steps_down_the_loss_over_all_clips(planted: Planted) -> None:
+    """One row a class stands for all its clips: the gradient is that of the mean over clips."""
+    rng = seeding.generator(2, "dem")
+    x, s, labels = torch.rand(30, 6, generator=rng), torch.randn(4, 3, generator=rng), torch.arange(30) % 3
+    w1, w2 = torch.randn(5, 3, generator=rng).requires_grad_(), torch.randn(6, 5, generator=rng).requires_grad_()
+
+    def prototypes(vectors: Tensor) -> Tensor:
+        return F.relu(F.relu(vectors @ w1.T) @ w2.T)
+
+    over_clips = ((x - prototypes(s[labels])) ** 2).sum(1).mean()
+    counts = torch.bincount(labels, minlength=4)
+    means = torch.stack([x[labels == c].mean(0) for c in range(3)])
+    over_classes = ((prototypes(s[:3]) - means) ** 2).sum(1) @ (counts[:3] / 30)
+    for a, b in zip(
+        torch.autograd.grad(over_clips, [w1, w2]), torch.autograd.grad(over_classes, [w1, w2]), strict=True
+    ):
+        torch.testing.assert_close(a, b)
+
+
+def test_dem_ranks_by_the_distance_it_names(planted: Planted) -> None:
+    part = Seen(torch.rand(24, 6), torch.arange(24) % 4, torch.randn(4, 3), tuple("abcd"))
+    grid = {"weight_decay": (1e-3,), "steps": (5,), "distance": ("euclidean", "cosine")}
+    scorers = {settings["distance"]: scorer for settings, scorer in DEM(hidden=8).learn(part, grid, planted.context())}
+    x, s = torch.rand(7, 6), torch.randn(5, 3)
+    # The prototypes, read off the euclidean scores: 2 x p - p p at x = 0 and at the unit vectors.
+    squares = -scorers["euclidean"](torch.zeros(1, 6), s)
+    prototypes = ((scorers["euclidean"](torch.eye(6), s) + squares) / 2).T
+    assert (prototypes >= 0).all()  # features are not negative, so the last layer rectifies
+    near = torch.cdist(x, prototypes).argsort(1)
+    assert torch.equal(scorers["euclidean"](x, s).argsort(1, descending=True), near)
+    cosine = F.normalize(x, dim=1) @ F.normalize(prototypes, dim=1).T
+    torch.testing.assert_close(scorers["cosine"](x, s), cosine, rtol=1e-4, atol=1e-4)
+
+
+class Objects:
+    """A visual part whose classifier knows six things, of which a clip shows those where its features are large."""
+
+    labels = tuple((f"thing{i}", f"what thing {i} is") for i in range(6))
+
+    def classify(self, features: Tensor) -> Tensor:
+        return 9 * features[..., :6]
+
+
+def with_objects(planted: Planted) -> Context:
+    table = {f"thing{i}: what thing {i} is": torch.eye(12)[i] for i in range(6)}
+    context = planted.context()
+    return replace(context, parts=Parts(visual=Objects(), text=Vectors({**planted.text.table, **table})))
+
+
+def test_er_takes_the_object_stream_where_there_is_a_classifier(planted: Planted) -> None:
+    options = {"dim": 32, "learning_rate": 1e-3, "epochs": 2, "n_objects": 2}
+    video, both, left_out = ER(**options), ER(**options), ER(**options, objects=False)
+    video.fit(planted.train, planted.context())
+    both.fit(planted.train, with_objects(planted))
+    left_out.fit(planted.train, with_objects(planted))
+    assert video.record()["streams"] == left_out.record()["streams"] == ["video"]
+    assert both.record()["streams"] == ["video", "objects"]
+    scores = [method.score(planted.test, planted.unseen, with_objects(planted)) for method in (video, both, left_out)]
+    assert torch.equal(scores[0], scores[2])
+    assert not torch.allclose(scores[0], scores[1])
+    assert scores[1].isfinite().all()
+    with pytest.raises(ZsarbenchError, match="no classifier"):
+        ER(objects=True).fit(planted.train, planted.context())
+
+
+def test_er_learns_from_objects_alone() -> None:
+    """Features say nothing but which object there is; classes are those objects' own words."""
+    rng = seeding.generator(4, "objects")
+    labels = torch.arange(6).repeat_interleave(20)
+    features = torch.cat([F.one_hot(labels, 6), torch.zeros(120, 2)], dim=1) + 0.05 * torch.rand(120, 8, generator=rng)
+    numbers = labels[:, None].float()
+    seen = Seen(torch.cat([features, numbers], dim=1), labels, torch.eye(6), tuple("abcdef"))
+    options = ER(dim=16, dropout=0.0, n_objects=1)
+    with seeding.forked(rng):
+        model = Streams(seen, torch.eye(6), 1, options).eval()
+    # The object stream of a clip, ungated, is the text layer's embedding of its object.
+    before = model.loss(seen.features, seen.vectors, labels)
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-2)
+    for _ in range(30):
+        optimizer.zero_grad()
+        model.loss(seen.features, seen.vectors, labels).backward()
+        optimizer.step()
+    assert model.loss(seen.features, seen.vectors, labels) < 0.5 * before
+    assert torch.equal(model.scores(seen.features, seen.vectors).argmax(1), labels)
+
+
+def test_er_loss_is_the_cross_entropies_of_the_paper() -> None:
+    """Two clips, three classes, objects of which the batch shows three."""
+    seen = Seen(torch.cat([torch.randn(2, 4), torch.tensor([[0.0, 3.0], [3.0, 1.0]])], dim=1), torch.tensor([2, 0]),
+                torch.randn(3, 5), tuple("abc"))  # fmt: skip
+    model = Streams(seen, torch.randn(4, 5), 2, ER(dim=8, rehearsal_weight=0.5)).eval()
+    video, objects = model.embed_clips(seen.features)
+    classes, things = model.embed_texts(seen.vectors), model.embed_texts(model.object_vectors[[0, 1, 3]])
+    expected = 0.0
+    for stream in (video, objects, video + objects):
+        expected += F.cross_entropy(stream @ classes.T / 0.1, seen.labels)
+        likely = (stream @ things.T / 0.1).softmax(1)
+        own = torch.stack([likely[0, 0], likely[0, 2], likely[1, 2], likely[1, 1]])
+        expected -= 0.5 * own.log().mean()
+    torch.testing.assert_close(model.loss(seen.features, seen.vectors, seen.labels), expected)
+
+
 # --- all of them ---
 
 
@@ -272,8 +382,7 @@ def test_unread_clips_are_left_out_and_score_nan(planted: Planted, name: str) ->
 
 @pytest.mark.parametrize("name", METHODS)
 def test_seen_bias_is_taken_off_seen_classes_alone(planted: Planted, name: str) -> None:
-    target, _ = METHODS[name]
-    given = QUICK if issubclass(target, ranking.RankingMethod) else {"features": "l2"}
+    target, given = METHODS[name]
     classes = (*planted.train.classes[:2], *planted.unseen[:2])
     scores = []
     for bias in (0.0, 2.5):

@@ -6,6 +6,7 @@ imported into it, so that it starts in half a second and needs no guard in a use
 
 from __future__ import annotations
 
+import logging
 import os
 import pickle
 import queue
@@ -28,6 +29,7 @@ from zsarbench.errors import ZsarbenchError
 from zsarbench.interfaces import ClipSource, Prepare, Sampling
 from zsarbench.video import PreparationError, VideoError, read_steps
 
+_log = logging.getLogger(__name__)
 FileState = tuple[int, int]
 """Size in bytes and time of the last change in nanoseconds."""
 
@@ -203,10 +205,14 @@ class _Worker:
             connection = self._connection
         try:
             connection.send_bytes(self._setup)
-            problem = connection.recv() if connection.poll(START_SECONDS) else f"no answer in {START_SECONDS:g} s"
+            problem = f"no answer in {START_SECONDS:g} s"
+            if connection.poll(START_SECONDS):
+                problem, heavy = connection.recv()
+                if heavy:
+                    _log.warning("decoding processes load torch and take its time and memory each. %s", _PREPARE_ADVICE)
         except (EOFError, OSError):
             problem = f"it ended with exit code {self.end()}"
-        if problem is not None:
+        if problem:
             self.end()
             raise ZsarbenchError(f"a decoding process cannot start: {problem}. {_PREPARE_ADVICE}")
         return connection
@@ -241,10 +247,10 @@ def main() -> None:
         try:
             sampling, prepare = pickle.loads(connection.recv_bytes())  # from our own parent, over a pipe
         except Exception as error:
-            connection.send(f"{type(error).__name__}: {error}")
+            connection.send((f"{type(error).__name__}: {error}", False))
             return
         try:
-            connection.send(None)
+            connection.send(("", "torch" in sys.modules))
             while True:
                 connection.send(decode_clip(connection.recv(), sampling, prepare))
         except (EOFError, BrokenPipeError, ConnectionResetError):

@@ -1,4 +1,7 @@
-"""Small video files whose frames show their own number, and encoders that need no weights, to test decoding with."""
+"""Small video files whose frames show their own number, and an encoder of them that needs no weights.
+
+Nothing here imports torch when it is imported, as befits a module that a `prepare` lies in.
+"""
 
 from __future__ import annotations
 
@@ -7,14 +10,16 @@ import time
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import av
 import numpy as np
-import torch
 
 from zsarbench.batching import in_fixed_batches
 from zsarbench.interfaces import Clips, Sampling, Steps
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 BITS = 8
 _COLUMNS = 4
@@ -113,18 +118,21 @@ class TinyEncoder:
         self.sampling = Sampling(frames_per_second, max_steps, frames_per_step, frames_per_step)
         self.fingerprint = {"weights_sha256": "made by a rule", "preprocessing": "nearest 48x64"}
         self.prepare = KeepFrame()
-        generator = torch.Generator().manual_seed(7)
-        self._kernel = torch.randn(self.dim, 3, 8, 8, generator=generator) / 14
 
     def encode(self, clips: Clips) -> Steps:
         """Return the features (N, T, 8) float32 of frames (N, T, F, 3, 48, 64) uint8."""
         if clips.frames is None or clips.mask is None:
             raise ValueError("frames and their mask are needed")
+        import torch
+
         values = torch.zeros(*clips.mask.shape, self.dim)
         values[clips.mask] = in_fixed_batches(self._features, clips.frames[clips.mask], self.batch_size)
         return Steps(values, clips.mask)
 
-    def _features(self, windows: torch.Tensor) -> torch.Tensor:
+    def _features(self, windows: Tensor) -> Tensor:
+        import torch
+
+        kernel = torch.randn(self.dim, 3, 8, 8, generator=torch.Generator().manual_seed(7)) / 14
         frames = windows.flatten(0, 1).float() / 255
-        maps = torch.relu(torch.nn.functional.conv2d(frames, self._kernel, stride=4))
+        maps = torch.relu(torch.nn.functional.conv2d(frames, kernel, stride=4))
         return maps.mean(dim=(2, 3)).view(*windows.shape[:2], self.dim).mean(dim=1)

@@ -214,7 +214,8 @@ def farthest(one: Tensor, other: Tensor) -> str:
     """Return in words how far two tensors are apart."""
     if one.shape != other.shape:
         return f"shapes are {tuple(one.shape)} and {tuple(other.shape)}"
-    return f"values differ by up to {float((one - other).abs().nan_to_num(float('inf')).max()):.3g}"
+    apart = (one - other).abs().nan_to_num(float("inf"))
+    return f"values differ by up to {float(apart.max()) if apart.numel() else 0.0:.3g}"
 
 
 def shape_of(value: Any) -> str:

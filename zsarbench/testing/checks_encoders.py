@@ -242,7 +242,7 @@ def gives_rows(subject: Subject) -> None:
 def sentence_alone(subject: Subject) -> None:
     """Row i depends on sentence i alone, bit for bit, and on nothing that was encoded before."""
     whole = _sentences(subject)
-    for index in ([0], list(range(len(TEXTS)))[::-1], [4, 3], list(range(len(TEXTS)))):
+    for index in ([0], list(range(len(TEXTS)))[::-1], [4, 1]):
         given = [TEXTS[i] for i in index]
         made = subject.component.encode(given)
         expect(given == [TEXTS[i] for i in index], "the given texts to stay as they were", "they were changed")

@@ -153,7 +153,7 @@ def is_finite_scalar(subject: Subject) -> None:
     for n_rows, k in ((6, K), (1, 1), (1, K), (6, 1)):
         given = _triplets(n_rows, k)
         before = [tensor.detach().clone() for tensor in given]
-        value = loss(*given)
+        value = loss(*given).detach()
         where = f"for video ({n_rows}, 8) and negative ({n_rows}, {k}, 8)"
         expect(is_tensor(value, ()), f"a scalar {where}", shape_of(value))
         expect(bool(value.isfinite()), f"a finite number {where}", f"{float(value)} came")
@@ -162,7 +162,7 @@ def is_finite_scalar(subject: Subject) -> None:
 
 
 def gradient_flows(subject: Subject) -> None:
-    """The gradient reaches the video, the positive or the negatives, and every parameter of the loss, and is finite."""
+    """A finite gradient reaches the video and every parameter of the loss; a loss may stop it elsewhere."""
     loss = subject.make()
     for seed in range(3):
         video, positive, negative = _triplets(seed=seed)
@@ -170,8 +170,7 @@ def gradient_flows(subject: Subject) -> None:
         expect(value.requires_grad, "a loss with a gradient", "it has none: something was detached")
         value.backward()
         for name, tensor in (("video", video), ("positive", positive), ("negative", negative)):
-            expect(tensor.grad is not None, f"a gradient of {name}", "there is none")
-            finite = tensor.grad is not None and bool(tensor.grad.isfinite().all())
+            finite = tensor.grad is None or bool(tensor.grad.isfinite().all())
             expect(finite, f"a finite gradient of {name}", "there is a NaN or an infinity")
     moved = video.grad is not None and bool(video.grad.any())
     expect(moved, "a gradient of the video other than 0", "it is 0 on random triplets")

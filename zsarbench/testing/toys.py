@@ -46,8 +46,9 @@ class ToyText:
         return torch.stack([self._sentence(text) for text in texts]) if texts else torch.zeros(0, self.dim)
 
     def _sentence(self, text: str) -> Tensor:
-        words = [text.lower(), *text.lower().split()]  # the whole as well: no two sentences are alike
-        return torch.stack([torch.randn(self.dim, generator=_generator("word", word)) for word in words]).sum(0)
+        words = [torch.randn(self.dim, generator=_generator("word", word)) for word in text.lower().split()]
+        whole = torch.randn(self.dim, generator=_generator("sentence", text))  # so that no two sentences are alike
+        return torch.stack([0.1 * whole, *words]).sum(0)
 
 
 class ToyVisual:

@@ -21,10 +21,10 @@ if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
     from torch import Tensor
 
-# Rows of a forward pass: more are no faster on a CPU, and a few texts would be filled up with more waste.
-ROWS = 32
-# Widths in tokens that sentences are padded to: multiples of 8, close together where captions lie.
-WIDTHS = (16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512)
+# Tokens of a forward pass, at 8 rows or more: more are no faster on a CPU, and few texts would be filled up with more.
+TOKENS = 512
+# Widths in tokens that sentences are padded to, close together where captions lie.
+WIDTHS = (8, 12, 16, 20, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512)
 
 MINILM_SHA256: Mapping[str, str] = MappingProxyType(
     {
@@ -55,7 +55,7 @@ class SentenceModel:
         self._max_tokens: int = network.max_seq_length
         self.fingerprint = {
             "weights_sha256": weights_sha256,
-            "preprocessing": f"cut at {self._max_tokens} tokens; {ROWS} rows of {WIDTHS} tokens",
+            "preprocessing": f"cut at {self._max_tokens} tokens; {TOKENS} tokens at once in widths {WIDTHS}",
         }
 
     def to(self, device: torch.device | str) -> SentenceModel:
@@ -83,7 +83,8 @@ class SentenceModel:
             padded = self.network.tokenizer.pad(chosen, padding="max_length", max_length=columns, return_tensors="pt")
             names = tuple(padded)
             rows = torch.stack([padded[name] for name in names], dim=1)  # (M, inputs of the model, columns)
-            encoded[index] = in_fixed_batches(lambda batch, names=names: self._forward(batch, names), rows, ROWS - 1)
+            size = max(8, TOKENS // columns // 8 * 8) - 1  # and a last row that `_forward` adds
+            encoded[index] = in_fixed_batches(lambda batch, names=names: self._forward(batch, names), rows, size)
         position = {text: i for i, text in enumerate(distinct)}
         return encoded[[position[text] for text in texts]]
 
@@ -99,8 +100,8 @@ class SentenceModel:
     def _forward(self, batch: Tensor, names: tuple[str, ...]) -> Tensor:
         import torch
 
-        # Where no row of a batch has padding, transformers drops the mask, and another kernel gives other bits: so a
-        # last row with padding stands in every batch.
+        # Where no row of a batch has padding, transformers drops the mask, and on a GPU torch then takes an attention
+        # kernel that knows no mask and rounds otherwise: so a last row with padding stands in every batch.
         filler = batch[:1].clone()
         filler[:, names.index("attention_mask"), 1:] = 0
         inputs = torch.cat([batch, filler]).to(self.network.device).unbind(1)

@@ -130,3 +130,39 @@ def zsarbench_register(registry: Any) -> None:
         trained_on=(),
         defaults=CAPTIONS,
     )
+    registry.add(
+        "method",
+        "clip",
+        "zsarbench_rivals.clip:Clip",
+        summary="CLIP averaged over frames, with its authors' prompts for actions.",
+        source="Radford et al., Learning Transferable Visual Models From Natural Language, arXiv:2103.00020",
+        trained_on=(),
+        defaults={"visual": "open-clip", "text": "open-clip"},
+    )
+    registry.add(
+        "method",
+        "video-clip",
+        "zsarbench_rivals.clip:Clip",
+        summary="X-CLIP's video and text tower, with CLIP's prompts; without its video-specific prompts.",
+        source="Ni et al., Expanding Language-Image Pretrained Models for General Video Recognition, arXiv:2208.02816",
+        trained_on=(),
+        defaults={"visual": "x-clip", "text": "x-clip"},
+    )
+    for kind, attribute in (("visual", "OpenClipImages"), ("text", "OpenClipTexts")):
+        registry.add(
+            kind,
+            "open-clip",
+            f"zsarbench_rivals.towers:{attribute}",
+            summary="One of CLIP's two towers, any model of open_clip; the other is the other part of this name.",
+            source="Ilharco et al., OpenCLIP (MIT); Radford et al., arXiv:2103.00020",
+            extra="clip",
+        )
+    for kind, attribute in (("visual", "XClipVideos"), ("text", "XClipTexts")):
+        registry.add(
+            kind,
+            "x-clip",
+            f"zsarbench_rivals.xclip:{attribute}",
+            summary="One of X-CLIP's two towers through transformers; the other is the other part of this name.",
+            source="Ni et al., arXiv:2208.02816; microsoft/xclip-base-patch32 (MIT)",
+            trained_on=("kinetics-400",),
+        )

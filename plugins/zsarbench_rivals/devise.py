@@ -26,7 +26,7 @@ class DeViSE(RankingMethod):
 
     name = "devise"
     optimizer = torch.optim.Adagrad
-    choices: ClassVar[Grid] = {**RankingMethod.choices, "learning_rate": (0.01, 0.1, 1.0)}
+    choices: ClassVar[Grid] = {**RankingMethod.choices, "learning_rate": (0.001, 0.01, 0.1)}
 
     def __init__(
         self,

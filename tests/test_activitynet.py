@@ -10,12 +10,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from zsarbench_datasets import activitynet
-from zsarbench_datasets.activitynet import ActivityNet
 
 from zsarbench import protocols
 from zsarbench.downloads import Download, RemoteFile
 from zsarbench.errors import UsageError, ZsarbenchError
+from zsarbench_datasets import activitynet
+from zsarbench_datasets.activitynet import ActivityNet
 
 realdata = pytest.mark.realdata
 TEXT4VIS = "whwu95/Text4Vis/d61b34d0208a03ce6146edcc51033b2a040cb249/lists"

@@ -6,12 +6,12 @@ from types import SimpleNamespace
 import pytest
 import torch
 from torch import Tensor
-from zsarbench_baselines import nearest_text
-from zsarbench_baselines.chance import Chance
-from zsarbench_baselines.nearest_text import NearestText
 
 from zsarbench.errors import UsageError
 from zsarbench.interfaces import ClassText, Context, Method, Parts, Steps
+from zsarbench_baselines import nearest_text
+from zsarbench_baselines.chance import Chance
+from zsarbench_baselines.nearest_text import NearestText
 
 CLASSES = (
     ClassText("walk", ("walk",)),

@@ -19,13 +19,13 @@ from pathlib import Path
 import pytest
 import torch
 from torch import Tensor, nn
-from zsarbench_cezsar.losses import InfoNCE, Triplet
-from zsarbench_cezsar.method import Cezsar, nearest
-from zsarbench_cezsar.negatives import CosineWindow, Hardest, Uniform
 
 from zsarbench.errors import NoNegatives, UsageError, ZsarbenchError
 from zsarbench.interfaces import ClassText, Context, Parts, Steps, TrainSet
 from zsarbench.seeding import generator
+from zsarbench_cezsar.losses import InfoNCE, Triplet
+from zsarbench_cezsar.method import Cezsar, nearest
+from zsarbench_cezsar.negatives import CosineWindow, Hardest, Uniform
 
 MOTIONS, PROPS, CLIPS_A_CLASS, MAX_STEPS, DIM, TEXT_DIM = 6, 6, 6, 6, 48, 32
 SMALL = {

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 import torch
 from torch import nn
-from zsarbench_cezsar.losses import InfoNCE, Triplet
-from zsarbench_cezsar.model import JointModel, count_parameters, fit_steps
 
 from zsarbench.errors import UsageError
 from zsarbench.seeding import forked, generator
+from zsarbench_cezsar.losses import InfoNCE, Triplet
+from zsarbench_cezsar.model import JointModel, count_parameters, fit_steps
 
 
 def make(attend_over: str = "time", **sizes: int) -> JointModel:

@@ -9,11 +9,11 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy.spatial.distance import cdist
 from scipy.stats import chisquare
-from zsarbench_cezsar.negatives import CosineWindow, Hardest, Uniform
 
 from zsarbench.errors import NoNegatives, UsageError
 from zsarbench.interfaces import NegativeSampler
 from zsarbench.seeding import generator
+from zsarbench_cezsar.negatives import CosineWindow, Hardest, Uniform
 
 
 def corpus(n: int, dim: int = 12, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:

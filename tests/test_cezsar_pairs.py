@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 import pytest
 import torch
-from zsarbench_cezsar.pairs import Pairs, first_words, make_pairs, split_pairs
 
 from zsarbench.errors import UsageError, ZsarbenchError
 from zsarbench.interfaces import ClassText, ClipFeatures, Steps, TrainSet
 from zsarbench.seeding import generator
+from zsarbench_cezsar.pairs import Pairs, first_words, make_pairs, split_pairs
 
 
 class Clips:

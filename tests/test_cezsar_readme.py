@@ -23,10 +23,9 @@ def test_every_name_in_the_table_of_stages_exists():
 
 
 def test_every_option_named_exists():
+    from zsarbench.options import options_of
     from zsarbench_cezsar.method import Cezsar
     from zsarbench_cezsar.negatives import CosineWindow
-
-    from zsarbench.options import options_of
 
     known = {"method": options_of(Cezsar), "negatives": options_of(CosineWindow), "visual": {"join": None}}
     named = re.findall(r"--set\s+(\w+)\.(\w+)=", README.read_text(encoding="utf-8"))

@@ -17,7 +17,6 @@ import pytest
 import torch
 from click.testing import CliRunner
 from torch import Tensor
-from zsarbench_encoders.preparation import ResizeCrop
 
 from zsarbench import hookimpl, seeding
 from zsarbench.cli.main import Session, cli
@@ -27,6 +26,7 @@ from zsarbench.plugins import Host, load_plugins
 from zsarbench.registry import KINDS
 from zsarbench.testing import conformance, toys
 from zsarbench.testing.toys import ToyLoss, ToyNegatives, ToyText, ToyVisual
+from zsarbench_encoders.preparation import ResizeCrop
 
 # --- sound components, one of each kind -------------------------------------------------------------------------------
 

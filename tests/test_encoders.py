@@ -14,12 +14,12 @@ import torch
 from PIL import Image
 from timm.data import create_transform, resolve_model_data_config
 from torch import Tensor
-from zsarbench_encoders import visual
-from zsarbench_encoders.preparation import ResizeCrop
-from zsarbench_encoders.visual import EfficientNetLite0, Timm
 
 from zsarbench.errors import UsageError, ZsarbenchError
 from zsarbench.interfaces import Clips, VisualEncoder
+from zsarbench_encoders import visual
+from zsarbench_encoders.preparation import ResizeCrop
+from zsarbench_encoders.visual import EfficientNetLite0, Timm
 
 REAL_VIDEOS = (
     "facebookresearch/perception_models/3e352cca660658d4b5c90f42a7808b11469e4c66/apps/pe/docs/assets/dog.mp4",

@@ -116,7 +116,9 @@ def test_mistakes_are_told_at_once_without_a_traceback(tmp_path: Path) -> None:
     assert done.stdout == ""
 
 
-def test_the_plan_says_what_a_run_would_cost_and_does_nothing(drawn: Path, first: dict[str, Any], tmp_path: Path) -> None:
+def test_the_plan_says_what_a_run_would_cost_and_does_nothing(
+    drawn: Path, first: dict[str, Any], tmp_path: Path
+) -> None:
     done = zsarbench("run", "--method", "cezsar", *SMALL, "--plan", "--json", "--out", str(tmp_path), cache=drawn)
     plan = json.loads(done.stdout)
     assert plan["clips"] == 162

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from zsarbench_datasets.folder import Folder
 
 from zsarbench.assembly import checked_manifest
 from zsarbench.errors import UsageError, ZsarbenchError
+from zsarbench_datasets.folder import Folder
 
 
 def touch(root: Path, *names: str) -> Path:

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from zsarbench_datasets import hmdb51
-from zsarbench_datasets.hmdb51 import HMDB51, source_video
 
 from zsarbench import protocols
 from zsarbench.downloads import Download, RemoteFile
 from zsarbench.errors import UsageError, ZsarbenchError
 from zsarbench.names import match
+from zsarbench_datasets import hmdb51
+from zsarbench_datasets.hmdb51 import HMDB51, source_video
 
 realdata = pytest.mark.realdata
 LOCATE = "sandipan211/LoCATe-GAT/214d3e1dffcb2c461d12b5e3e89d5c668f6a3003/datasets"

@@ -12,13 +12,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from zsarbench_datasets import kinetics
-from zsarbench_datasets.kinetics import Kinetics400, Kinetics600
 
 from zsarbench import protocols
 from zsarbench.downloads import Download, RemoteFile
 from zsarbench.errors import UsageError, ZsarbenchError
 from zsarbench.names import match
+from zsarbench_datasets import kinetics
+from zsarbench_datasets.kinetics import Kinetics400, Kinetics600
 
 realdata = pytest.mark.realdata
 TEXT4VIS = "whwu95/Text4Vis/d61b34d0208a03ce6146edcc51033b2a040cb249/lists"

@@ -10,6 +10,7 @@ import sysconfig
 from pathlib import Path
 
 import pytest
+
 import zsarbench
 
 HOST = Path(zsarbench.__file__).parent
@@ -17,7 +18,8 @@ LAYERS = (
     {"errors", "registry", "names", "paths", "seeding", "hookspecs", "progress", "records", "batching"},
     {"interfaces"},
     {"plugins", "builtin", "options", "protocols", "assembly", "spec", "downloads", "video", "decoding", "features",
-     "shards", "clips", "metrics", "statistics", "scores", "results", "reported", "lint", "contamination"},
+     "shards", "clips", "text_cache", "metrics", "statistics", "scores", "results", "reported", "lint",
+     "contamination"},
     {"inputs", "machine", "extract", "recording", "harness", "testing"},
     {"display", "tables", "reporters", "paired"},
     {"cli"},
@@ -33,7 +35,9 @@ def layer_of(module: str) -> int | None:
 
 
 def modules() -> list[Path]:
-    return sorted(path for path in HOST.rglob("*.py") if path.parent.name != "__pycache__" and path != HOST / "__init__.py")
+    return sorted(
+        path for path in HOST.rglob("*.py") if path.parent.name != "__pycache__" and path != HOST / "__init__.py"
+    )
 
 
 def top(path: Path) -> str:
@@ -53,7 +57,11 @@ def test_nothing_imports_upwards(path: Path) -> None:
         for inner in ast.walk(node)
     }
     for node in ast.walk(tree):
-        if isinstance(node, ast.ImportFrom) and id(node) not in typing_only and (node.module or "").startswith("zsarbench"):
+        if (
+            isinstance(node, ast.ImportFrom)
+            and id(node) not in typing_only
+            and (node.module or "").startswith("zsarbench")
+        ):
             package, _, inside = (node.module or "").partition(".")
             names = [inside.split(".")[0]] if inside else [alias.name for alias in node.names]
             for name in names:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+
 from zsarbench import hookimpl
 from zsarbench.plugins import Host, load_plugins
 

@@ -11,12 +11,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
+from zsarbench.names import match
 from zsarbench_datasets.activitynet import ActivityNet
 from zsarbench_datasets.hmdb51 import HMDB51
 from zsarbench_datasets.kinetics import Kinetics400, Kinetics600
 from zsarbench_datasets.ucf101 import UCF101
-
-from zsarbench.names import match
 
 BENCHMARKS = Path(str(files("zsarbench_benchmarks")))
 CEZSAR = "valterlej/cezsar/f3eef3e53f20d617c18f2e693cf4a8dccff90c57/data/datasets/splits"

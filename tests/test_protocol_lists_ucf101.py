@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from zsarbench_datasets.ucf101 import UCF101
 
 from zsarbench import protocols
 from zsarbench.interfaces import Round
 from zsarbench.names import match
+from zsarbench_datasets.ucf101 import UCF101
 
 MIRROR = Path(os.environ.get("ZSARBENCH_MIRROR", "."))
 LOCATE = MIRROR / "sandipan211/LoCATe-GAT/214d3e1dffcb2c461d12b5e3e89d5c668f6a3003/datasets"

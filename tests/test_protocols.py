@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from zsarbench import protocols
 from zsarbench.errors import UsageError, ZsarbenchError
 from zsarbench.plugins import load_plugins
@@ -47,8 +48,16 @@ def test_lists_are_read_from_files_and_aliases_become_official_names(tmp_path: P
     ("body", "setting", "message"),
     [
         ('[[rounds]]\ncandidates = ["Archery", "archery"]', "zsl", "lists twice: Archery"),
-        ('[[rounds]]\nseen = ["Archery"]\ncandidates = ["Archery", "Yo Yo"]', "zsl", "both seen and candidate are: Archery"),
-        ('[[rounds]]\nseen = ["Diving"]\ncandidates = ["Archery", "Yo Yo"]', "gzsl", "some seen classes are no candidates"),
+        (
+            '[[rounds]]\nseen = ["Archery"]\ncandidates = ["Archery", "Yo Yo"]',
+            "zsl",
+            "both seen and candidate are: Archery",
+        ),
+        (
+            '[[rounds]]\nseen = ["Diving"]\ncandidates = ["Archery", "Yo Yo"]',
+            "gzsl",
+            "some seen classes are no candidates",
+        ),
         ('[[rounds]]\ncandidates = ["Archer", "Yo Yo"]', "zsl", "did you mean 'Archery'"),
         ('[[rounds]]\ncandidates = ["Yo Yo"]', "zsl", "a choice needs two"),
         (
@@ -118,11 +127,11 @@ def test_clips_of_a_round_are_those_of_its_classes_and_never_overlap(names: list
 
 def test_training_on_test_clips_and_unknown_clips_are_refused() -> None:
     manifest = pd.DataFrame({"clip_id": ["a", "b", "c"], "label": ["A", "A", "B"]})
-    with pytest.raises(ZsarbenchError, match="trains on 1 of its test clips, e.g. 'b'"):
+    with pytest.raises(ZsarbenchError, match=r"trains on 1 of its test clips, e.g. 'b'"):
         protocols.round_clips(
             protocols.Round(0, 0, ("A",), ("A", "B"), train_clips=("a", "b"), test_clips=("b", "c")), manifest
         )
-    with pytest.raises(ZsarbenchError, match="1 clips are not in the manifest, e.g. 'zz'"):
+    with pytest.raises(ZsarbenchError, match=r"1 clips are not in the manifest, e.g. 'zz'"):
         protocols.round_clips(protocols.Round(0, 0, (), ("A", "B"), test_clips=("zz",)), manifest)
 
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+
 from zsarbench.errors import UsageError, ZsarbenchError
 from zsarbench.registry import Entry, Registry
 

@@ -17,14 +17,14 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 from transformers import CLIPTokenizer, VideoMAEImageProcessor, XCLIPConfig, XCLIPModel
-from zsarbench_rivals import clip, xclip
-from zsarbench_rivals.clip import TEMPLATES, Clip
-from zsarbench_rivals.xclip import XClipTexts, XClipVideos
 
 from zsarbench import seeding
 from zsarbench.clips import MemoryClips
 from zsarbench.errors import UsageError, ZsarbenchError
 from zsarbench.interfaces import ClassText, Clips, Context, Parts, TextEncoder, VisualEncoder
+from zsarbench_rivals import clip, xclip
+from zsarbench_rivals.clip import TEMPLATES, Clip
+from zsarbench_rivals.xclip import XClipTexts, XClipVideos
 
 CLASSES = (ClassText("Rowing", ("rowing",)), ClassText("SkiJump", ("ski jump", "a jump on skis")))
 TINY = {

@@ -13,6 +13,12 @@ import scipy.sparse.linalg
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+
+from zsarbench import seeding
+from zsarbench.clips import MemoryClips
+from zsarbench.errors import ZsarbenchError
+from zsarbench.interfaces import ClassText, Context, Parts, TrainSet
+from zsarbench.progress import LogProgress
 from zsarbench_rivals import ranking
 from zsarbench_rivals.ale import ALE
 from zsarbench_rivals.dem import DEM
@@ -25,12 +31,6 @@ from zsarbench_rivals.representation import Scaling, pooled
 from zsarbench_rivals.sae import SAE
 from zsarbench_rivals.selection import Seen, choose, held_out
 from zsarbench_rivals.sje import SJE
-
-from zsarbench import seeding
-from zsarbench.clips import MemoryClips
-from zsarbench.errors import ZsarbenchError
-from zsarbench.interfaces import ClassText, Context, Parts, TrainSet
-from zsarbench.progress import LogProgress
 
 METHODS: Mapping[str, tuple[type, Mapping[str, Any]]] = {
     "eszsl": (ESZSL, {}),

@@ -6,8 +6,8 @@ import ast
 from pathlib import Path
 
 import pytest
-import zsarbench_rivals
 
+import zsarbench_rivals
 from zsarbench import options
 from zsarbench.interfaces import Method
 from zsarbench.plugins import load_plugins

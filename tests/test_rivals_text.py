@@ -10,17 +10,17 @@ import pytest
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from zsarbench_rivals.conse import ConSE
-from zsarbench_rivals.objects import Classifier, top_objects
-from zsarbench_rivals.objects2action import Objects2Action
-from zsarbench_rivals.objsent import ObjSent
-from zsarbench_rivals.zsarcap import ZSARCap, words_of
 
 from zsarbench import seeding
 from zsarbench.clips import MemoryClips
 from zsarbench.errors import UsageError
 from zsarbench.interfaces import ClassText, Context, Parts
 from zsarbench.progress import LogProgress
+from zsarbench_rivals.conse import ConSE
+from zsarbench_rivals.objects import Classifier, top_objects
+from zsarbench_rivals.objects2action import Objects2Action
+from zsarbench_rivals.objsent import ObjSent
+from zsarbench_rivals.zsarcap import ZSARCap, words_of
 
 LABELS = tuple((f"thing{i}", "" if i == 3 else f"what thing {i} is") for i in range(7))
 CLASSES = (ClassText("rowing", ("rowing a boat", "moving oars")), ClassText("skiing", ("sliding on snow",)),

@@ -15,13 +15,13 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
-from zsarbench_datasets import sketch_drawing, sketch_plans, sketch_video, sketch_words
-from zsarbench_datasets.sketch import Sketch, compositional
 
 from zsarbench import protocols
 from zsarbench.errors import UsageError, ZsarbenchError
 from zsarbench.interfaces import Dataset
 from zsarbench.plugins import load_plugins
+from zsarbench_datasets import sketch_drawing, sketch_plans, sketch_video, sketch_words
+from zsarbench_datasets.sketch import Sketch, compositional
 
 # Stems by which a reader tells a motion or a prop, written down apart from the tables that the captions are made of.
 MOTION_STEMS = {

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from zsarbench.errors import UsageError, UsageErrors
 from zsarbench.plugins import load_plugins
 from zsarbench.spec import RunRequest, RunSpec, command_of, request, resolve
@@ -104,7 +105,8 @@ def test_identity_is_of_the_run_and_not_of_the_machine(tmp_path: Path) -> None:
 def test_the_command_repeats_the_request() -> None:
     asked = request("cezsar", settings=("loss.margin=0.5", "method.d_model=64"), seeds=3, control="shuffle-captions")
     assert command_of(asked) == (
-        "zsarbench run --method cezsar --set loss.margin=0.5 --set method.d_model=64 --seeds 3 --control shuffle-captions"
+        "zsarbench run --method cezsar --set loss.margin=0.5 --set method.d_model=64 --seeds 3 "
+        "--control shuffle-captions"
     )
 
 

@@ -9,12 +9,12 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from zsarbench_encoders.captions import Captions
-from zsarbench_encoders.text import WIDTHS, MiniLML6, SBertDistilRoberta, SentenceTransformers
-from zsarbench_encoders.weights import package_folder
 
 from zsarbench.errors import ZsarbenchError
 from zsarbench.interfaces import Clips, TextEncoder, VisualEncoder
+from zsarbench_encoders.captions import Captions
+from zsarbench_encoders.text import WIDTHS, MiniLML6, SBertDistilRoberta, SentenceTransformers
+from zsarbench_encoders.weights import package_folder
 
 pytestmark = pytest.mark.weights
 

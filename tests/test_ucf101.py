@@ -15,13 +15,13 @@ from typing import NamedTuple
 
 import pandas as pd
 import pytest
-from zsarbench_datasets import ucf101
-from zsarbench_datasets.ucf101 import UCF101, readable
 
 from zsarbench.downloads import Download, RemoteFile
 from zsarbench.errors import UsageError, ZsarbenchError
 from zsarbench.interfaces import ClassText
 from zsarbench.names import match
+from zsarbench_datasets import ucf101
+from zsarbench_datasets.ucf101 import UCF101, readable
 
 realdata = pytest.mark.realdata
 MIRROR = os.environ.get("ZSARBENCH_MIRROR")

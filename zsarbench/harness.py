@@ -203,6 +203,11 @@ class Run:
             index = [positions[clip_id] for clip_id in fit.train if clip_id not in self.failures]
             data, clips = self.inputs, self.features.subset(index)
             classes, validation = fit.seen, fit.validation
+            if not index:
+                raise ZsarbenchError(
+                    f"protocol '{self.spec.protocol.name}' has seen classes, but no training clip of theirs can be read; "
+                    "see its notes: zsarbench protocol show " + self.spec.protocol.name
+                )
         order = None
         if self.spec.control == "shuffle-labels":
             order = torch.randperm(len(clips), generator=seeding.generator(fit.seed, "shuffle-labels"))

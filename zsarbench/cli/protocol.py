@@ -8,7 +8,7 @@ import click
 
 from zsarbench import protocols
 from zsarbench.assembly import checked_manifest
-from zsarbench.cli.common import as_json, dataset_of, echo_json, host_of
+from zsarbench.cli.common import as_json, dataset_of, echo_json, host_of, settings_option
 
 
 @click.group("protocol", short_help="Show or check a protocol's rounds.")
@@ -31,7 +31,7 @@ def show(ctx: click.Context, name: str, as_json: bool) -> None:
     host = host_of(ctx)
     protocol = protocols.load(host.registry, name)
     dataset = dataset_of(host, protocol.dataset)
-    rounds = protocol.checked(dataset)
+    rounds = protocol.named(dataset)
     content: dict[str, Any] = {
         "name": protocol.name,
         "version": protocol.version,
@@ -64,12 +64,14 @@ def show(ctx: click.Context, name: str, as_json: bool) -> None:
 
 @command.command("check")
 @click.argument("name")
+@click.option("--data-root", multiple=True, metavar="DATASET=DIR", help="Your own files of a data set.")
+@settings_option
 @click.pass_context
-def check(ctx: click.Context, name: str) -> None:
+def check(ctx: click.Context, name: str, data_root: tuple[str, ...], settings: tuple[str, ...]) -> None:
     """Check the lists of NAME against the data set's classes and clips, and print the counts."""
     host = host_of(ctx)
     protocol = protocols.load(host.registry, name)
-    dataset = dataset_of(host, protocol.dataset)
+    dataset = dataset_of(host, protocol.dataset, data_root, settings)
     manifest = checked_manifest(dataset, protocol.dataset)
     for item in protocol.checked(dataset):
         train, test = protocols.round_clips(item, manifest)

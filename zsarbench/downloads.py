@@ -191,7 +191,7 @@ def _from_web(address: str, part: Path, file: RemoteFile) -> None:
         done = part.stat().st_size if part.exists() else 0
         if done >= file.size:
             return
-        log.info("%s: attempt %d of %d: %s", address, attempt, ATTEMPTS, reason)
+        log.debug("%s: attempt %d of %d: %s", address, attempt, ATTEMPTS, reason)
     raise ZsarbenchError(f"cannot fetch {address}: {reason}; {done} of {file.size} bytes are there. {_advice()}")
 
 

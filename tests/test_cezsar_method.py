@@ -279,6 +279,16 @@ def test_where_steps_show_captions_the_positives_are_chosen_on_validation_classe
     assert torch.equal(method.score(test[0], test[2], given), again.score(test[0], test[2], given))
 
 
+def test_positives_without_negatives_are_not_chosen(caplog):
+    train, *_ = split(from_captions("one-each"), with_classes=True)
+    apart = tuple(ClassText(described.name, (f"word{i}",)) for i, described in enumerate(train.classes))
+    given = context(negatives=CosineWindow(high=0.5))
+    record = fitted(replace(train, classes=apart), given, max_epochs=1).record()
+    assert record["positives"] == "captions"
+    assert record["positives_top1_on_validation_classes"]["classes"] is None
+    assert "'classes' cannot be tried" in caplog.text
+
+
 def test_joined_captions_leave_the_class_sentences_only():
     train, *_ = split(from_captions("all"), with_classes=True)
     assert fitted(train, context(), max_epochs=1).record()["positives"] == "classes"

@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from zsarbench.batching import in_fixed_batches
-from zsarbench.errors import UsageError, ZsarbenchError
+from zsarbench.errors import NoNegatives, UsageError, ZsarbenchError
 from zsarbench.interfaces import ClassText, ClipFeatures, Context, LearnsFrom, TextEncoder, TrainSet
 from zsarbench.seeding import forked
 from zsarbench_cezsar import model as joint
@@ -167,16 +167,19 @@ class Cezsar:
         is_held = torch.tensor([name in held for name in names])
         rest, _ = _of_classes(train, labels, ~is_held)
         validation, held_labels = _of_classes(train, labels, is_held)
-        accuracy: dict[Positives, float] = {}
+        accuracy: dict[Positives, float | None] = {}
         for positives in ("captions", "classes"):
-            fitted = self._train(rest, positives, context, trial=True)
-            scores = self._scores(fitted.model, validation.clips, validation.classes, context)
-            right = scores.argmax(1) == held_labels
+            try:
+                fitted = self._train(rest, positives, context, trial=True)
+            except NoNegatives as error:
+                _log.warning("positives '%s' cannot be tried: %s", positives, error)
+                accuracy[positives] = None
+                continue
+            right = self._scores(fitted.model, validation.clips, validation.classes, context).argmax(1) == held_labels
             accuracy[positives] = float(right.float().mean())
             _log.info("positives '%s': top-1 %.4f on %d validation classes", positives, accuracy[positives], len(held))
-        chosen = max(accuracy, key=lambda positives: accuracy[positives])
         self._choice = {"positives_top1_on_validation_classes": dict(accuracy), "validation_classes": held}
-        return chosen
+        return max(accuracy, key=lambda positives: accuracy[positives] or 0.0)
 
     # --- scoring ---
 

@@ -96,8 +96,9 @@ class Trainer:
         if isinstance(self.loss, nn.Module):
             self.modules["loss"] = self.loss.to(context.device)
         self.optimizer = torch.optim.AdamW(
-            self.modules.parameters(), lr=options.learning_rate, betas=options.betas, weight_decay=options.weight_decay
-        )
+            self.modules.parameters(), lr=options.learning_rate, betas=options.betas,
+            weight_decay=options.weight_decay, fused=True,
+        )  # fmt: skip
         self.order = context.generator("batches")
         self.sampler: NegativeSampler = _required(context.parts.negatives)
         self.negatives: Tensor | None = None

@@ -18,6 +18,7 @@ from zsarbench.errors import ZsarbenchError
 from zsarbench.shards import Sidecar
 
 BUSY_SECONDS = 120.0  # how long to wait while another run writes
+ROWS_A_READ = 10_000  # all rows of a large data set at once would take ten times the memory of the table made of them
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS shards (id INTEGER PRIMARY KEY, name TEXT UNIQUE, bytes INTEGER);
 CREATE TABLE IF NOT EXISTS clips (clip_id TEXT PRIMARY KEY, shard INTEGER, position INTEGER, steps INTEGER,
@@ -129,11 +130,14 @@ def flags(index: sqlite3.Connection) -> dict[str, tuple[str, ...]]:
 def row_table(index: sqlite3.Connection, ids: Sequence[str]) -> RowTable:
     """Return where the steps of these clips lie; shard -1 and no steps for a clip without features."""
     place = {clip_id: number for number, clip_id in enumerate(ids)}
-    columns = np.zeros((4, len(ids)), dtype=np.int64)  # an array from the start: a list of tuples takes ten times that
+    columns = np.zeros((4, len(ids)), dtype=np.int64)
     columns[0] = -1
-    for clip_id, *row in index.execute("SELECT clip_id, shard, position, steps, checksum FROM clips"):
-        if (number := place.get(clip_id)) is not None:
-            columns[:, number] = row
+    found = index.execute("SELECT clip_id, shard, position, steps, checksum FROM clips")
+    while rows := found.fetchmany(ROWS_A_READ):
+        known = [(place[row[0]], *row[1:]) for row in rows if row[0] in place]
+        if known:
+            number, *values = np.array(known, dtype=np.int64).T
+            columns[:, number] = values
     names = dict(index.execute("SELECT id, name FROM shards"))
     number_of = {identity: number for number, identity in enumerate(names)}
     shard = np.array([number_of.get(identity, -1) for identity in columns[0].tolist()], dtype=np.int32)

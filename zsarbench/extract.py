@@ -49,8 +49,7 @@ def ensure(
         reports = executor.map(EncodeTask(encoder, stored, settings), shards)
         with progress.task(f"features of {dataset}", n_missing) as bar, _closed(reports):
             for report in reports:
-                if report.file is not None:
-                    stored.adopt(report.file)
+                stored.adopt(report.file)
                 n_made += len(report.clip_ids)
                 bar.advance(len(report.clip_ids) + len(report.failures))
                 if strict:

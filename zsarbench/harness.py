@@ -129,6 +129,9 @@ class Run:
             strict=self.spec.strict,
         )
         self.failures |= stored.failures
+        if stored.flags:
+            clip_id, remarks = min(stored.flags.items())
+            self.flags.append(f"{len(stored.flags)} clips of {data.dataset} have remarks, e.g. {clip_id}: {remarks[0]}")
         return stored
 
     def _encoder_part(self) -> extract.EncoderPart:
@@ -204,9 +207,10 @@ class Run:
             data, clips = self.inputs, self.features.subset(index)
             classes, validation = fit.seen, fit.validation
             if not index:
+                name = self.spec.protocol.name
                 raise ZsarbenchError(
-                    f"protocol '{self.spec.protocol.name}' has seen classes, but no training clip of theirs can be read; "
-                    "see its notes: zsarbench protocol show " + self.spec.protocol.name
+                    f"protocol '{name}' has seen classes, but no training clip of theirs can be read. "
+                    f"Try: zsarbench protocol show {name}"
                 )
         order = None
         if self.spec.control == "shuffle-labels":

@@ -332,10 +332,10 @@ class Shard:
 
 @dataclass(frozen=True)
 class ShardReport:
-    """What became of a shard: the file it made (None where every clip failed) and the clips that could not be read."""
+    """What became of a shard: the file it made, the clips in it and those that could not be read, with reasons."""
 
     index: int
-    file: str | None
+    file: str
     clip_ids: tuple[str, ...]
     failures: Mapping[str, str]
     seconds: Mapping[str, float]

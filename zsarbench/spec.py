@@ -325,6 +325,8 @@ class _Resolver:
         self.problems += [f"protocol '{protocol.name}': {problem}" for problem in problems]
         values = {name: option.default for name, option in known.items()} | from_protocol | from_user
         sources = dict.fromkeys(from_protocol, "protocol") | dict.fromkeys(from_user, "command line")
+        if self.asked.dtype != "float32" and "compute_dtype" in known and "compute_dtype" not in sources:
+            values["compute_dtype"], sources["compute_dtype"] = self.asked.dtype, "command line"
         return PartSpec(entry.kind, entry.name, entry.target, entry.plugin, values, sources)
 
     def _add_text_part(

@@ -23,9 +23,9 @@ from torch import Tensor, nn
 from zsarbench.errors import NoNegatives, UsageError, ZsarbenchError
 from zsarbench.interfaces import ClassText, Context, Parts, Steps, TrainSet
 from zsarbench.seeding import generator
-from zsarbench_cezsar.losses import InfoNCE, Triplet
+from zsarbench_cezsar.losses import HingeRank, InfoNCE, Sigmoid, Triplet
 from zsarbench_cezsar.method import Cezsar, nearest
-from zsarbench_cezsar.negatives import CosineWindow, Hardest, Uniform
+from zsarbench_cezsar.negatives import CosineWindow, Hardest, InBatch, SemiHard, Uniform
 
 MOTIONS, PROPS, CLIPS_A_CLASS, MAX_STEPS, DIM, TEXT_DIM = 6, 6, 6, 6, 48, 32
 SMALL = {
@@ -168,8 +168,11 @@ def fitted(train: TrainSet, given: Context, **options) -> Cezsar:
         (CosineWindow(low_quantile=0.0, high_quantile=0.5), InfoNCE()),
         (Uniform(), Triplet()),
         (Hardest(), InfoNCE()),
+        (SemiHard(), Triplet()),
+        (InBatch(), Sigmoid()),
+        (Uniform(), HingeRank()),
     ],
-    ids=["window-triplet", "quantiles-infonce", "uniform-triplet", "hardest-infonce"],
+    ids=lambda part: type(part).__name__,
 )
 def test_unseen_combinations_are_recognised(negatives, loss):
     train, *test = split(toy()[0])

@@ -8,7 +8,7 @@ from torch import nn
 
 from zsarbench.errors import UsageError
 from zsarbench.seeding import forked, generator
-from zsarbench_cezsar.losses import InfoNCE, Triplet
+from zsarbench_cezsar.losses import HingeRank, InfoNCE, Sigmoid, Triplet
 from zsarbench_cezsar.model import JointModel, count_parameters, fit_steps
 
 
@@ -140,7 +140,33 @@ def test_info_nce_falls_as_the_positive_comes_nearer_and_starts_at_the_logarithm
     assert float(InfoNCE()(video, video, negative)) < 1e-5
 
 
-@pytest.mark.parametrize("make_loss", [lambda: Triplet(margin=0), lambda: InfoNCE(temperature=-1)])
+def test_hinge_rank_counts_every_negative_that_comes_too_near():
+    video, positive = torch.eye(3)[:1], torch.tensor([[0.6, 0.8, 0.0]])
+    negative = torch.tensor([[[0.8, 0.6, 0.0], [0.55, 0.0, 0.55**0.5], [0.0, 1.0, 0.0]]])
+    cosines = torch.cosine_similarity(video[:, None], negative, dim=-1)[0]
+    expected = sum(max(0.0, 0.2 - 0.6 + float(cosine)) for cosine in cosines)
+    assert float(HingeRank(margin=0.2)(video, positive, negative)) == pytest.approx(expected)
+    assert float(cosines[2]) - 0.4 < 0  # one of them is far enough
+
+
+def test_sigmoid_is_the_cross_entropy_of_each_text_alone_and_learns_scale_and_bias():
+    video, positive, negative = (torch.randn(*shape, generator=generator(6)) for shape in ((5, 8), (5, 8), (5, 3, 8)))
+    loss = Sigmoid(scale=4.0, bias=-1.0)
+    cosine = torch.cosine_similarity(video[:, None], torch.cat([positive[:, None], negative], 1), dim=-1)
+    targets = torch.tensor([1.0, 0, 0, 0]).expand(5, 4)
+    expected = nn.functional.binary_cross_entropy_with_logits(4 * cosine - 1, targets, reduction="sum") / 5
+    torch.testing.assert_close(loss(video, positive, negative), expected)
+    loss(video, positive, negative).backward()
+    assert all(parameter.grad.abs() > 0 for parameter in loss.parameters())
+
+
+@pytest.mark.parametrize(
+    "make_loss",
+    [
+        lambda: Triplet(margin=0), lambda: InfoNCE(temperature=-1), lambda: HingeRank(margin=0),
+        lambda: Sigmoid(scale=0),
+    ],
+)  # fmt: skip
 def test_impossible_losses_are_refused(make_loss):
     with pytest.raises(UsageError, match="above 0"):
         make_loss()

@@ -13,7 +13,9 @@ from scipy.stats import chisquare
 from zsarbench.errors import NoNegatives, UsageError
 from zsarbench.interfaces import NegativeSampler
 from zsarbench.seeding import generator
-from zsarbench_cezsar.negatives import CosineWindow, Hardest, Uniform
+from zsarbench_cezsar.negatives import CosineWindow, Hardest, InBatch, SemiHard, Uniform
+
+EVERY = (CosineWindow(high=2.1), Uniform(), InBatch(), Hardest(), SemiHard())
 
 
 def corpus(n: int, dim: int = 12, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
@@ -99,16 +101,21 @@ def test_the_whole_pool_is_searched_for_an_anchor_whose_window_is_nearly_empty()
 def test_another_text_with_the_same_embedding_is_admitted_and_the_own_text_elsewhere_is_not():
     vectors = torch.randn(1, 32, generator=generator(0)).repeat(4, 1)
     groups = torch.tensor([[7, 0], [7, 1], [8, 2], [9, 0]])  # own; own text elsewhere; other text; own source
-    assert sample(CosineWindow(), vectors, groups, 2, rows=slice(1)).tolist() == [[2, 2]]
-    assert sample(Uniform(), vectors, groups, 1, rows=slice(1)).tolist() == [[2]]
-    assert sample(Hardest(), vectors, groups, 1, rows=slice(1)).tolist() == [[2]]
+    for sampler in EVERY:
+        assert sample(sampler, vectors, groups, 2, rows=slice(1)).tolist() == [[2, 2]]
 
 
-@pytest.mark.parametrize("sampler", [CosineWindow(high=2), Uniform(), Hardest()], ids=["window", "uniform", "hardest"])
+@pytest.mark.parametrize("sampler", EVERY, ids=lambda sampler: type(sampler).__name__)
 def test_one_source_alone_has_no_negatives(sampler):
     vectors, groups = corpus(3)
-    with pytest.raises(NoNegatives, match="Try a wider window"):
+    with pytest.raises(NoNegatives, match="positive 0 has no negative: no text of the 3 in the pool is"):
         sample(sampler, vectors, groups, 2)
+
+
+def test_an_empty_window_says_what_to_try():
+    vectors, groups = corpus(30)
+    with pytest.raises(NoNegatives, match=r"Try a wider window .*--negatives uniform"):
+        sample(CosineWindow(high=1e-5), vectors, groups, 2)
 
 
 def test_quantiles_of_the_corpus_set_the_window_and_its_acceptance_rate():
@@ -130,7 +137,7 @@ def test_the_acceptance_rate_is_the_share_of_other_texts_in_the_window():
     assert sampler.record()["acceptance_rate"] == pytest.approx(inside / (60 * 57))
 
 
-@pytest.mark.parametrize("sampler", [CosineWindow(high=1.5), Uniform()], ids=["window", "uniform"])
+@pytest.mark.parametrize("sampler", [CosineWindow(high=1.5), Uniform(), InBatch()], ids=["window", "uniform", "batch"])
 def test_the_seed_decides(sampler):
     vectors, groups = corpus(200)
     assert torch.equal(sample(sampler, vectors, groups, 5, 1), sample(sampler, vectors, groups, 5, 1))
@@ -148,9 +155,21 @@ def test_hardest_takes_the_texts_nearest_to_the_video():
         assert chosen[row].tolist() == others[:4]
 
 
+def test_semi_hard_takes_the_nearest_of_those_behind_the_positive():
+    texts, groups = corpus(30)
+    videos = torch.randn(30, 12, generator=generator(5))
+    chosen = SemiHard().sample(videos, texts, texts, groups, groups, 27, generator(0))
+    distances = cdist(videos.numpy(), texts.numpy(), "cosine")
+    for row, own in enumerate(distances.diagonal()):
+        others = [i for i in range(30) if i // 3 != row // 3]
+        behind = sorted((i for i in others if distances[row, i] > own), key=lambda i: distances[row, i])
+        before = sorted((i for i in others if distances[row, i] < own), key=lambda i: -distances[row, i])
+        assert chosen[row].tolist() == behind + before
+
+
 def test_a_row_with_fewer_texts_than_k_repeats_them():
     vectors, groups = corpus(6)
-    for sampler in (CosineWindow(high=2.1), Uniform(), Hardest()):
+    for sampler in EVERY:
         first = sample(sampler, vectors, groups, 7)[0].tolist()
         assert sorted(set(first)) == [3, 4, 5]
         assert sorted(first.count(row) for row in (3, 4, 5)) == [2, 2, 3]

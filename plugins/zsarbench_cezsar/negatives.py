@@ -23,6 +23,8 @@ BLOCK_CELLS = 1 << 22  # anchor-candidate distances held at once: 16 MiB in floa
 PART = 8192  # candidates whose embeddings are gathered at once: 25 MB at 768 features
 SPARE = 4  # candidates per expected acceptance and negative, so that few anchors need a second round
 
+TRY = ". Try a wider window (--set negatives.high=1.0, or --set negatives.high_quantile=0.5), or --negatives uniform"
+
 Admit = Callable[[Tensor, Tensor], Tensor]
 """Tells of anchors (b,) and pool rows (p,), both positions, which pairs are admissible: (b, p) bool."""
 
@@ -98,7 +100,13 @@ class CosineWindow:
 
         share = float(((distances > low - ROUNDING) & (distances < high)).float().mean())
         chosen, n_short = draw(
-            admit, len(positives), len(pool), k, share, rng, what=f"at a cosine distance in ({low:.3f}, {high:.3f})"
+            admit,
+            len(positives),
+            len(pool),
+            k,
+            share,
+            rng,
+            what=f"at a cosine distance in ({low:.3f}, {high:.3f}){TRY}",
         )
         self._measured = {
             "window_low": low,
@@ -134,6 +142,25 @@ class Uniform:
         return chosen
 
 
+class InBatch:
+    """Draws uniformly among the texts of other clips in the same batch, without repetition."""
+
+    when: Literal["corpus", "batch"] = "batch"
+
+    def sample(
+        self,
+        anchors: Tensor,
+        positives: Tensor,
+        pool: Tensor,
+        anchor_groups: Tensor,
+        pool_groups: Tensor,
+        k: int,
+        rng: torch.Generator,
+    ) -> Tensor:
+        """Return (B, K) pool rows; the embeddings do not matter; see `zsarbench.interfaces.NegativeSampler`."""
+        return Uniform().sample(anchors, positives, pool, anchor_groups, pool_groups, k, rng)
+
+
 class Hardest:
     """Takes the K texts of other clips in the batch that lie nearest to the video, by cosine in the joint space."""
 
@@ -150,16 +177,33 @@ class Hardest:
         rng: torch.Generator,
     ) -> Tensor:
         """Return (B, K) pool rows, nearest first, repeated where there are fewer than K; D must equal E."""
-        everyone, everything = torch.arange(len(anchors)), torch.arange(len(pool))
-        other = differs(anchor_groups, pool_groups)(everyone, everything)
-        count = other.sum(1)
-        if bool((count == 0).any()):
-            raise NoNegatives(_none(int((count == 0).nonzero()[0]), len(pool), "of another clip"))
-        # Lengths of anchors change no order along a row.
-        cosine = anchors @ (pool * inverse_norms(pool)[:, None]).T
-        nearest = cosine.masked_fill(~other.to(cosine.device), -torch.inf).argsort(dim=1, descending=True, stable=True)
-        rank = torch.arange(k)[None] % count[:, None]
-        return nearest.cpu().gather(1, rank)
+        return _first(_cosines(anchors, pool), anchor_groups, pool_groups, k)
+
+
+class SemiHard:
+    """Takes the K texts nearest to the video among those that lie farther from it than its positive does.
+
+    Where there are fewer, those that lie nearer than the positive follow, the farthest first. Source: FaceNet,
+    arXiv:1503.03832, section 3.2.
+    """
+
+    when: Literal["corpus", "batch"] = "batch"
+
+    def sample(
+        self,
+        anchors: Tensor,
+        positives: Tensor,
+        pool: Tensor,
+        anchor_groups: Tensor,
+        pool_groups: Tensor,
+        k: int,
+        rng: torch.Generator,
+    ) -> Tensor:
+        """Return (B, K) pool rows, best first, repeated where there are fewer than K; D must equal E."""
+        cosine = _cosines(anchors, pool)
+        own = torch.nn.functional.cosine_similarity(anchors, positives)[:, None]
+        # Cosines lie in [-1, 1], so that those shifted below -1 come last, in turned order.
+        return _first(torch.where(cosine < own, cosine, -2.5 - cosine), anchor_groups, pool_groups, k)
 
 
 def draw(
@@ -223,6 +267,22 @@ def inverse_norms(vectors: Tensor) -> Tensor:
     return torch.where(norms > 0, 1 / norms.clamp(min=torch.finfo(norms.dtype).tiny), 0.0)
 
 
+def _cosines(anchors: Tensor, pool: Tensor) -> Tensor:
+    """Return (B, M) cosines."""
+    return (anchors * inverse_norms(anchors)[:, None]) @ (pool * inverse_norms(pool)[:, None]).T
+
+
+def _first(preference: Tensor, anchor_groups: Tensor, pool_groups: Tensor, k: int) -> Tensor:
+    """Return the K admissible pool rows (B, K) that each anchor prefers (B, M), repeated where there are fewer."""
+    n_anchors, n_pool = preference.shape
+    other = differs(anchor_groups, pool_groups)(torch.arange(n_anchors), torch.arange(n_pool))
+    count = other.sum(1)
+    if bool((count == 0).any()):
+        raise NoNegatives(_none(int((count == 0).nonzero()[0]), n_pool, "of another clip"))
+    order = preference.cpu().masked_fill(~other, -torch.inf).argsort(dim=1, descending=True, stable=True)
+    return order.gather(1, torch.arange(k)[None] % count[:, None])
+
+
 def _candidates(n_pool: int, size: int, rng: torch.Generator) -> Tensor:
     """Return about `size` distinct pool rows in random order: any subset of that size is as likely as any other."""
     if size == n_pool:
@@ -256,7 +316,4 @@ def _distances(
 
 
 def _none(anchor: int, n_pool: int, what: str) -> str:
-    return (
-        f"positive {anchor} has no negative: no text of the {n_pool} in the pool lies {what}. Try a wider window "
-        "(--set negatives.high=1.0, or --set negatives.high_quantile=0.5), or --negatives uniform"
-    )
+    return f"positive {anchor} has no negative: no text of the {n_pool} in the pool is {what}"

@@ -36,6 +36,14 @@ def zsarbench_register(registry: Any) -> None:
     )
     registry.add(
         "visual",
+        "torchvision-video",
+        "zsarbench_encoders.video:TorchvisionVideo",
+        summary="A Kinetics-400 video model of torchvision on windows of 16 frames: --set visual.model=NAME.",
+        source="Tran et al. 2018, arXiv:1711.11248, and others; torchvision (BSD-3-Clause)",
+        trained_on=("kinetics400",),
+    )
+    registry.add(
+        "visual",
         "captions",
         "zsarbench_encoders.captions:Captions",
         summary="Each caption of a clip is one step: its sentence embedding by the run's text encoder.",

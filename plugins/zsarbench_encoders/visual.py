@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, cast
 
 import timm
 import torch
@@ -13,28 +12,22 @@ from timm.data import ImageNetInfo, infer_imagenet_subset, resolve_model_data_co
 from torch import Tensor, nn
 
 from zsarbench import seeding
-from zsarbench.batching import in_fixed_batches
 from zsarbench.errors import UsageError, ZsarbenchError, unknown
-from zsarbench.interfaces import Clips, Sampling, Steps
+from zsarbench.interfaces import Sampling
 
+from .base import ComputeDtype, FrozenNetwork
 from .preparation import ColourOrder, ResizeCrop
 from .weights import check_files, file_sha256, first_line, package_folder, read_state_dict, state_dict_sha256
 
 LITE0_FILE = "models/efficientnet-lite0-57934424.pth"
 LITE0_SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
 
-ComputeDtype = Literal["float32", "bfloat16", "float16"]
 
-
-class ImageModel:
+class ImageModel(FrozenNetwork):
     """Encodes clips frame by frame with an image model of timm; the base of the encoders of this file.
 
-    Frames are prepared by the model's own data config and pass in batches of exactly `batch_size`, so that a row's
-    bits depend on its frame alone. With a `compute_dtype` other than float32 the forward pass runs under autocast.
+    Frames are prepared by the model's own data config.
     """
-
-    needs: Literal["frames"] = "frames"
-    space = None
 
     def __init__(
         self,
@@ -47,41 +40,21 @@ class ImageModel:
         colour_order: ColourOrder,
         compute_dtype: ComputeDtype,
     ) -> None:
-        self.batch_size = batch_size
         self.frames_per_second = frames_per_second
         self.max_steps = max_steps
         self.colour_order = colour_order
-        self.compute_dtype = compute_dtype
-        self.network: Any = network.eval().requires_grad_(False).to(memory_format=torch.channels_last)
-        self.dim = int(network.head_hidden_size)
-        self.sampling = Sampling(frames_per_second, max_steps)
         config = resolve_model_data_config(network)
-        self.prepare = eval_transform(config, colour_order)
-        self._mean = torch.tensor(config["mean"]).view(-1, 1, 1)
-        self._std = torch.tensor(config["std"]).view(-1, 1, 1)
-        self.fingerprint = {
-            "weights_sha256": weights_sha256,
-            "preprocessing": f"{self.prepare}; mean {tuple(config['mean'])}; std {tuple(config['std'])}",
-        }
-
-    def to(self, device: torch.device | str) -> ImageModel:
-        """Move the model to where it computes; features come back to the CPU."""
-        self.network.to(device)
-        self._mean, self._std = self._mean.to(device), self._std.to(device)
-        return self
-
-    def parameters(self) -> Iterator[nn.Parameter]:
-        """Return the model's parameters, to be counted."""
-        return self.network.parameters()
-
-    def encode(self, clips: Clips) -> Steps:
-        """Return pooled features (N, T, D) float32 of frames (N, T, 1, 3, H, W) uint8; 0 where the mask is False."""
-        if clips.frames is None or clips.mask is None:
-            raise ValueError("frames and their mask are needed")
-        rows = clips.frames[clips.mask]  # (M, 1, 3, H, W): padding is never computed
-        values = torch.zeros(*clips.mask.shape, self.dim)
-        values[clips.mask] = self._in_batches(self._features, rows[:, 0])
-        return Steps(values, clips.mask)
+        super().__init__(
+            network.to(memory_format=torch.channels_last),
+            weights_sha256,
+            dim=int(cast(Any, network).head_hidden_size),
+            sampling=Sampling(frames_per_second, max_steps),
+            prepare=eval_transform(config, colour_order),
+            mean=config["mean"],
+            std=config["std"],
+            batch_size=batch_size,
+            compute_dtype=compute_dtype,
+        )
 
     @cached_property
     def labels(self) -> tuple[tuple[str, str], ...] | None:
@@ -94,24 +67,8 @@ class ImageModel:
         detailed = info.label_descriptions(detailed=True)  # "lemmas: definition"
         return tuple((name, both.removeprefix(f"{name}: ")) for name, both in zip(names, detailed, strict=True))
 
-    def classify(self, features: Tensor) -> Tensor:
-        """Return the logits (..., L) that the model's own classifier gives for stored features (..., D)."""
-        rows = features.reshape(-1, self.dim)
-        return self._in_batches(self._logits, rows).reshape(*features.shape[:-1], -1)
-
-    def _in_batches(self, forward: Callable[[Tensor], Tensor], rows: Tensor) -> Tensor:
-        device = self._mean.device
-        dtype = getattr(torch, self.compute_dtype)
-
-        def on_device(batch: Tensor) -> Tensor:
-            with torch.inference_mode(), torch.autocast(device.type, dtype, enabled=dtype != torch.float32):
-                return forward(batch.to(device)).float().cpu()
-
-        return in_fixed_batches(on_device, rows, self.batch_size)
-
-    def _features(self, frames: Tensor) -> Tensor:
-        images = (frames.float() / 255 - self._mean) / self._std
-        maps = self.network.forward_features(images.contiguous(memory_format=torch.channels_last))
+    def _features(self, steps: Tensor) -> Tensor:
+        maps = self.network.forward_features(steps[:, 0].contiguous(memory_format=torch.channels_last))
         return self.network.forward_head(maps, pre_logits=True)
 
     def _logits(self, features: Tensor) -> Tensor:

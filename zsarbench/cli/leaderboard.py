@@ -1,0 +1,129 @@
+"""`zsarbench leaderboard`: the page and the Markdown file of all results, and whether they can be published."""
+
+from __future__ import annotations
+
+import importlib.resources
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from zsarbench.cli.common import dataset_of, host_of
+from zsarbench.errors import UsageError, ZsarbenchError
+
+if TYPE_CHECKING:
+    from zsarbench.leaderboard.rows import Board
+    from zsarbench.plugins import Host
+    from zsarbench.results import RunResult
+
+CHECKOUT = Path("benchmarks")
+MARKDOWN = "LEADERBOARD.md"
+
+results_option = click.option(
+    "--results",
+    "folder",
+    type=click.Path(path_type=Path),
+    help="Folder of result files.  [default: benchmarks/results here, else those that ship with zsarbench]",
+)
+
+
+@click.group("leaderboard", short_help="Make or check the page of all results.")
+def command() -> None:
+    """Make one page of all results beside the figures that papers report, or check what is committed.
+
+    \b
+    Examples:
+      zsarbench leaderboard build --out site/
+      zsarbench leaderboard build --out site/ --results results/
+      zsarbench leaderboard check
+    """
+
+
+@command.command("build")
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder for index.html.")
+@results_option
+@click.option(
+    "--markdown",
+    type=click.Path(path_type=Path),
+    help="The Markdown file.  [default: benchmarks/LEADERBOARD.md for benchmarks/results, else in --out]",
+)
+@click.pass_context
+def build(ctx: click.Context, out: Path, folder: Path | None, markdown: Path | None) -> None:
+    """Write OUT/index.html, one page that opens without a network, and the same tables as Markdown.
+
+    The same results give the same bytes. Exit code 1 where a result file is not sound.
+    """
+    folder = _results_folder(folder)
+    board = _board(host_of(ctx), folder)
+
+    from zsarbench.leaderboard import build as builder
+
+    markdown = markdown or (CHECKOUT if folder == CHECKOUT / "results" else out) / MARKDOWN
+    click.echo(builder.write(out / "index.html", builder.page(board)))
+    click.echo(builder.write(markdown, builder.markdown(board)))
+
+
+@command.command("check")
+@results_option
+@click.option(
+    "--markdown", type=click.Path(path_type=Path), help="The Markdown file.  [default: LEADERBOARD.md beside --results]"
+)
+@click.pass_context
+def check(ctx: click.Context, folder: Path | None, markdown: Path | None) -> None:
+    """Check the committed results and that the Markdown file is what they give; change nothing.
+
+    Exit code 1 where a result file is not sound, was measured under another version of its protocol, does not follow
+    from the scores beside it or is too large, where reported figures are on no registered protocol, or where the
+    Markdown file is stale.
+    """
+    from zsarbench import protocols, reported
+    from zsarbench.leaderboard import build as builder
+    from zsarbench.leaderboard import check as checks
+
+    host = host_of(ctx)
+    folder = _results_folder(folder)
+
+    def hash_of(name: str) -> str:
+        protocol = protocols.load(host.registry, name)
+        return protocol.hash(dataset_of(host, protocol.dataset))
+
+    problems = checks.result_problems(folder, hash_of)
+    problems += checks.reported_problems(reported.read_all(), host.registry.names("protocol"))
+    try:
+        board = _board(host, folder)
+    except ZsarbenchError:
+        problems.append("the leaderboard cannot be made from these results, so it is not checked")
+    else:
+        problems += checks.stale(markdown or folder.parent / MARKDOWN, builder.markdown(board))
+        click.echo(f"{board.n_results} results, {board.n_figures} reported figures: {len(problems)} problems")
+    for problem in problems:
+        click.echo(f"error: {problem}", err=True)
+    if problems:
+        ctx.exit(1)
+
+
+def _results_folder(given: Path | None) -> Path:
+    if given is not None:
+        if not given.is_dir():
+            raise UsageError(f"folder of results '{given}' does not exist. Try: zsarbench run --method chance")
+        return given
+    if (CHECKOUT / "reported").is_dir():
+        return CHECKOUT / "results"
+    return Path(str(importlib.resources.files("zsarbench_benchmarks"))) / "results"
+
+
+def _board(host: Host, folder: Path) -> Board:
+    """Return the board of a folder's results, with the columns that plugins add.
+
+    Raises:
+        ZsarbenchError: a result is not sound.
+    """
+    from zsarbench import reported
+    from zsarbench.leaderboard import board, build
+
+    def columns(result: RunResult) -> dict[str, Any]:
+        values = host.call_each("zsarbench_add_columns", result=result)
+        return {name: value for _, given in values for name, value in (given or {}).items()}
+
+    summaries = {entry.name: entry.summary for entry in host.registry if entry.kind == "protocol"}
+    return board.make(build.read(folder), reported.read_all(), summaries=summaries, extra_columns=columns)

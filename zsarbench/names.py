@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 import unicodedata
 from collections.abc import Iterable, Mapping
 
@@ -17,6 +18,15 @@ def normalise(name: str) -> str:
     True
     """
     return "".join(char for char in unicodedata.normalize("NFKD", name).lower() if char.isalnum())
+
+
+def readable(name: str) -> str:
+    """Return a class name as words.
+
+    >>> readable("ApplyEyeMakeup"), readable("brush_hair")
+    ('Apply Eye Makeup', 'brush hair')
+    """
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name).replace("_", " ")
 
 
 def match(name: str, classes: Iterable[str], aliases: Mapping[str, str]) -> str | None:

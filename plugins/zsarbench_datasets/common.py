@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import re
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -38,15 +37,6 @@ def read_text(path: Path) -> str:
 def rows(path: Path) -> list[list[str]]:
     """Return the lines of a list file, split at blanks."""
     return [line.split() for line in read_text(path).splitlines() if line.strip()]
-
-
-def readable(name: str) -> str:
-    """Return a class name as words.
-
-    >>> readable("ApplyEyeMakeup"), readable("brush_hair")
-    ('Apply Eye Makeup', 'brush hair')
-    """
-    return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name).replace("_", " ")
 
 
 def manifest(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from zsarbench.errors import UsageError, ZsarbenchError
 from zsarbench.interfaces import ClassText
+from zsarbench.names import readable
 from zsarbench_datasets import common
 
 if TYPE_CHECKING:
@@ -98,7 +99,7 @@ class Folder:
                 f"folder has no class texts of the form '{form}'; it has: name. Try --class-text name, or a CSV file "
                 "with the columns class and text"
             )
-        return [ClassText(name, (common.readable(name),)) for name in self.classes]
+        return [ClassText(name, (readable(name),)) for name in self.classes]
 
     @cached_property
     def _rows(self) -> dict[str, Row]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, ClassVar
 from zsarbench.downloads import Download, fetch, read_downloads
 from zsarbench.errors import UsageError, ZsarbenchError
 from zsarbench.interfaces import ClassText
+from zsarbench.names import readable
 from zsarbench_datasets import common
 
 if TYPE_CHECKING:
@@ -95,7 +96,7 @@ class HMDB51:
         """
         if form != "name":
             raise UsageError(f"hmdb51 has no class texts of the form '{form}'; it has: name. Try --class-text name")
-        return [ClassText(name, (common.readable(name),)) for name in self.classes]
+        return [ClassText(name, (readable(name),)) for name in self.classes]
 
     def _labels(self) -> dict[str, str]:
         """Return the label of each clip id, which is its folder."""

@@ -13,9 +13,8 @@ from typing import TYPE_CHECKING, ClassVar
 from zsarbench.downloads import Download, fetch, read_downloads
 from zsarbench.errors import UsageError, ZsarbenchError
 from zsarbench.interfaces import ClassText
-from zsarbench.names import match
+from zsarbench.names import match, readable
 from zsarbench_datasets import common
-from zsarbench_datasets.common import readable
 
 if TYPE_CHECKING:
     import pandas as pd

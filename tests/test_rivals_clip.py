@@ -253,7 +253,9 @@ def test_x_clips_preparation_needs_a_shortest_edge() -> None:
 
 def test_clip_refuses_parts_without_a_common_space() -> None:
     text = SimpleNamespace(space="a", encode=lambda texts: torch.zeros(len(texts), 2))
-    for visual in (None, SimpleNamespace(space=None), SimpleNamespace(space="b")):
+    with pytest.raises(UsageError, match="--method nearest-text"):
+        clip.Clip().fit(None, context(SimpleNamespace(space="a", needs="captions"), text))
+    for visual in (None, SimpleNamespace(space=None, needs="frames"), SimpleNamespace(space="b", needs="features")):
         with pytest.raises(UsageError, match="do not share a space"):
             clip.Clip().fit(None, context(visual, text))
     with pytest.raises(UsageError, match="--text"):

@@ -49,9 +49,14 @@ class Clip:
         """Learn nothing, but refuse parts whose cosine means nothing.
 
         Raises:
-            UsageError: the visual and the text part do not share a space.
+            UsageError: the visual and the text part do not share a space, or what they share is a space of texts.
         """
         visual, text = context.parts.visual, text_encoder(context, "clip")
+        if visual is not None and visual.needs == "captions":
+            raise UsageError(
+                "method 'clip' compares what is seen with texts, and the visual part reads captions. "
+                "Try: --visual open-clip --text open-clip; captions go with --method nearest-text"
+            )
         if visual is None or visual.space is None or visual.space != text.space:
             raise UsageError(
                 f"method 'clip' compares images with texts by cosine, but the visual part {type(visual).__name__} and "

@@ -38,8 +38,8 @@ class DEM(LearntMethod):
     name = "dem"
     choices: ClassVar[Grid] = {
         "features": SCALES,
-        "weight_decay": (1e-2, 1e-3, 1e-4),
-        "steps": (50, 150, 500),
+        "weight_decay": (1e-3, 1e-4, 1e-5),
+        "steps": (100, 300, 1000),
         "distance": ("euclidean", "cosine"),
     }
 

@@ -32,7 +32,7 @@ class E2E(LearntMethod):
     """
 
     name = "e2e"
-    choices: ClassVar[Grid] = {"features": SCALES, "learning_rate": (1e-3, 1e-2), "epochs": (5, 20)}
+    choices: ClassVar[Grid] = {"features": SCALES, "learning_rate": (1e-3, 1e-2), "epochs": (10, 40)}
 
     def __init__(
         self,

@@ -123,6 +123,10 @@ class Streams(nn.Module):
     Clips come as features (N, D) followed by n_objects columns of object numbers, rows of object_vectors (L, E).
     """
 
+    mean: Tensor
+    deviation: Tensor
+    object_vectors: Tensor
+
     def __init__(self, seen: Seen, object_vectors: Tensor, n_objects: int, options: ER) -> None:
         super().__init__()
         dim, visual_dim = options.dim, seen.features.shape[1] - n_objects
@@ -174,12 +178,12 @@ class Streams(nn.Module):
     def _contrast(self, streams: list[Tensor], texts: Tensor, right: Tensor) -> Tensor:
         """Return the cross-entropy of each stream, and of their sum, against texts (M, J) of which (B, M) are right."""
         cosines = [stream @ texts.T for stream in streams]
-        compared = cosines if len(cosines) == 1 else [*cosines, sum(cosines)]
-        return -sum((cosine / self.temperature).log_softmax(1)[right].mean() for cosine in compared)
+        compared = cosines if len(cosines) == 1 else [*cosines, torch.stack(cosines).sum(0)]
+        return -torch.stack([(cosine / self.temperature).log_softmax(1)[right].mean() for cosine in compared]).sum()
 
     def scores(self, clips: Tensor, vectors: Tensor) -> Tensor:
         """Return the sum of the streams' cosines (N, C)."""
-        return sum(self.embed_clips(clips)) @ self.embed_texts(vectors).T
+        return torch.stack(self.embed_clips(clips)).sum(0) @ self.embed_texts(vectors).T
 
 
 def _gate(dim: int) -> nn.Sequential:

@@ -6,6 +6,7 @@ from typing import ClassVar
 
 from torch import Tensor
 
+from zsarbench_rivals.learnt import SCALES
 from zsarbench_rivals.ranking import RankingMethod
 from zsarbench_rivals.representation import Scale
 from zsarbench_rivals.selection import Grid
@@ -24,7 +25,12 @@ class LatEm(RankingMethod):
     """
 
     name = "latem"
-    choices: ClassVar[Grid] = {"n_maps": (2, 6, 10), **RankingMethod.choices}  # of the paper's 2, 4, 6, 8, 10
+    choices: ClassVar[Grid] = {
+        "features": SCALES,
+        "n_maps": (2, 4, 8),  # of the paper's 2, 4, 6, 8, 10
+        "learning_rate": (1.0, 10.0),
+        "epochs": (1, 2, 5, 10),  # the paper's 10 at most: a training costs as much as its maps together
+    }
 
     def __init__(
         self,

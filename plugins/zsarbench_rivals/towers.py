@@ -8,13 +8,13 @@ from typing import Any, Literal
 
 import open_clip
 import torch
-from torch import Tensor, nn
-from zsarbench_encoders.preparation import ResizeCrop
-from zsarbench_encoders.weights import read_state_dict, state_dict_sha256
+from torch import Tensor
 
 from zsarbench.batching import in_fixed_batches
 from zsarbench.errors import UsageError, ZsarbenchError, unknown
 from zsarbench.interfaces import Clips, Sampling, Steps
+from zsarbench_encoders.preparation import ResizeCrop
+from zsarbench_encoders.weights import read_state_dict, state_dict_sha256
 
 TEXTS_AT_ONCE = 32  # texts of every forward pass, all of the model's context length: other shapes give other bits
 
@@ -117,7 +117,7 @@ class OpenClipTexts:
             return self.network.encode_text(tokens.to(self._device)).float().cpu()
 
 
-def load(model: str, pretrained: str, weights: str | None) -> tuple[nn.Module, str]:
+def load(model: str, pretrained: str, weights: str | None) -> tuple[Any, str]:
     """Return a model of open_clip with its weights, and their SHA-256.
 
     Raises:
@@ -138,7 +138,7 @@ def load(model: str, pretrained: str, weights: str | None) -> tuple[nn.Module, s
     return network.eval().requires_grad_(False), state_dict_sha256(network.state_dict())
 
 
-def _fetched(model: str, pretrained: str | None) -> nn.Module:
+def _fetched(model: str, pretrained: str | None) -> Any:
     if pretrained is not None and pretrained not in (known := open_clip.list_pretrained_tags_by_model(model)):
         raise UsageError(
             unknown(f"weights of open_clip model '{model}'", pretrained, known, "--set visual.pretrained=…")

@@ -7,14 +7,14 @@ from typing import Any, Literal
 
 import torch
 from PIL import Image
-from torch import Tensor, nn
+from torch import Tensor
 from transformers import AutoTokenizer, VideoMAEImageProcessor, XCLIPModel
-from zsarbench_encoders.preparation import ResizeCrop
-from zsarbench_encoders.weights import state_dict_sha256
 
 from zsarbench.batching import in_fixed_batches
 from zsarbench.errors import ZsarbenchError
 from zsarbench.interfaces import Clips, Sampling, Steps
+from zsarbench_encoders.preparation import ResizeCrop
+from zsarbench_encoders.weights import state_dict_sha256
 
 DEFAULT = "microsoft/xclip-base-patch32"
 TEXTS_AT_ONCE = 32  # texts of every forward pass, all of the model's context length: other shapes give other bits
@@ -111,7 +111,7 @@ class XClipTexts:
             return self.network.get_text_features(tokens, attention_mask=mask).pooler_output.float().cpu()
 
 
-def load(model: str) -> tuple[nn.Module, str]:
+def load(model: str) -> tuple[Any, str]:
     """Return an X-CLIP model and the SHA-256 of its weights.
 
     Raises:

@@ -26,6 +26,7 @@ from zsarbench.plugins import Host, load_plugins
 from zsarbench.registry import KINDS
 from zsarbench.testing import conformance, toys
 from zsarbench.testing.toys import ToyLoss, ToyNegatives, ToyText, ToyVisual
+from zsarbench_encoders.captions import Captions
 from zsarbench_encoders.preparation import ResizeCrop
 
 # --- sound components, one of each kind -------------------------------------------------------------------------------
@@ -128,7 +129,7 @@ class InTurn:
 
 @pytest.mark.parametrize(
     ("kind", "component"),
-    [("visual", Windows), ("visual", ToyVisual), ("text", ToyText), ("negatives", ToyNegatives), ("loss", ToyLoss),
+    [("visual", Windows), ("visual", ToyVisual), ("visual", Captions), ("text", ToyText), ("negatives", ToyNegatives), ("loss", ToyLoss),
      ("method", Centroids), ("dataset", Pair), ("reporter", Lines), ("executor", InTurn)],
 )  # fmt: skip
 def test_sound_components_pass(kind: str, component: Any) -> None:
@@ -198,6 +199,11 @@ def in_place(rgb: np.ndarray) -> np.ndarray:
     return np.zeros((3, 8, 8), np.uint8)
 
 
+def all_described(self: Any, clips: Clips) -> Steps:
+    steps = Captions.encode(self, clips)
+    return Steps(steps.values, torch.ones_like(steps.mask))
+
+
 VISUAL = [
     (altered(Windows, __init__=takes_anything), "options-can-be-set"),
     (altered(Windows, __init__=without_default), "options-can-be-set"),
@@ -215,7 +221,9 @@ VISUAL = [
     (altered(Windows, encode=lambda self, clips: Windows.encode(self, clips).values), "gives-steps"),
     (altered(Windows, encode=whole_batch), "clip-alone"),
     (altered(Windows, encode=with_padding), "padding-stays-out"),
-    (altered(ToyVisual, labels=("cup",)), "classifies"),
+    (altered(Windows, labels=("cup",)), "classifies"),
+    (altered(Windows, labels=(("cup", "a container"),)), "classifies"),
+    (altered(Captions, encode=all_described), "gives-steps"),
     (altered(ToyVisual, classify=lambda self, features: features), "classifies"),
 ]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -20,10 +21,13 @@ if TYPE_CHECKING:
 @click.command("check", short_help="Find the bugs of a plugin.")
 @click.argument("name", metavar="PLUGIN_OR_NAME")
 @settings_option
+@click.option("--data-root", multiple=True, metavar="DATASET=DIR", help="Your own files of a data set.")
 @click.option("--seconds", default=300.0, show_default=True, help="How long one check may take.")
 @as_json
 @click.pass_context
-def command(ctx: click.Context, name: str, settings: tuple[str, ...], seconds: float, as_json: bool) -> None:
+def command(
+    ctx: click.Context, name: str, settings: tuple[str, ...], data_root: tuple[str, ...], seconds: float, as_json: bool
+) -> None:
     """Run the conformance kit over all that a plugin registers, or over one registered name.
 
     Components are tried on made clips and sentences: no data are read but a data set's own. Exit code 1 if a bug is
@@ -38,6 +42,11 @@ def command(ctx: click.Context, name: str, settings: tuple[str, ...], seconds: f
     host = host_of(ctx)
     entries = _entries(host, name)
     chosen = _chosen(entries, settings)
+    for root in data_root:
+        dataset, _, folder = root.partition("=")
+        if ("dataset", dataset) not in chosen or not Path(folder).is_dir():
+            raise UsageError(f"--data-root {root} names no data set that is checked, or no folder that exists")
+        chosen["dataset", dataset]["root"] = Path(folder)
 
     from zsarbench.testing.conformance import outcomes, subject_of
 

@@ -75,7 +75,8 @@ class Outcome:
 class Subject:
     """A component under test; what is expensive to build is built once.
 
-    options: used in place of the constructor's defaults, for example to train less.
+    chosen: options in place of the constructor's defaults, for example to train less. shared: what subjects keep
+    together, as protocols do their data sets.
     """
 
     def __init__(
@@ -87,12 +88,14 @@ class Subject:
         chosen: Mapping[str, Any] | None = None,
         entry: Entry | None = None,
         registry: Registry | None = None,
+        shared: dict[Any, Any] | None = None,
     ) -> None:
         self.kind = kind
         self.name = name
         self.entry = entry
         self.registry = registry
         self.chosen = dict(chosen or {})
+        self.shared = {} if shared is None else shared
         self._load = load
         self._kept: dict[Any, Any] = {}
 

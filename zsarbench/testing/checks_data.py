@@ -168,10 +168,10 @@ def _dataset_of(subject: Subject) -> Any:
     entry = registry.get("dataset", protocol.dataset)
     chosen = protocol.options.get("dataset", {}).get(protocol.dataset, {})
 
-    def make() -> Any:
-        return Subject("dataset", protocol.dataset, entry.load, chosen=chosen, entry=entry).component
-
-    return subject.once("dataset", make)
+    key = (protocol.dataset, repr(chosen))
+    if key not in subject.shared:
+        subject.shared[key] = Subject("dataset", protocol.dataset, entry.load, chosen=chosen, entry=entry)
+    return subject.shared[key].component
 
 
 def states_itself(subject: Subject) -> None:

@@ -16,7 +16,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from zsarbench import options
 from zsarbench.errors import UsageError, unknown
 from zsarbench.registry import KINDS, Entry, Registry
 from zsarbench.testing import checks_data, checks_encoders, checks_methods, checks_output, checks_training
@@ -25,7 +24,18 @@ from zsarbench.testing.checking import SECONDS, Check, Outcome, Problem, Subject
 if TYPE_CHECKING:
     import pytest
 
-__all__ = ["Case", "Check", "Outcome", "Problem", "checks_for", "outcomes", "parametrize", "run_checks", "subject_of"]
+__all__ = [
+    "Case",
+    "Check",
+    "Outcome",
+    "Problem",
+    "cases",
+    "checks_for",
+    "outcomes",
+    "parametrize",
+    "run_checks",
+    "subject_of",
+]
 
 Settings = Mapping[tuple[str, str], Mapping[str, Any]]
 """Options by (kind, name) of a component, used in place of its constructor's defaults."""
@@ -59,6 +69,7 @@ def subject_of(
     *,
     registry: Registry | None = None,
     chosen: Mapping[str, Any] | None = None,
+    shared: dict[Any, Any] | None = None,
 ) -> Subject:
     """Return what checks are run on.
 
@@ -67,13 +78,15 @@ def subject_of(
         kind: of a component that is no entry.
         registry: where a protocol's data set and parts are found.
         chosen: options in place of the constructor's defaults.
+        shared: one dictionary for subjects that shall build a data set once for all of them.
 
     Raises:
         UsageError: a component that is no entry came without its kind.
     """
     if isinstance(component, Entry):
         load = component.path if component.kind == "protocol" else component.load
-        return Subject(component.kind, component.name, load, chosen=chosen, entry=component, registry=registry)
+        about = (component.kind, component.name, load)
+        return Subject(*about, chosen=chosen, entry=component, registry=registry, shared=shared)
     if kind is None:
         raise UsageError(f"what kind of component is {component!r}? Give one of: {', '.join(KINDS)}")
     name = getattr(component, "__name__", str(component))
@@ -120,25 +133,28 @@ class Case:
         return f"{self.check.kind}-{self.subject.name}-{self.check.name}"
 
 
-def parametrize(
+def cases(
     registry: Registry, *, plugin: str | None = None, kinds: Iterable[str] = KINDS, settings: Settings | None = None
-) -> pytest.MarkDecorator:
-    """Return a mark that gives a test's argument `case` every check of every component.
+) -> list[Case]:
+    """Return every check of every component.
 
     plugin: only what this plugin registered. settings: options in place of defaults, by (kind, name).
     """
+    wanted, given, shared = set(kinds), settings or {}, dict[Any, Any]()
+    found = []
+    for entry in registry:
+        if plugin in (None, entry.plugin) and entry.kind in wanted:
+            chosen = given.get((entry.kind, entry.name))
+            subject = subject_of(entry, registry=registry, chosen=chosen, shared=shared)
+            found += [Case(check, subject) for check in checks_for(entry.kind)]
+    return found
+
+
+def parametrize(
+    registry: Registry, *, plugin: str | None = None, kinds: Iterable[str] = KINDS, settings: Settings | None = None
+) -> pytest.MarkDecorator:
+    """Return a mark that gives a test's argument `case` each of `cases`."""
     import pytest
 
-    found = [
-        Case(check, subject)
-        for entry in registry
-        if plugin in (None, entry.plugin) and entry.kind in set(kinds)
-        for subject in [subject_of(entry, registry=registry, chosen=(settings or {}).get((entry.kind, entry.name)))]
-        for check in checks_for(entry.kind)
-    ]
+    found = cases(registry, plugin=plugin, kinds=kinds, settings=settings)
     return pytest.mark.parametrize("case", found, ids=str)
-
-
-def chosen_options(entry: Entry, given: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
-    """Return the values of an entry's options, and what is wrong with those that were given."""
-    return options.check(entry.load(), f"{entry.kind} {entry.name}", given)

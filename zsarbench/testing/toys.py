@@ -13,10 +13,12 @@ from typing import TYPE_CHECKING, Any, Literal
 import torch
 
 from zsarbench import seeding
+from zsarbench.batching import in_fixed_batches
 from zsarbench.clips import MemoryClips
 from zsarbench.errors import NoNegatives
 from zsarbench.interfaces import ClassText, Clips, Context, Parts, Sampling, Steps, TrainSet
 from zsarbench.progress import LogProgress
+from zsarbench.testing.videos import KeepFrame
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,6 +31,8 @@ SEEN = ("lifting cup", "lifting door", "pushing door", "turning ball", "opening 
 """Seen classes; the last two stand for unseen ones in validation."""
 UNSEEN = ("pushing ball", "turning wheel", "opening box", "throwing cup")
 """Every word of an unseen class stands in a seen one."""
+LABELS = ("cup", "door", "ball", "wheel", "box", "hand", "arm", "room", "table", "chair", "shirt", "window")
+"""What the visual toy's classifier knows."""
 PHRASES = ("a person {}", "someone is {} in a room", "this clip shows a person {}")
 
 
@@ -52,27 +56,35 @@ class ToyText:
 
 
 class ToyVisual:
-    """Makes each caption of a clip one step by `ToyText`, and knows three labels."""
+    """Maps a frame's four by four mean colours into the toy space by a fixed matrix, and knows twelve labels."""
 
-    needs: Literal["captions"] = "captions"
-    dim = DIM
-    space = SPACE
-    sampling = Sampling(max_steps=MAX_STEPS)
-    captions_in_steps: Literal["one-each"] = "one-each"
-    labels = (("cup", "a small open container"), ("door", "a swinging barrier"), ("ball", "a round object"))
+    needs: Literal["frames"] = "frames"
+    space: str | None = SPACE
 
-    def __init__(self) -> None:
-        self.fingerprint = {"weights_sha256": "made by a rule"}
+    def __init__(self, *, dim: int = DIM) -> None:
+        self.dim = dim
+        self.sampling = Sampling(max_steps=MAX_STEPS)
+        self.prepare = KeepFrame()
+        self.fingerprint = {"weights_sha256": "made by a rule", "preprocessing": "nearest 48x64"}
+        self.labels = tuple((word, f"a {word}, as one sees it") for word in LABELS)
+        self._matrix = torch.randn(48, dim, generator=_generator("matrix")) / 7
+        self._classifier = torch.randn(dim, len(LABELS), generator=_generator("classifier"))
 
     def encode(self, clips: Clips) -> Steps:
-        """Return (N, T, 16) float32, T the most captions of a clip."""
-        captions = [one[: self.sampling.max_steps] for one in clips.captions or ()]
-        made = MemoryClips(clips.ids, [ToyText().encode(one) for one in captions])
-        return made.rows(range(len(made)))
+        """Return (N, T, D) of frames (N, T, 1, 3, 48, 64)."""
+        if clips.frames is None or clips.mask is None:
+            raise ValueError("frames and their mask are needed")
+        values = torch.zeros(*clips.mask.shape, self.dim)
+        values[clips.mask] = in_fixed_batches(self._features, clips.frames[clips.mask], 8)
+        return Steps(values, clips.mask)
+
+    def _features(self, frames: Tensor) -> Tensor:
+        cells = frames[:, 0].float().view(-1, 3, 4, 12, 4, 16).mean(dim=(3, 5)) / 255
+        return cells.flatten(1) @ self._matrix
 
     def classify(self, features: Tensor) -> Tensor:
-        """Return logits (..., 3): the agreement with each label's name."""
-        return features @ ToyText().encode([name for name, _ in self.labels]).T
+        """Return logits (..., 12)."""
+        return features @ self._classifier
 
 
 class ToyNegatives:

@@ -5,17 +5,21 @@ The JSON is replaced last, so it always names files that are whole, whatever was
 
 from __future__ import annotations
 
+import hashlib
 import json
 import logging
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import safetensors
+import torch
 from safetensors.torch import load_file, save_file
-from torch import Tensor
+from torch import Tensor, nn
+from torch.optim import Optimizer
 
 from zsarbench.errors import ZsarbenchError
 
@@ -76,7 +80,7 @@ def write(
     folder.mkdir(parents=True, exist_ok=True)
     for role, values in tensors.items():
         whole = {name: value.detach().cpu().contiguous() for name, value in values.items()}
-        _replace(folder / files[role], lambda path, whole=whole: save_file(whole, path))
+        _replace(folder / files[role], partial(save_file, whole))
     text = json.dumps({"schema": SCHEMA, "files": dict(files), **state}, sort_keys=True, indent=1)
     _replace(folder / STATE, lambda path: path.write_text(text, encoding="utf-8"))
     for path in folder.iterdir():
@@ -84,15 +88,75 @@ def write(
             path.unlink()
 
 
+def pack(modules: nn.Module, optimizer: Optimizer, order: torch.Generator, device: torch.device) -> dict[str, Tensor]:
+    """Return all that the next epoch depends on: weights, the optimizer's moments, random states."""
+    tensors = {f"module/{name}": value for name, value in modules.state_dict().items()}
+    for number, moments in optimizer.state_dict()["state"].items():
+        tensors |= {f"optimizer/{number}/{name}": value for name, value in moments.items()}
+    tensors["random/order"] = order.get_state()
+    tensors["random/cpu"] = torch.random.get_rng_state()
+    if device.type == "cuda":
+        tensors["random/cuda"] = torch.cuda.get_rng_state(device)
+    return tensors
+
+
+def unpack(
+    tensors: Mapping[str, Tensor],
+    modules: nn.Module,
+    optimizer: Optimizer,
+    order: torch.Generator,
+    device: torch.device,
+) -> None:
+    """Put back what `pack` returned, torch's global random state included."""
+    modules.load_state_dict(_under("module/", tensors))
+    moments: dict[int, dict[str, Tensor]] = {}
+    for key, value in _under("optimizer/", tensors).items():
+        number, _, name = key.partition("/")
+        moments.setdefault(int(number), {})[name] = value
+    optimizer.load_state_dict({**optimizer.state_dict(), "state": moments})
+    order.set_state(tensors["random/order"])
+    torch.random.set_rng_state(tensors["random/cpu"])
+    if "random/cuda" in tensors:
+        torch.cuda.set_rng_state(tensors["random/cuda"], device)
+
+
+def _under(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
+
+
+def identity(decides: Mapping[str, Any]) -> str:
+    """Return a digest of what decides a fit, in JSON types."""
+    return hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()
+
+
+def digest(values: Tensor) -> str:
+    """Return a digest of a tensor's numbers."""
+    return hashlib.sha256(values.contiguous().numpy().data).hexdigest()
+
+
+def described(part: Any) -> list[Any]:
+    """Return the class of a part, its plain attributes and its fingerprint, in JSON types."""
+    plain = {
+        name: value
+        for name, value in getattr(part, "__dict__", {}).items()
+        # whether a module trains or evaluates just now is no property of it
+        if isinstance(value, (str, int, float, bool, type(None))) and not name.startswith("_") and name != "training"
+    }
+    return [type(part).__module__, type(part).__qualname__, plain, dict(getattr(part, "fingerprint", {}))]
+
+
 def _replace(path: Path, fill: Callable[[Path], object]) -> None:
     """Write a file beside its place, push it to the disk, and put it there in one step."""
     temporary = path.with_name(path.name + ".tmp")
     fill(temporary)
-    for handle in (temporary, path.parent):
-        if handle == path.parent:
-            os.replace(temporary, path)
-        descriptor = os.open(handle, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+    _flush(temporary)
+    os.replace(temporary, path)
+    _flush(path.parent)
+
+
+def _flush(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import copy
-import hashlib
-import json
 import logging
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -124,7 +122,7 @@ class Trainer:
             self._draw_negatives()
             if found is not None:
                 _log.info("resuming at epoch %d", len(self.history.epochs) + 1)
-                self._restore(found.tensors("last"))
+                checkpoints.unpack(found.tensors("last"), self.modules, self.optimizer, self.order, self.context.device)
             self._train()
         self.modules.load_state_dict(self.best)
         self.modules.eval()
@@ -283,41 +281,17 @@ class Trainer:
         files = {"best": self.best_file}
         if not self.history.finished:
             files["last"] = f"last-{epoch:04d}.safetensors"
-            tensors["last"] = self._state_tensors()
+            tensors["last"] = checkpoints.pack(self.modules, self.optimizer, self.order, self.context.device)
         assert self.folder is not None
         checkpoints.write(
             self.folder, tensors, files, {"identity": self.identity, "history": asdict(self.history), "epoch": epoch}
         )
-
-    def _state_tensors(self) -> dict[str, Tensor]:
-        """Return all that the next epoch depends on: weights, the optimizer's moments, random states."""
-        tensors = {f"module/{name}": value for name, value in self.modules.state_dict().items()}
-        for number, moments in self.optimizer.state_dict()["state"].items():
-            tensors |= {f"optimizer/{number}/{name}": value for name, value in moments.items()}
-        tensors["random/order"] = self.order.get_state()
-        tensors["random/cpu"] = torch.random.get_rng_state()
-        if self.context.device.type == "cuda":
-            tensors["random/cuda"] = torch.cuda.get_rng_state(self.context.device)
-        return tensors
 
     def _found(self) -> checkpoints.Checkpoint | None:
         """Return the checkpoint to go on from, if that is wanted and there is one."""
         if self.folder is None or not self.context.resume:
             return None
         return checkpoints.read(self.folder, self.identity)
-
-    def _restore(self, tensors: Mapping[str, Tensor]) -> None:
-        """Put back what `_state_tensors` returned."""
-        self.modules.load_state_dict(_under("module/", tensors))
-        moments: dict[int, dict[str, Tensor]] = {}
-        for key, value in _under("optimizer/", tensors).items():
-            number, _, name = key.partition("/")
-            moments.setdefault(int(number), {})[name] = value
-        self.optimizer.load_state_dict({**self.optimizer.state_dict(), "state": moments})
-        self.order.set_state(tensors["random/order"])
-        torch.random.set_rng_state(tensors["random/cpu"])
-        if "random/cuda" in tensors:
-            torch.cuda.set_rng_state(tensors["random/cuda"], self.context.device)
 
     @cached_property
     def identity(self) -> str:
@@ -326,16 +300,16 @@ class Trainer:
         decides = {
             "options": asdict(self.options),
             "attend_over": self.model.attend_over,
-            "parts": [_described(part) for part in (parts.visual, parts.text, self.sampler, self.loss)],
+            "parts": [checkpoints.described(part) for part in (parts.visual, parts.text, self.sampler, self.loss)],
             "shapes": {name: list(value.shape) for name, value in self.modules.state_dict().items()},
             "dropout": [module.p for module in self.modules.modules() if isinstance(module, nn.Dropout)],
             "clips": [self.corpus.clips.ids, self.corpus.clips.dim, self.corpus.clips.max_steps],
-            "texts": [self.corpus.pairs.texts, _digest(self.corpus.embeddings)],
-            "pairs": [_digest(x) for x in vars(self.corpus.pairs).values() if isinstance(x, Tensor)],
+            "texts": [self.corpus.pairs.texts, checkpoints.digest(self.corpus.embeddings)],
+            "pairs": [checkpoints.digest(x) for x in vars(self.corpus.pairs).values() if isinstance(x, Tensor)],
             "seed": self.context.generator("fit").initial_seed(),
             "machine": [self.context.device.type, str(self.context.dtype)],
         }
-        return hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()
+        return checkpoints.identity(decides)
 
     def _interrupted(self) -> str:
         done = len(self.history.epochs)
@@ -348,21 +322,3 @@ def _required(sampler: NegativeSampler | None) -> NegativeSampler:
     if sampler is None:
         raise ZsarbenchError("method 'cezsar' needs a negative sampler. Try: --negatives cosine-window")
     return sampler
-
-
-def _under(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
-
-
-def _digest(values: Tensor) -> str:
-    return hashlib.sha256(values.contiguous().numpy()).hexdigest()
-
-
-def _described(part: Any) -> list[Any]:
-    """Return the class of a part, its plain attributes and its fingerprint."""
-    plain = {
-        name: value
-        for name, value in getattr(part, "__dict__", {}).items()
-        if isinstance(value, (str, int, float, bool, type(None))) and not name.startswith("_") and name != "training"
-    }
-    return [type(part).__module__, type(part).__qualname__, plain, dict(getattr(part, "fingerprint", {}))]

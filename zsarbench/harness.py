@@ -7,7 +7,6 @@ import json
 import logging
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,13 +20,14 @@ from zsarbench.features import FeatureStore
 from zsarbench.inputs import Inputs, RoundClips
 from zsarbench.interfaces import ClipFeatures, Context, Method, Parts, Progress, TextEncoder, TrainSet
 from zsarbench.machine import Machine, Stopwatch
-from zsarbench.names import normalise
+from zsarbench.outcome import Fit, Outcome
 from zsarbench.paths import cache_dir
 from zsarbench.plugins import Host, load_plugins
 from zsarbench.progress import LogProgress
+from zsarbench.resolve import resolve
 from zsarbench.results import RunResult
 from zsarbench.scores import Block, RoundScores, Scores
-from zsarbench.spec import RunSpec, request, resolve
+from zsarbench.spec import RunSpec, request
 from zsarbench.text_cache import CachedText
 
 if TYPE_CHECKING:
@@ -35,40 +35,6 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 N_PROBED = 8  # clips that `--plan` extracts to estimate the rest; start-up of the decoders makes it an upper bound
-
-
-@dataclass(frozen=True)
-class Fit:
-    """One fit: the training set's clips and classes, its training seed, and the rounds it serves."""
-
-    train: tuple[str, ...]
-    seen: tuple[str, ...]
-    validation: tuple[str, ...]
-    round_seed: int
-    seed: int
-    rounds: tuple[RoundClips, ...]
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What a run measured, before it is written down.
-
-    scores: every round of every seed, in the order of `served`. records: what each fit chose and measured.
-    failures: why a clip could not be read, by clip id.
-    """
-
-    spec: RunSpec
-    machine: Machine
-    parts: Parts
-    inputs: Inputs
-    scores: Scores
-    served: tuple[tuple[Fit, RoundClips], ...]
-    fits: tuple[Fit, ...]
-    records: tuple[Mapping[str, Any], ...]
-    failures: Mapping[str, str]
-    flags: tuple[str, ...]
-    seconds: Mapping[str, float]
-    method: Method
 
 
 class Run:
@@ -106,7 +72,6 @@ class Run:
                 self.train_features = None
                 if self.training is not None:
                     self.train_features = self._features(self.training, list(self.training.manifest.index))
-                    self._flag_shared_classes(self.training)
             return self._fit_and_score()
 
     def _cached_text(self, encoder: TextEncoder) -> CachedText:
@@ -138,13 +103,6 @@ class Run:
         assert self.parts.visual is not None
         parts = self.spec.parts
         return extract.EncoderPart(parts["visual"], self.parts.visual, parts.get("text"), self.parts.text)
-
-    def _flag_shared_classes(self, training: Inputs) -> None:
-        """Note which candidate classes the other training data set has too."""
-        trained = {normalise(name) for name in training.classes}
-        tested = {name for item in self.inputs.rounds for name in item.round.unseen}
-        if shared := sorted(name for name in tested if normalise(name) in trained):
-            self.flags.append(f"{len(shared)} unseen classes are classes of {training.dataset}: {', '.join(shared)}")
 
     def _fits(self) -> list[Fit]:
         """Return one fit per seed and distinct training set, each with the rounds it serves."""
@@ -191,8 +149,8 @@ class Run:
             tuple(scored),
         )
         return Outcome(
-            self.spec, self.machine, self.parts, self.inputs, scores, tuple(served), tuple(fits), tuple(records),
-            self.failures, tuple(self.flags), dict(self.watch.seconds), method,
+            self.spec, self.machine, self.parts, self.inputs, self.training, scores, tuple(served), tuple(fits),
+            tuple(records), self.failures, tuple(self.flags), dict(self.watch.seconds), method,
         )  # fmt: skip
 
     def _train_set(self, fit: Fit, positions: Mapping[str, int]) -> TrainSet | None:

@@ -6,6 +6,7 @@ import hashlib
 import platform
 import subprocess
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
@@ -13,7 +14,8 @@ import numpy as np
 import torch
 
 import zsarbench
-from zsarbench import metrics, results, seeding, statistics
+from zsarbench import contamination, metrics, results, seeding, statistics
+from zsarbench.contamination_labels import LabelSet
 from zsarbench.results import (
     ClassTextInfo,
     ClipFailure,
@@ -27,7 +29,7 @@ from zsarbench.results import (
 )
 
 if TYPE_CHECKING:
-    from zsarbench.harness import Outcome
+    from zsarbench.outcome import Outcome
     from zsarbench.registry import Registry
 
 N_RESAMPLES = 2000
@@ -69,6 +71,7 @@ def record(outcome: Outcome, registry: Registry) -> RunResult:
         spec=spec.identity(),
         spec_id=results.spec_id(spec.identity()),
         command=spec.command,
+        contamination=_contamination(outcome, registry),
     )
 
 
@@ -159,6 +162,38 @@ def _cells(outcome: Outcome) -> tuple[Any, Any]:
 def _rng() -> np.random.Generator:
     """Return the generator of the bootstrap: always the same draws, whatever the training seed."""
     return seeding.numpy_generator(0, "bootstrap")
+
+
+def _contamination(outcome: Outcome, registry: Registry) -> contamination.Contamination:
+    """Return which unseen classes of any round something of this run was trained on, and the accuracy on the others."""
+    spec, training, aliases = outcome.spec, outcome.training, outcome.inputs.aliases
+    text = spec.parts.get("text")
+    unseen = list(dict.fromkeys(name for _, item in outcome.served for name in item.round.unseen))
+    found = contamination.audit(
+        contamination.declarations(
+            registry,
+            spec.method.name,
+            {kind: part.name for kind, part in spec.parts.items()},
+            spec.dataset.name,
+            training.dataset if training else None,
+        ),
+        unseen,
+        registry,
+        aliases=aliases,
+        encoder=outcome.parts.text if text is not None and text.name == contamination.NEAR_ENCODER else None,
+        learnt=LabelSet(training.dataset, training.classes, training.aliases)
+        if training and training.classes
+        else None,
+    )
+    overlapping = {overlap.candidate for overlap in found.overlapping}
+    found = replace(found, accuracy=contamination.accuracies(outcome.scores, overlapping, spec.denominator))
+    if outcome.method.learns_from != "captions":
+        return found
+    data = training or outcome.inputs
+    clips = data.captions if training else dict.fromkeys(clip for fit in outcome.fits for clip in fit.train)
+    sentences = [sentence for clip in clips for sentence in data.captions.get(clip, ())]
+    naming = contamination.sentences_naming(unseen, sentences, aliases=aliases)
+    return replace(found, n_sentences=len(sentences), naming=naming)
 
 
 def _method(outcome: Outcome, registry: Registry) -> MethodInfo:

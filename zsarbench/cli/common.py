@@ -45,7 +45,7 @@ def dataset_of(host: Host, name: str, data_root: Sequence[str] = (), settings: S
         UsageErrors: the name, an option or a folder does not exist.
     """
     from zsarbench.assembly import build_dataset
-    from zsarbench.spec import resolve_dataset
+    from zsarbench.resolve import resolve_dataset
 
     part, roots = resolve_dataset(host.registry, name, data_root, settings)
     return build_dataset(part, roots, host.registry)

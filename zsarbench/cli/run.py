@@ -8,6 +8,7 @@ import click
 
 from zsarbench import spec as specs
 from zsarbench.cli.common import echo_json, format_option, host_of, render
+from zsarbench.resolve import resolve
 
 
 @click.command("run", short_help="Run a method under a protocol and print its table.")
@@ -59,7 +60,7 @@ def command(ctx: click.Context, /, plan: bool, format_: str, as_json: bool, **as
       zsarbench run --method cezsar --protocol ucf101/truze-v2 --seeds 3 --set loss.margin=0.5
     """
     host = host_of(ctx)
-    spec = specs.resolve(specs.RunRequest(**asked), host)
+    spec = resolve(specs.RunRequest(**asked), host)
     from zsarbench import harness
     from zsarbench.progress import default_progress
 

@@ -1,0 +1,47 @@
+"""The README tells the truth: its tables are what the committed results give, and its commands exist."""
+
+from __future__ import annotations
+
+import itertools
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+import pytest
+
+from zsarbench.cli.main import VERBS, cli
+from zsarbench.plugins import load_plugins
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_tables_are_made_from_the_committed_results() -> None:
+    done = subprocess.run([sys.executable, ROOT / ".ci" / "readme.py", "--check"], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("line", sorted(set(re.findall(r"^(?:\S*/)?zsarbench (.+)$", README, re.MULTILINE))))
+def test_commands_of_the_readme_name_what_exists(line: str) -> None:
+    words = line.split("#")[0].split()
+    registry = load_plugins().registry
+    names = {entry.name for entry in registry}
+    command = cli.get_command(click.Context(cli, obj={}), words[0])
+    assert command is not None
+    for flag in (word.split("=")[0] for word in words if word.startswith("--")):
+        assert any(flag in parameter.opts for parameter in command.params), f"{words[0]} has no option {flag}"
+    for flag, name in itertools.pairwise(words):
+        if flag in ("--method", "--protocol", "--visual", "--text", "--loss"):
+            assert name in names, name
+
+
+def test_every_verb_is_in_the_readme_and_none_that_is_not() -> None:
+    named = set(re.findall(r"^\| `zsarbench (\w+)`", README, re.MULTILINE))
+    assert named == set(VERBS)
+
+
+@pytest.mark.parametrize("path", sorted(set(re.findall(r"\]\(((?!http)[^)#]+)\)", README))))
+def test_links_lead_somewhere(path: str) -> None:
+    assert (ROOT / path).exists()

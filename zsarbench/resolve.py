@@ -1,0 +1,270 @@
+"""From what a user asked to a complete RunSpec; every mistake of a user is found here.
+
+Names are checked before anything heavy is imported; then the chosen components are imported and their options checked
+against their constructors. All mistakes of one request are reported at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from zsarbench import options, protocols
+from zsarbench.assembly import build_dataset
+from zsarbench.errors import UsageErrors, ZsarbenchError, unknown
+from zsarbench.spec import (
+    CONTROLS,
+    DENOMINATORS,
+    DTYPES,
+    PART_KINDS,
+    Control,
+    Denominator,
+    PartSpec,
+    RunRequest,
+    RunSpec,
+    command_of,
+)
+
+if TYPE_CHECKING:
+    from zsarbench.plugins import Host
+    from zsarbench.protocols import FileProtocol
+    from zsarbench.registry import Entry, Registry
+
+
+def resolve(asked: RunRequest, host: Host) -> RunSpec:
+    """Return the complete spec of a request.
+
+    Raises:
+        UsageErrors: everything that is wrong with it, at once.
+    """
+    return _Resolver(asked, host.registry).resolve(host)
+
+
+def resolve_dataset(
+    registry: Registry, name: str, data_root: Sequence[str] = (), settings: Sequence[str] = ()
+) -> tuple[PartSpec, dict[str, str]]:
+    """Return the part and the folders of a data set that a verb other than `run` names.
+
+    Raises:
+        UsageErrors: everything that is wrong with it, at once.
+    """
+    resolver = _Resolver(RunRequest("", data_root=data_root, settings=settings), registry)
+    entry, given, roots = resolver._entry("dataset", name), resolver._settings(), resolver._roots()
+    resolver._raise()
+    assert entry is not None
+    parsed, problems = options.check(entry.load(), f"dataset {name}", given.get("dataset", {}))
+    if problems:
+        raise UsageErrors(problems)
+    return PartSpec("dataset", name, entry.target, entry.plugin, parsed), roots
+
+
+class _Resolver:
+    """Gathers problems while it looks names up; `resolve` raises them together."""
+
+    def __init__(self, asked: RunRequest, registry: Registry) -> None:
+        self.asked = asked
+        self.registry = registry
+        self.problems: list[str] = []
+
+    def resolve(self, host: Host) -> RunSpec:
+        asked = self.asked
+        self._check_choices()
+        method = self._entry("method", asked.method)
+        protocol = self._protocol()
+        if protocol is None or method is None:  # the other names are still worth checking
+            for kind in PART_KINDS:
+                if (name := getattr(asked, kind)) is not None:
+                    self._entry(kind, name)
+            self._entry("dataset", asked.train_on) if asked.train_on != "seen" else None
+            self._entry("executor", asked.executor)
+        entries: dict[str, Entry | None] = {"method": method}
+        if protocol is not None:
+            entries["dataset"] = self._entry("dataset", protocol.dataset)
+        if protocol is not None and method is not None:
+            entries |= {kind: self._part(kind, method, protocol) for kind in PART_KINDS}
+            self._entry("executor", asked.executor)
+            if asked.train_on != "seen":
+                entries["train_dataset"] = self._entry("dataset", asked.train_on)
+        settings, roots = self._settings(), self._roots()
+        self._check_addressed(settings, entries)
+        self._raise()
+        assert protocol is not None
+        chosen = {kind: entry for kind, entry in entries.items() if entry is not None}
+        specs = {kind: self._complete(kind, entry, protocol, settings) for kind, entry in chosen.items()}
+        self._raise()
+        self._add_text_part(specs, protocol, settings)
+        self._check_goes_together(specs, protocol)
+        self._raise()
+        return self._spec(specs, protocol, roots, host)
+
+    def _raise(self) -> None:
+        if self.problems:
+            raise UsageErrors(dict.fromkeys(self.problems))
+
+    def _try(self, action: Any, *arguments: Any) -> Any:
+        try:
+            return action(*arguments)
+        except ZsarbenchError as error:
+            self.problems.append(str(error))
+            return None
+
+    def _entry(self, kind: str, name: str) -> Entry | None:
+        entry: Entry | None = self._try(self.registry.get, kind, name)
+        return entry
+
+    def _protocol(self) -> FileProtocol | None:
+        loaded: FileProtocol | None = self._try(protocols.load, self.registry, self.asked.protocol)
+        return loaded
+
+    def _check_choices(self) -> None:
+        asked = self.asked
+        for what, value, known in (
+            ("control", asked.control, CONTROLS),
+            ("denominator", asked.denominator, DENOMINATORS),
+            ("dtype", asked.dtype, DTYPES),
+        ):
+            if value not in known:
+                self.problems.append(unknown(what, value, known))
+        for what, number, least in (
+            ("seeds", asked.seeds, 1),
+            ("seed", asked.seed, 0),
+            ("limit", asked.limit, 1),
+            ("threads", asked.threads, 1),
+        ):
+            if number is not None and number < least:
+                self.problems.append(f"--{what} is {number}; it is at least {least}")
+
+    def _part(self, kind: str, method: Entry, protocol: FileProtocol) -> Entry | None:
+        """Return the entry for a part: the command line's, else the protocol's, else the method's; None if unused."""
+        asked: str | None = getattr(self.asked, kind)
+        if kind not in method.defaults:
+            if asked is not None and kind != "text":  # a visual part may read through the text part: checked later
+                self.problems.append(f"method '{method.name}' has no {kind} part; leave out --{kind} {asked}")
+            return None
+        return self._entry(kind, asked or protocol.parts.get(kind) or method.defaults[kind])
+
+    def _settings(self) -> dict[str, dict[str, str]]:
+        """Return the `--set` options by kind."""
+        found: dict[str, dict[str, str]] = {}
+        for text in self.asked.settings:
+            path, equals, value = text.partition("=")
+            kind, dot, option = path.partition(".")
+            if not (equals and dot and kind and option):
+                self.problems.append(f"--set {text} is not of the form PART.OPTION=VALUE, e.g. --set loss.margin=0.5")
+            elif kind not in ("method", "dataset", *PART_KINDS):
+                self.problems.append(unknown("part in --set", kind, ("method", "dataset", *PART_KINDS)))
+            else:
+                found.setdefault(kind, {})[option] = value
+        return found
+
+    def _roots(self) -> dict[str, str]:
+        roots = {}
+        for text in self.asked.data_root:
+            name, equals, folder = text.partition("=")
+            if not equals:
+                self.problems.append(f"--data-root {text} is not of the form DATASET=DIR, e.g. ucf101=/data/UCF-101")
+            elif self._entry("dataset", name) is not None:
+                if not Path(folder).expanduser().is_dir():
+                    self.problems.append(f"--data-root {name}: folder '{folder}' does not exist")
+                roots[name] = str(Path(folder).expanduser().absolute())
+        return roots
+
+    def _check_addressed(self, settings: Mapping[str, Mapping[str, str]], entries: Mapping[str, Entry | None]) -> None:
+        """Check the options a user named against those parts that exist, importing only these."""
+        for kind, given in settings.items():
+            entry = entries.get(kind)
+            if entry is not None:
+                target = self._try(entry.load)
+                if target is not None:
+                    self.problems += options.check(target, f"{kind} {entry.name}", given)[1]
+            elif kind in entries and kind != "text" and entries.get("method") is not None:
+                self.problems.append(f"method '{self.asked.method}' has no {kind} part for --set {kind}.{min(given)}")
+
+    def _complete(
+        self, kind: str, entry: Entry, protocol: FileProtocol, settings: Mapping[str, Mapping[str, str]]
+    ) -> PartSpec:
+        """Return a part with all its options: the command line's over the protocol's over the constructor's."""
+        target = self._try(entry.load)
+        if target is None:
+            return PartSpec(kind, entry.name, entry.target, entry.plugin)
+        known = self._try(options.options_of, target) or {}
+        defaults = protocol.options.get(entry.kind, {}).get(entry.name, {})
+        from_protocol, problems = options.check(target, f"{entry.kind} {entry.name}", defaults)
+        from_user, _ = options.check(target, f"{entry.kind} {entry.name}", settings.get(kind, {}))
+        self.problems += [f"protocol '{protocol.name}': {problem}" for problem in problems]
+        values = {name: option.default for name, option in known.items()} | from_protocol | from_user
+        sources = dict.fromkeys(from_protocol, "protocol") | dict.fromkeys(from_user, "command line")
+        if self.asked.dtype != "float32" and "compute_dtype" in known and "compute_dtype" not in sources:
+            values["compute_dtype"], sources["compute_dtype"] = self.asked.dtype, "command line"
+        return PartSpec(entry.kind, entry.name, entry.target, entry.plugin, values, sources)
+
+    def _add_text_part(
+        self, specs: dict[str, PartSpec], protocol: FileProtocol, settings: Mapping[str, Mapping[str, str]]
+    ) -> None:
+        """Give a visual part that reads through the text part one, where the method itself has none."""
+        if "text" in specs:
+            return
+        visual = specs.get("visual")
+        reads_text = visual is not None and options.takes(
+            self.registry.get("visual", visual.name).load(), "text_encoder"
+        )
+        name = self.asked.text or protocol.parts.get("text")
+        if reads_text and name is not None and (entry := self._entry("text", name)) is not None:
+            specs["text"] = self._complete("text", entry, protocol, settings)
+        elif reads_text and visual is not None:
+            self.problems.append(f"visual '{visual.name}' reads through a text part; name one. Try: --text minilm-l6")
+        elif self.asked.text is not None or "text" in settings:
+            self.problems.append(f"method '{self.asked.method}' has no text part; leave out --text")
+
+    def _check_goes_together(self, specs: Mapping[str, PartSpec], protocol: FileProtocol) -> None:
+        asked = self.asked
+        learns_from = self.registry.get("method", asked.method).load().learns_from
+        if learns_from == "nothing" and asked.train_on != "seen":
+            self.problems.append(f"method '{asked.method}' learns nothing; leave out --train-on {asked.train_on}")
+        if learns_from == "nothing" and asked.control == "shuffle-labels":
+            self.problems.append(
+                f"method '{asked.method}' reads no labels: shuffling them shows nothing. Try: shuffle-captions"
+            )
+        if learns_from != "nothing" and asked.train_on == "seen" and not protocol.learns:
+            self.problems.append(
+                f"not applicable: method '{asked.method}' learns from {learns_from.replace('-', ' ')}, and protocol "
+                f"'{protocol.name}' has no seen classes. Try: a protocol with seen classes (zsarbench list protocol), "
+                "or --train-on DATASET"
+            )
+        if learns_from == "seen-classes" and asked.train_on != "seen":
+            self.problems.append(
+                f"method '{asked.method}' learns from seen classes; leave out --train-on {asked.train_on}"
+            )
+
+    def _spec(self, specs: dict[str, PartSpec], protocol: FileProtocol, roots: dict[str, str], host: Host) -> RunSpec:
+        asked = self.asked
+        dataset = build_dataset(specs["dataset"], roots, self.registry)
+        spec = RunSpec(
+            method=specs["method"],
+            protocol=protocol,
+            protocol_hash=protocol.hash(dataset),
+            dataset=specs["dataset"],
+            train_dataset=specs.get("train_dataset"),
+            parts={kind: specs[kind] for kind in PART_KINDS if kind in specs},
+            seed=asked.seed,
+            seeds=asked.seeds,
+            class_text=asked.class_text or protocol.class_text,
+            data_roots=roots,
+            device=asked.device,
+            dtype=asked.dtype,
+            threads=asked.threads,
+            denominator=cast(Denominator, asked.denominator),  # _check_choices has seen them
+            control=cast(Control, asked.control),
+            limit=asked.limit,
+            executor=asked.executor,
+            out=asked.out,
+            strict=asked.strict,
+            resume=asked.resume,
+            command=command_of(asked),
+        )
+        objections = host.call_each("zsarbench_check_run", spec=spec)
+        return replace(
+            spec, objections=tuple(f"{plugin}: {text}" for plugin, texts in objections for text in texts or ())
+        )

@@ -129,8 +129,9 @@ class InTurn:
 
 @pytest.mark.parametrize(
     ("kind", "component"),
-    [("visual", Windows), ("visual", ToyVisual), ("visual", Captions), ("text", ToyText), ("negatives", ToyNegatives), ("loss", ToyLoss),
-     ("method", Centroids), ("dataset", Pair), ("reporter", Lines), ("executor", InTurn)],
+    [("visual", Windows), ("visual", ToyVisual), ("visual", Captions), ("text", ToyText),
+     ("negatives", ToyNegatives), ("loss", ToyLoss), ("method", Centroids),
+     ("dataset", Pair), ("reporter", Lines), ("executor", InTurn)],
 )  # fmt: skip
 def test_sound_components_pass(kind: str, component: Any) -> None:
     assert conformance.run_checks(component, kind) == []

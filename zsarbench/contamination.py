@@ -84,24 +84,28 @@ class Contamination:
 
 
 def declarations(
-    registry: Registry, method: str, parts: Mapping[str, str], dataset: str, train_dataset: str | None
+    registry: Registry, method: str | None, parts: Mapping[str, str], dataset: str, train_dataset: str | None
 ) -> dict[str, tuple[str, ...] | None]:
     """Return the label sets that each trained thing of a run declares, by a name for readers; None is unknown.
 
     parts: names by kind. A loss or a sampler that declares nothing is code, and left out.
     """
-    said = {f"method {method}": registry.get("method", method).trained_on}
+    said: dict[str, tuple[str, ...] | None] = {}
+    learns_from = None
+    if method is not None:
+        said[f"method {method}"] = registry.get("method", method).trained_on
+        learns_from = registry.get("method", method).load().learns_from
     for kind in ("visual", "text", "negatives", "loss"):
         if kind in parts:
             trained_on = registry.get(kind, parts[kind]).trained_on
             if trained_on is not None or kind in ("visual", "text"):
                 said[f"{kind} {parts[kind]}"] = trained_on
     if train_dataset is not None:
-        said[f"training data {train_dataset}"] = registry.get("dataset", train_dataset).trained_on
+        said[f"training data {train_dataset}"] = registry.get("dataset", train_dataset).trained_on or (train_dataset,)
     captioned = []
     if "visual" in parts and getattr(registry.get("visual", parts["visual"]).load(), "needs", "") == "captions":
         captioned.append(dataset)
-    if registry.get("method", method).load().learns_from == "captions":
+    if learns_from == "captions":
         captioned.append(train_dataset or dataset)
     for name in captioned:
         target = registry.get("dataset", name).load()
@@ -119,11 +123,13 @@ def audit(
     *,
     aliases: Mapping[str, str] = NO_ALIASES,
     encoder: TextEncoder | None = None,
+    learnt: LabelSet | None = None,
 ) -> Contamination:
     """Return which unseen classes the declared label sets have, without accuracies.
 
     said: as `declarations` gives it. unseen: official class names. aliases: other spelling to official name. encoder:
     NEAR_ENCODER where it is at hand; None: it is built, where a label set of actions asks for it and it is installed.
+    learnt: the classes of the training data where they are at hand, as for a data set of the user's own.
     """
     unknown = [who for who, names in said.items() if names is None]
     sets: dict[str, LabelSet] = {}
@@ -131,7 +137,7 @@ def audit(
     for who, names in said.items():
         for name in names or ():
             try:
-                found = find(name, registry)
+                found = learnt if learnt and name == learnt.name else find(name, registry)
             except ZsarbenchError as error:  # a plugin's file that is not there must not cost the run its result
                 _log.warning("%s of %s is not audited: %s", name, who, error)
                 found = None

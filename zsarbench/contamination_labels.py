@@ -45,7 +45,7 @@ def find(name: str, registry: Registry) -> LabelSet | None:
         if normalise(known) == normalise(name):
             target = registry.get("dataset", known).load()
             classes = getattr(target, "classes", None)  # of a data set of the user's own, none before it is built
-            return LabelSet(known, classes, target.aliases) if isinstance(classes, tuple) else None
+            return LabelSet(known, classes, target.aliases) if classes and isinstance(classes, tuple) else None
     return _imagenet(name) if normalise(name).startswith("imagenet") else None
 
 

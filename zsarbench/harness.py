@@ -18,7 +18,7 @@ from zsarbench.clips import MemoryClips
 from zsarbench.errors import ZsarbenchError
 from zsarbench.features import FeatureStore
 from zsarbench.inputs import Inputs, RoundClips
-from zsarbench.interfaces import ClipFeatures, Context, Method, Parts, Progress, TextEncoder, TrainSet
+from zsarbench.interfaces import ClipFeatures, Context, Method, Progress, TextEncoder, TrainSet
 from zsarbench.machine import Machine, Stopwatch
 from zsarbench.outcome import Fit, Outcome
 from zsarbench.paths import cache_dir

@@ -33,7 +33,10 @@ class RoundClips:
 
 @dataclass(frozen=True)
 class Inputs:
-    """A data set as a run uses it. The manifest is indexed by clip id; texts are by class name."""
+    """A data set as a run uses it. The manifest is indexed by clip id; texts are by class name.
+
+    aliases: other spelling to class name.
+    """
 
     dataset: str
     revision: str
@@ -41,6 +44,7 @@ class Inputs:
     manifest: pd.DataFrame
     texts: Mapping[str, ClassText]
     captions: Mapping[str, Sequence[str]]
+    aliases: Mapping[str, str]
     rounds: tuple[RoundClips, ...] = ()
 
     def sources(self, clip_ids: Sequence[str]) -> list[ClipSource]:
@@ -106,7 +110,9 @@ def _load_dataset(spec: RunSpec, part: PartSpec, registry: Registry) -> Inputs:
     dataset = assembly.build_dataset(part, spec.data_roots, registry)
     manifest = assembly.checked_manifest(dataset, part.name).set_index("clip_id")
     texts = assembly.class_texts(dataset, spec.class_text) if dataset.classes else {}
-    return Inputs(part.name, dataset.revision, tuple(dataset.classes), manifest, texts, dataset.captions())
+    return Inputs(
+        part.name, dataset.revision, tuple(dataset.classes), manifest, texts, dataset.captions(), dataset.aliases
+    )
 
 
 def _limited(clip_ids: Sequence[str], manifest: pd.DataFrame, per_class: int) -> list[str]:

@@ -22,6 +22,7 @@ import numpy as np
 
 from zsarbench import metrics as metrics_module
 from zsarbench import scores as scores_module
+from zsarbench.contamination import Contamination
 from zsarbench.errors import ZsarbenchError
 from zsarbench.interfaces import LearnsFrom, Sampling, Setting
 from zsarbench.records import build, plain, problems_of
@@ -184,7 +185,7 @@ class RunResult:
     out, as some papers do. limit: clips a class, None for all. seed: the first of `seeds`. objections: why plugins
     hold that the row must not be ranked. flags: why the row is not what the protocol asks for, for readers.
     seconds: by stage. created: UTC, ISO 8601. spec: all that identifies the run; spec_id: first 8 hex digits of its
-    sha256. command: what reproduces the run.
+    sha256. command: what reproduces the run. contamination: which unseen classes were trained on; None: not audited.
     """
 
     method: MethodInfo
@@ -211,6 +212,7 @@ class RunResult:
     spec: Mapping[str, Any]
     spec_id: str
     command: str
+    contamination: Contamination | None = None
     predictions: Predictions | None = None
     schema: int = SCHEMA
 
@@ -331,7 +333,7 @@ def validate(content: Json) -> list[str]:
         problems.append(f"created is '{result.created}', not of the form 2026-01-31T12:00:00Z")
     if any(item.n_failed for item in result.rounds) and not result.failures:
         problems.append("failures: rounds count failed clips, but none is listed")
-    return problems + _summary_problems(result)
+    return problems + _summary_problems(result) + _contamination_problems(result.contamination)
 
 
 def _round_problems(item: RoundResult) -> list[str]:
@@ -362,6 +364,20 @@ def _summary_problems(result: RunResult) -> list[str]:
                 problems.append(f"summary of {name}: {key} is {value}, but the rounds give {right}")
         if stated.ci95 is not None and not 0 <= stated.ci95[0] <= stated.ci95[1] <= 1:
             problems.append(f"summary of {name}: ci95 is {list(stated.ci95)}, no interval in [0, 1]")
+    return problems
+
+
+def _contamination_problems(audit: Contamination | None) -> list[str]:
+    if audit is None:
+        return []
+    problems = [
+        f"contamination: {name} on {side} classes is {value}, not in [0, 1]"
+        for side, values in audit.accuracy.items()
+        for name, value in values.items()
+        if not 0 <= value <= 1
+    ]
+    if (listed := len({item.candidate for item in audit.overlapping})) != audit.n_overlapping:
+        problems.append(f"contamination: n_overlapping is {audit.n_overlapping}, but {listed} classes are listed")
     return problems
 
 

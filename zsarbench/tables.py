@@ -112,6 +112,31 @@ def unranked_because(result: RunResult) -> list[str]:
     return reasons
 
 
+def contamination_notes(result: RunResult) -> list[str]:
+    """Return which unseen classes something was trained on and what that is worth; [] where nothing is known of any.
+
+    A text encoder of unknown origin is told in the result alone: it has seen no clip.
+    """
+    audit = result.contamination
+    if audit is None:
+        return ["contamination: not audited"]
+    notes = []
+    if audit.n_overlapping:
+        sets = {item.label_set for item in audit.overlapping}
+        learnt = "; ".join(f"{name}: {', '.join(audit.audited[name])}" for name in sorted(sets))
+        told = [f"{100 * values['top1_per_video']:.1f} on {side}" for side, values in sorted(audit.accuracy.items())]
+        of_all = f"{audit.n_overlapping} of {audit.n_overlapping + audit.n_clean}"
+        notes.append(
+            f"contamination: {of_all} unseen classes were trained on ({learnt}); top-1/video {', '.join(told)} classes"
+        )
+    if hidden := [who for who in audit.unknown if not who.startswith("text ")]:
+        notes.append(f"contamination: unknown what was trained on: {', '.join(hidden)}")
+    if audit.naming:
+        named = sum(audit.naming.values())
+        notes.append(f"contamination: {named:,} of {audit.n_sentences:,} training sentences name an unseen class")
+    return notes
+
+
 def differing_settings(results: Iterable[RunResult]) -> dict[str, str]:
     """Return, by result id, the settings in which a result differs from others of its method, as `loss.margin=0.5`.
 
@@ -207,7 +232,8 @@ def _counts(result: RunResult) -> dict[int, int]:
 
 def _measured_row(result: RunResult, settings: str) -> dict[str, Any]:
     one_seed = [item for item in result.rounds if item.seed == result.rounds[0].seed]
-    notes = unranked_because(result) + [flag for flag in result.flags if not flag.startswith(UNRANKING_FLAGS)]
+    notes = unranked_because(result) + contamination_notes(result)
+    notes += [flag for flag in result.flags if not flag.startswith(UNRANKING_FLAGS)]
     row: dict[str, Any] = {"method": result.method.name, "settings": settings, "kind": "measured"}
     for kind in ("visual", "text", "negatives", "loss"):
         row[kind] = result.parts[kind].name if kind in result.parts else None

@@ -40,6 +40,7 @@ class Sketch:
     version = "1"
     classes: ClassVar[tuple[str, ...]] = tuple(sketch_plans.CLASSES)
     aliases: ClassVar[Mapping[str, str]] = MappingProxyType({})
+    captions_trained_on: ClassVar[tuple[str, ...]] = ()  # they are written from what is drawn
 
     def __init__(self, *, clips_per_class: int = 5, seed: int = 0) -> None:
         """Remember the options.

@@ -48,6 +48,7 @@ def zsarbench_register(registry: Any) -> None:
         "zsarbench_encoders.captions:Captions",
         summary="Each caption of a clip is one step: its sentence embedding by the run's text encoder.",
         source="zsarbench; after ZSARCap's observers",
+        trained_on=(),  # who wrote the captions is the data set's to say
     )
     registry.add(
         "text",

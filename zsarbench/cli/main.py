@@ -13,7 +13,19 @@ from zsarbench import __version__
 from zsarbench.errors import UsageErrors, ZsarbenchError, unknown
 from zsarbench.plugins import Host, load_plugins
 
-VERBS = ("run", "compare", "leaderboard", "list", "show", "protocol", "data", "features", "check", "doctor")
+VERBS = (
+    "run",
+    "compare",
+    "leaderboard",
+    "list",
+    "show",
+    "protocol",
+    "contamination",
+    "data",
+    "features",
+    "check",
+    "doctor",
+)
 
 
 class Session:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from zsarbench import metrics, results
+from zsarbench.contamination import Contamination, Overlap, accuracies
 from zsarbench.results import (
     ClassTextInfo,
     ClipFailure,
@@ -134,5 +135,24 @@ def sample_result(
         spec=spec,
         spec_id=results.spec_id(spec),
         command=f"zsarbench run --method {method} --protocol {protocol}",
+        contamination=_contamination(scores, denominator, ()),
     )
     return dataclasses.replace(result, **changed)
+
+
+def contaminated(result: RunResult, scores: Scores, classes: Sequence[str]) -> RunResult:
+    """Return a result whose visual part was trained on these of its classes."""
+    return dataclasses.replace(result, contamination=_contamination(scores, result.denominator, classes))
+
+
+def _contamination(scores: Scores, denominator: Any, classes: Sequence[str]) -> Contamination:
+    unseen = {str(scores.class_names[c]) for item in scores.rounds for c in item.classes[~item.seen]}
+    return Contamination(
+        audited={"kinetics400": ("visual captions",)},
+        unknown=(),
+        near_by=None,
+        overlapping=tuple(Overlap(name, "kinetics400", name.lower(), "exact") for name in classes),
+        n_overlapping=len(classes),
+        n_clean=len(unseen) - len(classes),
+        accuracy=accuracies(scores, classes, denominator),
+    )

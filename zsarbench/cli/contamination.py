@@ -1,0 +1,88 @@
+"""`zsarbench contamination`: which unseen classes of a protocol a method and its parts were trained on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import click
+
+from zsarbench.cli.common import as_json, dataset_of, echo_json, host_of
+from zsarbench.errors import UsageError
+
+if TYPE_CHECKING:
+    from zsarbench.contamination import Contamination
+    from zsarbench.protocols import FileProtocol
+    from zsarbench.registry import Registry
+
+
+@click.command("contamination", short_help="List the unseen classes that parts were trained on.")
+@click.option("--protocol", required=True, help="A name, or a file of yours.")
+@click.option("--method", help="Audited with the parts that it would be run with.")
+@click.option("--visual", help="Visual encoder; in place of the method's own.")
+@click.option("--text", help="Text encoder; in place of the method's own.")
+@click.option("--train-on", metavar="DATASET", help="Another data set that the method learns from.")
+@as_json
+@click.pass_context
+def command(
+    ctx: click.Context,
+    protocol: str,
+    method: str | None,
+    visual: str | None,
+    text: str | None,
+    train_on: str | None,
+    as_json: bool,
+) -> None:
+    """List the unseen classes of a protocol that are in the label sets which parts were trained on.
+
+    An overlap is exact (equal but for case, spaces and punctuation), an alias, or near in text embedding. What was
+    trained on unknown data is named as such: none of its classes is known to be clean.
+
+    \b
+    Examples:
+      zsarbench contamination --visual torchvision-video --protocol ucf101/truze-v2
+      zsarbench contamination --method cezsar --train-on activitynet --protocol ucf101/all
+    """
+    from zsarbench import contamination, protocols
+    from zsarbench.records import plain
+
+    registry = host_of(ctx).registry
+    rules = protocols.load(registry, protocol)
+    parts = _parts(registry, rules, method, {"visual": visual, "text": text})
+    if method is None and not parts and train_on is None:
+        raise UsageError("nothing is named to be audited. Try: --visual efficientnet-lite0, --method or --train-on")
+    said = contamination.declarations(registry, method, parts, rules.dataset, train_on)
+    dataset = dataset_of(host_of(ctx), rules.dataset)
+    unseen = list(dict.fromkeys(name for item in rules.named(dataset) for name in item.unseen))
+    found = contamination.audit(said, unseen, registry, aliases=dataset.aliases)
+    if as_json:
+        content = plain(found, "contamination")
+        echo_json({"protocol": rules.name} | {key: content[key] for key in content if key not in _OF_A_RUN})
+    else:
+        _show(rules.name, found)
+
+
+_OF_A_RUN = ("accuracy", "n_sentences", "naming")
+
+
+def _parts(
+    registry: Registry, rules: FileProtocol, method: str | None, asked: Mapping[str, str | None]
+) -> dict[str, str]:
+    """Return the parts by kind: those asked for, and with a method the others that it would be run with."""
+    defaults = dict(registry.get("method", method).defaults) if method is not None else {}
+    defaults |= {kind: name for kind, name in rules.parts.items() if kind in defaults}
+    return defaults | {kind: name for kind, name in asked.items() if name is not None}
+
+
+def _show(protocol: str, found: Contamination) -> None:
+    n_unseen = found.n_overlapping + found.n_clean
+    click.secho(f"{protocol}: {found.n_overlapping} of {n_unseen} unseen classes overlap", bold=True)
+    for name, who in found.audited.items():
+        click.echo(f"{name}: {', '.join(who)}")
+    for item in found.overlapping:
+        how = item.how if item.similarity is None else f"{item.how} {item.similarity:.2f}"
+        click.echo(f"  {item.candidate:24} {how:10} {item.label}  ({item.label_set})")
+    if found.audited and found.near_by is None:
+        click.echo("near names were not looked for: no label set of actions, or the extra `offline` is not installed")
+    for unknown in found.unknown:
+        click.echo(f"unknown: {unknown}")

@@ -21,6 +21,7 @@ from zsarbench_datasets.sketch_objects import (
     Point,
     Shape,
     disc,
+    hazy,
     line,
     lowest,
     placed,
@@ -34,7 +35,11 @@ FRAMES_PER_SECOND = 5
 FRAMES = 16  # 0.0 to 3.0 s, both included: sampling at 1 frame a second is symmetric in time, so order alone tells
 LAST = (FRAMES - 1) / FRAMES_PER_SECOND  # raising from lowering
 OVERSAMPLING = 2  # Pillow draws without smoothing
-H264 = {"preset": "veryfast", "crf": "20", "threads": "1"}  # one thread: the bytes do not depend on the number of cores
+H264 = {
+    "preset": "superfast",
+    "crf": "20",
+    "threads": "1",
+}  # one thread: the bytes do not depend on the number of cores
 ENCODING = {"size": SIZE, "rate": FRAMES_PER_SECOND, "frames": FRAMES, "oversampling": OVERSAMPLING, **H264}
 
 TORSO, NECK, HEAD, UPPER_ARM, FOREARM, THIGH, SHIN = 0.30, 0.05, 0.085, 0.16, 0.16, 0.235, 0.235
@@ -63,6 +68,7 @@ class ClipPlan:
     trousers: Colour
     hair: Colour
     build: float
+    haze: float
     # the clip
     prop_colour: str
     prop_rgb: Colour
@@ -98,32 +104,36 @@ def _wave(turns: float) -> float:
     return math.sin(2 * math.pi * turns)
 
 
-def _walk(w: float) -> tuple[Point, Point]:
+def _walk(w: float, stride: float = 30.0) -> tuple[Point, Point]:
     legs = []
     for turns in (w, w + 0.5):
-        thigh = 30 * _wave(turns)
-        legs.append((thigh, thigh - 45 * max(0.0, _wave(turns + 0.3))))
+        thigh = stride * _wave(turns)
+        legs.append((thigh, thigh - 1.5 * stride * max(0.0, _wave(turns + 0.3))))
     return legs[0], legs[1]
 
 
 def _raised(plan: ClipPlan, seconds: float) -> Pose:
     s = min(1.0, max(0.0, (seconds - plan.begin) / (plan.finish - plan.begin)))
     s = s * s * (3 - 2 * s)
-    arm = (18 + 145 * s, 24 + 150 * s)
-    return Pose(10 - 12 * s, (arm, arm), STAND, "hands")
+    arm = (12 + 150 * s, 16 + 158 * s)
+    bend = 1 - s
+    legs = ((40 * bend - 6, -30 * bend - 6), (52 * bend + 7, -22 * bend + 7))
+    return Pose(38 * bend - 2, (arm, arm), legs, "hands")
 
 
 def _kick(w: float) -> Pose:
-    swing = _wave(w)
+    swing = 0.3 + 0.7 * _wave(w)  # the leg is up for most of the time
     away = max(0.0, swing)
-    leg = (25 + 50 * swing, 22 + 55 * swing - 50 * max(0.0, -swing))
+    leg = (28 + 60 * swing, 25 + 65 * swing - 45 * max(0.0, -swing))
     arms = ((-40 - 20 * swing, -30.0), (40.0 + 10 * swing, 70.0))
-    return Pose(-4 - 10 * swing, arms, ((-4, -4), leg), "ground", 25 * away, (0.36 + 0.3 * away, 0.24 * away))
+    return Pose(
+        -4 - 10 * swing, arms, ((-4, -4), leg), "ground", 25 * away, (0.4 + 0.26 * away, 0.3 * away), 0.0, -0.25
+    )
 
 
 def _jump(w: float) -> Pose:
     hop, cycle = divmod(w, 1.0)
-    air = min(1.0, cycle / 0.75)
+    air = min(1.0, cycle / 0.85)
     up = math.sin(math.pi * air)
     side = -1.0 if int(hop) % 2 else 1.0
     legs = ((80 * up, -25 * up), (60 * up, -50 * up))
@@ -143,18 +153,19 @@ def pose(plan: ClipPlan, seconds: float) -> Pose:
             return _raised(plan, LAST - seconds)
         case "wave":
             swing = _wave(w)
-            return Pose(4 * swing, ((-14, -8), (165 - 28 * swing, 178 - 38 * swing)), STAND, "hand", 34 * swing)
+            arms = ((-40.0, 40.0), (180 + 55 * swing, 180 + 68 * swing))
+            return Pose(6 * swing, arms, ((-14, -14), (14, 14)), "hand", 55 * swing)
         case "kick":
             return _kick(w)
         case "push":
             arms = ((66.0, 82.0), (74.0, 86.0))
-            return Pose(30, arms, _walk(w), "ground", 0.0, (0.0, 0.0), 0.0, onwards)
+            return Pose(30, arms, _walk(w), "ground", 0.0, (0.0, 0.0), 0.0, onwards - 0.35)
         case "drag":
             arms = ((-42.0, -58.0), (-34.0, -52.0))
-            return Pose(24, arms, _walk(w), "ground", 20 + 4 * _wave(2 * w), (0.0, 0.0), 0.0, onwards)
+            return Pose(24, arms, _walk(w), "ground", 20 + 4 * _wave(2 * w), (0.0, 0.0), 0.0, onwards + 0.2)
         case "carry":
             arms = ((20.0, 95.0), (28.0, 102.0))
-            return Pose(-3, arms, _walk(w), "hands", 4 * _wave(2 * w), (0.04, 0.02), 0.0, onwards)
+            return Pose(-5, arms, _walk(w, 18.0), "hands", 4 * _wave(2 * w), (0.04, 0.02), 0.0, onwards)
         case "jump over":
             return _jump(w)
         case "balance":
@@ -184,7 +195,7 @@ def _person(plan: ClipPlan, p: Pose) -> tuple[list[Shape], list[Shape], dict[str
     shoulder = (hip[0] + TORSO * math.sin(back), hip[1] + TORSO * math.cos(back))
     head = (shoulder[0] + (NECK + HEAD) * math.sin(back), shoulder[1] + (NECK + HEAD) * math.cos(back))
     far, near = (_limb(shoulder, arm, (UPPER_ARM, FOREARM)) for arm in p.arms)
-    thick = 0.062 * plan.build
+    thick = 0.07 * plan.build
     legs = [line(plan.trousers, thick * 1.15, *_limb(hip, leg, (THIGH, SHIN))) for leg in p.legs]
     legs[0] = legs[0]._replace(colour=shade(plan.trousers, 0.75))
     behind = [
@@ -227,7 +238,8 @@ def background(plan: ClipPlan) -> list[Shape]:
     rng = Random(plan.scenery_seed)
     shapes = scenery(PLACES[plan.place], rng, SIZE)
     spot = (plan.distractor_x * SIZE, plan.ground * SIZE - 0.03 * SIZE)
-    return shapes + upright(THINGS[plan.distractor](rng), spot, 0.3 * SIZE)
+    shapes += upright(THINGS[plan.distractor](rng), spot, 0.3 * SIZE)
+    return [shape._replace(colour=hazy(shape.colour, plan.haze)) for shape in shapes]
 
 
 def foreground(plan: ClipPlan, seconds: float) -> list[Shape]:

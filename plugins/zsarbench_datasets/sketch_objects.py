@@ -61,6 +61,12 @@ def shade(colour: Colour, factor: float) -> Colour:
     return (r, g, b)
 
 
+def hazy(colour: Colour, share: float) -> Colour:
+    """Return a colour mixed with a share of pale grey."""
+    r, g, b = (round(c + share * (232 - c)) for c in colour)
+    return (r, g, b)
+
+
 def placed(
     shapes: Sequence[Shape], at: Point, scale: float, degrees: float = 0.0, mirrored: bool = False
 ) -> list[Shape]:

@@ -83,7 +83,8 @@ def _source(r: Random) -> dict[str, object]:
         "skin": r.choice(SKINS),
         "trousers": r.choice(TROUSERS),
         "hair": r.choice(HAIR),
-        "build": r.uniform(0.8, 1.3),
+        "build": r.uniform(0.9, 1.3),
+        "haze": r.uniform(0.35, 0.6),
     }
 
 
@@ -92,10 +93,10 @@ def _clip(r: Random) -> dict[str, object]:
     return {
         "prop_colour": prop_colour,
         "prop_rgb": prop_rgb,
-        "prop_size": r.uniform(0.3, 0.42),
-        "height": r.uniform(0.36, 0.56),
-        "x": r.uniform(0.42, 0.58),
-        "ground": r.uniform(0.78, 0.88),
+        "prop_size": r.uniform(0.38, 0.46),
+        "height": r.uniform(0.46, 0.57),
+        "x": r.uniform(0.45, 0.55),
+        "ground": r.uniform(0.86, 0.92),
         "mirrored": r.random() < 0.5,
         "speed": r.uniform(0.55, 1.1),
         "phase": r.uniform(0.0, 1.0),

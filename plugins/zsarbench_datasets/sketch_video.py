@@ -22,13 +22,15 @@ from zsarbench_datasets.sketch_drawing import (
     background,
     foreground,
 )
+from zsarbench_datasets.sketch_objects import shade
 from zsarbench_datasets.sketch_plans import clip_path, plans
 
 
-def paint(draw: ImageDraw.ImageDraw, shapes: list[Shape]) -> None:
+def paint(draw: ImageDraw.ImageDraw, shapes: list[Shape], light: float) -> None:
     """Draw shapes, given in pixels of the finished frame, into an oversampled picture."""
     k = OVERSAMPLING
-    for points, colour, width in shapes:
+    for points, drawn, width in shapes:
+        colour = shade(drawn, light)
         xy = [(k * x, k * y) for x, y in points]
         if not width:
             draw.polygon(xy, fill=colour)
@@ -43,12 +45,12 @@ def paint(draw: ImageDraw.ImageDraw, shapes: list[Shape]) -> None:
 def frames(plan: ClipPlan) -> list[np.ndarray]:
     """Return the frames of a clip: FRAMES arrays (SIZE, SIZE, 3) uint8 RGB."""
     still = Image.new("RGB", (SIZE * OVERSAMPLING,) * 2)
-    paint(ImageDraw.Draw(still), background(plan))
+    paint(ImageDraw.Draw(still), background(plan), plan.light)
     shown = []
     for i in range(FRAMES):
         picture = still.copy()
-        paint(ImageDraw.Draw(picture), foreground(plan, i / FRAMES_PER_SECOND))
-        shown.append(np.asarray(picture.reduce(OVERSAMPLING).point(lambda v: min(255, int(v * plan.light)))))
+        paint(ImageDraw.Draw(picture), foreground(plan, i / FRAMES_PER_SECOND), plan.light)
+        shown.append(np.asarray(picture.reduce(OVERSAMPLING)))
     return shown
 
 

@@ -28,10 +28,10 @@ MOTION_WORDS = {
             ("hoists {x} high", "hoisting {x} high"),
         ),
         (
-            "both hands rise from the hips to above the head, holding {x}",
-            "{x} goes up in both hands, from the waist to over the head",
+            "both hands rise from the knees to above the head, holding {x}",
+            "{x} goes up in both hands, from the knees to over the head",
         ),
-        "A person raises {x}: both hands lift it from the hips to above the head.",
+        "A person raises {x}: both hands lift it from the knees to above the head.",
     ),
     "lower": MotionWords(
         (
@@ -40,10 +40,10 @@ MOTION_WORDS = {
             ("lets {x} sink", "letting {x} sink"),
         ),
         (
-            "both hands come down from above the head to the hips, holding {x}",
-            "{x} comes down in both hands, from over the head to the waist",
+            "both hands come down from above the head to the knees, holding {x}",
+            "{x} comes down in both hands, from over the head to the knees",
         ),
-        "A person lowers {x}: both hands bring it down from above the head to the hips.",
+        "A person lowers {x}: both hands bring it down from above the head to the knees.",
     ),
     "wave": MotionWords(
         (
@@ -52,7 +52,7 @@ MOTION_WORDS = {
             ("shakes {x}", "shaking {x}"),
         ),
         (
-            "one arm is stretched up and sways left and right with {x}",
+            "one arm is stretched up and sways far to the left and right with {x}",
             "{x} tilts to and fro at the end of one outstretched arm",
         ),
         "A person waves {x}: one arm is stretched up and swings it from side to side.",

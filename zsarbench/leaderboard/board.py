@@ -32,6 +32,7 @@ from zsarbench.results import RunResult
 from zsarbench.tables import GROUP, ExtraColumns, Table
 
 UNPLACED = "/unplaced"
+CONTAMINATED = "contaminated classes"
 REPORTED_ORDER = ("top1_per_video", "top1_per_class", "top1", "top5", "top1_base", "top1_novel", "harmonic_mean")
 """Metrics of tables without a measured row, in the order of their columns; others follow by name."""
 REPORTED_HEADINGS = {
@@ -87,6 +88,10 @@ def _measured_section(table: Table, results: Mapping[str, RunResult]) -> Section
     metrics = _metrics(frame)
     like = results[next(row["id"] for row in rows if row["kind"] == "measured")]
     extra = tuple(frame.attrs["extra_columns"])
+    if any(results[row["id"]].contamination for row in rows if row["kind"] == "measured"):
+        extra = (CONTAMINATED, *extra)
+    for row in rows:
+        row[CONTAMINATED] = _contaminated(results[row["id"]]) if row["kind"] == "measured" else None
     scale = scale_of(rows, metrics[0])
     groups: dict[tuple[str, ...], list[Row]] = defaultdict(list)
     for row in rows:
@@ -159,6 +164,15 @@ def _measured_row(shown: Row, row: Mapping[str, Any], metrics: Sequence[str], re
         facts=tuple(_facts(row, kinds, metrics, result)),
         command=result.command,
     )
+
+
+def _contaminated(result: RunResult) -> str | None:
+    """Return how many unseen classes something was trained on, of all; "≥" where part of the training is unknown."""
+    audit = result.contamination
+    if audit is None:
+        return None
+    unknown = any(not who.startswith("text ") for who in audit.unknown)  # a text encoder has seen no clip
+    return f"{'≥ ' if unknown else ''}{audit.n_overlapping}/{audit.n_overlapping + audit.n_clean}"
 
 
 def _facts(

@@ -48,7 +48,7 @@ for (const table of document.querySelectorAll("table")) {
     button.type = "button";
     button.append(...head.childNodes);
     head.append(button);
-    head.dataset.first = head.classList.contains("number") && column > 0 ? "descending" : "ascending";
+    head.dataset.first = head.classList.contains("number") && head.textContent !== "rank" ? "descending" : "ascending";
     button.addEventListener("click", () => sort(table, head, column));
   });
 }
@@ -73,7 +73,7 @@ function filter() {
   for (const section of document.querySelectorAll("section.protocol")) {
     section.hidden = [...section.querySelectorAll("tbody")].every((body) => body.hidden);
   }
-  form.querySelector("output").textContent = `${shown} rows`;
+  form.querySelector("output").textContent = shown === 1 ? "1 row" : `${shown} rows`;
 }
 
 form.hidden = false;

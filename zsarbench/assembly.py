@@ -96,12 +96,14 @@ def build_dataset(part: PartSpec, data_roots: Mapping[str, str], registry: Regis
 def build_parts(spec: RunSpec, registry: Registry, wrap_text: Any, device: Any) -> Parts:
     """Construct the parts of a run and move those that are modules to the device.
 
+    The loss is left out: it may have weights, so every fit builds one of its own.
+
     wrap_text: called with the text encoder, returns the one that the run uses (with its cache).
     """
     made: dict[str, Any] = {}
     if "text" in spec.parts:
         made["text"] = wrap_text(_moved(build(spec.parts["text"], registry), device))
-    for kind in ("visual", "negatives", "loss"):
+    for kind in ("visual", "negatives"):
         if kind in spec.parts:
             part = spec.parts[kind]
             reads_text = options.takes(registry.get(kind, part.name).load(), "text_encoder")

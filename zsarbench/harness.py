@@ -7,6 +7,7 @@ import json
 import logging
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +19,7 @@ from zsarbench.clips import MemoryClips
 from zsarbench.errors import ZsarbenchError
 from zsarbench.features import FeatureStore
 from zsarbench.inputs import Inputs, RoundClips
-from zsarbench.interfaces import ClipFeatures, Context, Method, Progress, TextEncoder, TrainSet
+from zsarbench.interfaces import ClipFeatures, Context, Loss, Method, Progress, TextEncoder, TrainSet
 from zsarbench.machine import Machine, Stopwatch
 from zsarbench.outcome import Fit, Outcome
 from zsarbench.paths import cache_dir
@@ -195,7 +196,7 @@ class Run:
         }
         digest = hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()[:16]
         return Context(
-            parts=self.parts,
+            parts=replace(self.parts, loss=self._loss(fit)),
             device=self.machine.device,
             dtype=self.machine.dtype,
             generator=lambda name: seeding.generator(fit.seed, fit.round_seed, name),
@@ -203,6 +204,14 @@ class Run:
             resume=self.spec.resume,
             progress=self.progress,
         )
+
+    def _loss(self, fit: Fit) -> Loss | None:
+        """Return a loss of this fit's own: it may have weights, drawn from the fit's seed."""
+        if "loss" not in self.spec.parts:
+            return None
+        with seeding.forked(seeding.generator(fit.seed, fit.round_seed, "loss")):
+            loss: Loss = assembly.build(self.spec.parts["loss"], self.registry)
+        return loss
 
     def _score(
         self, method: Method, rounds: Sequence[RoundClips], positions: Mapping[str, int], context: Context

@@ -21,7 +21,7 @@ def zsarbench_register(registry: Any) -> None:
         trained_on=(),
         defaults={
             "visual": "bit-m-r152x2",
-            "text": "sbert-distilroberta",
+            "text": "paraphrase-distilroberta",
             "negatives": "cosine-window",
             "loss": "triplet",
         },
@@ -30,6 +30,12 @@ def zsarbench_register(registry: Any) -> None:
         ("cosine-window", "CosineWindow", "Uniform draws among texts at a cosine distance inside a window (stage 4)."),
         ("uniform", "Uniform", "Uniform draws among all texts of other clips."),
         ("hardest", "Hardest", "The nearest texts of other clips in the same batch."),
+        (
+            "semi-hard",
+            "SemiHard",
+            "Texts of the same batch farther from the clip than its own, but no farther than need be.",
+        ),
+        ("in-batch", "InBatch", "Uniform draws among the texts of the same batch."),
     ):
         registry.add("negatives", name, f"zsarbench_cezsar.negatives:{attribute}", summary=summary, source=SOURCE)
     for name, attribute, summary, source in (
@@ -40,5 +46,7 @@ def zsarbench_register(registry: Any) -> None:
             "Softmax over the positive and its negatives.",
             "van den Oord et al. 2018, arXiv:1807.03748",
         ),
+        ("hinge-rank", "HingeRank", "Hinge on cosines, summed over the negatives.", "Frome et al., DeViSE, NIPS 2013"),
+        ("sigmoid", "Sigmoid", "Each pair is right or wrong by itself.", "Zhai et al. 2023, arXiv:2303.15343"),
     ):
         registry.add("loss", name, f"zsarbench_cezsar.losses:{attribute}", summary=summary, source=source)

@@ -60,10 +60,18 @@ def zsarbench_register(registry: Any) -> None:
     )
     registry.add(
         "text",
-        "sbert-distilroberta",
+        "paraphrase-distilroberta",
         "zsarbench_encoders.text:SBertDistilRoberta",
         summary="paraphrase-distilroberta-base-v2, CEZSAR's encoder: 768 features a sentence.",
         source="Reimers and Gurevych 2019, arXiv:1908.10084 (Apache-2.0)",
+    )
+    registry.add(
+        "text",
+        "hashed-words",
+        "zsarbench_encoders.hashed:HashedWords",
+        summary="Words and word pairs in hashed bins: needs no weights and knows no meaning.",
+        source="Weinberger et al. 2009, arXiv:0902.2206; scikit-learn's HashingVectorizer (BSD-3)",
+        trained_on=(),
     )
     registry.add(
         "text",

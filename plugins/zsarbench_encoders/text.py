@@ -157,7 +157,7 @@ def load(model: str) -> SentenceTransformer:
         raise ZsarbenchError(
             f"text model '{model}' cannot be loaded from {place}: {first_line(error)} "
             "Use a folder that holds the saved model: --text sentence-transformers --set text.model=FOLDER "
-            "(for sbert-distilroberta: --set text.weights=FOLDER), or the encoder that needs no download: "
+            "(for paraphrase-distilroberta: --set text.weights=FOLDER), or the encoder that needs no download: "
             "--text minilm-l6"
         ) from error
 

@@ -25,7 +25,7 @@ SETTINGS = {
 }  # fmt: skip
 """Options with which a check ends in seconds; everything else is tried as it is by default."""
 HUB = {
-    ("visual", "bit-m-r152x2"), ("text", "sbert-distilroberta"), ("text", "sentence-transformers"),
+    ("visual", "bit-m-r152x2"), ("text", "paraphrase-distilroberta"), ("text", "sentence-transformers"),
     ("visual", "open-clip"), ("text", "open-clip"), ("visual", "x-clip"), ("text", "x-clip"),
 }  # fmt: skip
 """Components whose weights only a hub holds; what is asked of their constructors' signatures is tried all the same."""

@@ -33,7 +33,7 @@ def zsarbench_register(registry: Any) -> None:
         (
             "semi-hard",
             "SemiHard",
-            "Texts of the same batch farther from the clip than its own, but no farther than need be.",
+            "The nearest texts of the same batch that lie farther off than the own one.",
         ),
         ("in-batch", "InBatch", "Uniform draws among the texts of the same batch."),
     ):

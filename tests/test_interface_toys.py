@@ -1,0 +1,353 @@
+"""The hard cases that the interfaces were frozen on, each a toy of a few lines, run by the harness as any plugin is.
+
+Stored feature files, a video model of windows, a caption encoder that reads through the text part, the generalised
+setting, and training on one data set while testing on another.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from torch import Tensor
+
+from zsarbench import harness, hookimpl, scores
+from zsarbench.errors import UsageError, UsageErrors
+from zsarbench.interfaces import (
+    ClassText,
+    ClipFeatures,
+    Clips,
+    Context,
+    LearnsFrom,
+    Sampling,
+    Steps,
+    TextEncoder,
+    TrainSet,
+)
+from zsarbench.plugins import load_plugins
+from zsarbench.progress import LogProgress
+from zsarbench.resolve import resolve
+from zsarbench.results import RunResult
+from zsarbench.scores import Scores
+from zsarbench.spec import request
+from zsarbench.testing import toys
+from zsarbench.testing.videos import KeepFrame, read_number, write_video
+
+PER_CLASS = 4
+
+# --- the toys ---------------------------------------------------------------------------------------------------------
+
+
+class Made:
+    """A data set of made clips, four a class, two of each source video; with a root, of small video files."""
+
+    prefix = "made"
+    classes: ClassVar[tuple[str, ...]] = (*toys.SEEN, *toys.UNSEEN)
+    aliases: ClassVar[Mapping[str, str]] = {}
+    revision = "1"
+
+    def __init__(self, *, root: Path | None = None) -> None:
+        self.root = root
+
+    def manifest(self) -> pd.DataFrame:
+        rows = [(name, number) for name in self.classes for number in range(PER_CLASS)]
+        ids = [f"{self.prefix}-{name.replace(' ', '-')}-{number}" for name, number in rows]
+        frame = pd.DataFrame({"clip_id": ids, "label": [name for name, _ in rows]})
+        frame["path"] = [str(self.root / f"{clip}.mp4") if self.root else None for clip in ids]
+        frame["start"] = frame["end"] = float("nan")
+        frame["group"] = [f"{name}/{number // 2}" for name, number in rows]
+        return frame.sort_values("clip_id", ignore_index=True)
+
+    def splits(self) -> Mapping[str, Sequence[str]]:
+        return {}
+
+    def captions(self) -> Mapping[str, Sequence[str]]:
+        manifest = self.manifest()
+        return {clip: (f"a person {label}", f"{label}, seen from the side") for clip, label, *_ in manifest.values}
+
+    def class_texts(self, form: str) -> Sequence[ClassText]:
+        if form != "sentence":
+            raise UsageError(f"no texts of the form {form}")
+        return toys.class_texts(self.classes)
+
+
+class Other(Made):
+    """Another data set: some classes are the first one's, some are not."""
+
+    prefix = "other"
+    classes: ClassVar[tuple[str, ...]] = (*toys.SEEN[:4], "turning door", "throwing ball")
+
+
+class FeatureFiles:
+    """Reads the features that others computed: one file `<clip_id>.npy` (T, D) a clip."""
+
+    needs: Literal["features"] = "features"
+    space = toys.SPACE
+    dim = toys.DIM
+    sampling = Sampling(max_steps=toys.MAX_STEPS)
+
+    def __init__(self, *, folder: Path | None = None) -> None:
+        self.folder = folder
+        files = sorted(folder.glob("*.npy")) if folder else []
+        digest = hashlib.sha256(b"".join(file.name.encode() + file.read_bytes() for file in files))
+        self.fingerprint = {"files_sha256": digest.hexdigest()}
+
+    def encode(self, clips: Clips) -> Steps:
+        assert self.folder is not None
+        files = [self.folder / f"{clip_id}.npy" for clip_id in clips.ids]
+        rows = [torch.from_numpy(np.load(file)) if file.exists() else torch.zeros(0, self.dim) for file in files]
+        mask = torch.arange(self.sampling.max_steps) < torch.tensor([len(row) for row in rows])[:, None]
+        values = torch.zeros(*mask.shape, self.dim)
+        values[mask] = torch.cat(rows)
+        return Steps(values, mask)
+
+
+class Windows:
+    """A video model: a step is a window of four frames, and its features are the windows' frame numbers."""
+
+    needs: Literal["frames"] = "frames"
+    space = None
+    dim = 4
+    sampling = Sampling(frames_per_second=5.0, max_steps=3, frames_per_step=4, step_stride=2)
+
+    def __init__(self) -> None:
+        self.prepare = KeepFrame()
+        self.fingerprint = {"preprocessing": "none"}
+
+    def encode(self, clips: Clips) -> Steps:
+        assert clips.frames is not None
+        assert clips.mask is not None
+        numbers = [
+            [[read_number(frame.permute(1, 2, 0).numpy()) for frame in step] for step in clip] for clip in clips.frames
+        ]
+        return Steps(torch.tensor(numbers).float() * clips.mask[..., None], clips.mask)
+
+
+class CaptionSteps:
+    """An encoder of captions: step t is caption t through the run's text part."""
+
+    needs: Literal["captions"] = "captions"
+    captions_in_steps: Literal["one-each"] = "one-each"
+    sampling = Sampling(max_steps=2)
+
+    def __init__(self, *, text_encoder: TextEncoder) -> None:
+        self.text_encoder = text_encoder
+        self.dim, self.space, self.fingerprint = text_encoder.dim, text_encoder.space, text_encoder.fingerprint
+
+    def encode(self, clips: Clips) -> Steps:
+        assert clips.captions is not None
+        values = torch.stack([self.text_encoder.encode(captions[:2]) for captions in clips.captions])
+        return Steps(values, torch.ones(values.shape[:2], dtype=torch.bool))
+
+
+class OtherText(toys.ToyText):
+    """A text encoder whose vectors are others."""
+
+    def __init__(self) -> None:
+        self.fingerprint = {"weights_sha256": "another rule"}
+
+    def encode(self, texts: Sequence[str]) -> Tensor:
+        return super().encode([f"{text} anew" for text in texts])
+
+
+def means(clips: ClipFeatures) -> Tensor:
+    steps = clips.rows(range(len(clips)))
+    return (steps.values * steps.mask[..., None]).sum(1) / steps.mask.sum(1, keepdim=True)
+
+
+class Nearest:
+    """The cosine between a clip's mean step and a class's text; learns nothing."""
+
+    learns_from: LearnsFrom = "nothing"
+    class_independent = True
+
+    def fit(self, train: TrainSet | None, context: Context) -> None:
+        assert train is None
+
+    def score(self, clips: ClipFeatures, classes: Sequence[ClassText], context: Context) -> Tensor:
+        assert context.parts.text is not None
+        texts = context.parts.text.encode([described.texts[0] for described in classes])
+        return torch.cosine_similarity(means(clips)[:, None], texts[None], dim=-1)
+
+
+class LastStep(Nearest):
+    """Scores a class by a number of the clip's last step: shows what steps a method is given."""
+
+    def score(self, clips: ClipFeatures, classes: Sequence[ClassText], context: Context) -> Tensor:
+        steps = clips.rows(range(len(clips)))
+        return steps.values[torch.arange(len(clips)), steps.mask.sum(1) - 1]
+
+
+class FromCaptions(Nearest):
+    """Maps clips to the mean of their captions by ridge regression, and keeps what it was given."""
+
+    learns_from: LearnsFrom = "captions"
+
+    def fit(self, train: TrainSet | None, context: Context) -> None:
+        assert train is not None
+        assert train.clips.captions is not None
+        assert context.parts.text is not None
+        y = torch.stack([context.parts.text.encode(captions).mean(0) for captions in train.clips.captions])
+        x = means(train.clips)
+        self.map = torch.linalg.solve(x.T @ x + torch.eye(x.shape[1]), x.T @ y)
+        self.given = {
+            "dataset": train.dataset,
+            "classes": sorted(described.name for described in train.classes),
+            "clips": list(train.clips.ids),
+            "groups": len(set(train.groups)),
+        }
+
+    def record(self) -> Mapping[str, Any]:
+        return self.given
+
+    def score(self, clips: ClipFeatures, classes: Sequence[ClassText], context: Context) -> Tensor:
+        assert context.parts.text is not None
+        texts = context.parts.text.encode([described.texts[0] for described in classes])
+        return torch.cosine_similarity((means(clips) @ self.map)[:, None], texts[None], dim=-1)
+
+
+# --- running them -----------------------------------------------------------------------------------------------------
+
+
+@hookimpl
+def zsarbench_register(registry: Any) -> None:
+    for kind, name, target in (
+        ("dataset", "made", Made),
+        ("dataset", "other", Other),
+        ("visual", "feature-files", FeatureFiles),
+        ("visual", "windows", Windows),
+        ("visual", "caption-steps", CaptionSteps),
+        ("text", "other-text", OtherText),
+        ("method", "nearest", Nearest),
+        ("method", "last-step", LastStep),
+        ("method", "from-captions", FromCaptions),
+    ):
+        defaults = {"visual": "feature-files", "text": "toy-text"} if kind == "method" else {}
+        registry.add(kind, name, f"{__name__}:{target.__name__}", summary="A toy.", trained_on=(), defaults=defaults)
+    registry.add("text", "toy-text", "zsarbench.testing.toys:ToyText", summary="A toy.", trained_on=())
+
+
+HOST = load_plugins(
+    loaders={"toy": lambda: type("plugin", (), {"zsarbench_register": staticmethod(zsarbench_register)})}
+)
+
+
+def run(folder: Path, method: str, **asked: Any) -> tuple[RunResult, Scores]:
+    """Run a method under a protocol that a file of this folder states, and return the result and its scores."""
+    where = asked.pop("protocol", None) or protocol(folder)
+    spec = resolve(request(method, protocol=where, out=str(folder / "out"), threads=1, **asked), HOST)
+    result, path = harness.run(spec, HOST, LogProgress())
+    return result, scores.read(path.with_suffix(".npz"))
+
+
+def protocol(folder: Path, setting: str = "zsl", **lists: Any) -> str:
+    """Write a protocol of one round; by default seen and unseen classes of the toys."""
+    told = {"seen": toys.SEEN, "candidates": toys.UNSEEN, "validation": toys.SEEN[-2:], **lists}
+    head = {"name": f"toy/{setting}", "version": 1, "dataset": "made", "setting": setting, "class_text": "sentence"}
+    lines = [f"{key} = {json.dumps(value)}" for key, value in {**head, "summary": "A toy.", "source": "This."}.items()]
+    lines += ["[[rounds]]", *(f"{key} = {json.dumps(list(value))}" for key, value in told.items())]
+    path = folder / f"{setting}.toml"
+    path.write_text("\n".join(lines), encoding="utf-8")
+    return str(path)
+
+
+@pytest.fixture
+def features(tmp_path: Path) -> Path:
+    """A folder of feature files of both data sets."""
+    folder = tmp_path / "features"
+    folder.mkdir()
+    for dataset in (Made, Other):
+        clips = toys.clips(dataset.classes, PER_CLASS, name=dataset.prefix)
+        for number, clip_id in enumerate(clips.ids):
+            steps = clips.rows([number])
+            np.save(folder / f"{clip_id}.npy", steps.values[0][steps.mask[0]].numpy())
+    return folder
+
+
+def test_feature_files(tmp_path: Path, features: Path) -> None:
+    """A clip without a file counts as wrong and is named; files that changed are read anew."""
+    (features / "made-opening-box-3.npy").unlink()
+    settings = [f"visual.folder={features}"]
+    result, made = run(tmp_path, "nearest", settings=settings)
+    assert (result.rounds[0].n_expected, result.rounds[0].n_scored, result.rounds[0].n_failed) == (16, 15, 1)
+    assert [failure.clip_id for failure in result.failures] == ["made-opening-box-3"]
+    assert 0.5 < result.summary["top1_per_video"].mean < 1  # chance is 0.25, and one clip is wrong
+    for file in features.glob("made-*.npy"):
+        np.save(file, -np.load(file))
+    _, turned = run(tmp_path, "nearest", settings=settings)
+    (before, _), (after, _) = made.round(0), turned.round(0)
+    np.testing.assert_allclose(after, -before, atol=1e-6)
+
+
+def test_a_window_video_model(tmp_path: Path) -> None:
+    """Frames are 0.2 s apart, four make a step, a step starts every 0.4 s: of 10 frames a second every second one."""
+    for clip_id in Made().manifest()["clip_id"]:
+        write_video(tmp_path / f"{clip_id}.mp4", 16 if clip_id.endswith("0") else 8)
+    _, made = run(tmp_path, "last-step", visual="windows", data_root=[f"made={tmp_path}"])
+    ids = made.clip_ids[made.rounds[0].clips]
+    last_steps = {clip[-1]: row.tolist() for clip, row in zip(ids, made.round(0)[0], strict=True)}
+    assert last_steps["0"] == [8, 10, 12, 14]  # the third, of 1.6 s
+    assert last_steps["1"] == [0, 2, 4, 6]  # the only one that fits into 0.8 s
+
+
+def test_a_caption_encoder_reads_through_the_runs_text_part(tmp_path: Path) -> None:
+    """Another text part gives other features, which are stored apart; the cosine is legal, the space being one."""
+    result, made = run(tmp_path, "nearest", visual="caption-steps")
+    assert result.summary["top1_per_video"].mean == 1
+    assert result.parts["text"].name == "toy-text"
+    _, others = run(tmp_path, "nearest", visual="caption-steps", text="other-text")
+    assert not np.allclose(made.round(0)[0], others.round(0)[0])
+    _, again = run(tmp_path, "nearest", visual="caption-steps")
+    np.testing.assert_array_equal(made.round(0)[0], again.round(0)[0])
+
+
+def test_the_generalised_setting(tmp_path: Path, features: Path) -> None:
+    """Seen classes are candidates; of their clips one source video is for training, the other is tested."""
+    clips = {clip: label for clip, label, *_ in Made().manifest().values}
+    trained = [clip for clip, label in clips.items() if label in toys.SEEN and clip[-1] in "01"]
+    tested = sorted(set(clips) - set(trained))
+    lists = {"candidates": Made.classes, "train_clips": trained, "test_clips": tested}
+    result, made = run(
+        tmp_path,
+        "from-captions",
+        protocol=protocol(tmp_path, "gzsl", **lists),
+        settings=[f"visual.folder={features}"],
+    )
+    assert result.method.record["fits"][0]["clips"] == sorted(trained)
+    assert result.rounds[0].n_expected == len(tested) == 6 * 2 + 4 * 4
+    assert made.round(0)[0].shape == (len(tested), 10)
+    assert [str(made.class_names[c]) in toys.SEEN for c in made.rounds[0].classes] == list(made.rounds[0].seen)
+    seen, unseen = (result.summary[f"top1_per_class_{side}"].mean for side in ("seen", "unseen"))
+    assert result.summary["harmonic_mean"].mean == pytest.approx(2 * seen * unseen / (seen + unseen))
+    assert seen > 0.3  # chance is 0.1
+
+
+def test_training_on_one_data_set_and_testing_on_another(tmp_path: Path, features: Path) -> None:
+    """The method is given the other data set's clips and classes alone; shared classes are told."""
+    result, _ = run(
+        tmp_path, "from-captions", train_on="other", settings=[f"visual.folder={features}"],
+        protocol=protocol(tmp_path, seen=[], validation=[], candidates=Made.classes),
+    )  # fmt: skip
+    given = result.method.record["fits"][0]
+    assert given["dataset"] == "other"
+    assert given["classes"] == sorted(Other.classes)
+    assert all(clip.startswith("other-") for clip in given["clips"])
+    assert len(given["clips"]) == len(Other.classes) * PER_CLASS
+    assert result.train_on == "other"
+    assert result.rounds[0].n_expected == len(Made.classes) * PER_CLASS
+    assert result.summary["top1_per_video"].mean > 0.25  # chance is 0.1
+    assert result.contamination is not None
+    assert {overlap.candidate for overlap in result.contamination.overlapping} == set(toys.SEEN[:4])
+
+
+def test_a_method_that_learns_is_refused_where_there_is_nothing_to_learn_from(tmp_path: Path, features: Path) -> None:
+    bare = protocol(tmp_path, seen=[], validation=[])
+    with pytest.raises(UsageErrors, match="no seen classes"):
+        run(tmp_path, "from-captions", protocol=bare, settings=[f"visual.folder={features}"])

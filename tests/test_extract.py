@@ -307,8 +307,11 @@ def test_clips_come_in_order_and_no_more_than_allowed_are_ahead(videos: list[Cli
 
 
 def test_a_prepare_that_cannot_travel_is_explained(videos: list[ClipSource]) -> None:
-    with pytest.raises(ZsarbenchError, match=r"cannot be sent to a decoding process.*at the top of a module"):
-        pool(lambda rgb: rgb)
+    with (
+        pytest.raises(ZsarbenchError, match=r"cannot be sent to a decoding process.*at the top of a module"),
+        pool(lambda rgb: rgb) as decoding,
+    ):
+        next(decoding.decode(videos))
 
 
 def test_a_prepare_whose_module_is_not_there_is_explained(

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import os
-import pickle
 import queue
 import signal
 import subprocess
@@ -104,15 +103,9 @@ class DecodePool:
     def __init__(
         self, prepare: Prepare, sampling: Sampling, *, workers: int, seconds_per_clip: float, max_ahead: int
     ) -> None:
-        try:
-            setup = pickle.dumps((sampling, prepare))
-        except Exception as error:
-            raise ZsarbenchError(
-                f"`prepare` cannot be sent to a decoding process: {error}. {_PREPARE_ADVICE}"
-            ) from error
         self._max_ahead = max(1, max_ahead)
         self._idle: queue.SimpleQueue[_Worker] = queue.SimpleQueue()
-        self._workers = [_Worker(setup, seconds_per_clip) for _ in range(workers)]
+        self._workers = [_Worker(prepare, sampling, seconds_per_clip) for _ in range(workers)]
         for worker in self._workers:
             self._idle.put(worker)
         # One thread per worker waits for it, so that its clock runs while the caller is busy with the model.
@@ -156,8 +149,8 @@ class DecodePool:
 class _Worker:
     """One process that decodes a clip at a time; started when first needed and again after it hung or died."""
 
-    def __init__(self, setup: bytes, seconds_per_clip: float) -> None:
-        self._setup = setup
+    def __init__(self, prepare: Prepare, sampling: Sampling, seconds_per_clip: float) -> None:
+        self._setup = (sampling, prepare)
         self._limit = seconds_per_clip
         self._process: subprocess.Popen[bytes] | None = None
         self._connection: Connection | None = None
@@ -204,7 +197,7 @@ class _Worker:
             theirs.close()
             connection = self._connection
         try:
-            connection.send_bytes(self._setup)
+            connection.send(self._setup)
             problem = f"no answer in {START_SECONDS:g} s"
             if connection.poll(START_SECONDS):
                 problem, heavy = connection.recv()
@@ -212,6 +205,8 @@ class _Worker:
                     _log.warning("decoding processes load torch and take its time and memory each. %s", _PREPARE_ADVICE)
         except (EOFError, OSError):
             problem = f"it ended with exit code {self.end()}"
+        except Exception as error:  # whatever `prepare` raises when it is to be sent
+            problem = f"`prepare` cannot be sent to a decoding process: {error}"
         if problem:
             self.end()
             raise ZsarbenchError(f"a decoding process cannot start: {problem}. {_PREPARE_ADVICE}")
@@ -245,7 +240,7 @@ def main() -> None:
     threading.Thread(target=_end_with_parent, daemon=True).start()
     with Connection(int(sys.argv[1])) as connection:
         try:
-            sampling, prepare = pickle.loads(connection.recv_bytes())  # from our own parent, over a pipe
+            sampling, prepare = connection.recv()
         except Exception as error:
             connection.send((f"{type(error).__name__}: {error}", False))
             return

@@ -21,7 +21,7 @@ LAYERS = (
      "features", "shards", "clips", "text_cache", "metrics", "statistics", "scores", "results", "reported", "lint",
      "contamination"},
     {"inputs", "machine", "outcome", "extract", "recording", "harness", "testing"},
-    {"display", "tables", "reporters", "paired"},
+    {"display", "tables", "reporters", "paired", "leaderboard"},
     {"cli"},
 )  # fmt: skip
 HEAVY = {"torch", "timm", "sentence_transformers", "pandas", "transformers", "torchvision", "av"}

@@ -89,14 +89,12 @@ def cli(ctx: click.Context, no_plugin: tuple[str, ...], quiet: bool) -> None:
 
 
 def _log_to_stderr(level: int) -> None:
+    """Show what zsarbench and its plugins log from this level, and of other packages warnings alone."""
     handler = logging.StreamHandler()
     handler.setFormatter(logging.Formatter("%(message)s"))
-    logger = logging.getLogger("zsarbench")
-    logger.handlers[:] = [handler]
-    logger.setLevel(level)
-    for plugin in ("zsarbench_cezsar", "zsarbench_encoders", "zsarbench_baselines", "zsarbench_datasets"):
-        logging.getLogger(plugin).handlers[:] = [handler]
-        logging.getLogger(plugin).setLevel(level)
+    handler.addFilter(lambda record: record.name.startswith("zsarbench") or record.levelno >= logging.WARNING)
+    logging.getLogger().handlers[:] = [handler]
+    logging.getLogger().setLevel(level)
 
 
 def main(arguments: list[str] | None = None) -> Any:

@@ -1,0 +1,137 @@
+"""Broken methods, and the check that must say so."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from zsarbench.interfaces import ClassText, Steps
+from zsarbench.testing import conformance, toys
+
+
+class Centroids:
+    """Sound: a least-squares map from a clip's mean step to its class's text, then the cosine."""
+
+    learns_from = "seen-classes"
+    class_independent = True
+
+    def __init__(self, *, ridge: float = 1.0) -> None:
+        self.ridge = ridge
+
+    def means(self, steps: Steps) -> Tensor:
+        return (steps.values * steps.mask[..., None]).sum(1) / steps.mask.sum(1, keepdim=True)
+
+    def texts(self, classes: Sequence[ClassText], context: Any) -> Tensor:
+        return torch.stack([context.parts.text.encode(one.texts).mean(0) for one in classes])
+
+    def fit(self, train: Any, context: Any) -> None:
+        x = self.means(train.clips.rows(range(len(train.clips))))
+        y = self.texts(train.classes, context)[train.labels]
+        self.map = torch.linalg.solve(x.T @ x + self.ridge * torch.eye(x.shape[1]), x.T @ y)
+
+    def score(self, clips: Any, classes: Sequence[ClassText], context: Any) -> Tensor:
+        x = self.means(clips.rows(range(len(clips)))) @ self.map
+        return torch.cosine_similarity(x[:, None], self.texts(classes, context)[None], dim=-1)
+
+
+def altered(base: type, **members: Any) -> type:
+    return type(f"Broken{base.__name__}", (base,), members)
+
+
+def softmaxed(self: Any, *given: Any) -> Tensor:
+    return Centroids.score(self, *given).softmax(1)
+
+
+def with_zeros(self: Any, steps: Steps) -> Tensor:
+    return steps.values.amax(1)
+
+
+def in_place_mean(self: Any, steps: Steps) -> Tensor:
+    steps.values.mul_(0.5)
+    return Centroids.means(self, steps)
+
+
+def noisy(self: Any, *given: Any) -> Tensor:
+    scores = Centroids.score(self, *given)
+    return scores + 0.1 * torch.randn(scores.shape)
+
+
+def seeds_globally(self: Any, *given: Any) -> None:
+    torch.manual_seed(0)
+    Centroids.fit(self, *given)
+
+
+def by_position(self: Any, clips: Any, *rest: Any) -> Tensor:
+    return Centroids.score(self, clips, *rest) + torch.arange(len(clips))[:, None]
+
+
+def transposed(self: Any, *given: Any) -> Tensor:
+    return Centroids.score(self, *given).T
+
+
+def square_map(self: Any, train: Any, context: Any) -> None:
+    """Takes clips and texts to lie in one space without asking."""
+    Centroids.fit(self, train, context)
+    self.map = torch.eye(16)
+
+
+def relabels(self: Any, train: Any, context: Any) -> None:
+    train.labels.sub_(train.labels.min() - 1).sub_(1).clamp_(max=4)
+    Centroids.fit(self, train, context)
+
+
+def careless_resume(self: Any, train: Any, context: Any) -> None:
+    Centroids.fit(self, train, context)
+    if context.checkpoints is not None:
+        context.checkpoints.mkdir(exist_ok=True)
+        if context.resume:
+            self.map = self.map * 0 + 1
+
+
+METHOD = [
+    (altered(Centroids, learns_from="everything"), "interface-is-complete"),
+    (altered(Centroids, learns_from="nothing"), "gives-scores"),  # it is given None to learn from
+    (altered(Centroids, score=transposed), "gives-scores"),
+    (altered(Centroids, score=lambda *given: Centroids.score(*given) * torch.nan), "gives-scores"),
+    (altered(Centroids, learns_from="captions"), "fits-without-classes"),
+    (altered(Centroids, fit=square_map), "any-dimensions"),
+    (altered(Centroids, score=noisy), "same-seed-same-scores"),
+    (altered(Centroids, fit=seeds_globally), "same-seed-same-scores"),
+    (altered(Centroids, score=softmaxed), "independence-is-true"),
+    (altered(Centroids, score=by_position), "order-follows-clips"),
+    (altered(Centroids, means=with_zeros), "padding-stays-out"),
+    (altered(Centroids, means=in_place_mean), "leaves-inputs-alone"),
+    (altered(Centroids, fit=relabels), "leaves-inputs-alone"),
+    (altered(Centroids, fit=careless_resume), "goes-on-from-checkpoints"),
+    (altered(Centroids, record=lambda self: {"map": self.map}), "record-is-plain"),
+]
+
+
+PLANTED = [
+    *(("method", *row) for row in METHOD),
+]
+
+
+@pytest.mark.parametrize(("kind", "component"), [("method", Centroids)])
+def test_sound_ones_pass(kind: str, component: Any) -> None:
+    assert conformance.run_checks(component, kind) == []
+
+
+@pytest.mark.parametrize(("kind", "component", "check"), PLANTED)
+def test_a_planted_bug_is_found(kind: str, component: Any, check: str, find: Callable[..., str]) -> None:
+    assert find(kind, component, check)
+
+
+def test_every_check_has_a_planted_bug(unplanted: Callable[..., set[str]]) -> None:
+    assert unplanted(["method"], PLANTED) == set()
+
+
+def test_a_method_that_learns_learns_the_toys() -> None:
+    method, context = Centroids(), toys.context()
+    method.fit(toys.train_set(), context)
+    scores = method.score(toys.clips(toys.UNSEEN, name="test"), toys.class_texts(toys.UNSEEN), context)
+    assert toys.accuracy(scores) > 0.6  # chance is 0.25

@@ -11,6 +11,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+import av
+import numpy as np
 import pytest
 
 pytestmark = pytest.mark.weights
@@ -135,6 +137,53 @@ def test_results_are_compared_and_paired(first: dict[str, Any], drawn: Path, tmp
     assert "difference in top1_per_video" in done.stdout
     for reporter in ("markdown", "csv", "latex", "json"):
         assert "cezsar" in zsarbench("compare", str(tmp_path), "--format", reporter, cache=drawn).stdout
+
+
+BROKEN = """
+name = "toy/broken"
+version = 1
+dataset = "folder"
+setting = "zsl"
+summary = "Two classes, four files of which nothing can be read."
+source = "made for a test"
+[parts]
+visual = "efficientnet-lite0"
+text = "minilm-l6"
+[[rounds]]
+candidates = ["dog", "cat"]
+"""
+
+
+def test_unreadable_files_count_as_wrong_and_are_listed(drawn: Path, first: dict[str, Any], tmp_path: Path) -> None:
+    good = sorted(drawn.rglob("*.mp4"))
+    rows = ["clip,label"]
+    for number in range(4):
+        (tmp_path / f"good{number}.mp4").write_bytes(good[number].read_bytes())
+        rows.append(f"good{number}.mp4,{'dog' if number % 2 else 'cat'}")
+    (tmp_path / "corrupt.mp4").write_bytes(b"\x00\x01zsar" * 500)
+    (tmp_path / "empty.mp4").write_bytes(b"")
+    with av.open(str(tmp_path / "sound.mp4"), "w") as container:
+        stream = container.add_stream("aac", rate=8000)
+        frame = av.AudioFrame.from_ndarray(np.zeros((1, 1024), dtype=np.float32), format="fltp", layout="mono")
+        frame.rate = 8000
+        container.mux([*stream.encode(frame), *stream.encode(None)])
+    rows += [f"{name}.mp4,dog" for name in ("corrupt", "empty", "sound", "missing")]
+    (tmp_path / "list.csv").write_text("\n".join(rows) + "\n")
+    (tmp_path / "broken.toml").write_text(BROKEN)
+    arguments = [
+        "run", "--method", "objects2action", "--protocol", str(tmp_path / "broken.toml"), "--out", str(tmp_path / "out"),
+        "--data-root", f"folder={tmp_path}", "--set", f"dataset.annotations={tmp_path / 'list.csv'}", "--json",
+    ]  # fmt: skip
+    result = json.loads(zsarbench(*arguments, cache=drawn).stdout)
+    (item,) = result["rounds"]
+    assert (item["n_expected"], item["n_scored"], item["n_failed"]) == (8, 4, 4)
+    reasons = {failure["clip_id"]: failure["reason"] for failure in result["failures"]}
+    assert set(reasons) == {"corrupt", "empty", "sound", "missing"}
+    assert "missing" in reasons["missing"]
+    assert "empty" in reasons["empty"]
+    assert "no video" in reasons["sound"]
+    done = zsarbench(*arguments, "--strict", cache=drawn, expect=1)
+    assert "without --strict they count as wrong" in done.stderr
 
 
 def test_doctor_finds_nothing_wrong(tmp_path: Path) -> None:

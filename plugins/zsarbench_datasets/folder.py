@@ -49,8 +49,8 @@ class Folder:
 
     @cached_property
     def revision(self) -> str:
-        """A hash over clip ids, labels and spans, not over what the files hold."""
-        lines = {clip: f"{row.label}\t{row.span}" for clip, row in self._rows.items()}
+        """A hash over clip ids, labels, spans and file sizes, so that two folders never pass for one another."""
+        lines = {clip: f"{row.label}\t{row.span}\t{_size(row.path)}" for clip, row in self._rows.items()}
         return common.revision("1", lines)
 
     @cached_property
@@ -118,6 +118,11 @@ class Folder:
                 f"folder: the videos in {root} lie in no class folder. Try --set dataset.annotations=CLIPS.csv"
             )
         return rows
+
+
+def _size(path: Path) -> int:
+    """Return the bytes of a file, -1 where there is none."""
+    return path.stat().st_size if path.is_file() else -1
 
 
 def _clip_id(below: Path, taken: Mapping[str, Row]) -> str:

@@ -1,7 +1,7 @@
 """Writes the README's tables from the committed results; with --check, fails where they are stale.
 
-    python .ci/readme.py            rewrite the blocks between <!-- table:FOLDER --> and <!-- /table -->
-    python .ci/readme.py --check    exit 1 where a block is not what the results give
+python .ci/readme.py            rewrite the blocks between <!-- table:FOLDER --> and <!-- /table -->
+python .ci/readme.py --check    exit 1 where a block is not what the results give
 """
 
 from __future__ import annotations

@@ -102,12 +102,12 @@ def test_no_clips_give_no_rows() -> None:
 @pytest.mark.parametrize("space", [None, "another"])
 def test_parts_without_a_common_space_are_refused_before_anything_is_scored(space: str | None) -> None:
     with pytest.raises(UsageError, match=r"share a space; the visual part .* text part in toy.*--visual captions"):
-        NearestText().fit(None, context(space))
+        NearestText().check_parts(context(space).parts)
 
 
 def test_spaces_of_their_own_are_not_shared() -> None:
     with pytest.raises(UsageError, match="a space of its own"):
-        NearestText().fit(None, context(None, SimpleNamespace(space=None)))
+        NearestText().check_parts(context(None, SimpleNamespace(space=None)).parts)
 
 
 def test_missing_part_is_named() -> None:

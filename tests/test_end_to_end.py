@@ -172,7 +172,8 @@ def test_unreadable_files_count_as_wrong_and_are_listed(drawn: Path, first: dict
     (tmp_path / "broken.toml").write_text(BROKEN)
     arguments = [
         "run", "--method", "objects2action", "--protocol", str(tmp_path / "broken.toml"),
-        "--out", str(tmp_path / "out"), "--data-root", f"folder={tmp_path}", "--set", f"dataset.annotations={tmp_path / 'list.csv'}", "--json",
+        "--out", str(tmp_path / "out"), "--data-root", f"folder={tmp_path}",
+        "--set", f"dataset.annotations={tmp_path / 'list.csv'}", "--json",
     ]  # fmt: skip
     result = json.loads(zsarbench(*arguments, cache=drawn).stdout)
     (item,) = result["rounds"]

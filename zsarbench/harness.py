@@ -59,6 +59,9 @@ class Run:
             self.store = FeatureStore(cache_dir() / "features")
             self.parts = assembly.build_parts(self.spec, self.registry, self._cached_text, self.machine.device)
             self.method_class = self.registry.get("method", self.spec.method.name).load()
+            method = assembly.build(self.spec.method, self.registry)
+            if hasattr(method, "check_parts"):
+                method.check_parts(self.parts)
 
     def execute(self) -> Outcome:
         """Load, extract, fit and score.

@@ -271,7 +271,8 @@ class Loss(Protocol):
 class Method(Protocol):
     """What is compared: learns, or not, and scores clips against class texts; it never sees a test label.
 
-    Optional member: `record() -> Mapping`, what the fit chose and measured, in JSON types; kept in the result.
+    Optional members: `record() -> Mapping`, what the fit chose and measured, in JSON types, kept in the result;
+    `check_parts(parts)`, which raises where the parts do not go together, before any feature is extracted.
     """
 
     learns_from: LearnsFrom

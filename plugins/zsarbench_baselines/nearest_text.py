@@ -29,13 +29,16 @@ class NearestText:
     def __init__(self, *, aggregate: Literal["max", "mean"] = "max") -> None:
         self.aggregate = aggregate
 
-    def fit(self, train: TrainSet | None, context: Context) -> None:
-        """Learn nothing, but refuse parts whose cosine means nothing.
+    def check_parts(self, parts: Parts) -> None:
+        """Refuse parts whose cosine means nothing.
 
         Raises:
             UsageError: the visual and the text part do not share a space.
         """
-        check_one_space(context.parts)
+        check_one_space(parts)
+
+    def fit(self, train: TrainSet | None, context: Context) -> None:
+        """Learn nothing."""
 
     def score(self, clips: ClipFeatures, classes: Sequence[ClassText], context: Context) -> Tensor:
         """Return mean cosines (N, C) float32 on the CPU; NaN where a clip could not be read."""

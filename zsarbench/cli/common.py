@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -51,6 +51,16 @@ def dataset_of(host: Host, name: str, data_root: Sequence[str] = (), settings: S
     return build_dataset(part, roots, host.registry)
 
 
+def columns_of_plugins(host: Host) -> Callable[[RunResult], dict[str, Any]]:
+    """Return what gives the columns that plugins add to a result's row."""
+
+    def columns(result: RunResult) -> dict[str, Any]:
+        values = host.call_each("zsarbench_add_columns", result=result)
+        return {name: value for _, given in values for name, value in (given or {}).items()}
+
+    return columns
+
+
 def render(host: Host, results: Sequence[RunResult], reporter: str, **build: Any) -> str:
     """Return the table of results beside the figures reported on their protocol, as a reporter renders it.
 
@@ -61,10 +71,6 @@ def render(host: Host, results: Sequence[RunResult], reporter: str, **build: Any
 
     from zsarbench import reported, tables
 
-    def columns(result: RunResult) -> dict[str, Any]:
-        values = host.call_each("zsarbench_add_columns", result=result)
-        return {name: value for _, given in values for name, value in (given or {}).items()}
-
-    table = tables.build(results, reported.read_all(), extra_columns=columns, **build)
+    table = tables.build(results, reported.read_all(), extra_columns=columns_of_plugins(host), **build)
     text: str = made.render(table.frame, title=table.title)
     return text.rstrip("\n")

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import importlib.resources
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
-from zsarbench.cli.common import dataset_of, host_of
+from zsarbench.cli.common import columns_of_plugins, dataset_of, host_of
 from zsarbench.errors import UsageError, ZsarbenchError
 
 if TYPE_CHECKING:
     from zsarbench.leaderboard.rows import Board
     from zsarbench.plugins import Host
-    from zsarbench.results import RunResult
 
 CHECKOUT = Path("benchmarks")
 MARKDOWN = "LEADERBOARD.md"
@@ -121,9 +120,6 @@ def _board(host: Host, folder: Path) -> Board:
     from zsarbench import reported
     from zsarbench.leaderboard import board, build
 
-    def columns(result: RunResult) -> dict[str, Any]:
-        values = host.call_each("zsarbench_add_columns", result=result)
-        return {name: value for _, given in values for name, value in (given or {}).items()}
-
+    columns = columns_of_plugins(host)
     summaries = {entry.name: entry.summary for entry in host.registry if entry.kind == "protocol"}
     return board.make(build.read(folder), reported.read_all(), summaries=summaries, extra_columns=columns)

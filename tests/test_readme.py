@@ -23,7 +23,10 @@ def test_tables_are_made_from_the_committed_results() -> None:
     assert done.returncode == 0, done.stderr
 
 
-@pytest.mark.parametrize("line", sorted(set(re.findall(r"^(?:\S*/)?zsarbench (.+)$", README, re.MULTILINE))))
+SHELL = "\n".join(re.findall(r"```bash\n(.*?)```", README, re.DOTALL))
+
+
+@pytest.mark.parametrize("line", sorted(set(re.findall(r"(?:^|/|&& )zsarbench (.+)$", SHELL, re.MULTILINE))))
 def test_commands_of_the_readme_name_what_exists(line: str) -> None:
     words = line.split("#")[0].split()
     registry = load_plugins().registry

@@ -69,7 +69,7 @@ class Run:
         Raises:
             ZsarbenchError: the data is malformed, a plugin broke its contract, or, with `strict`, a clip is unreadable.
         """
-        with self.machine.declared_threads():
+        with self.machine.repeatable():
             self.load()
             with self.watch("features"):
                 self.features = self._features(self.inputs, self.inputs.used_clips())
@@ -256,7 +256,7 @@ class Run:
 
     def plan(self) -> dict[str, Any]:
         """Return what the run would cost: clips, those to extract, their bytes, and minutes by a probe of a few."""
-        with self.machine.declared_threads():
+        with self.machine.repeatable():
             self.load()
             clip_ids = self.inputs.used_clips()
             content: dict[str, Any] = {

@@ -59,11 +59,17 @@ class Machine:
         return cls(device, getattr(torch, spec.dtype), spec.threads or len(os.sched_getaffinity(0)))
 
     @contextmanager
-    def declared_threads(self) -> Iterator[None]:
-        """Compute with the declared thread count inside the block: other counts give other bits."""
-        before = torch.get_num_threads()
+    def repeatable(self) -> Iterator[None]:
+        """Compute with the declared thread count and deterministic kernels inside the block.
+
+        Other thread counts give other bits; and where several threads add into one row, as in the gradient of a
+        gather, the order of the sums, and so the bits, would change from run to run.
+        """
+        threads, deterministic = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
         torch.set_num_threads(self.threads)
+        torch.use_deterministic_algorithms(True, warn_only=True)
         try:
             yield
         finally:
-            torch.set_num_threads(before)
+            torch.use_deterministic_algorithms(deterministic)
+            torch.set_num_threads(threads)

@@ -191,11 +191,13 @@ def captions(plan: ClipPlan, rng: Random) -> tuple[str, ...]:
         word = rng.choice(PROP_WORDS[plan.prop])
         return a(f"{plan.prop_colour} {word}" if coloured else word)
 
-    scene = rng.choice((*PLACE_WORDS[plan.place], f"near {a(plan.distractor)}"))
-    first = f"{a(plan.who)} in {a(plan.shirt)} shirt {third.format(x=prop(True))} {scene}."
-    second = f"{a(plan.who)} is {participle.format(x=prop(rng.random() < 0.5))}."
-    posed = f"{rng.choice(told.poses).format(x=prop(rng.random() < 0.5))}."
-    return tuple(text[0].upper() + text[1:] for text in (first, second, posed))
+    place = rng.choice(PLACE_WORDS[plan.place])
+    near = f"near {a(plan.distractor)}"
+    who = f"{a(plan.who)} in {a(plan.shirt)} shirt"
+    first = f"{who} {third.format(x=prop(True))} {rng.choice((place, near))}."
+    second = f"{place}, {a(plan.who)} is {participle.format(x=prop(rng.random() < 0.5))}."
+    third_ = f"{rng.choice((place, near))}: {rng.choice(told.poses).format(x=prop(rng.random() < 0.5))}."
+    return tuple(text[0].upper() + text[1:] for text in (first, second, third_))
 
 
 def class_sentences(motion: str, prop: str) -> tuple[str, ...]:

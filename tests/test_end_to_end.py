@@ -105,7 +105,7 @@ def test_a_killed_run_is_finished_by_the_next_with_the_same_bytes(first: dict[st
     kill_when("checkpoints/*/fit/*.json")
     done = cezsar(tmp_path / "done", cache, "--resume")
     assert done["scores"] == first["scores"]
-    assert "resuming at epoch" in done["log"] or "finished fit" in done["log"]
+    assert "resuming at epoch" in done["log"] or "this fit finished" in done["log"]
 
 
 def test_mistakes_are_told_at_once_without_a_traceback(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ LAYERS = (
     {"plugins", "builtin", "options", "protocols", "assembly", "spec", "resolve", "downloads", "video", "decoding",
      "features", "shards", "clips", "text_cache", "metrics", "statistics", "scores", "results", "reported", "lint",
      "contamination"},
-    {"inputs", "machine", "outcome", "extract", "recording", "harness", "testing"},
+    {"inputs", "machine", "outcome", "extract", "recording", "harness", "sweep", "testing"},
     {"display", "tables", "reporters", "paired", "leaderboard"},
     {"cli"},
 )  # fmt: skip

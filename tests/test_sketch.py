@@ -227,26 +227,34 @@ def test_things_and_places_are_no_props() -> None:
 
 
 def test_split_files_are_what_the_rule_gives() -> None:
-    protocol = protocols.load(load_plugins(allowed=["benchmarks"]).registry, "sketch/compositional")
-    rounds = protocol.checked(Sketch())
-    assert len(rounds) == 3
-    for item in rounds:
+    registry = load_plugins(allowed=["benchmarks"]).registry
+    tested = protocols.load(registry, "sketch/compositional").checked(Sketch())
+    chosen = protocols.load(registry, "sketch/validation").checked(Sketch())
+    assert len(tested) == len(chosen) == 3
+    for item, choice in zip(tested, chosen, strict=True):
         meant = compositional(item.index)
         assert (item.seen, item.candidates, item.validation) == (meant["seen"], meant["unseen"], meant["validation"])
+        assert (choice.seen, choice.candidates) == (meant["learnt"], meant["validation"])
 
 
-def test_every_motion_and_prop_is_seen_in_every_round_and_every_class_unseen_once() -> None:
-    unseen: list[str] = []
+def test_settings_are_chosen_with_the_options_of_the_protocol_they_are_for() -> None:
+    registry = load_plugins(allowed=["benchmarks"]).registry
+    tested, chosen = (protocols.load(registry, f"sketch/{name}") for name in ("compositional", "validation"))
+    assert (tested.parts, tested.options, tested.class_text) == (chosen.parts, chosen.options, chosen.class_text)
+
+
+def test_every_motion_and_prop_is_seen_in_every_round_and_no_validation_class_is_ever_unseen() -> None:
+    unseen: set[tuple[str, str]] = set()
     for index in range(3):
         lists = {key: [sketch_plans.CLASSES[name] for name in names] for key, names in compositional(index).items()}
         assert len(lists["unseen"]) == 27
-        assert set(lists["validation"]) < set(lists["seen"])
-        learnt = set(lists["seen"]) - set(lists["validation"])
-        for which in (lists["seen"], lists["validation"], learnt, lists["unseen"]):
+        assert set(lists["validation"]) | set(lists["learnt"]) == set(lists["seen"])
+        for which in lists.values():
             assert {motion for motion, _ in which} == set(sketch_drawing.MOTIONS)
             assert {prop for _, prop in which} == set(sketch_drawing.PROPS)
-        unseen += compositional(index)["unseen"]
-    assert sorted(unseen) == sorted(Sketch.classes)
+        unseen |= set(lists["unseen"])
+    assert not unseen & set(lists["validation"])
+    assert len(unseen) == 72
 
 
 def test_many_clips_are_planned_one_at_a_time() -> None:

@@ -29,6 +29,10 @@ class UsageErrors(UsageError):
         super().__init__("\n".join(self.problems))
 
 
+class NotApplicable(UsageErrors):
+    """Says that a method cannot be run under a protocol, in a request that has no other mistake."""
+
+
 class NoNegatives(ZsarbenchError):
     """Says that a negative sampler has no admissible text for an anchor."""
 

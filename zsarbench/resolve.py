@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from zsarbench import options, protocols
 from zsarbench.assembly import build_dataset
-from zsarbench.errors import UsageErrors, ZsarbenchError, unknown
+from zsarbench.errors import NotApplicable, UsageErrors, ZsarbenchError, unknown
 from zsarbench.spec import (
     CONTROLS,
     DENOMINATORS,
@@ -38,6 +38,7 @@ def resolve(asked: RunRequest, host: Host) -> RunSpec:
 
     Raises:
         UsageErrors: everything that is wrong with it, at once.
+        NotApplicable: nothing is wrong but that the protocol offers the method nothing to learn from.
     """
     return _Resolver(asked, host.registry).resolve(host)
 
@@ -67,6 +68,7 @@ class _Resolver:
         self.asked = asked
         self.registry = registry
         self.problems: list[str] = []
+        self.not_applicable: list[str] = []
 
     def resolve(self, host: Host) -> RunSpec:
         asked = self.asked
@@ -101,7 +103,9 @@ class _Resolver:
 
     def _raise(self) -> None:
         if self.problems:
-            raise UsageErrors(dict.fromkeys(self.problems))
+            raise UsageErrors(dict.fromkeys([*self.problems, *self.not_applicable]))
+        if self.not_applicable:
+            raise NotApplicable(self.not_applicable)
 
     def _try(self, action: Any, *arguments: Any) -> Any:
         try:
@@ -228,7 +232,7 @@ class _Resolver:
                 f"method '{asked.method}' reads no labels: shuffling them shows nothing. Try: shuffle-captions"
             )
         if learns_from != "nothing" and asked.train_on == "seen" and not protocol.learns:
-            self.problems.append(
+            self.not_applicable.append(
                 f"not applicable: method '{asked.method}' learns from {learns_from.replace('-', ' ')}, and protocol "
                 f"'{protocol.name}' has no seen classes. Try: a protocol with seen classes (zsarbench list protocol), "
                 "or --train-on DATASET"

@@ -108,7 +108,7 @@ class Sketch:
         return frame.astype(dict.fromkeys(("clip_id", "label", "path", "group"), "string"))
 
     def splits(self) -> Mapping[str, Sequence[str]]:
-        """Return nothing: the rounds of `sketch/compositional` are lists of classes."""
+        """Return nothing: the rounds of its protocols are lists of classes."""
         return {}
 
     def captions(self) -> Mapping[str, Sequence[str]]:
@@ -138,20 +138,28 @@ class Sketch:
         ]
 
 
-def compositional(index: int) -> dict[str, tuple[str, ...]]:
-    """Return the seen, validation and unseen classes of round 0, 1 or 2 of the protocol `sketch/compositional`.
+FIRST_UNSEEN = (1, 4, 6)  # the first unseen diagonal of each round; diagonal 0 is nobody's test
+DIAGONALS_UNSEEN = 3  # of nine: a third of the combinations
 
-    With d = (number of the prop - number of the motion) mod 9, a class is unseen in round d // 3, and for validation
-    where d = 3 * round + 3 mod 9. So each class is unseen in exactly one round, each motion and each prop is unseen
-    with three partners, seen with six, and among the validation classes once.
+
+def compositional(index: int) -> dict[str, tuple[str, ...]]:
+    """Return the seen, learnt, validation and unseen classes of round 0, 1 or 2 of the protocol `sketch/compositional`.
+
+    With d = (number of the prop - number of the motion) mod 9, the classes of d = 0 are the validation classes of every
+    round, so a setting chosen on them was chosen on classes that no round tests. The unseen ones are three neighbouring
+    d (1 to 3, 4 to 6, 6 to 8), the seen ones all others; learnt are the seen ones that are not for validation. Each
+    motion and each prop is unseen with three partners and seen with six, one of these for validation.
     """
-    lists: dict[str, list[str]] = {"seen": [], "validation": [], "unseen": []}
+    first = FIRST_UNSEEN[index]
+    lists: dict[str, list[str]] = {"seen": [], "learnt": [], "validation": [], "unseen": []}
     for number, name in enumerate(sketch_plans.CLASSES):
         motion, prop = divmod(number, 9)
         d = (prop - motion) % 9
-        lists["unseen" if d // 3 == index else "seen"].append(name)
-        if d == (3 * index + 3) % 9:
-            lists["validation"].append(name)
+        if first <= d < first + DIAGONALS_UNSEEN:
+            lists["unseen"].append(name)
+            continue
+        lists["seen"].append(name)
+        lists["learnt" if d else "validation"].append(name)
     return {key: tuple(names) for key, names in lists.items()}
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -74,3 +75,16 @@ def render(host: Host, results: Sequence[RunResult], reporter: str, **build: Any
     table = tables.build(results, reported.read_all(), extra_columns=columns_of_plugins(host), **build)
     text: str = made.render(table.frame, title=table.title)
     return text.rstrip("\n")
+
+
+def differences(files: Sequence[Path], metric: str, against: Path | None = None) -> str:
+    """Return a line a result: how far it is above or below one of them, by default the best, with its interval."""
+    from zsarbench.paired import paired
+
+    lines = [f"difference in {metric} on the same clips, percentage points, 95 % interval:"]
+    for row in paired(files, metric=metric, against=against).to_dict(orient="records"):
+        points = "{difference:+6.1f} [{low:+.1f}, {high:+.1f}]".format(
+            **{name: 100 * row[name] for name in ("difference", "low", "high")}
+        )
+        lines.append(f"  {points}  {row['method']} {row['settings']} against {row['against']}")
+    return "\n".join(lines) + "\n"

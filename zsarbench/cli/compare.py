@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from zsarbench.cli.common import format_option, host_of, render
+from zsarbench.cli.common import differences, format_option, host_of, render
 from zsarbench.errors import UsageError, ZsarbenchError, unknown
 
 
@@ -56,17 +56,4 @@ def command(
             read = by_protocol[name]
             click.echo(render(host, [result for result, _ in read], format_, rank_by=rank_by) + "\n")
             if paired and len(read) > 1:
-                click.echo(_differences([file for _, file in read], rank_by or "top1_per_video"))
-
-
-def _differences(files: list[Path], metric: str) -> str:
-    """Return one line for each result: how far it is below or above the best, with the interval of that."""
-    from zsarbench.paired import paired
-
-    lines = [f"difference in {metric} on the same clips, percentage points, 95 % interval:"]
-    for row in paired(files, metric=metric).to_dict(orient="records"):
-        points = "{difference:+6.1f} [{low:+.1f}, {high:+.1f}]".format(
-            **{name: 100 * row[name] for name in ("difference", "low", "high")}
-        )
-        lines.append(f"  {points}  {row['method']} {row['settings']} against {row['against']}")
-    return "\n".join(lines) + "\n"
+                click.echo(differences([file for _, file in read], rank_by or "top1_per_video"))

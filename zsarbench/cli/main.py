@@ -15,6 +15,7 @@ from zsarbench.plugins import Host, load_plugins
 
 VERBS = (
     "run",
+    "sweep",
     "compare",
     "leaderboard",
     "list",

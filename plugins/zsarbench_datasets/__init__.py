@@ -60,6 +60,14 @@ def zsarbench_register(registry: Any) -> None:
     )
     registry.add(
         "dataset",
+        "activitynet-captions",
+        "zsarbench_datasets.activitynet_captions:ActivityNetCaptions",
+        summary="ActivityNet Captions: segments of ActivityNet's videos with sentences by people, to learn from.",
+        source="Krishna et al., ICCV 2017, arXiv:1705.00754; val_1 and val_2 by `zsarbench data get`",
+        trained_on=("activitynet",),  # its videos were chosen for the 200 classes
+    )
+    registry.add(
+        "dataset",
         "folder",
         "zsarbench_datasets.folder:Folder",
         summary="Your own videos: a folder per class, or a CSV file of clip, label, start, end.",

@@ -70,12 +70,10 @@ class ActivityNet:
         groups = {clip: item.video for clip, item in clips.items()}
         paths = {}
         if self.root is not None:
-            videos = {item.video: item.label for item in clips.values()}
-            files = common.locate("activitynet", self.root, videos, {}, clip_of=_video_of, file_of="{}.mp4".format)
+            files = locate_videos("activitynet", self.root, {item.video: item.label for item in clips.values()})
             paths = {clip: files[item.video] for clip, item in clips.items()}
-        return common.manifest(
-            labels, groups, paths, {clip: item.span for clip, item in clips.items() if item.span is not None}
-        )
+        spans = {clip: item.span for clip, item in clips.items() if item.span is not None}
+        return common.manifest(labels, groups, paths, spans, videos=groups)
 
     def splits(self) -> Mapping[str, Sequence[str]]:
         """Return the clip ids of the official subsets train and val; those of test were never labelled."""
@@ -130,6 +128,14 @@ class ActivityNet:
         return segments
 
 
+def locate_videos(dataset: str, root: Path, labels: Mapping[str, str]) -> dict[str, str]:
+    """Return where each video is, or should be, under the user's folder; see `common.locate`.
+
+    labels: class by video, `v_<youtube_id>`; an empty name where it has none.
+    """
+    return common.locate(dataset, root, labels, {}, clip_of=_video_of, file_of="{}.mp4".format)
+
+
 def _video_of(stem: str) -> str:
-    """Return the clip id that a file is of, called with or without `v_`; an id may begin with these letters itself."""
+    """Return the video that a file is of, called with or without `v_`; an id may begin with these letters itself."""
     return stem if stem.startswith("v_") and len(stem) == len("v_") + 11 else f"v_{stem}"

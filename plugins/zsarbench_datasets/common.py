@@ -40,12 +40,17 @@ def rows(path: Path) -> list[list[str]]:
 
 
 def manifest(
-    labels: Mapping[str, str],
+    labels: Mapping[str, str | None],
     groups: Mapping[str, str],
     paths: Mapping[str, str],
     spans: Mapping[str, tuple[float, float]] | None = None,
+    *,
+    videos: Mapping[str, str] | None = None,
 ) -> pd.DataFrame:
-    """Return one row per clip of `labels`, sorted by clip_id; a path that is not given is NA, so are start and end."""
+    """Return one row per clip of `labels`, sorted by clip_id; a path that is not given is NA, so are start and end.
+
+    videos: what the files of clips are called that are spans of a video.
+    """
     import pandas as pd
 
     spans = spans or {}
@@ -61,7 +66,10 @@ def manifest(
             "group": [groups[clip_id] for clip_id in clip_ids],
         }
     )
-    return frame.astype(dict.fromkeys(("clip_id", "label", "path", "group"), "string"))
+    if videos is not None:
+        frame["video"] = [videos[clip_id] for clip_id in clip_ids]
+    texts = {"clip_id", "label", "path", "group", "video"}.intersection(frame.columns)
+    return frame.astype(dict.fromkeys(texts, "string"))
 
 
 def revision(version: str, labels: Mapping[str, str], *pinned: Download) -> str:

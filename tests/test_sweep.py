@@ -89,8 +89,8 @@ def test_a_sweep_prints_a_table_with_differences_and_measures_nothing_twice(tmp_
     line = ("--method", "nearest-text", "--grid", "text.dim=64,512", "class_text=sentence,name")
     first = swept(tmp_path, *line)
     assert first.exit_code == 0, first.output
-    assert first.stdout.count("against nearest-text-") == 3
-    assert "text.dim=64" in first.stdout
+    assert "top1_per_video to nearest-text text.dim=64" in first.stdout
+    assert first.stdout.split("95 % interval:")[1].count("text.dim=") == 3
     files = results.find(tmp_path)
     assert len(files) == 4
     files[0].unlink()

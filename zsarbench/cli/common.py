@@ -79,12 +79,18 @@ def render(host: Host, results: Sequence[RunResult], reporter: str, **build: Any
 
 def differences(files: Sequence[Path], metric: str, against: Path | None = None) -> str:
     """Return a line a result: how far it is above or below one of them, by default the best, with its interval."""
+    from zsarbench import results
     from zsarbench.paired import paired
+    from zsarbench.tables import differing_settings
 
-    lines = [f"difference in {metric} on the same clips, percentage points, 95 % interval:"]
-    for row in paired(files, metric=metric, against=against).to_dict(orient="records"):
+    rows = paired(files, metric=metric, against=against).to_dict(orient="records")
+    read = {result.stem: result for result in map(results.read, files)}
+    base = rows[0]["against"]
+    named = f"{read[base].method.name} {differing_settings(read.values())[base]}".strip()
+    lines = [f"difference in {metric} to {named} ({base})", "on the same clips, percentage points, 95 % interval:"]
+    for row in rows:
         points = "{difference:+6.1f} [{low:+.1f}, {high:+.1f}]".format(
             **{name: 100 * row[name] for name in ("difference", "low", "high")}
         )
-        lines.append(f"  {points}  {row['method']} {row['settings']} against {row['against']}")
+        lines.append(f"  {points}  {row['method']} {row['settings']}".rstrip())
     return "\n".join(lines) + "\n"

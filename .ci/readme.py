@@ -1,7 +1,10 @@
-"""Writes the README's tables from the committed results; with --check, fails where they are stale.
+"""Writes the tables of the documentation from the committed results; with --check, fails where they are stale.
 
-python .ci/readme.py            rewrite the blocks between <!-- table:FOLDER --> and <!-- /table -->
+python .ci/readme.py            rewrite the blocks between <!-- table:PATH --> and <!-- /table -->
 python .ci/readme.py --check    exit 1 where a block is not what the results give
+
+PATH is below benchmarks/: a folder of results, or the beginning of the names of some (`results/x/cezsar-`). A block
+that begins with `differences:` in place of `table:` holds the paired differences to the result after `against`.
 """
 
 from __future__ import annotations
@@ -11,32 +14,52 @@ import sys
 from pathlib import Path
 
 from zsarbench import reported, results, tables
+from zsarbench.cli.common import differences
 from zsarbench.reporters import Rich
 
 ROOT = Path(__file__).parent.parent
-BLOCK = re.compile(r"(<!-- table:(?P<folders>[\w. -]+) -->\n).*?(<!-- /table -->)", re.DOTALL)
-WIDTH = 100  # columns of a README's code block that need no scrolling
+PAGES = ("README.md", "plugins/zsarbench_cezsar/README.md")
+BLOCK = re.compile(
+    r"(<!-- (?P<kind>table|differences):(?P<path>[\w./-]+)(?: against (?P<base>[\w./-]+))? -->\n)"
+    r".*?(<!-- /(?P=kind) -->)",
+    re.DOTALL,
+)
+WIDTH = 100  # columns of a code block that need no scrolling
 
 
-def rendered(folders: str) -> str:
-    """Return the tables of the results in these folders of benchmarks/results."""
-    texts = []
-    for folder in folders.split():
-        found = [results.read(path) for path in results.find(ROOT / "benchmarks" / "results" / folder)]
+def files(path: str) -> list[Path]:
+    """Return the result files that a path of a block means."""
+    place = ROOT / "benchmarks" / path
+    found = results.find(place) if place.is_dir() else sorted(place.parent.glob(f"{place.name}*.json"))
+    if not found:
+        sys.exit(f"no result is benchmarks/{path}")
+    return found
+
+
+def rendered(block: re.Match[str]) -> str:
+    """Return what stands between the marks of a block."""
+    if block["kind"] == "differences":
+        text = differences(files(block["path"]), "top1_per_video", against=files(block["base"])[0])
+    else:
+        found = [results.read(path) for path in files(block["path"])]
         table = tables.build(found, reported.read_all(ROOT / "benchmarks" / "reported"))
         text = Rich(width=WIDTH).render(table.frame, title=table.title)
-        texts.append("\n".join(line.rstrip() for line in text.rstrip().splitlines()))
-    return "```text\n" + "\n\n".join(texts) + "\n```\n"
+    return "```text\n" + "\n".join(line.rstrip() for line in text.rstrip().splitlines()) + "\n```\n"
 
 
 def main() -> None:
-    """Rewrite or check the README."""
-    path = ROOT / "README.md"
-    old = path.read_text(encoding="utf-8")
-    new = BLOCK.sub(lambda found: found[1] + rendered(found["folders"]) + found[3], old)
-    if "--check" in sys.argv:
-        sys.exit(None if new == old else "README.md is stale; run: python .ci/readme.py")
-    path.write_text(new, encoding="utf-8")
+    """Rewrite or check every page."""
+    stale = []
+    for page in PAGES:
+        path = ROOT / page
+        old = path.read_text(encoding="utf-8")
+        new = BLOCK.sub(lambda block: block[1] + rendered(block) + block[5], old)
+        if new != old:
+            stale.append(page)
+        if "--check" not in sys.argv:
+            path.write_text(new, encoding="utf-8")
+    if stale and "--check" in sys.argv:
+        sys.exit(f"stale: {', '.join(stale)}; run: python .ci/readme.py")
 
 
 if __name__ == "__main__":

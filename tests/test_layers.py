@@ -17,8 +17,8 @@ HOST = Path(zsarbench.__file__).parent
 LAYERS = (
     {"errors", "registry", "names", "paths", "seeding", "hookspecs", "progress", "records", "batching"},
     {"interfaces"},
-    {"plugins", "builtin", "options", "protocols", "assembly", "spec", "resolve", "downloads", "video", "decoding",
-     "features", "shards", "clips", "text_cache", "metrics", "statistics", "scores", "results", "reported", "lint",
+    {"plugins", "builtin", "options", "protocols", "assembly", "class", "spec", "resolve", "downloads", "video",
+     "decoding", "features", "shards", "clips", "text_cache", "metrics", "statistics", "scores", "results", "reported", "lint",
      "contamination"},
     {"inputs", "machine", "outcome", "extract", "recording", "harness", "sweep", "testing"},
     {"display", "tables", "reporters", "paired", "leaderboard"},

@@ -148,7 +148,7 @@ def test_class_texts(made: Path) -> None:
     sentences = {text.name: text.texts for text in UCF101().class_texts("sentence")}
     assert tuple(sentences) == UCF101.classes
     assert sentences["Archery"] == ("Arrows  fly – far.",)  # bad bytes dropped, ends stripped
-    with pytest.raises(UsageError, match=r"'sentences'.*name, sentence"):
+    with pytest.raises(UsageError, match=r"'sentences'.*name, sentence, documents"):
         UCF101().class_texts("sentences")
 
 
@@ -172,8 +172,8 @@ def test_a_missing_mirror_says_what_to_type(made: Path, monkeypatch: pytest.Monk
 def test_the_classes_and_downloads_need_neither_network_nor_instance() -> None:
     assert len(set(UCF101.classes)) == 101
     assert UCF101.classes[0] == "ApplyEyeMakeup"
-    names = ["ucf101-lists", "ucf101-captions", "ucf101-sentences", "ucf101-base-to-novel"]
-    assert [download.name for download in UCF101.downloads] == names
+    parts = ["lists", "captions", "sentences", "base-to-novel", "documents"]
+    assert [download.name for download in UCF101.downloads] == [f"ucf101-{part}" for part in parts]
     assert all(len(file.sha256) == 64 and file.size > 0 for download in UCF101.downloads for file in download.files)
     code = "import sys, zsarbench_datasets.ucf101; print([m for m in ('pandas', 'torch', 'pooch') if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -231,6 +231,13 @@ def test_every_official_list_is_whole(real: Real) -> None:
         assert train | test == set(real.frame["clip_id"])
         groups = real.frame.set_index("clip_id")["group"]
         assert not set(groups[list(train)]) & set(groups[list(test)])
+
+
+@realdata
+def test_every_class_has_a_document_of_sentences(mirror: Path) -> None:
+    documents = UCF101().class_texts("documents")
+    assert [described.name for described in documents] == list(UCF101.classes)
+    assert all(len(described.texts) == 1 and len(described.texts[0]) > 500 for described in documents)
 
 
 @realdata

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zsarbench import options
 from zsarbench.errors import ZsarbenchError, unknown
 from zsarbench.interfaces import (
-    ClassText,
     Dataset,
     Loss,
     Method,
@@ -141,43 +140,3 @@ def checked_manifest(dataset: Dataset, name: str) -> pd.DataFrame:
     if strangers:
         raise ZsarbenchError(f"{where}: " + unknown("label", strangers[0], dataset.classes))
     return manifest.sort_values("clip_id", ignore_index=True)
-
-
-def class_texts(dataset: Dataset, form: str) -> dict[str, ClassText]:
-    """Return the texts of every class by name, in a form of the data set's or from a file of the user's.
-
-    Raises:
-        ZsarbenchError: the form or file does not exist, a class has no text, or a text is empty.
-    """
-    texts = _texts_from_file(Path(form), dataset) if Path(form).suffix else list(dataset.class_texts(form))
-    found = {text.name: text for text in texts}
-    missing = [name for name in dataset.classes if name not in found]
-    if missing:
-        raise ZsarbenchError(f"class texts '{form}' lack {len(missing)} classes, e.g. '{missing[0]}'")
-    for text in found.values():
-        if not text.texts or not all(sentence.strip() for sentence in text.texts):
-            raise ZsarbenchError(f"class texts '{form}' of class '{text.name}' are empty")
-    return found
-
-
-def _texts_from_file(path: Path, dataset: Dataset) -> Sequence[ClassText]:
-    """Read a CSV file with the columns `class` and `text`; several rows of a class are several texts."""
-    import pandas as pd
-
-    from zsarbench.names import match
-
-    try:
-        rows = pd.read_csv(path, dtype=str, keep_default_na=False, encoding_errors="ignore")
-    except (OSError, ValueError) as error:
-        raise ZsarbenchError(f"class texts '{path}' cannot be read: {error}") from error
-    if not {"class", "text"} <= set(rows.columns):
-        raise ZsarbenchError(
-            f"class texts '{path}' need the columns 'class' and 'text'; it has {', '.join(rows.columns)}"
-        )
-    found: dict[str, list[str]] = {}
-    for name, text in zip(rows["class"], rows["text"], strict=True):
-        official = match(name, dataset.classes, dataset.aliases)
-        if official is None:
-            raise ZsarbenchError(unknown(f"class in '{path}'", name, dataset.classes))
-        found.setdefault(official, []).append(text.strip())
-    return [ClassText(name, tuple(texts)) for name, texts in found.items()]

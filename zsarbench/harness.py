@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from zsarbench import assembly, extract, inputs, recording, results, seeding
+from zsarbench import assembly, class_texts, extract, inputs, recording, results, seeding
 from zsarbench.clips import MemoryClips
 from zsarbench.errors import ZsarbenchError
 from zsarbench.features import FeatureStore
@@ -62,6 +62,12 @@ class Run:
             method = assembly.build(self.spec.method, self.registry)
             if hasattr(method, "check_parts"):
                 method.check_parts(self.parts)
+        with self.watch("class texts"):
+            self.inputs = self._with_chosen_texts(self.inputs)
+            self.training = self.training and self._with_chosen_texts(self.training)
+
+    def _with_chosen_texts(self, data: Inputs) -> Inputs:
+        return replace(data, texts=class_texts.choose(data.texts, self.spec.class_text, self.parts.text))
 
     def execute(self) -> Outcome:
         """Load, extract, fit and score.

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from zsarbench import assembly, protocols
+from zsarbench import assembly, class_texts, protocols
 from zsarbench.errors import ZsarbenchError
 from zsarbench.interfaces import ClassText, ClipFeatures, ClipSource, Round, Steps, TrainSet
 
@@ -49,7 +49,7 @@ class Inputs:
 
     def sources(self, clip_ids: Sequence[str]) -> list[ClipSource]:
         """Return where the content of these clips lies."""
-        rows = self.manifest.loc[list(clip_ids), ["path", "start", "end"]]
+        rows = self.manifest.loc[list(clip_ids)].reindex(columns=["path", "start", "end", "video"])
         return [
             ClipSource(
                 clip_id,
@@ -57,8 +57,9 @@ class Inputs:
                 None if pd.isna(start) else float(start),
                 None if pd.isna(end) else float(end),
                 tuple(self.captions.get(clip_id, ())),
+                None if pd.isna(video) else str(video),
             )
-            for clip_id, path, start, end in rows.itertuples()
+            for clip_id, path, start, end, video in rows.itertuples()
         ]
 
     def used_clips(self) -> list[str]:
@@ -109,7 +110,7 @@ def load_training(spec: RunSpec, registry: Registry) -> Inputs | None:
 def _load_dataset(spec: RunSpec, part: PartSpec, registry: Registry) -> Inputs:
     dataset = assembly.build_dataset(part, spec.data_roots, registry)
     manifest = assembly.checked_manifest(dataset, part.name).set_index("clip_id")
-    texts = assembly.class_texts(dataset, spec.class_text) if dataset.classes else {}
+    texts = class_texts.load(dataset, spec.class_text) if dataset.classes else {}
     return Inputs(
         part.name, dataset.revision, tuple(dataset.classes), manifest, texts, dataset.captions(), dataset.aliases
     )

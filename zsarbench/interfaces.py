@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
 
@@ -57,6 +57,7 @@ class ClipSource:
     start: float | None = None  # seconds; None: the start of the file
     end: float | None = None  # seconds; None: the end of the file
     captions: tuple[str, ...] = ()
+    video: str | None = None  # what files of the video are called that this clip is a span of; None: as the clip
 
 
 @dataclass(frozen=True)
@@ -66,20 +67,26 @@ class Clips:
     frames: (N, T, F, 3, H, W) uint8 or float, what `prepare` returned; None unless the encoder needs frames.
     captions: N tuples of sentences; None unless the encoder needs captions.
     mask: (N, T) bool, False on padding steps; None where there are no frames.
+    sources: where their content lies; None unless the encoder needs features.
     """
 
     ids: tuple[str, ...]
     frames: Tensor | None = None
     captions: tuple[tuple[str, ...], ...] | None = None
     mask: Tensor | None = None
+    sources: tuple[ClipSource, ...] | None = None
 
 
 @dataclass(frozen=True)
 class Steps:
-    """Features of clips step by step: values (N, T, D) float, mask (N, T) bool, False on padding (values 0)."""
+    """Features of clips step by step: values (N, T, D) float, mask (N, T) bool, False on padding (values 0).
+
+    reasons: why a clip has no step, by clip id, where its encoder can tell.
+    """
 
     values: Tensor
     mask: Tensor
+    reasons: Mapping[str, str] = field(default_factory=dict)
 
 
 @runtime_checkable
@@ -301,7 +308,10 @@ class Dataset(Protocol):
     """Other spellings found in public lists, to the official name; case, spaces and punctuation need none."""
 
     def manifest(self) -> pd.DataFrame:
-        """Return one row per clip: clip_id, label (or missing), path, start, end, group; sorted by clip_id."""
+        """Return one row per clip: clip_id, label (or missing), path, start, end, group; sorted by clip_id.
+
+        Optional column: `video`, what files are called of the video that a clip is a span of.
+        """
 
     def splits(self) -> Mapping[str, Sequence[str]]:
         """Return the official lists of clip ids by name; they may overlap."""
@@ -310,7 +320,7 @@ class Dataset(Protocol):
         """Return the sentences of each clip id; empty where there are none."""
 
     def class_texts(self, form: str) -> Sequence[ClassText]:
-        """Return one ClassText per class, in the order of `classes`; form: name, sentence or sentences.
+        """Return one ClassText per class, in the order of `classes`; form: name, sentence, sentences or documents.
 
         Raises:
             zsarbench.errors.ZsarbenchError: the data set has no texts of that form.

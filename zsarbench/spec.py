@@ -19,7 +19,7 @@ Denominator = Literal["all", "survivors"]
 CONTROLS: tuple[Control, ...] = get_args(Control)
 DENOMINATORS: tuple[Denominator, ...] = get_args(Denominator)
 DTYPES = ("float32", "bfloat16")
-CLASS_TEXT_FORMS = ("name", "sentence", "sentences")
+CLASS_TEXT_FORMS = ("name", "sentence", "sentences", "documents")
 DEFAULT_PROTOCOL = "sketch/compositional"
 
 

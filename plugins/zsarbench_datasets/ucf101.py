@@ -19,7 +19,8 @@ from zsarbench_datasets import common
 if TYPE_CHECKING:
     import pandas as pd
 
-LISTS, CAPTIONS, SENTENCES, BASE_TO_NOVEL = read_downloads(common.DATA / "ucf101_downloads.toml")
+DOWNLOADS = read_downloads(common.DATA / "ucf101_downloads.toml")
+LISTS, CAPTIONS, SENTENCES, BASE_TO_NOVEL, DOCUMENTS = DOWNLOADS
 OBSERVERS = ("resnet152_4096", "resnet152_objectemb_1268", "resnet_objectemb_768")  # the order of a clip's captions
 CLIP_ID = re.compile(r"v_\w+_(g\d\d)_c\d\d")
 
@@ -38,7 +39,7 @@ class UCF101:
     aliases: ClassVar[Mapping[str, str]] = MappingProxyType(
         {"Basketball Shooting": "Basketball", "Salsa Spins": "SalsaSpin"}  # as TruZe's lists spell them
     )
-    downloads: ClassVar[tuple[Download, ...]] = (LISTS, CAPTIONS, SENTENCES, BASE_TO_NOVEL)
+    downloads: ClassVar[tuple[Download, ...]] = DOWNLOADS
 
     def __init__(self, *, root: Path | None = None) -> None:
         """Remember where the videos are.
@@ -92,7 +93,9 @@ class UCF101:
         }
 
     def class_texts(self, form: str) -> Sequence[ClassText]:
-        """Return the texts of the classes, in their order: form "name" (spaced) or "sentence" (one each).
+        """Return the texts of the classes, in their order: form "name" (spaced), "sentence" (one each) or "documents".
+
+        A document is the web pages that were gathered for a class; see `--class-text documents:nearest-10`.
 
         Raises:
             UsageError: there are no texts of that form.
@@ -100,10 +103,11 @@ class UCF101:
         if form == "name":
             return [ClassText(name, (readable(name),)) for name in self.classes]
         if form == "sentence":
-            sentences = self._sentences()
-            return [ClassText(name, (sentences[name],)) for name in self.classes]
+            return self._texts_of(SENTENCES)
+        if form == "documents":
+            return self._texts_of(DOCUMENTS)
         raise UsageError(
-            f"ucf101 has no class texts of the form '{form}'; it has: name, sentence. Try --class-text name"
+            f"ucf101 has no class texts of the form '{form}'; it has: name, sentence, documents. Try --class-text name"
         )
 
     def _labels(self) -> dict[str, str]:
@@ -117,12 +121,12 @@ class UCF101:
         names = [(f"{half}{number}", f"{half}list0{number}.txt") for number in (1, 2, 3) for half in ("train", "test")]
         return {name: _read_list(folder / file) for name, file in names}
 
-    def _sentences(self) -> dict[str, str]:
-        """Return the sentence of each class by official name."""
-        folder = fetch(SENTENCES)
-        files = [folder / file.path for file in SENTENCES.files if file.path.endswith(".txt")]
+    def _texts_of(self, download: Download) -> list[ClassText]:
+        """Return the text of each class from a download of one file a class."""
+        folder = fetch(download)
+        files = [folder / file.path for file in download.files if file.path.endswith(".txt")]
         texts = {match(file.stem, self.classes, self.aliases): common.read_text(file) for file in files}
-        return {name: texts[name] for name in self.classes}
+        return [ClassText(name, (texts[name],)) for name in self.classes]
 
 
 def _read_list(path: Path) -> dict[str, str]:

@@ -51,6 +51,13 @@ def zsarbench_register(registry: Any) -> None:
         trained_on=(),  # who wrote the captions is the data set's to say
     )
     registry.add(
+        "visual",
+        "feature-files",
+        "zsarbench_encoders.feature_files:FeatureFiles",
+        summary="Features that others computed, a .npy file a video: --set visual.folder=FOLDER.",
+        source="zsarbench; the layout of the features of valterlej/cezsar",
+    )
+    registry.add(
         "text",
         "minilm-l6",
         "zsarbench_encoders.text:MiniLML6",
@@ -72,6 +79,14 @@ def zsarbench_register(registry: Any) -> None:
         summary="Words and word pairs in hashed bins: needs no weights and knows no meaning.",
         source="Weinberger et al. 2009, arXiv:0902.2206; scikit-learn's HashingVectorizer (BSD-3)",
         trained_on=(),
+    )
+    registry.add(
+        "text",
+        "word-vectors",
+        "zsarbench_encoders.words:WordVectors",
+        summary="The mean of a text's word2vec or GloVe vectors: --set text.file=FILE.",
+        source="Mikolov et al. 2013, arXiv:1310.4546; Pennington et al., GloVe, EMNLP 2014; the file is yours",
+        trained_on=(),  # running text, which has no labels of clips
     )
     registry.add(
         "text",

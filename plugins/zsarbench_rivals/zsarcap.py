@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from zsarbench.class_texts import MIN_WORDS, nearest, sentences_of, words_of
 from zsarbench.errors import UsageError
 from zsarbench.interfaces import ClassText, ClipFeatures, Context, LearnsFrom, TextEncoder, TrainSet
 from zsarbench_rivals.representation import pooled, text_encoder
 
-_SENTENCE_END = re.compile(r"(?<=[.!?])\s+")
-_WORD_BREAK = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|[_\s]+")
+_NO_LETTER = re.compile(r"[^a-z?.!,]+")
 
 
 class ZSARCap:
@@ -25,17 +26,17 @@ class ZSARCap:
     of a class are cut into sentences, those of at least min_words are kept, of these the max_sentences nearest to the
     class name, and the name is appended to each (append_name). One nearest neighbour by cosine. Nothing is learnt.
 
-    A clip is the mean of its captions' vectors; `--set visual.join=true` joins the captions into one sentence, as the
-    paper does. A class of which no sentence is long enough keeps its texts as they are.
-
-    Expects captions as the visual part, and documents or many sentences as class texts (a CSV file of the columns
-    `class` and `text` as --class-text): from one sentence a class there is nothing to choose.
+    The paper's recipe is `--class-text documents --set visual.join=true`: documents as class texts (from one sentence a
+    class there is nothing to choose), and the captions of a clip joined into one sentence; otherwise a clip is the mean
+    of its captions' vectors. Left out: the code spells contractions out, chooses by another encoder
+    (paraphrase-MiniLM-L6-v2) than it compares with (paraphrase-distilroberta-base-v2), and cuts sentences by NLTK. A
+    class of which no sentence is long enough keeps its texts as they are.
     """
 
     learns_from: LearnsFrom = "nothing"
     class_independent = True
 
-    def __init__(self, *, min_words: int = 15, max_sentences: int = 10, append_name: bool = True) -> None:
+    def __init__(self, *, min_words: int = MIN_WORDS, max_sentences: int = 10, append_name: bool = True) -> None:
         self.min_words = min_words
         self.max_sentences = max_sentences
         self.append_name = append_name
@@ -67,21 +68,16 @@ class ZSARCap:
     def choose(self, described: ClassText, encoder: TextEncoder) -> list[str]:
         """Return the sentences that stand for a class."""
         name = words_of(described.name)
-        whole = [sentence for text in described.texts for sentence in _SENTENCE_END.split(text.strip())]
-        sentences = [sentence for sentence in dict.fromkeys(whole) if len(sentence.split()) >= self.min_words]
-        if not sentences:
-            sentences = list(described.texts)
-        vectors = F.normalize(encoder.encode([name, *sentences]).float(), dim=1)
-        # A stable sort: sentences at the same distance keep their order, on every machine.
-        nearest = (vectors[1:] @ vectors[0]).sort(descending=True, stable=True).indices[: self.max_sentences]
-        chosen = [sentences[int(i)] for i in nearest]
+        sentences = [plain(sentence) for sentence in sentences_of(described.texts, self.min_words)]
+        chosen = nearest(sentences or list(described.texts), name, encoder, self.max_sentences)
         return [f"{sentence} {name}" for sentence in chosen] if self.append_name else chosen
 
 
-def words_of(name: str) -> str:
-    """Return a class name as words in lower case.
+def plain(sentence: str) -> str:
+    """Return a sentence in lower case with nothing but letters and the marks ? . ! and comma.
 
-    >>> words_of("ApplyEyeMakeup"), words_of("brush_hair"), words_of("playing drums")
-    ('apply eye makeup', 'brush hair', 'playing drums')
+    >>> plain("Caf\u00e9s (open since 1900) serve it.")
+    'cafes open since serve it.'
     """
-    return " ".join(word for word in _WORD_BREAK.split(name) if word).lower()
+    letters = "".join(c for c in unicodedata.normalize("NFD", sentence.lower()) if unicodedata.category(c) != "Mn")
+    return _NO_LETTER.sub(" ", letters).strip()

@@ -23,7 +23,10 @@ _OPTIONS = (
         "--train-on", default="seen", show_default=True, metavar="seen|DATASET", help="Where the method learns."
     ),
     click.option(
-        "--class-text", metavar="FORM", help="name, sentence, sentences, or a CSV file with the columns class, text."
+        "--class-text",
+        metavar="FORM",
+        help="name, sentence, sentences, documents, or a CSV file with the columns class, text; FORM:nearest-K takes "
+        "the K sentences nearest to the class's name.",
     ),
     click.option("--data-root", multiple=True, metavar="DATASET=DIR", help="Your own files of a data set."),
     click.option("--device", default="auto", show_default=True, help="cpu, cuda, cuda:1, …"),

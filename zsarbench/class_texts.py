@@ -1,0 +1,128 @@
+"""What describes each class in a run: texts of the data set or of a file, or sentences chosen from documents.
+
+`--class-text FORM` takes texts as they are. `--class-text FORM:nearest-K` cuts them into sentences and keeps, for each
+class, the K whose embeddings by the run's text part are nearest to that of the class's name (Estevam et al., ZSARCap,
+arXiv:2112.09976, who find them in web pages).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from zsarbench.errors import UsageError, ZsarbenchError, unknown
+from zsarbench.interfaces import ClassText, Dataset, TextEncoder
+from zsarbench.names import match, readable
+
+MIN_WORDS = 15  # of a sentence in a document: shorter ones are headings, menus and captions; ZSARCap's figure
+_RULE = re.compile(r"(?P<form>.+):nearest-(?P<count>[1-9]\d*)")
+_SENTENCE_END = re.compile(r"(?<=[.!?])\s+")
+
+
+def parse(class_text: str) -> tuple[str, int | None]:
+    """Return the form or file of `--class-text`, and how many sentences are chosen from it; None: all is taken.
+
+    >>> parse("documents:nearest-10"), parse("name")
+    (('documents', 10), ('name', None))
+
+    Raises:
+        UsageError: what follows a colon is no rule.
+    """
+    if found := _RULE.fullmatch(class_text):
+        return found["form"], int(found["count"])
+    if ":" in Path(class_text).name:
+        raise UsageError(
+            f"class text '{class_text}' ends in no rule; a rule is FORM:nearest-K, K from 1. "
+            f"Try: --class-text {class_text.rpartition(':')[0]}:nearest-10"
+        )
+    return class_text, None
+
+
+def load(dataset: Dataset, class_text: str) -> dict[str, ClassText]:
+    """Return the texts of every class by name, whole, in a form of the data set's or from a file of the user's.
+
+    Raises:
+        ZsarbenchError: the form or file does not exist, a class has no text, or a text is empty.
+    """
+    form, _ = parse(class_text)
+    texts = _from_file(Path(form), dataset) if Path(form).suffix else list(dataset.class_texts(form))
+    found = {text.name: text for text in texts}
+    missing = [name for name in dataset.classes if name not in found]
+    if missing:
+        raise ZsarbenchError(f"class texts '{form}' lack {len(missing)} classes, e.g. '{missing[0]}'")
+    for text in found.values():
+        if not text.texts or not all(sentence.strip() for sentence in text.texts):
+            raise ZsarbenchError(f"class texts '{form}' of class '{text.name}' are empty")
+    return found
+
+
+def choose(texts: Mapping[str, ClassText], class_text: str, encoder: TextEncoder | None) -> Mapping[str, ClassText]:
+    """Return the texts with the rule of `--class-text` applied; as they are where it has none.
+
+    A class without a sentence of `MIN_WORDS` words keeps its texts.
+
+    Raises:
+        UsageError: there is a rule, and no text encoder to apply it with.
+    """
+    form, count = parse(class_text)
+    if count is None:
+        return texts
+    if encoder is None:
+        raise UsageError(
+            f"class text '{class_text}' is chosen by the text part, and this run has none. Try: --class-text {form}"
+        )
+    chosen = {}
+    for name, described in texts.items():
+        sentences = sentences_of(described.texts, MIN_WORDS) or list(described.texts)
+        chosen[name] = ClassText(name, tuple(nearest(sentences, words_of(name), encoder, count)))
+    return chosen
+
+
+def words_of(name: str) -> str:
+    """Return a class name as words in lower case.
+
+    >>> words_of("ApplyEyeMakeup"), words_of("brush_hair")
+    ('apply eye makeup', 'brush hair')
+    """
+    return readable(name).lower()
+
+
+def sentences_of(texts: Sequence[str], min_words: int) -> list[str]:
+    """Return the distinct sentences of texts that have so many words, in their order.
+
+    A sentence ends at a full stop, question or exclamation mark before a blank, or with its line.
+    """
+    lines = (" ".join(line.split()) for text in texts for line in text.splitlines())
+    found = dict.fromkeys(sentence for line in lines for sentence in _SENTENCE_END.split(line))
+    return [sentence for sentence in found if len(sentence.split()) >= min_words]
+
+
+def nearest(sentences: Sequence[str], name: str, encoder: TextEncoder, count: int) -> list[str]:
+    """Return the sentences of the largest cosine with a name, the nearest first; the first of equals stands first."""
+    import torch.nn.functional as F
+
+    vectors = F.normalize(encoder.encode([name, *sentences]).float(), dim=1)
+    order = (vectors[1:] @ vectors[0]).sort(descending=True, stable=True).indices
+    return [sentences[int(i)] for i in order[:count]]
+
+
+def _from_file(path: Path, dataset: Dataset) -> Sequence[ClassText]:
+    """Read a CSV file with the columns `class` and `text`; several rows of a class are several texts."""
+    import pandas as pd
+
+    try:
+        rows = pd.read_csv(path, dtype=str, keep_default_na=False, encoding_errors="ignore")
+    except (OSError, ValueError) as error:
+        raise ZsarbenchError(f"class texts '{path}' cannot be read: {error}") from error
+    if not {"class", "text"} <= set(rows.columns):
+        raise ZsarbenchError(
+            f"class texts '{path}' need the columns 'class' and 'text'; it has {', '.join(rows.columns)}"
+        )
+    found: dict[str, list[str]] = {}
+    for name, text in zip(rows["class"], rows["text"], strict=True):
+        official = match(name, dataset.classes, dataset.aliases)
+        if official is None:
+            raise ZsarbenchError(unknown(f"class in '{path}'", name, dataset.classes))
+        found.setdefault(official, []).append(text.strip())
+    return [ClassText(name, tuple(texts)) for name, texts in found.items()]

@@ -6,7 +6,6 @@ setting, and training on one data set while testing on another.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -39,6 +38,7 @@ from zsarbench.scores import Scores
 from zsarbench.spec import request
 from zsarbench.testing import toys
 from zsarbench.testing.videos import KeepFrame, read_number, write_video
+from zsarbench_encoders import feature_files
 
 PER_CLASS = 4
 
@@ -85,28 +85,13 @@ class Other(Made):
     classes: ClassVar[tuple[str, ...]] = (*toys.SEEN[:4], "turning door", "throwing ball")
 
 
-class FeatureFiles:
-    """Reads the features that others computed: one file `<clip_id>.npy` (T, D) a clip."""
+class FeatureFiles(feature_files.FeatureFiles):
+    """Reads feature files of the toys' space."""
 
-    needs: Literal["features"] = "features"
     space = toys.SPACE
-    dim = toys.DIM
-    sampling = Sampling(max_steps=toys.MAX_STEPS)
 
     def __init__(self, *, folder: Path | None = None) -> None:
-        self.folder = folder
-        files = sorted(folder.glob("*.npy")) if folder else []
-        digest = hashlib.sha256(b"".join(file.name.encode() + file.read_bytes() for file in files))
-        self.fingerprint = {"files_sha256": digest.hexdigest()}
-
-    def encode(self, clips: Clips) -> Steps:
-        assert self.folder is not None
-        files = [self.folder / f"{clip_id}.npy" for clip_id in clips.ids]
-        rows = [torch.from_numpy(np.load(file)) if file.exists() else torch.zeros(0, self.dim) for file in files]
-        mask = torch.arange(self.sampling.max_steps) < torch.tensor([len(row) for row in rows])[:, None]
-        values = torch.zeros(*mask.shape, self.dim)
-        values[mask] = torch.cat(rows)
-        return Steps(values, mask)
+        super().__init__(folder=folder, dim=toys.DIM, max_steps=toys.MAX_STEPS)
 
 
 class Windows:

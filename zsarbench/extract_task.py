@@ -208,19 +208,24 @@ def _told(encoder: VisualEncoder, sources: Iterable[ClipSource], settings: Setti
     reads_captions = encoder.needs == "captions"
     reason = "the clip has no captions" if reads_captions else "there are no features of this clip"
     group: list[ClipSource] = []
+    clip_bytes = 4 * encoder.dim * encoder.sampling.max_steps
+    size = max(1, min(CLIPS_A_GROUP, settings.ahead_bytes // clip_bytes))
 
     def encoded() -> Iterator[Outcome]:
         start = perf_counter()
         ids = tuple(source.clip_id for source in group)
-        captions = tuple(source.captions for source in group) if reads_captions else None
-        rows = _rows(encoder, Clips(ids, captions=captions), reason)
+        if reads_captions:
+            clips = Clips(ids, captions=tuple(source.captions for source in group))
+        else:
+            clips = Clips(ids, sources=tuple(group))
+        rows = _rows(encoder, clips, reason)
         seconds = (perf_counter() - start) / len(group)
         for source in group:
             yield _outcome(source, rows[source.clip_id], (), {"encode": seconds})
 
     for source in sources:
         group.append(source)
-        if len(group) == CLIPS_A_GROUP:
+        if len(group) == size:
             yield from encoded()
             group = []
     if group:
@@ -248,7 +253,7 @@ def _rows(encoder: VisualEncoder, clips: Clips, when_none: str) -> dict[str, Ten
     for clip_id, value, kept in zip(clips.ids, values, mask, strict=True):
         rows = value[kept]
         if not len(rows):
-            found[clip_id] = Failure(when_none, lasting=False)
+            found[clip_id] = Failure(steps.reasons.get(clip_id, when_none), lasting=False)
         elif not torch.isfinite(rows).all():
             found[clip_id] = Failure("the visual encoder returned values that are not finite", lasting=False)
         else:

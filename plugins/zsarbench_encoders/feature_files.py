@@ -1,0 +1,207 @@
+"""Features that others computed: one `.npy` file a video, as the CEZSAR release distributes them."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from zsarbench.errors import UsageError
+from zsarbench.interfaces import Clips, ClipSource, Sampling, Steps
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+DIM = 4096  # features of a row: BiT-M-R152x2, pooled; valterlej/cezsar, stage 1
+FLOATS = ("float16", "float32", "float64")
+EDGE_BYTES = 4096  # of a file's start and end enter the fingerprint: whole files would be 34 GB for Kinetics-400
+
+ClassifierName = Literal["bit-m-r152x2", "efficientnet-lite0"]
+
+
+class FeatureFiles:
+    """Reads `<video>.npy` of shape (T, D), a row a second, from a folder and its folders; the store takes them in.
+
+    A clip is the file of its own id; or else it is cut out of its video's file: the rows from its start to its end.
+    A clip without a sound file counts as one that cannot be read, with its reason.
+
+    folder: where the files lie, those of all data sets of a run. dim: D of every file.
+    frames_per_second: rows a second; the release has one.
+    max_steps: rows of a clip that are kept, from its start on.
+    classifier: the encoder whose classifier reads these features, for methods that reason with objects; its weights are
+        loaded when they are asked for. weights: a file used in place of its download.
+    """
+
+    needs: Literal["features"] = "features"
+    space = None
+
+    def __init__(
+        self,
+        *,
+        folder: Path | None = None,
+        dim: int = DIM,
+        frames_per_second: float = 1.0,
+        max_steps: int = 16,
+        classifier: ClassifierName | None = None,
+        weights: str | None = None,
+    ) -> None:
+        self.folder = folder
+        self.dim = dim
+        self.frames_per_second = frames_per_second
+        self.max_steps = max_steps
+        self.classifier = classifier
+        self.weights = weights
+        self.sampling = Sampling(frames_per_second, max_steps)
+        self._files = _found(Path(folder).expanduser()) if folder is not None else {}
+        self._problems, sha256 = self._examined()
+        self.fingerprint = {"files_sha256": sha256}
+
+    def encode(self, clips: Clips) -> Steps:
+        """Return (N, T, D) float32, T the most rows of a clip; why a clip has none is in `reasons`.
+
+        Raises:
+            UsageError: no folder was named.
+        """
+        import torch
+
+        if self.folder is None:
+            raise UsageError("visual 'feature-files' reads a folder of .npy files. Try: --set visual.folder=FOLDER")
+        if clips.sources is None:
+            raise ValueError("the sources of the clips are needed")
+        found = [self._rows(source) for source in clips.sources]
+        rows = [np.zeros((0, self.dim), np.float32) if isinstance(one, str) else one for one in found]
+        counts = torch.tensor([len(one) for one in rows])
+        mask = torch.arange(max(1, int(counts.max()))) < counts[:, None]
+        values = torch.zeros(*mask.shape, self.dim)
+        for place, one in zip(values, rows, strict=True):
+            place[: len(one)] = torch.from_numpy(one)
+        reasons = {clip: why for clip, why in zip(clips.ids, found, strict=True) if isinstance(why, str)}
+        return Steps(values, mask, reasons)
+
+    def _rows(self, source: ClipSource) -> np.ndarray | str:
+        """Return the rows (t, D) float32 of a clip, or why it has none."""
+        whole = source.clip_id in self._files
+        name = source.clip_id if whole else source.video or source.clip_id
+        path = self._files.get(name)
+        if path is None:
+            return f"there is no {name}.npy in {self.folder}"
+        if name in self._problems:
+            return self._problems[name]
+        try:
+            stored = np.load(path, mmap_mode="r", allow_pickle=False)
+        except (OSError, ValueError) as error:
+            return f"{path.name} cannot be read: {error}"
+        first, last = (0, len(stored)) if whole else self._span(source, len(stored))
+        if first >= len(stored):
+            return f"{path.name} has {len(stored)} rows, and the clip starts at {source.start or 0:g} s"
+        rows: np.ndarray = np.array(stored[first : min(last, first + self.max_steps)], dtype=np.float32)
+        return rows if np.isfinite(rows).all() else f"{path.name} holds values that are not finite"
+
+    def _span(self, source: ClipSource, n_rows: int) -> tuple[int, int]:
+        """Return the rows whose times lie in the clip; of a clip between two rows, the one before it."""
+        start = (source.start or 0.0) * self.frames_per_second
+        end = n_rows if source.end is None else source.end * self.frames_per_second
+        first, last = int(np.ceil(start)), int(np.ceil(end))
+        return (first, last) if first < last else (int(start), int(start) + 1)
+
+    def _examined(self) -> tuple[dict[str, str], str]:
+        """Return what is wrong with which files, and a digest of their names, sizes, starts and ends.
+
+        Raises:
+            UsageError: every file is of another width.
+        """
+        problems, widths, digest = {}, set(), hashlib.sha256()
+        for name, path in sorted(self._files.items()):
+            head, tail, size = _edges(path)
+            digest.update(f"{name} {size}\n".encode() + head + tail)
+            shape, problem = _described(head, path.name)
+            if shape:
+                widths.add(shape[1])
+                if shape[1] != self.dim:
+                    problem = f"{path.name} has shape {shape}, not (T, {self.dim})"
+            if problem:
+                problems[name] = problem
+        if len(widths) == 1 and self.dim not in widths:
+            raise UsageError(
+                f"visual 'feature-files': the files in {self.folder} have rows of {min(widths)} features, not "
+                f"{self.dim}. Try: --set visual.dim={min(widths)}"
+            )
+        return problems, digest.hexdigest()
+
+    # --- the classifier that goes with the features ---
+
+    @property
+    def labels(self) -> tuple[tuple[str, str], ...] | None:
+        """Name and definition of every class of the classifier; None without one."""
+        return None if self.classifier is None else self._model.labels
+
+    def classify(self, features: Tensor) -> Tensor:
+        """Return the logits (..., L) that the classifier gives for features (..., D).
+
+        Raises:
+            UsageError: no classifier was named, or it reads other features.
+        """
+        if self.classifier is None:
+            raise UsageError(
+                "visual 'feature-files' was given no classifier. Try: --set visual.classifier=bit-m-r152x2"
+            )
+        logits: Tensor = self._model.classify(features)
+        return logits
+
+    @cached_property
+    def _model(self) -> Any:
+        from .visual import BitMR152x2, EfficientNetLite0
+
+        model: Any = BitMR152x2(weights=self.weights) if self.classifier == "bit-m-r152x2" else EfficientNetLite0()
+        if model.dim != self.dim:
+            raise UsageError(
+                f"the classifier of {self.classifier} reads {model.dim} features, the files hold {self.dim}"
+            )
+        return model
+
+
+def _found(folder: Path) -> Mapping[str, Path]:
+    """Return the files of a folder and its folders by name without ending.
+
+    Raises:
+        UsageError: the folder is none, holds no file, or holds two of one name.
+    """
+    if not folder.is_dir():
+        raise UsageError(f"visual 'feature-files': there is no folder {folder}. Try: --set visual.folder=FOLDER")
+    files: dict[str, Path] = {}
+    for path in sorted(folder.rglob("*.npy")):
+        if (known := files.setdefault(path.stem, path)) != path:
+            raise UsageError(f"visual 'feature-files': '{path.stem}' is there twice: {known} and {path}")
+    if not files:
+        raise UsageError(f"visual 'feature-files': no .npy file is in {folder} or its folders")
+    return files
+
+
+def _edges(path: Path) -> tuple[bytes, bytes, int]:
+    """Return the first and last bytes of a file, and its size."""
+    with path.open("rb") as file:
+        head = file.read(EDGE_BYTES)
+        size = file.seek(0, io.SEEK_END)
+        file.seek(max(0, size - EDGE_BYTES))
+        return head, file.read(), size
+
+
+def _described(head: bytes, name: str) -> tuple[tuple[int, int] | None, str]:
+    """Return the shape that the header of a file tells, where it is (T, D), and what is wrong with the file."""
+    try:
+        file = io.BytesIO(head)
+        version = np.lib.format.read_magic(file)
+        read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+        shape, _, dtype = read(file)
+    except (ValueError, EOFError) as error:
+        return None, f"{name} is no .npy file: {error}"
+    if dtype.name not in FLOATS:
+        return None, f"{name} holds {dtype.name}, not one of {', '.join(FLOATS)}"
+    if len(shape) != 2:
+        return None, f"{name} has shape {shape}, not (T, D)"
+    return (shape[0], shape[1]), "" if shape[0] else f"{name} has no row"

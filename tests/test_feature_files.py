@@ -89,16 +89,16 @@ def test_every_unsound_file_has_its_reason(tmp_path: Path) -> None:
     found, reasons = read(tmp_path, *map(ClipSource, names), ClipSource("late", None, 5.0, 6.0, video="short"))
     assert found == [[0, 1]] + [[]] * 10
     for name, words in {
-        "nan": "nan.npy holds values that are not finite",
-        "wide": "wide.npy has shape (2, 5), not (T, 3)",
-        "flat": "flat.npy has shape (3,), not (T, D)",
-        "ints": "ints.npy holds int64, not one of float16, float32, float64",
-        "none": "none.npy has no row",
-        "text": "text.npy is no .npy file",
-        "empty": "empty.npy is no .npy file",
-        "cut": "cut.npy cannot be read",
-        "gone": "there is no gone.npy in",
-        "late": "short.npy has 2 rows, and the clip starts at 5 s",
+        "nan": "its file holds values that are not finite",
+        "wide": "its file has shape (2, 5), not (T, 3)",
+        "flat": "its file has shape (3,), not (T, D)",
+        "ints": "its file holds int64, not one of float16, float32, float64",
+        "none": "its file has no row",
+        "text": "its file is no .npy file",
+        "empty": "its file is no .npy file",
+        "cut": "its file cannot be read",
+        "gone": "no .npy file of it is in",
+        "late": "its file has 2 rows, and the clip starts at 5 s",
     }.items():
         assert words in reasons[name]
 
@@ -168,7 +168,7 @@ def test_the_store_takes_the_files_in_with_the_reasons(tmp_path: Path) -> None:
     clips = stored()
     assert clips.rows([0]).values[0, :, 0].tolist() == [1, 2]
     assert set(clips.failures) == {"v_b"}
-    assert "there is no v_b.npy in" in clips.failures["v_b"]
+    assert "no .npy file of it is in" in clips.failures["v_b"]
     np.save(folder / "v_b.npy", rows(6))
     assert stored().rows([1]).values[0, :, 0].tolist() == [0, 1, 2, 3]
 

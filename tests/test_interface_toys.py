@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from zsarbench import harness, hookimpl, scores
-from zsarbench.errors import UsageError, UsageErrors
+from zsarbench.errors import UsageError, UsageErrors, ZsarbenchError
 from zsarbench.interfaces import (
     ClassText,
     ClipFeatures,
@@ -330,6 +330,39 @@ def test_training_on_one_data_set_and_testing_on_another(tmp_path: Path, feature
     assert result.summary["top1_per_video"].mean > 0.25  # chance is 0.1
     assert result.contamination is not None
     assert {overlap.candidate for overlap in result.contamination.overlapping} == set(toys.SEEN[:4])
+
+
+def test_clips_of_the_other_data_set_that_cannot_be_read_are_not_learnt_from_and_told(
+    tmp_path: Path, features: Path
+) -> None:
+    """They are no failures of the test, which a result lists; without any the run ends."""
+
+    def learnt(**asked: Any) -> RunResult:
+        return run(
+            tmp_path, "from-captions", train_on="other", settings=[f"visual.folder={features}"],
+            protocol=protocol(tmp_path, seen=[], validation=[], candidates=Made.classes), **asked,
+        )[0]  # fmt: skip
+
+    (features / "other-turning-door-3.npy").unlink()
+    result = learnt()
+    n_clips = len(Other.classes) * PER_CLASS
+    assert "other-turning-door-3" not in result.method.record["fits"][0]["clips"]
+    assert len(result.method.record["fits"][0]["clips"]) == n_clips - 1
+    assert result.failures == ()
+    assert f"trained on other, revision 1: {n_clips - 1} of {n_clips} clips" in result.flags
+    for file in features.glob("other-*.npy"):
+        file.unlink()
+    with pytest.raises(ZsarbenchError, match=r"no clip of the training data set 'other' can be read: 24 × no \.npy"):
+        learnt()
+
+
+def test_the_plan_counts_the_clips_of_both_data_sets(tmp_path: Path, features: Path) -> None:
+    asked = request(
+        "from-captions", train_on="other", settings=[f"visual.folder={features}"], threads=1,
+        protocol=protocol(tmp_path, seen=[], validation=[], candidates=Made.classes),
+    )  # fmt: skip
+    told = harness.plan(resolve(asked, HOST), HOST, LogProgress())
+    assert told["clips"] == told["clips_to_extract"] == (len(Made.classes) + len(Other.classes)) * PER_CLASS
 
 
 def test_a_method_that_learns_is_refused_where_there_is_nothing_to_learn_from(tmp_path: Path, features: Path) -> None:

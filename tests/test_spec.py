@@ -69,6 +69,19 @@ def test_options_are_checked_against_the_chosen_parts() -> None:
     assert "'margin' of loss triplet is float, not 'wide'" in found
 
 
+def test_options_of_the_data_set_that_is_learnt_from(tmp_path: Path) -> None:
+    asked = {"method": "cezsar", "protocol": "sketch/compositional", "train_on": "activitynet-captions"}
+    set_ = (f"train_dataset.train={tmp_path / 'train.json'}", "train_dataset.lists=train,val_2")
+    found = spec(**asked, settings=set_).train_dataset
+    assert found is not None
+    assert found.options["lists"] == ("train", "val_2")
+    assert found.options["train"] == tmp_path / "train.json"
+    (told,) = problems(**asked, settings=("train_dataset.list=train",))
+    assert "did you mean 'lists'" in told
+    (told,) = problems(method="cezsar", settings=("train_dataset.lists=train",))
+    assert "has no data set to set it of. Try: --train-on DATASET" in told
+
+
 def test_command_line_wins_over_protocol_over_method() -> None:
     by_protocol = spec(method="cezsar", protocol="sketch/compositional")
     assert by_protocol.parts["visual"].name == "efficientnet-lite0"

@@ -79,9 +79,8 @@ class Run:
             self.load()
             with self.watch("features"):
                 self.features = self._features(self.inputs, self.inputs.used_clips())
-                self.train_features = None
-                if self.training is not None:
-                    self.train_features = self._features(self.training, list(self.training.manifest.index))
+                self.failures |= getattr(self.features, "failures", {})
+                self.train_features = self._training_features(self.training) if self.training is not None else None
             return self._fit_and_score()
 
     def _cached_text(self, encoder: TextEncoder) -> CachedText:
@@ -103,11 +102,32 @@ class Run:
             settings=extract.Settings(device=str(self.machine.device), threads=self.machine.threads),
             strict=self.spec.strict,
         )
-        self.failures |= stored.failures
         if stored.flags:
             clip_id, remarks = min(stored.flags.items())
             self.flags.append(f"{len(stored.flags)} clips of {data.dataset} have remarks, e.g. {clip_id}: {remarks[0]}")
         return stored
+
+    def _training_features(self, data: Inputs) -> ClipFeatures:
+        """Return the features of the clips of another data set that can be read; a flag tells how many cannot.
+
+        Raises:
+            ZsarbenchError: none can.
+        """
+        clips = self._features(data, list(data.manifest.index))
+        failures: Mapping[str, str] = getattr(clips, "failures", {})
+        n_read = len(clips) - len(failures)
+        told = f"trained on {data.dataset}, revision {data.revision}: {n_read} of {len(clips)} clips"
+        self.flags.append(told)
+        if not failures:
+            return clips
+        reasons = recording.describe_failures(failures)
+        _log.warning("%s can be read; not read: %s", told, reasons)
+        if n_read == 0:
+            raise ZsarbenchError(
+                f"no clip of the training data set '{data.dataset}' can be read: {reasons}. "
+                f"Try: --data-root {data.dataset}=DIR, or a visual part that reads what is there"
+            )
+        return clips.subset([number for number, clip_id in enumerate(clips.ids) if clip_id not in failures])
 
     def _encoder_part(self) -> extract.EncoderPart:
         assert self.parts.visual is not None
@@ -264,27 +284,34 @@ class Run:
         """Return what the run would cost: clips, those to extract, their bytes, and minutes by a probe of a few."""
         with self.machine.repeatable():
             self.load()
-            clip_ids = self.inputs.used_clips()
+            used = [(self.inputs, self.inputs.used_clips())]
+            if self.training is not None:
+                used.append((self.training, list(self.training.manifest.index)))
             content: dict[str, Any] = {
                 "rounds": len(self.inputs.rounds),
                 "fits": len(self._fits()),
-                "clips": len(clip_ids),
+                "clips": sum(len(clip_ids) for _, clip_ids in used),
             }
             if self.parts.visual is None:
                 return content | {"clips_to_extract": 0}
-            part = self._encoder_part()
-            stored = self.store.open(part.key(self.inputs.dataset, self.inputs.revision), self.parts.visual.dim)
-            missing = stored.missing(self.inputs.sources(clip_ids))
-            paths = [Path(source.path) for source in missing if source.path is not None]
+            part, dim = self._encoder_part(), self.parts.visual.dim
+            missing = [
+                (data, source)
+                for data, clip_ids in used
+                for stored in [self.store.open(part.key(data.dataset, data.revision), dim)]
+                for source in stored.missing(data.sources(clip_ids))
+            ]
+            paths = [Path(source.path) for _, source in missing if source.path is not None]
             content |= {
                 "clips_to_extract": len(missing),
                 "bytes_to_read": sum(path.stat().st_size for path in paths if path.is_file()),
-                "bytes_to_store": 4 * len(missing) * self.parts.visual.dim * self.parts.visual.sampling.max_steps,
+                "bytes_to_store": 4 * len(missing) * dim * self.parts.visual.sampling.max_steps,
             }
             probe = missing[:: max(1, len(missing) // N_PROBED)][:N_PROBED]
             if probe:
                 start = time.perf_counter()
-                self._features(self.inputs, [source.clip_id for source in probe])
+                for data, _ in used:
+                    self._features(data, [source.clip_id for of, source in probe if of is data])
                 seconds = (time.perf_counter() - start) * (len(missing) - len(probe)) / len(probe)
                 content["minutes_to_extract"] = round(seconds / 60, 1)
             return content

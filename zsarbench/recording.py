@@ -237,11 +237,14 @@ def _flags(outcome: Outcome) -> tuple[str, ...]:
         flags.append(f"limit: at most {spec.limit} clips a class")
     if spec.control != "none":
         flags.append(f"control: {spec.control}")
-    for part in (spec.method, *spec.parts.values(), spec.dataset):
+    parts = {"method": spec.method, **spec.parts, "dataset": spec.dataset, "train_dataset": spec.train_dataset}
+    for kind, part in parts.items():
+        if part is None:
+            continue
         for who in ("protocol", "command line"):
             given = {name: part.options[name] for name, source in sorted(part.sources.items()) if source == who}
             if given:
-                text = ", ".join(f"{part.kind}.{name}={value}" for name, value in given.items())
+                text = ", ".join(f"{kind}.{name}={value}" for name, value in given.items())
                 flags.append(f"settings of the {who}: {text}")
     for fit in outcome.records:
         flags += [flag for flag in fit.get("flags", ()) if flag not in flags]

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from zsarbench.protocols import FileProtocol
     from zsarbench.registry import Entry, Registry
 
+_SETTABLE = ("method", "dataset", "train_dataset", *PART_KINDS)
+
 
 def resolve(asked: RunRequest, host: Host) -> RunSpec:
     """Return the complete spec of a request.
@@ -157,8 +159,10 @@ class _Resolver:
             kind, dot, option = path.partition(".")
             if not (equals and dot and kind and option):
                 self.problems.append(f"--set {text} is not of the form PART.OPTION=VALUE, e.g. --set loss.margin=0.5")
-            elif kind not in ("method", "dataset", *PART_KINDS):
-                self.problems.append(unknown("part in --set", kind, ("method", "dataset", *PART_KINDS)))
+            elif kind not in _SETTABLE:
+                self.problems.append(unknown("part in --set", kind, _SETTABLE))
+            elif kind == "train_dataset" and self.asked.train_on == "seen":
+                self.problems.append(f"--set {text} has no data set to set it of. Try: --train-on DATASET")
             else:
                 found.setdefault(kind, {})[option] = value
         return found

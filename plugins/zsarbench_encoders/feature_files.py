@@ -89,18 +89,18 @@ class FeatureFiles:
         name = source.clip_id if whole else source.video or source.clip_id
         path = self._files.get(name)
         if path is None:
-            return f"there is no {name}.npy in {self.folder}"
+            return f"no .npy file of it is in {self.folder}"
         if name in self._problems:
             return self._problems[name]
         try:
             stored = np.load(path, mmap_mode="r", allow_pickle=False)
         except (OSError, ValueError) as error:
-            return f"{path.name} cannot be read: {error}"
+            return f"its file cannot be read: {error}"
         first, last = (0, len(stored)) if whole else self._span(source, len(stored))
         if first >= len(stored):
-            return f"{path.name} has {len(stored)} rows, and the clip starts at {source.start or 0:g} s"
+            return f"its file has {len(stored)} rows, and the clip starts at {source.start or 0:g} s"
         rows: np.ndarray = np.array(stored[first : min(last, first + self.max_steps)], dtype=np.float32)
-        return rows if np.isfinite(rows).all() else f"{path.name} holds values that are not finite"
+        return rows if np.isfinite(rows).all() else "its file holds values that are not finite"
 
     def _span(self, source: ClipSource, n_rows: int) -> tuple[int, int]:
         """Return the rows whose times lie in the clip; of a clip between two rows, the one before it."""
@@ -119,11 +119,11 @@ class FeatureFiles:
         for name, path in sorted(self._files.items()):
             head, tail, size = _edges(path)
             digest.update(f"{name} {size}\n".encode() + head + tail)
-            shape, problem = _described(head, path.name)
+            shape, problem = _described(head)
             if shape:
                 widths.add(shape[1])
                 if shape[1] != self.dim:
-                    problem = f"{path.name} has shape {shape}, not (T, {self.dim})"
+                    problem = f"its file has shape {shape}, not (T, {self.dim})"
             if problem:
                 problems[name] = problem
         if len(widths) == 1 and self.dim not in widths:
@@ -191,7 +191,7 @@ def _edges(path: Path) -> tuple[bytes, bytes, int]:
         return head, file.read(), size
 
 
-def _described(head: bytes, name: str) -> tuple[tuple[int, int] | None, str]:
+def _described(head: bytes) -> tuple[tuple[int, int] | None, str]:
     """Return the shape that the header of a file tells, where it is (T, D), and what is wrong with the file."""
     try:
         file = io.BytesIO(head)
@@ -199,9 +199,9 @@ def _described(head: bytes, name: str) -> tuple[tuple[int, int] | None, str]:
         read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
         shape, _, dtype = read(file)
     except (ValueError, EOFError) as error:
-        return None, f"{name} is no .npy file: {error}"
+        return None, f"its file is no .npy file: {error}"
     if dtype.name not in FLOATS:
-        return None, f"{name} holds {dtype.name}, not one of {', '.join(FLOATS)}"
+        return None, f"its file holds {dtype.name}, not one of {', '.join(FLOATS)}"
     if len(shape) != 2:
-        return None, f"{name} has shape {shape}, not (T, D)"
-    return (shape[0], shape[1]), "" if shape[0] else f"{name} has no row"
+        return None, f"its file has shape {shape}, not (T, D)"
+    return (shape[0], shape[1]), "" if shape[0] else "its file has no row"

@@ -278,6 +278,9 @@ class Loss(Protocol):
 class Method(Protocol):
     """What is compared: learns, or not, and scores clips against class texts; it never sees a test label.
 
+    All that is chosen or learnt is so in `fit`: a clip's scores depend on that clip and the candidates' texts alone,
+    not on its id nor on other test clips (`zsarbench check` tries it).
+
     Optional members: `record() -> Mapping`, what the fit chose and measured, in JSON types, kept in the result;
     `check_parts(parts)`, which raises where the parts do not go together, before any feature is extracted.
     """

@@ -92,6 +92,48 @@ def careless_resume(self: Any, train: Any, context: Any) -> None:
             self.map = self.map * 0 + 1
 
 
+def by_batch(self: Any, *given: Any) -> Tensor:
+    """Centres scores on the test clips: a class's mean over them is what only the whole set shows."""
+    scores = Centroids.score(self, *given)
+    return scores - scores.mean(0)
+
+
+def adapting(self: Any, clips: Any, *rest: Any) -> Tensor:
+    """Remembers the first clips it is asked about, and scores later ones against these too."""
+    scores = Centroids.score(self, clips, *rest)
+    self.first = getattr(self, "first", scores.mean(0))
+    return scores - self.first
+
+
+def told(self: Any) -> dict[str, Any]:
+    return {"ridge": self.ridge, "chosen": getattr(self, "chosen", None)}
+
+
+def chosen_late(self: Any, *given: Any) -> Tensor:
+    """Chooses where it is asked: the candidate that test clips are nearest to."""
+    scores = Centroids.score(self, *given)
+    self.chosen = float(scores.amax(1).mean())
+    return scores
+
+
+def by_name(self: Any, clips: Any, classes: Any, context: Any) -> Tensor:
+    """Reads the class in the id, as many data sets write it there."""
+    named = [[described.name.replace(" ", "-") in clip for described in classes] for clip in clips.ids]
+    return Centroids.score(self, clips, classes, context) + torch.tensor(named)
+
+
+def fitted_by_name(self: Any, train: Any, context: Any) -> None:
+    """Takes its setting from the clips' ids."""
+    self.ridge = 1.0 + sum(map(len, train.clips.ids))
+    Centroids.fit(self, train, context)
+
+
+def by_candidates(self: Any, clips: Any, classes: Any, context: Any) -> Tensor:
+    """Chooses how to scale the scores by the candidates that it is asked about."""
+    texts = self.texts(classes, context)
+    return Centroids.score(self, clips, classes, context) * float(texts.std(0).mean())
+
+
 METHOD = [
     (altered(Centroids, learns_from="everything"), "interface-is-complete"),
     (altered(Centroids, learns_from="nothing"), "gives-scores"),  # it is given None to learn from
@@ -108,6 +150,12 @@ METHOD = [
     (altered(Centroids, fit=relabels), "leaves-inputs-alone"),
     (altered(Centroids, fit=careless_resume), "goes-on-from-checkpoints"),
     (altered(Centroids, record=lambda self: {"map": self.map}), "record-is-plain"),
+    (altered(Centroids, score=by_batch), "clip-alone"),
+    (altered(Centroids, score=adapting), "clip-alone"),
+    (altered(Centroids, score=chosen_late, record=told), "choices-are-of-the-fit"),
+    (altered(Centroids, score=by_name), "ids-say-nothing"),
+    (altered(Centroids, fit=fitted_by_name), "ids-say-nothing"),
+    (altered(Centroids, score=by_candidates), "independence-is-true"),
 ]
 
 

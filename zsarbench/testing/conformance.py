@@ -18,7 +18,14 @@ from typing import TYPE_CHECKING, Any
 
 from zsarbench.errors import UsageError, unknown
 from zsarbench.registry import KINDS, Entry, Registry
-from zsarbench.testing import checks_data, checks_encoders, checks_methods, checks_output, checks_training
+from zsarbench.testing import (
+    checks_data,
+    checks_encoders,
+    checks_leaks,
+    checks_methods,
+    checks_output,
+    checks_training,
+)
 from zsarbench.testing.checking import SECONDS, Check, Outcome, Problem, Subject
 
 if TYPE_CHECKING:
@@ -54,7 +61,7 @@ def checks_for(kind: str) -> tuple[Check, ...]:
         "text": checks_encoders.text_checks,
         "negatives": checks_training.negatives_checks,
         "loss": checks_training.loss_checks,
-        "method": checks_methods.method_checks,
+        "method": lambda: (*checks_methods.method_checks(), *checks_leaks.leak_checks()),
         "reporter": checks_output.reporter_checks,
         "executor": checks_output.executor_checks,
     }

@@ -15,9 +15,10 @@ from zsarbench import seeding
 from zsarbench.clips import MemoryClips
 from zsarbench.errors import UsageError
 from zsarbench.interfaces import ClassText, Context, Parts
+from zsarbench.objects import Classifier
 from zsarbench.progress import LogProgress
 from zsarbench_rivals.conse import ConSE
-from zsarbench_rivals.objects import Classifier, top_objects
+from zsarbench_rivals.objects import top_objects
 from zsarbench_rivals.objects2action import Objects2Action
 from zsarbench_rivals.objsent import ObjSent
 from zsarbench_rivals.zsarcap import ZSARCap, plain

@@ -8,7 +8,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from zsarbench.interfaces import ClassText, ClipFeatures, Context, LearnsFrom, TrainSet
-from zsarbench_rivals.objects import Describe, classifier, top_objects
+from zsarbench.objects import Describe, classifier
+from zsarbench_rivals.objects import top_objects
 from zsarbench_rivals.representation import class_vectors, text_encoder
 
 
@@ -32,12 +33,12 @@ class ConSE:
 
     def fit(self, train: TrainSet | None, context: Context) -> None:
         """Learn nothing, but refuse parts that it cannot work with."""
-        classifier(context, "conse")
+        classifier(context.parts.visual, "conse")
         text_encoder(context, "conse")
 
     def score(self, clips: ClipFeatures, classes: Sequence[ClassText], context: Context) -> Tensor:
         """Return cosines (N, C); NaN for a clip that could not be read."""
-        encoder, found = text_encoder(context, "conse"), classifier(context, "conse")
+        encoder, found = text_encoder(context, "conse"), classifier(context.parts.visual, "conse")
         vectors = F.normalize(found.vectors(encoder, self.describe), dim=1)
         top = top_objects(clips, found, self.n_objects)
         made = (top.probabilities[..., None] * vectors[top.labels]).sum(1)  # its length is of no matter to a cosine

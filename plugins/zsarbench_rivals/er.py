@@ -11,9 +11,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from zsarbench.interfaces import ClipFeatures, Context, TrainSet
+from zsarbench.objects import Classifier, classifier, find_classifier
 from zsarbench.seeding import forked
 from zsarbench_rivals.learnt import LearntMethod
-from zsarbench_rivals.objects import Classifier, classifier, find_classifier, top_objects
+from zsarbench_rivals.objects import top_objects
 from zsarbench_rivals.representation import Scaling, pooled, text_encoder
 from zsarbench_rivals.selection import Grid, Scorer, Seen, Settings, settings_of
 
@@ -95,7 +96,7 @@ class ER(LearntMethod):
     def _wanted_classifier(self, context: Context) -> Classifier | None:
         if self.objects is False:
             return None
-        return classifier(context, self.name) if self.objects else find_classifier(context)
+        return classifier(context.parts.visual, self.name) if self.objects else find_classifier(context.parts.visual)
 
     def _train(
         self, seen: Seen, learning_rate: float, kept: Sequence[int], context: Context

@@ -1,60 +1,16 @@
-"""The objects that a visual encoder's own classifier sees in clips, for the methods that reason with them."""
+"""The likeliest objects of whole clips, for the methods that reason with them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
 
 import torch
 from torch import Tensor
 
-from zsarbench.errors import UsageError
-from zsarbench.interfaces import ClipFeatures, Context, TextEncoder
+from zsarbench.interfaces import ClipFeatures
+from zsarbench.objects import Classifier
 
 READ_AT_ONCE = 64  # clips: 16 steps of 21,843 probabilities each take 90 MB
-
-Describe = Literal["names", "definitions", "both"]
-
-
-@dataclass(frozen=True)
-class Classifier:
-    """A visual encoder's classifier: (name, definition) of its L labels, and logits (M, L) from features (M, D)."""
-
-    labels: tuple[tuple[str, str], ...]
-    classify: Callable[[Tensor], Tensor]
-
-    def texts(self, describe: Describe) -> list[str]:
-        """Return one text a label; its name where it has no definition."""
-        return [_text(name, definition, describe) for name, definition in self.labels]
-
-    def vectors(self, encoder: TextEncoder, describe: Describe) -> Tensor:
-        """Return the embeddings (L, E) of the labels."""
-        return encoder.encode(self.texts(describe)).float()
-
-
-def find_classifier(context: Context) -> Classifier | None:
-    """Return the classifier of the run's visual part, or None where it has none or its labels have no names."""
-    labels = getattr(context.parts.visual, "labels", None)
-    classify = getattr(context.parts.visual, "classify", None)
-    return Classifier(tuple(labels), classify) if labels is not None and classify is not None else None
-
-
-def classifier(context: Context, method: str) -> Classifier:
-    """Return the classifier of the run's visual part.
-
-    Raises:
-        UsageError: it has none.
-    """
-    found = find_classifier(context)
-    if found is None:
-        part = context.parts.visual
-        raise UsageError(
-            f"method '{method}' reads object scores, and the visual part {type(part).__name__} has no classifier with "
-            "named labels. Parts that have one: efficientnet-lite0 (ImageNet-1k), bit-m-r152x2 (ImageNet-21k), timm "
-            "with a model of either. Try: --visual efficientnet-lite0"
-        )
-    return found
 
 
 @dataclass(frozen=True)
@@ -81,9 +37,3 @@ def _mean_probabilities(clips: ClipFeatures, index: Tensor, found: Classifier) -
     owner = steps.mask.nonzero()[:, 0]
     sums = torch.zeros(len(index), len(found.labels)).index_add(0, owner, likely)
     return sums / steps.mask.sum(1, keepdim=True)
-
-
-def _text(name: str, definition: str, describe: Describe) -> str:
-    if describe == "names" or not definition:
-        return name
-    return definition if describe == "definitions" else f"{name}: {definition}"

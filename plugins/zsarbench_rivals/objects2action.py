@@ -9,7 +9,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from zsarbench.interfaces import ClassText, ClipFeatures, Context, LearnsFrom, TrainSet
-from zsarbench_rivals.objects import Describe, TopObjects, classifier, top_objects
+from zsarbench.objects import Describe, classifier
+from zsarbench_rivals.objects import TopObjects, top_objects
 from zsarbench_rivals.representation import class_vectors, text_encoder
 
 
@@ -37,12 +38,13 @@ class Objects2Action:
 
     def fit(self, train: TrainSet | None, context: Context) -> None:
         """Learn nothing, but refuse parts that it cannot work with."""
-        classifier(context, "objects2action")
+        classifier(context.parts.visual, "objects2action")
         text_encoder(context, "objects2action")
 
     def score(self, clips: ClipFeatures, classes: Sequence[ClassText], context: Context) -> Tensor:
         """Return (N, C), larger is better; NaN for a clip that could not be read."""
-        encoder, found = text_encoder(context, "objects2action"), classifier(context, "objects2action")
+        encoder = text_encoder(context, "objects2action")
+        found = classifier(context.parts.visual, "objects2action")
         similarity = affinity(class_vectors(classes, encoder), found.vectors(encoder, self.describe))
         return translate(top_objects(clips, found, self.objects_per_clip), sparse(similarity, self.objects_per_class))
 

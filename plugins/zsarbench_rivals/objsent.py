@@ -10,8 +10,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from zsarbench.interfaces import ClassText, ClipFeatures, Context, LearnsFrom, TextEncoder, TrainSet
+from zsarbench.objects import Describe, classifier
 from zsarbench.seeding import forked
-from zsarbench_rivals.objects import Describe, classifier, top_objects
+from zsarbench_rivals.objects import top_objects
 from zsarbench_rivals.objects2action import affinity, sparse, translate
 from zsarbench_rivals.representation import class_vectors, text_encoder
 
@@ -59,7 +60,7 @@ class ObjSent:
 
     def fit(self, train: TrainSet | None, context: Context) -> None:
         """Learn nothing from clips, but refuse parts that it cannot work with."""
-        classifier(context, "objsent")
+        classifier(context.parts.visual, "objsent")
         text_encoder(context, "objsent")
 
     def score(self, clips: ClipFeatures, classes: Sequence[ClassText], context: Context) -> Tensor:
@@ -81,7 +82,7 @@ class ObjSent:
     def _objects(
         self, clips: ClipFeatures, classes: Sequence[ClassText], encoder: TextEncoder, context: Context
     ) -> Tensor:
-        found = classifier(context, "objsent")
+        found = classifier(context.parts.visual, "objsent")
         similarity = affinity(class_vectors(classes, encoder), found.vectors(encoder, self.describe))
         return translate(top_objects(clips, found, self.objects_per_clip), sparse(similarity, self.objects_per_class))
 

@@ -6,6 +6,7 @@ setting, and training on one data set while testing on another.
 
 from __future__ import annotations
 
+import importlib
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -220,7 +221,10 @@ def zsarbench_register(registry: Any) -> None:
 
 
 HOST = load_plugins(
-    loaders={"toy": lambda: type("plugin", (), {"zsarbench_register": staticmethod(zsarbench_register)})}
+    loaders={
+        "toy": lambda: type("plugin", (), {"zsarbench_register": staticmethod(zsarbench_register)}),
+        "rivals": lambda: importlib.import_module("zsarbench_rivals"),
+    }
 )
 
 
@@ -328,6 +332,20 @@ def test_training_on_one_data_set_and_testing_on_another(tmp_path: Path, feature
     assert result.train_on == "other"
     assert result.rounds[0].n_expected == len(Made.classes) * PER_CLASS
     assert result.summary["top1_per_video"].mean > 0.25  # chance is 0.1
+    assert result.contamination is not None
+    assert {overlap.candidate for overlap in result.contamination.overlapping} == set(toys.SEEN[:4])
+
+
+def test_a_method_of_labelled_classes_learns_from_another_data_set(tmp_path: Path, features: Path) -> None:
+    """Classes that both data sets have are told, and the accuracy without them is given."""
+    result, _ = run(
+        tmp_path, "eszsl", visual="feature-files", text="toy-text", train_on="other",
+        protocol=protocol(tmp_path, seen=[], validation=[], candidates=Made.classes),
+        settings=[f"visual.folder={features}"],
+    )  # fmt: skip
+    assert result.train_on == "other"
+    assert set(result.method.record["fits"][0]["chosen_on"]) < set(Other.classes)
+    assert result.summary["top1_per_video"].mean > 0.2  # chance is 0.1
     assert result.contamination is not None
     assert {overlap.candidate for overlap in result.contamination.overlapping} == set(toys.SEEN[:4])
 

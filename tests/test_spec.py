@@ -82,6 +82,13 @@ def test_options_of_the_data_set_that_is_learnt_from(tmp_path: Path) -> None:
     assert "has no data set to set it of. Try: --train-on DATASET" in told
 
 
+def test_labelled_classes_are_learnt_from_data_that_has_some() -> None:
+    (told,) = problems(method="eszsl", protocol="sketch/compositional", train_on="activitynet-captions")
+    assert "'eszsl' learns from labelled classes, and data set 'activitynet-captions' has none" in told
+    found = spec(method="eszsl", protocol="sketch/compositional", train_on="activitynet")
+    assert found.train_on == "activitynet"
+
+
 def test_command_line_wins_over_protocol_over_method() -> None:
     by_protocol = spec(method="cezsar", protocol="sketch/compositional")
     assert by_protocol.parts["visual"].name == "efficientnet-lite0"

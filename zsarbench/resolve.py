@@ -99,7 +99,7 @@ class _Resolver:
         specs = {kind: self._complete(kind, entry, protocol, settings) for kind, entry in chosen.items()}
         self._raise()
         self._add_text_part(specs, protocol, settings)
-        self._check_goes_together(specs, protocol)
+        self._check_goes_together(specs, protocol, roots)
         self._raise()
         return self._spec(specs, protocol, roots, host)
 
@@ -226,7 +226,9 @@ class _Resolver:
         elif self.asked.text is not None or "text" in settings:
             self.problems.append(f"method '{self.asked.method}' has no text part; leave out --text")
 
-    def _check_goes_together(self, specs: Mapping[str, PartSpec], protocol: FileProtocol) -> None:
+    def _check_goes_together(
+        self, specs: Mapping[str, PartSpec], protocol: FileProtocol, roots: Mapping[str, str]
+    ) -> None:
         asked = self.asked
         learns_from = self.registry.get("method", asked.method).load().learns_from
         if learns_from == "nothing" and asked.train_on != "seen":
@@ -241,9 +243,11 @@ class _Resolver:
                 f"'{protocol.name}' has no seen classes. Try: a protocol with seen classes (zsarbench list protocol), "
                 "or --train-on DATASET"
             )
-        if learns_from == "seen-classes" and asked.train_on != "seen":
+        other = specs.get("train_dataset")
+        if learns_from == "seen-classes" and other and not build_dataset(other, roots, self.registry).classes:
             self.problems.append(
-                f"method '{asked.method}' learns from seen classes; leave out --train-on {asked.train_on}"
+                f"method '{asked.method}' learns from labelled classes, and data set '{asked.train_on}' has none; "
+                "leave out --train-on, or name a data set with classes (zsarbench list dataset)"
             )
 
     def _spec(self, specs: dict[str, PartSpec], protocol: FileProtocol, roots: dict[str, str], host: Host) -> RunSpec:

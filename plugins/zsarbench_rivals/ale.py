@@ -6,7 +6,6 @@ import torch
 from torch import Tensor
 
 from zsarbench_rivals.ranking import RankingMethod
-from zsarbench_rivals.representation import Scale
 
 
 class ALE(RankingMethod):
@@ -22,21 +21,6 @@ class ALE(RankingMethod):
     """
 
     name = "ale"
-
-    def __init__(
-        self,
-        *,
-        margin: float = 1.0,
-        features: Scale | None = None,
-        learning_rate: float | None = None,
-        epochs: int | None = None,
-        seen_bias: float = 0.0,
-    ) -> None:
-        self.margin = margin
-        self.features = features
-        self.learning_rate = learning_rate
-        self.epochs = epochs
-        self.seen_bias = seen_bias
 
     def loss(self, violations: Tensor) -> Tensor:
         """Return the sum over classes, weighted by the rank of the own class."""

@@ -42,12 +42,10 @@ class LatEm(RankingMethod):
         epochs: int | None = None,
         seen_bias: float = 0.0,
     ) -> None:
-        self.margin = margin
+        super().__init__(
+            margin=margin, features=features, learning_rate=learning_rate, epochs=epochs, seen_bias=seen_bias
+        )
         self.n_maps = n_maps
-        self.features = features
-        self.learning_rate = learning_rate
-        self.epochs = epochs
-        self.seen_bias = seen_bias
 
     def loss(self, violations: Tensor) -> Tensor:
         """Return the sum over classes."""

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from zsarbench.interfaces import Context
 from zsarbench_rivals.learnt import SCALES, LearntMethod
+from zsarbench_rivals.representation import Scale
 from zsarbench_rivals.selection import Grid, Scorer, Seen, Settings, settings_of
 
 BATCH_SIZE = 128  # clips; the papers step after each clip, which is slow and, at these sizes, no better
@@ -27,7 +28,21 @@ class RankingMethod(LearntMethod):
 
     choices: ClassVar[Grid] = {"features": SCALES, "learning_rate": LEARNING_RATES, "epochs": EPOCHS}
     optimizer: ClassVar[type[torch.optim.Optimizer]] = torch.optim.SGD
-    margin: float
+
+    def __init__(
+        self,
+        *,
+        margin: float = 1.0,
+        features: Scale | None = None,
+        learning_rate: float | None = None,
+        epochs: int | None = None,
+        seen_bias: float = 0.0,
+    ) -> None:
+        self.margin = margin
+        self.features = features
+        self.learning_rate = learning_rate
+        self.epochs = epochs
+        self.seen_bias = seen_bias
 
     def loss(self, violations: Tensor) -> Tensor:
         """Return each clip's loss (B,) of its violations (B, C): by how much a class comes within the margin, or 0."""

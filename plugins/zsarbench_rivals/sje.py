@@ -5,7 +5,6 @@ from __future__ import annotations
 from torch import Tensor
 
 from zsarbench_rivals.ranking import RankingMethod
-from zsarbench_rivals.representation import Scale
 
 
 class SJE(RankingMethod):
@@ -20,21 +19,6 @@ class SJE(RankingMethod):
     """
 
     name = "sje"
-
-    def __init__(
-        self,
-        *,
-        margin: float = 1.0,
-        features: Scale | None = None,
-        learning_rate: float | None = None,
-        epochs: int | None = None,
-        seen_bias: float = 0.0,
-    ) -> None:
-        self.margin = margin
-        self.features = features
-        self.learning_rate = learning_rate
-        self.epochs = epochs
-        self.seen_bias = seen_bias
 
     def loss(self, violations: Tensor) -> Tensor:
         """Return the largest violation."""

@@ -26,11 +26,13 @@ class ZSARCap:
     of a class are cut into sentences, those of at least min_words are kept, of these the max_sentences nearest to the
     class name, and the name is appended to each (append_name). One nearest neighbour by cosine. Nothing is learnt.
 
-    The paper's recipe is `--class-text documents --set visual.join=true`: documents as class texts (from one sentence a
-    class there is nothing to choose), and the captions of a clip joined into one sentence; otherwise a clip is the mean
-    of its captions' vectors. Left out: the code spells contractions out, chooses by another encoder
-    (paraphrase-MiniLM-L6-v2) than it compares with (paraphrase-distilroberta-base-v2), and cuts sentences by NLTK. A
-    class of which no sentence is long enough keeps its texts as they are.
+    The paper's recipe is `--class-text documents --set visual.join=true`, which joins the captions of a clip into one
+    sentence; otherwise a clip is the mean of its captions' vectors. Left out: the code spells contractions out, chooses
+    by another encoder (paraphrase-MiniLM-L6-v2) than it compares with (paraphrase-distilroberta-base-v2), and cuts
+    sentences by NLTK. A class of which no sentence is long enough keeps its texts as they are.
+
+    Expects captions as the visual part, and documents or many sentences as class texts: from one sentence a class there
+    is nothing to choose.
     """
 
     learns_from: LearnsFrom = "nothing"

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from zsarbench import metrics, results, scores
+from zsarbench import metrics, results, scores, summaries
 from zsarbench.errors import ZsarbenchError
 from zsarbench.testing.samples import sample_result, sample_scores
 
@@ -238,7 +238,7 @@ def test_chance_is_what_constant_scores_get(n_seen: int, n_unseen: int) -> None:
     n_classes = n_seen + n_unseen
     seen = np.arange(n_classes) < n_seen
     got = metrics.evaluate(np.zeros((n_classes, n_classes)), np.arange(n_classes), setting="gzsl", seen=seen)
-    assert got == pytest.approx({name: results.chance(name, n_classes, n_seen) for name in got})
+    assert got == pytest.approx({name: summaries.chance(name, n_classes, n_seen) for name in got})
 
 
 def test_a_record_that_is_no_json_names_its_place() -> None:

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 import zsarbench
-from zsarbench import contamination, metrics, results, seeding, statistics
+from zsarbench import contamination, metrics, results, seeding, statistics, summaries
 from zsarbench.contamination_labels import LabelSet
 from zsarbench.results import (
     ClassTextInfo,
@@ -24,9 +24,9 @@ from zsarbench.results import (
     MethodInfo,
     PartInfo,
     ProtocolInfo,
-    RoundResult,
     RunResult,
 )
+from zsarbench.summaries import RoundResult
 
 if TYPE_CHECKING:
     from zsarbench.outcome import Outcome
@@ -61,7 +61,7 @@ def record(outcome: Outcome, registry: Registry) -> RunResult:
         seed=spec.seed,
         seeds=tuple(range(spec.seed, spec.seed + spec.seeds)),
         rounds=rounds,
-        summary=results.summarise(rounds, _intervals(outcome)),
+        summary=summaries.summarise(rounds, _intervals(outcome)),
         failures=tuple(ClipFailure(clip_id, reason) for clip_id, reason in sorted(outcome.failures.items())),
         objections=spec.objections,
         flags=_flags(outcome),
@@ -97,7 +97,7 @@ def _rounds(outcome: Outcome) -> tuple[RoundResult, ...]:
                 n_scored=len(labels) - failed,
                 n_failed=failed,
                 metrics=values,
-                chance={name: results.chance(name, len(candidates), n_seen) for name in values},
+                chance={name: summaries.chance(name, len(candidates), n_seen) for name in values},
                 candidates_sha256=results.names_sha256(candidates),
                 duplicate_of=spec.protocol.duplicates.get(item.round.index),
             )

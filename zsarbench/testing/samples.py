@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from zsarbench import metrics, results
+from zsarbench import metrics, results, summaries
 from zsarbench.contamination import Contamination, Overlap, accuracies
 from zsarbench.results import (
     ClassTextInfo,
@@ -18,10 +18,10 @@ from zsarbench.results import (
     MethodInfo,
     PartInfo,
     ProtocolInfo,
-    RoundResult,
     RunResult,
 )
 from zsarbench.scores import Block, RoundScores, Scores
+from zsarbench.summaries import RoundResult
 
 N_CLASSES = 12
 CLIPS_A_CLASS = 4
@@ -89,12 +89,12 @@ def sample_result(
                 n_scored=len(labels) - n_failed,
                 n_failed=n_failed,
                 metrics=values,
-                chance={name: results.chance(name, len(item.classes), n_seen) for name in values},
+                chance={name: summaries.chance(name, len(item.classes), n_seen) for name in values},
                 candidates_sha256=results.names_sha256([str(scores.class_names[c]) for c in item.classes]),
             )
         )
     unread = np.unique(np.concatenate([block.clips[np.isnan(block.scores).any(axis=1)] for block in scores.blocks]))
-    summary = results.summarise(rounds)
+    summary = summaries.summarise(rounds)
     around = {
         name: (max(0.0, round(value.mean - 0.1, 3)), min(1.0, round(value.mean + 0.1, 3)))
         for name, value in summary.items()
@@ -125,7 +125,7 @@ def sample_result(
         seed=seeds[0],
         seeds=tuple(seeds),
         rounds=tuple(rounds),
-        summary=results.summarise(rounds, around),
+        summary=summaries.summarise(rounds, around),
         failures=tuple(ClipFailure(str(scores.clip_ids[clip]), "no video stream") for clip in unread),
         objections=(),
         flags=(),

@@ -59,7 +59,7 @@ class E2E(LearntMethod):
         order = context.generator("batches")
         with forked(context.generator("weights")):
             linear = nn.Linear(x.shape[1], vectors.shape[1]).to(context.device)
-            optimizer = torch.optim.Adam(linear.parameters(), lr=learning_rate)
+            optimizer = torch.optim.Adam(linear.parameters(), lr=learning_rate, fused=True)
             milestones = [max(1, round(share * epochs)) for share in DECAYED_AT]
             schedule = torch.optim.lr_scheduler.MultiStepLR(optimizer, milestones)
             for _ in range(epochs):

@@ -107,7 +107,7 @@ class ER(LearntMethod):
         with forked(context.generator("weights")):
             model = Streams(seen, self._object_vectors, self.n_objects if self._classifier else 0, self)
             model.to(context.device).train()
-            optimizer = torch.optim.Adam(model.parameters(), lr=learning_rate)
+            optimizer = torch.optim.Adam(model.parameters(), lr=learning_rate, fused=True)
             for epoch in range(1, max(kept) + 1):
                 for batch in torch.randperm(len(labels), generator=order).split(BATCH_SIZE):
                     optimizer.zero_grad()

@@ -24,8 +24,9 @@ from zsarbench.errors import NoNegatives, UsageError, ZsarbenchError
 from zsarbench.interfaces import ClassText, Context, Parts, Steps, TrainSet
 from zsarbench.seeding import generator
 from zsarbench_cezsar.losses import HingeRank, InfoNCE, Sigmoid, Triplet
-from zsarbench_cezsar.method import Cezsar, nearest
+from zsarbench_cezsar.method import Cezsar
 from zsarbench_cezsar.negatives import CosineWindow, Hardest, InBatch, SemiHard, Uniform
+from zsarbench_cezsar.scoring import nearest
 
 MOTIONS, PROPS, CLIPS_A_CLASS, MAX_STEPS, DIM, TEXT_DIM = 6, 6, 6, 6, 48, 32
 SMALL = {

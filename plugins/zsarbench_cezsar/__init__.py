@@ -50,3 +50,11 @@ def zsarbench_register(registry: Any) -> None:
         ("sigmoid", "Sigmoid", "Each pair is right or wrong by itself.", "Zhai et al. 2023, arXiv:2303.15343"),
     ):
         registry.add("loss", name, f"zsarbench_cezsar.losses:{attribute}", summary=summary, source=source)
+
+
+@hookimpl
+def zsarbench_add_commands(group: Any) -> None:
+    """Add the verb that looks at pairings."""
+    from zsarbench_cezsar.pairing_commands import pairs
+
+    group.add_command(pairs)

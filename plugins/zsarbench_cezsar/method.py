@@ -8,27 +8,24 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
-from zsarbench.batching import in_fixed_batches
+from zsarbench import objects
 from zsarbench.errors import NoNegatives, UsageError, ZsarbenchError
-from zsarbench.interfaces import ClassText, ClipFeatures, Context, LearnsFrom, TextEncoder, TrainSet
+from zsarbench.interfaces import ClassText, ClipFeatures, Context, LearnsFrom, Parts, TrainSet
 from zsarbench.seeding import forked
 from zsarbench_cezsar import model as joint
-from zsarbench_cezsar import training
-from zsarbench_cezsar.model import AttendOver, JointModel, count_parameters, fit_steps
-from zsarbench_cezsar.pairs import Pairs, Positives, first_words, make_pairs
+from zsarbench_cezsar import pairing, scoring, training
+from zsarbench_cezsar.model import AttendOver, JointModel, count_parameters
+from zsarbench_cezsar.pairs import Pairs, Positives, make_pairs
 from zsarbench_cezsar.training import Corpus, History, SplitBy, Trainer
 
 _log = logging.getLogger(__name__)
 
-SCORE_BATCH = 64  # rows of every forward pass at test, the last one filled up: other shapes give other bits
-NEIGHBOURS_OF_MANY = 3  # sentences that vote where a class has several; valterlej/cezsar, stage 9
 DRAWN_VALIDATION = 0.2  # share of the seen classes held out to choose the positives where the protocol names none
 AT_LEAST_ONE = (
     "d_model", "joint_dim", "n_heads", "feedforward", "max_steps",
-    "batch_size", "max_epochs", "patience", "n_negatives",
+    "batch_size", "max_epochs", "patience", "n_negatives", "n_windows", "objects_per_window", "objects_per_clip",
 )  # fmt: skip
 AS_RELEASED = {"attend_over": "batch", "normalise_at_test": False, "split_by": "triplet", "padding": "zeros"}
 """Options that reproduce a departure of the release, each of which flags the result."""
@@ -41,6 +38,7 @@ class Fitted:
     model: JointModel
     history: History
     pairs: Pairs
+    pairing: Mapping[str, Any]
     positives: Positives
     n_loss_parameters: int
 
@@ -52,9 +50,13 @@ class Cezsar:
 
     positives: "captions" aligns a clip with its own captions, "classes" with the sentences of its seen class, "auto"
         takes captions, and where the steps were made from captions chooses by accuracy on validation classes.
+    object_sentences: sentences about the objects of a window that are added to each caption (stages 2 and 3); None: 2
+        where the visual part has a classifier with named labels, else 0.
+    mode: what stands for a clip at test (stage 8): its steps, a sentence about its objects, or both (`visual_weight`).
     neighbours: sentences that vote (stage 9); None: 1 where every class has one sentence, else 3.
+    prototypes: sentences kept of each class, those nearest to the centres of so many clusters; None: all.
     attend_over, normalise_at_test, split_by, padding: `AS_RELEASED` gives the release's values, which flag the result.
-    The others: see the constants of `zsarbench_cezsar.model` and `zsarbench_cezsar.training`.
+    The others: see the constants of `zsarbench_cezsar.model`, `training`, `pairing` and `scoring`.
     """
 
     learns_from: LearnsFrom = "captions"
@@ -77,7 +79,15 @@ class Cezsar:
         patience: int = training.PATIENCE,
         n_negatives: int = training.N_NEGATIVES,
         validation_fraction: float = training.VALIDATION_FRACTION,
+        object_sentences: int | None = None,
+        n_windows: int = pairing.N_WINDOWS,
+        window_seconds: float = pairing.WINDOW_SECONDS,
+        objects_per_window: int = pairing.OBJECTS_PER_WINDOW,
+        mode: scoring.Mode = "visual",
+        visual_weight: float = scoring.VISUAL_WEIGHT,
+        objects_per_clip: int = scoring.OBJECTS_PER_CLIP,
         neighbours: int | None = None,
+        prototypes: int | None = None,
         attend_over: AttendOver = "time",
         normalise_at_test: bool = True,
         split_by: SplitBy = "video",
@@ -98,7 +108,15 @@ class Cezsar:
         self.patience = patience
         self.n_negatives = n_negatives
         self.validation_fraction = validation_fraction
+        self.object_sentences = object_sentences
+        self.n_windows = n_windows
+        self.window_seconds = window_seconds
+        self.objects_per_window = objects_per_window
+        self.mode = mode
+        self.visual_weight = visual_weight
+        self.objects_per_clip = objects_per_clip
         self.neighbours = neighbours
+        self.prototypes = prototypes
         self.attend_over = attend_over
         self.normalise_at_test = normalise_at_test
         self.split_by = split_by
@@ -126,9 +144,14 @@ class Cezsar:
         loss = context.parts.loss
         if loss is None:
             raise UsageError("method 'cezsar' needs a loss. Try: --loss triplet")
-        pairs = make_pairs(train, positives, self.max_steps)
-        corpus = Corpus(train.clips, pairs, self._embeddings(pairs.texts, context))
         folder = context.checkpoints and context.checkpoints / (f"trial-{positives}" if trial else "fit")
+        paired: Mapping[str, Any] = {}
+        options = self._pairing_options(context.parts) if positives == "captions" else None
+        if options is not None and train.clips.captions_in_steps == "none":
+            pairing_folder = context.checkpoints and context.checkpoints / ("trial-pairing" if trial else "pairing")
+            train, paired = pairing.add_sentences(train, options, context, pairing_folder)
+        pairs = make_pairs(train, positives, self.max_steps)
+        corpus = Corpus(train.clips, pairs, scoring.embeddings(pairs.texts, context))
         with forked(context.generator("fit")):
             model = JointModel(
                 train.clips.dim, corpus.embeddings.shape[1], d_model=self.d_model, joint_dim=self.joint_dim,
@@ -137,10 +160,27 @@ class Cezsar:
             trainer = Trainer(model, loss, corpus, self._training_options(), context, folder)
             history = trainer.run()
         n_loss = count_parameters(trainer.loss) if isinstance(trainer.loss, nn.Module) else 0
-        return Fitted(trainer.model, history, pairs, positives, n_loss)
+        return Fitted(trainer.model, history, pairs, paired, positives, n_loss)
+
+    def check_parts(self, parts: Parts) -> None:
+        """Raise where objects are asked for and the visual part names none."""
+        if self.mode != "visual" or self.object_sentences:
+            objects.classifier(parts.visual, "cezsar")
 
     def _training_options(self) -> training.Options:
         return training.Options(**{name: getattr(self, name) for name in training.Options.__dataclass_fields__})
+
+    def _pairing_options(self, parts: Parts) -> pairing.Options | None:
+        """Return how to pair clips with sentences about their objects; None where that is not done."""
+        wanted = self.object_sentences
+        if wanted is None:
+            wanted = 0 if objects.find_classifier(parts.visual) is None else pairing.OBJECT_SENTENCES
+        if wanted == 0:
+            return None
+        return pairing.Options(self.n_windows, self.window_seconds, self.objects_per_window, wanted)
+
+    def _scoring_options(self) -> scoring.Options:
+        return scoring.Options(**{name: getattr(self, name) for name in scoring.Options.__dataclass_fields__})
 
     def _choose(self, train: TrainSet, context: Context) -> Positives:
         """Return which positives to train with, and keep why."""
@@ -175,7 +215,10 @@ class Cezsar:
                 _log.warning("positives '%s' cannot be tried: %s", positives, error)
                 accuracy[positives] = None
                 continue
-            right = self._scores(fitted.model, validation.clips, validation.classes, context).argmax(1) == held_labels
+            scores = scoring.scores(
+                fitted.model, validation.clips, validation.classes, context, self._scoring_options()
+            )
+            right = scores.argmax(1) == held_labels
             accuracy[positives] = float(right.float().mean())
             _log.info("positives '%s': top-1 %.4f on %d validation classes", positives, accuracy[positives], len(held))
         self._choice = {"positives_top1_on_validation_classes": dict(accuracy), "validation_classes": held}
@@ -187,39 +230,7 @@ class Cezsar:
         """Return (N, C), the cosine to each class's nearest sentence, or votes; NaN for a clip that was not read."""
         if self._fitted is None:
             raise ZsarbenchError("method 'cezsar' was asked for scores before it was fitted")
-        return self._scores(self._fitted.model, clips, classes, context)
-
-    def _scores(self, model: JointModel, clips: ClipFeatures, classes: Sequence[ClassText], context: Context) -> Tensor:
-        texts = [first_words(text) for described in classes for text in described.texts]
-        owner = torch.tensor([number for number, described in enumerate(classes) for _ in described.texts])
-        with torch.inference_mode(), _precision(context):
-            sentences = in_fixed_batches(
-                lambda rows: model.sentence(rows.to(context.device), normalise=self.normalise_at_test).float().cpu(),
-                self._embeddings(texts, context),
-                SCORE_BATCH,
-            )
-            videos = self._embed(model, clips, context)
-        cosine = F.normalize(videos, dim=1) @ F.normalize(sentences, dim=1).T
-        many = NEIGHBOURS_OF_MANY if len(texts) > len(classes) else 1
-        return nearest(cosine, owner, len(classes), self.neighbours or many)
-
-    def _embed(self, model: JointModel, clips: ClipFeatures, context: Context) -> Tensor:
-        """Return clips in the joint space (N, J) float32, NaN for a clip that was not read."""
-        made = []
-        for index in torch.arange(len(clips)).split(SCORE_BATCH):
-            filled = torch.cat([index, index[:1].expand(SCORE_BATCH - len(index))])
-            steps = clips.rows(filled)
-            values, mask = fit_steps(steps.values, steps.mask, self.max_steps, self.padding)
-            values, mask = values.to(context.device), mask.to(context.device)
-            rows = model.video(values, mask, normalise=self.normalise_at_test, alone=True).float()
-            made.append(rows.masked_fill(~mask.any(1, keepdim=True), torch.nan)[: len(index)].cpu())
-        return torch.cat(made) if made else torch.empty(0, self.joint_dim)
-
-    def _embeddings(self, texts: Sequence[str], context: Context) -> Tensor:
-        encoder: TextEncoder | None = context.parts.text
-        if encoder is None:
-            raise UsageError("method 'cezsar' needs a text encoder. Try: --text minilm-l6")
-        return encoder.encode(texts).detach().float().cpu()
+        return scoring.scores(self._fitted.model, clips, classes, context, self._scoring_options())
 
     # --- reporting ---
 
@@ -235,6 +246,7 @@ class Cezsar:
             "n_pairs": len(fitted.pairs),
             "n_triplets": len(fitted.pairs) * self.n_negatives,
             "n_captions_skipped": fitted.pairs.n_skipped,
+            "pairing": dict(fitted.pairing),
             "epochs": len(history.epochs),
             "best_epoch": history.best_epoch,
             "losses": [dict(row) for row in history.epochs],
@@ -262,26 +274,15 @@ class Cezsar:
         for name in ("dropout", "validation_fraction"):
             if not 0 <= getattr(self, name) < 1:
                 wrong.append(f"{name}={getattr(self, name)} is not in [0, 1)")
-        if self.neighbours is not None and self.neighbours < 1:
-            wrong.append(f"neighbours={self.neighbours} is below 1")
+        for name, least in (("neighbours", 1), ("prototypes", 1), ("object_sentences", 0)):
+            if getattr(self, name) is not None and getattr(self, name) < least:
+                wrong.append(f"{name}={getattr(self, name)} is below {least}")
+        if not 0 <= self.visual_weight <= 1:
+            wrong.append(f"visual_weight={self.visual_weight} is not in [0, 1]")
+        if self.window_seconds <= 0:
+            wrong.append(f"window_seconds={self.window_seconds} is not above 0")
         if wrong:
             raise UsageError("method 'cezsar': " + "; ".join(wrong))
-
-
-def nearest(cosine: Tensor, owner: Tensor, n_classes: int, neighbours: int) -> Tensor:
-    """Return (N, C) from cosines to sentences (N, S) whose classes are `owner` (S,) (stage 9).
-
-    One neighbour: the cosine to the nearest sentence of each class. Several: how many of the k nearest sentences a
-    class owns, and among equals the nearer one first.
-    """
-    expanded = owner.expand(len(cosine), -1)
-    best = cosine.new_full((len(cosine), n_classes), -torch.inf)
-    best = best.scatter_reduce(1, expanded, cosine, "amax")
-    if neighbours == 1:
-        return best
-    voters = expanded.gather(1, cosine.topk(min(neighbours, len(owner)), dim=1).indices)
-    votes = torch.zeros_like(best).scatter_add(1, voters, torch.ones_like(voters, dtype=best.dtype))
-    return votes + (best + 1) / 4  # less than one vote
 
 
 def _of_classes(train: TrainSet, labels: Tensor, kept: Tensor) -> tuple[TrainSet, Tensor]:
@@ -297,7 +298,3 @@ def _of_classes(train: TrainSet, labels: Tensor, kept: Tensor) -> tuple[TrainSet
         validation=(),
     )
     return part, renumbered
-
-
-def _precision(context: Context) -> torch.autocast:
-    return torch.autocast(context.device.type, context.dtype, enabled=context.dtype != torch.float32)

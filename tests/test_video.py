@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import struct
 import subprocess
@@ -14,8 +15,9 @@ from hypothesis import strategies as st
 
 from zsarbench.errors import ZsarbenchError
 from zsarbench.interfaces import ClipSource, Sampling
+from zsarbench.survey import Look, Survey
 from zsarbench.testing.videos import KeepFrame, MisbehavingPrepare, numbered_frame, read_number, write_video
-from zsarbench.video import PreparationError, VideoError, probe, read_steps
+from zsarbench.video import PreparationError, VideoError, read_steps
 
 
 def numbers(path: Path, sampling: Sampling, **span: float) -> list[list[int]]:
@@ -163,8 +165,7 @@ def test_what_is_wrong_with_a_file_is_said_in_words(tmp_path: Path) -> None:
     ):
         with pytest.raises(VideoError, match=reason):
             read_steps(ClipSource("clip", str(path)), Sampling(), KeepFrame())
-        with pytest.raises(VideoError, match=reason):
-            probe(str(path))
+        assert re.search(reason, Look()(str(path)).problem or "")
     with pytest.raises(VideoError, match="no file is named"):
         read_steps(ClipSource("clip"), Sampling(), KeepFrame())
 
@@ -172,11 +173,6 @@ def test_what_is_wrong_with_a_file_is_said_in_words(tmp_path: Path) -> None:
 def test_a_name_like_an_address_is_a_name(tmp_path: Path) -> None:
     path = write_video(tmp_path / "concat:a.mp4", 3)
     assert numbers(path, Sampling()) == [[0]]
-
-
-def test_probe_says_what_the_file_says(tmp_path: Path) -> None:
-    info = probe(str(write_video(tmp_path / "a.mp4", 20, rate=10)))
-    assert (info.codec, info.width, info.height, info.frames_per_second, info.seconds) == ("h264", 64, 48, 10.0, 2.0)
 
 
 @pytest.mark.parametrize(
@@ -194,6 +190,10 @@ def test_a_truncated_file_gives_what_it_holds_and_a_flag(
     assert 3 <= len(steps) <= 8
     assert any("truncated" in flag for flag in flags(cut))
     assert flags(cut, Sampling(1.0, 2)) == ()  # nothing that was wanted is lacking
+    looked = Look()(str(cut))
+    assert looked.problem is None
+    assert "truncated" in (looked.truncated or "")
+    assert Look(thorough=True)(str(whole)) == Survey(seconds=10.0)
 
 
 def test_a_failing_preparation_is_not_blamed_on_the_file(tmp_path: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import platform
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -19,6 +18,7 @@ from zsarbench.features import FeatureSet
 from zsarbench.features_key import FeatureKey
 from zsarbench.interfaces import CaptionsInSteps, Clips, ClipSource, Sampling, Shard, ShardReport, VisualEncoder
 from zsarbench.video import decoder_version
+from zsarbench.workers import cores
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -159,7 +159,7 @@ def _framed(encoder: VisualEncoder, sources: Iterable[ClipSource], settings: Set
     """Decode clips in worker processes and encode them in groups."""
     prepare: Prepare = encoder.prepare  # type: ignore[attr-defined]
     sampling = encoder.sampling
-    workers = settings.decoders or _cores()
+    workers = settings.decoders or cores()
     clip_bytes = _clip_bytes(prepare, sampling)
     ahead = min(MAX_CLIPS_AHEAD, max(workers + 1, settings.ahead_bytes // clip_bytes))
     group_steps = BATCHES_A_GROUP * int(getattr(encoder, "batch_size", 32))
@@ -280,11 +280,6 @@ def _constructed(part: PartSpec, filled: Mapping[str, Any], device: str) -> Any:
     if hasattr(made, "to"):
         made.to(device)
     return made
-
-
-def _cores() -> int:
-    """Return the cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _provenance(settings: Settings) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Says where zsarbench keeps what it downloads and computes."""
+"""Says where zsarbench keeps what it downloads and computes, and which files are videos."""
 
 from __future__ import annotations
 
@@ -6,6 +6,9 @@ import os
 from pathlib import Path
 
 import platformdirs
+
+VIDEO_ENDINGS = frozenset((".avi", ".mp4", ".mkv", ".webm", ".mov", ".m4v", ".mpg", ".mpeg", ".wmv", ".flv", ".3gp"))
+"""What the names of video files end in, in lower case."""
 
 
 def cache_dir() -> Path:

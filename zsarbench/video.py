@@ -11,8 +11,7 @@ Three rules, each for a reason that files in use gave:
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
@@ -46,17 +45,6 @@ class DecodedClip:
     flags: tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class VideoInfo:
-    """What a file says about its video stream, whose first frame was decoded; None where it does not say."""
-
-    codec: str
-    width: int
-    height: int
-    frames_per_second: float | None
-    seconds: float | None
-
-
 def decoder_version() -> str:
     """Return what decodes, as part of the key of stored features."""
     return f"pyav {av.__version__}, ffmpeg {av.ffmpeg_version_info}"
@@ -81,31 +69,12 @@ def read_steps(source: ClipSource, sampling: Sampling, prepare: Prepare) -> Deco
         times = [time for time in times if time < _exact(source.end)]
         if not times:
             raise VideoError(f"the span from {source.start or 0.0} s to {source.end} s is empty")
-    with _opened(source.path) as video:
+    with opened(source.path) as video:
         shown = _frames_at(video, times, prepare)
         if not shown:
             raise VideoError(video.why_nothing(times[0]))
         flags = video.flags(times, len(shown), source)
     return DecodedClip(_in_steps(dict(zip(offsets, shown, strict=False)), sampling), flags)
-
-
-def probe(path: str | os.PathLike[str]) -> VideoInfo:
-    """Decode the first frame of a file and return what the file says about itself.
-
-    Raises:
-        VideoError: as `read_steps`.
-    """
-    with _opened(os.fspath(path)) as video:
-        for _time, frame in video.frames():
-            rate = video.stream.average_rate
-            return VideoInfo(
-                video.stream.codec_context.name,
-                frame.width,
-                frame.height,
-                float(rate) if rate else None,
-                float(declared) if (declared := video.declared_seconds()) else None,
-            )
-        raise VideoError(video.why_nothing(Fraction(0)))
 
 
 def _frame_offsets(sampling: Sampling) -> list[int]:
@@ -124,7 +93,7 @@ def _in_steps(shown: dict[int, np.ndarray], sampling: Sampling) -> np.ndarray:
     return np.stack([np.stack(step) for step in whole or [[shown[min(frame, last)] for frame in range(length)]]])
 
 
-def _frames_at(video: _Video, times: list[Fraction], prepare: Prepare) -> list[np.ndarray]:
+def _frames_at(video: Video, times: list[Fraction], prepare: Prepare) -> list[np.ndarray]:
     """Return the prepared frames shown at these ascending times, as many as the video reaches."""
     shown: list[np.ndarray] = []
     held: Any = None  # the sound frame on show
@@ -166,7 +135,12 @@ def _prepared(frame: Any, prepare: Prepare) -> np.ndarray:
 
 
 @contextmanager
-def _opened(path: str | None) -> Iterator[_Video]:
+def opened(path: str | None) -> Iterator[Video]:
+    """Open the video stream of a file inside the block.
+
+    Raises:
+        VideoError: the file is missing, empty or holds no video.
+    """
     if path is None:
         raise VideoError("no file is named")
     try:
@@ -192,11 +166,11 @@ def _opened(path: str | None) -> Iterator[_Video]:
         context = streams[0].codec_context
         context.thread_count = 1  # clips are decoded side by side, each by one thread
         context.options = {"max_pixels": str(MAX_PIXELS)}
-        yield _Video(container, streams[0])
+        yield Video(container, streams[0])
 
 
 @dataclass
-class _Video:
+class Video:
     """One video stream while it is decoded, and the troubles met so far."""
 
     container: Any
@@ -210,11 +184,12 @@ class _Video:
 
     def frames(self) -> Iterator[tuple[Fraction, Any]]:
         """Yield (time in seconds, frame) in output order; a packet that cannot be decoded is counted and left out."""
-        frame_seconds = 1 / self._rate()
+        frame_seconds = 1 / self.rate()
         has_timestamps = self.container.format.name != "avi"
         first: Fraction | None = None
         time: Fraction | None = None
-        for frame in self._decoded():
+        # The last packet is empty: it makes the decoder give what it holds.
+        for frame in self._decoded(self.unbroken(self.container.demux(self.stream))):
             stamp = None
             if has_timestamps and frame.pts is not None and frame.time_base:
                 stamp = frame.pts * Fraction(frame.time_base)
@@ -229,9 +204,15 @@ class _Video:
             self.corrupt += bool(frame.is_corrupt)
             yield time, frame
 
-    def _decoded(self) -> Iterator[Any]:
-        packets = self.container.demux(self.stream)  # the last one is empty: it makes the decoder give what it holds
-        for packet in self._read(packets):
+    def gives_sound_frame(self, packet: Any) -> bool:
+        """Decode one packet and return whether a sound frame came of it."""
+        frames = list(self._decoded([packet]))
+        self.count += len(frames)
+        self.corrupt += sum(bool(frame.is_corrupt) for frame in frames)
+        return any(not frame.is_corrupt for frame in frames)
+
+    def _decoded(self, packets: Iterable[Any]) -> Iterator[Any]:
+        for packet in packets:
             try:
                 decoded = self.stream.codec_context.decode(packet)
             except (av.FFmpegError, ValueError) as error:
@@ -243,7 +224,7 @@ class _Video:
                 self.corrupt += 1
             yield from decoded
 
-    def _read(self, packets: Iterator[Any]) -> Iterator[Any]:
+    def unbroken(self, packets: Iterator[Any]) -> Iterator[Any]:
         """Yield packets; where the container breaks off, the empty one that ends them."""
         try:
             yield from packets
@@ -251,7 +232,8 @@ class _Video:
             self.stopped = _words(error)
             yield None
 
-    def _rate(self) -> Fraction:
+    def rate(self) -> Fraction:
+        """Return the frames per second that the file states, or a usual rate where it states none."""
         for rate in (self.stream.average_rate, self.stream.guessed_rate):
             if rate and rate > 0:
                 return Fraction(rate)
@@ -260,7 +242,7 @@ class _Video:
     def declared_seconds(self) -> Fraction | None:
         """Return the length that the file claims; the least of several claims, since an audio stream may run on."""
         if self.container.format.name == "avi":  # its index is made anew where it is cut off, its frame count is not
-            return self.stream.frames / self._rate() if self.stream.frames else None
+            return self.stream.frames / self.rate() if self.stream.frames else None
         claims = []
         if self.stream.duration and self.stream.time_base:
             claims.append(self.stream.duration * Fraction(self.stream.time_base))
@@ -270,18 +252,29 @@ class _Video:
 
     def flags(self, times: list[Fraction], n_shown: int, source: ClipSource) -> tuple[str, ...]:
         """Return remarks on what the file lacked among the frames that were wanted."""
+        found = self.troubles()
+        if self.stopped:
+            found.append(f"reading stops at {float(self.end):.2f} s: {self.stopped}")
+        if n_shown < len(times):
+            declared = self.declared_seconds() if source.end is None else _exact(source.end)
+            if declared is not None and (lack := self.lack(self.end, declared)):
+                found.append(lack)
+        return tuple(found)
+
+    def troubles(self) -> list[str]:
+        """Return in words what could not be decoded so far."""
         found = []
         if self.undecodable:
             found.append(f"{self.undecodable} packets cannot be decoded: {self.last_error}")
         if self.corrupt:
             found.append(f"{self.corrupt} corrupt frames")
-        if self.stopped:
-            found.append(f"reading stops at {float(self.end):.2f} s: {self.stopped}")
-        if n_shown < len(times):
-            declared = self.declared_seconds() if source.end is None else _exact(source.end)
-            if declared is not None and self.end < declared - max(2 / self._rate(), declared / 50):
-                found.append(f"truncated: {float(self.end):.2f} s of {float(declared):.2f} s")
-        return tuple(found)
+        return found
+
+    def lack(self, end: Fraction, declared: Fraction) -> str | None:
+        """Return in words that a video ends before its declared end, both in seconds; a few frames do not count."""
+        if end >= declared - max(2 / self.rate(), declared / 50):
+            return None
+        return f"truncated: {float(end):.2f} s of {float(declared):.2f} s"
 
     def why_nothing(self, wanted: Fraction) -> str:
         """Return why no frame could be had."""

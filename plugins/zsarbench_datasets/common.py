@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from zsarbench.errors import UsageError
 from zsarbench.names import match
+from zsarbench.paths import VIDEO_ENDINGS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 DATA = Path(__file__).parent / "data"
-VIDEO_ENDINGS = frozenset((".avi", ".mp4", ".mkv", ".webm", ".mov", ".m4v", ".mpg", ".mpeg", ".wmv", ".flv", ".3gp"))
 MAX_DEPTH = 3  # folders between the root and a clip: train/part_0/abseiling
 
 

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from zsarbench.errors import UsageError
+
 if TYPE_CHECKING:
     from zsarbench.interfaces import Dataset
     from zsarbench.plugins import Host
@@ -37,6 +39,18 @@ def host_of(ctx: click.Context) -> Host:
 def echo_json(content: Any) -> None:
     """Print JSON with sorted keys."""
     click.echo(json.dumps(content, indent=2, sort_keys=True, ensure_ascii=False))
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file that the user named.
+
+    Raises:
+        UsageError: it cannot be written.
+    """
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"{path} cannot be written: {error.strerror}. Try: another FILE") from error
 
 
 def dataset_of(host: Host, name: str, data_root: Sequence[str] = (), settings: Sequence[str] = ()) -> Dataset:

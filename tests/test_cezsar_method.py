@@ -15,6 +15,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -477,6 +478,14 @@ def test_an_option_that_departs_as_the_release_does_flags_the_result(name, value
     scores = [method.score(clips, classes, context()) for method in (plain, departing)]
     assert scores[1].isfinite().all()
     assert not torch.equal(*scores)
+
+
+def test_frames_in_the_release_s_colour_order_flag_the_result():
+    train, *_ = split(toy()[0])
+    given = context()
+    visual = SimpleNamespace(colour_order="bgr")
+    method = fitted(train, replace(given, parts=replace(given.parts, visual=visual)), max_epochs=1)
+    assert [flag.split(":")[0] for flag in method.record()["flags"]] == ["colour_order=bgr"]
 
 
 def test_without_validation_the_last_epoch_is_kept():

@@ -1,4 +1,4 @@
-"""The joint model: padding, attention over time, and the release's forward pass out of plain layers."""
+"""The joint model: padding, and what attention mixes; the losses."""
 
 from __future__ import annotations
 
@@ -77,44 +77,6 @@ def test_the_published_size():
     attention, forward = 4 * 1024**2 + 4 * 1024, 2 * 1024 * 2048 + 2048 + 1024
     video = 4096 * 1024 + 1024 + attention + forward + 2 * 2 * 1024 + 1024 * 128 + 128
     assert count_parameters(model) == video + 768 * 128 + 128 + 2 * 2 * 128
-
-
-class Release(nn.Module):
-    """The release's architecture as stage 5 gives it, out of plain layers; no mask, and attention across the batch."""
-
-    def __init__(self, d_model: int, joint: int, feedforward: int) -> None:
-        super().__init__()
-        self.proj = nn.Linear(24, d_model)
-        self.layer = nn.TransformerEncoderLayer(d_model, 2, feedforward)
-        self.out = nn.Linear(d_model, joint)
-        self.norm_v = nn.LayerNorm(joint)
-        self.text = nn.Linear(20, joint)
-        self.norm_s = nn.LayerNorm(joint)
-
-    def video(self, x: torch.Tensor) -> torch.Tensor:
-        x = self.layer(self.proj(torch.relu(x)))  # (B, T, D) where the layer takes (S, N, E)
-        return self.out(torch.relu(x)).mean(1)
-
-
-def test_the_release_forward_pass_is_reproduced():
-    release, ours = Release(16, 8, 32).eval(), make("batch")
-    names = {
-        "proj": ours.video_in[1], "layer": ours.encoder, "out": ours.video_out[2],
-        "norm_v": ours.video_norm, "text": ours.sentence_in[1], "norm_s": ours.sentence_norm,
-    }  # fmt: skip
-    for name, module in names.items():
-        module.load_state_dict(getattr(release, name).state_dict())
-    values, mask = clips([3, 5, 4], 5)
-    padded = torch.zeros(3, 16, 24)
-    padded[:, :5] = values.masked_fill(~mask[:, :, None], 0.0)
-    given = fit_steps(values, mask, 16, "zeros")
-    torch.testing.assert_close(ours.video(*given), release.norm_v(release.video(padded)), atol=1e-5, rtol=0)
-    # at test: one clip at a time, and the branches without their norms
-    alone = torch.cat([release.video(clip[None]) for clip in padded])
-    torch.testing.assert_close(ours.video(*given, normalise=False, alone=True), alone, atol=1e-5, rtol=0)
-    sentences = torch.randn(7, 20, generator=generator(3))
-    torch.testing.assert_close(ours.sentence(sentences), release.norm_s(release.text(sentences)))
-    torch.testing.assert_close(ours.sentence(sentences, normalise=False), release.text(sentences))
 
 
 def test_fit_steps_cuts_and_leaves_unread_clips_unread():

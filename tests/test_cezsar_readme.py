@@ -26,8 +26,15 @@ def test_every_option_named_exists():
     from zsarbench.options import options_of
     from zsarbench_cezsar.method import Cezsar
     from zsarbench_cezsar.negatives import CosineWindow
+    from zsarbench_cezsar.pretrained import Pretrained
+    from zsarbench_encoders.captions import Captions
+    from zsarbench_encoders.visual import BitMR152x2
 
-    known = {"method": options_of(Cezsar), "negatives": options_of(CosineWindow), "visual": {"join": None}}
+    known = {
+        "method": options_of(Cezsar) | options_of(Pretrained),
+        "negatives": options_of(CosineWindow),
+        "visual": options_of(Captions) | options_of(BitMR152x2),
+    }
     named = re.findall(r"--set\s+(\w+)\.(\w+)=", README.read_text(encoding="utf-8"))
     assert len(named) >= 8
     assert [f"{kind}.{name}" for kind, name in named if name not in known[kind]] == []

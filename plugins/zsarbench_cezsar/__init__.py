@@ -26,6 +26,15 @@ def zsarbench_register(registry: Any) -> None:
             "loss": "triplet",
         },
     )
+    registry.add(
+        "method",
+        "cezsar-pretrained",
+        "zsarbench_cezsar.pretrained:Pretrained",
+        summary="CEZSAR with the weights of a checkpoint, ours or converted from the release; learns nothing.",
+        source=SOURCE,
+        trained_on=None,
+        defaults={"visual": "bit-m-r152x2", "text": "paraphrase-distilroberta"},
+    )
     for name, attribute, summary in (
         ("cosine-window", "CosineWindow", "Uniform draws among texts at a cosine distance inside a window (stage 4)."),
         ("uniform", "Uniform", "Uniform draws among all texts of other clips."),
@@ -55,6 +64,8 @@ def zsarbench_register(registry: Any) -> None:
 @hookimpl
 def zsarbench_add_commands(group: Any) -> None:
     """Add the verb that looks at pairings."""
+    from zsarbench_cezsar import release_commands
     from zsarbench_cezsar.pairing_commands import pairs
 
     group.add_command(pairs)
+    group.add_command(release_commands.command)

@@ -55,18 +55,35 @@ def read(folder: Path, identity: str) -> Checkpoint | None:
 
     identity: digest of all that decides the fit; a checkpoint of another one is left aside, and the log says so.
     """
+    try:
+        found = stored(folder)
+    except ZsarbenchError as error:
+        _log.warning("%s; it is left aside, training starts anew", error)
+        return None
+    if found is not None and found.state["identity"] != identity:
+        _log.warning(
+            "checkpoint %s is of other settings or data and is left aside; training starts anew", folder / STATE
+        )
+        return None
+    return found
+
+
+def stored(folder: Path) -> Checkpoint | None:
+    """Return the checkpoint of a folder, whatever it is of, or None where there is none.
+
+    Raises:
+        ZsarbenchError: it cannot be read, or is of another version.
+    """
     path = folder / STATE
     if not path.exists():
         return None
     try:
         state = json.loads(path.read_text(encoding="utf-8"))
-        same = state["schema"] == SCHEMA and state["identity"] == identity
-    except (ValueError, KeyError, TypeError):
-        _log.warning("checkpoint %s is not readable and is left aside; training starts anew", path)
-        return None
-    if not same:
-        _log.warning("checkpoint %s is of other settings or data and is left aside; training starts anew", path)
-        return None
+        known = state["schema"] == SCHEMA and {"identity", "files"} <= state.keys()
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ZsarbenchError(f"checkpoint {path} is not readable") from error
+    if not known:
+        raise ZsarbenchError(f"checkpoint {path} is not of version {SCHEMA}")
     return Checkpoint(folder, state)
 
 

@@ -18,6 +18,7 @@ from zsarbench_cezsar import model as joint
 from zsarbench_cezsar import pairing, scoring, training
 from zsarbench_cezsar.model import AttendOver, JointModel, count_parameters
 from zsarbench_cezsar.pairs import Pairs, Positives, make_pairs
+from zsarbench_cezsar.release import AS_RELEASED, release_flags
 from zsarbench_cezsar.training import Corpus, History, SplitBy, Trainer
 
 _log = logging.getLogger(__name__)
@@ -27,8 +28,6 @@ AT_LEAST_ONE = (
     "d_model", "joint_dim", "n_heads", "feedforward", "max_steps",
     "batch_size", "max_epochs", "patience", "n_negatives", "n_windows", "objects_per_window", "objects_per_clip",
 )  # fmt: skip
-AS_RELEASED = {"attend_over": "batch", "normalise_at_test": False, "split_by": "triplet", "padding": "zeros"}
-"""Options that reproduce a departure of the release, each of which flags the result."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +54,8 @@ class Cezsar:
     mode: what stands for a clip at test (stage 8): its steps, a sentence about its objects, or both (`visual_weight`).
     neighbours: sentences that vote (stage 9); None: 1 where every class has one sentence, else 3.
     prototypes: sentences kept of each class, those nearest to the centres of so many clusters; None: all.
-    attend_over, normalise_at_test, split_by, padding: `AS_RELEASED` gives the release's values, which flag the result.
+    attend_over, normalise_at_test, split_by, padding: `release.AS_RELEASED` has the release's values, which
+        flag the result.
     The others: see the constants of `zsarbench_cezsar.model`, `training`, `pairing` and `scoring`.
     """
 
@@ -127,6 +127,7 @@ class Cezsar:
         self.class_independent = neighbours == 1
         self._fitted: Fitted | None = None
         self._choice: dict[str, Any] = {}
+        self._colour_order: str | None = None  # of the frames that the visual part was fed
 
     # --- learning ---
 
@@ -136,6 +137,7 @@ class Cezsar:
             raise ZsarbenchError("method 'cezsar' learns from clips with sentences, and was given no training set")
         one_sentence = all(len(described.texts) == 1 for described in train.classes) and len(train.classes) > 0
         self.class_independent = self.neighbours == 1 or (self.neighbours is None and one_sentence)
+        self._colour_order = getattr(context.parts.visual, "colour_order", None)
         chosen = self._choose(train, context)
         self._fitted = self._train(train, chosen, context)
 
@@ -256,12 +258,9 @@ class Cezsar:
         }
 
     def flags(self) -> list[str]:
-        """Return the options that reproduce a departure of the release."""
-        return [
-            f"{name}={str(value).lower()}: as the release departs, see the README of zsarbench_cezsar"
-            for name, value in AS_RELEASED.items()
-            if getattr(self, name) == value
-        ]
+        """Return the options, of the method or its visual part, that reproduce a departure of the release."""
+        own = {name: getattr(self, name) for name in AS_RELEASED if hasattr(self, name)}
+        return release_flags({**own, "colour_order": self._colour_order})
 
     def _check(self) -> None:
         """Raise where options contradict each other or themselves."""

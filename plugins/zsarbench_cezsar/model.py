@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -23,7 +24,8 @@ class JointModel(nn.Module):
     """Embeds clips (B, T, D) and sentences (B, E) into one space (B, J).
 
     The order of the layers is the release's. `attend_over` says what the Transformer layer mixes: the steps of a clip
-    ("time"), or, as in the release, the clips of a batch at the same step ("batch").
+    ("time"), or, as in the release, the clips of a batch at the same step ("batch"). `sizes`: the constructor's
+    arguments, which checkpoints keep.
     """
 
     def __init__(
@@ -40,6 +42,10 @@ class JointModel(nn.Module):
     ) -> None:
         super().__init__()
         self.attend_over = attend_over
+        self.sizes = {
+            "video_dim": video_dim, "text_dim": text_dim, "d_model": d_model, "joint_dim": joint_dim,
+            "dropout": dropout, "n_heads": n_heads, "feedforward": feedforward, "attend_over": attend_over,
+        }  # fmt: skip
         self.video_in = nn.Sequential(nn.ReLU(), nn.Linear(video_dim, d_model), nn.Dropout(dropout))
         self.encoder = nn.TransformerEncoderLayer(
             d_model, n_heads, feedforward, ENCODER_DROPOUT, activation="relu", batch_first=True, norm_first=False
@@ -77,6 +83,18 @@ class JointModel(nn.Module):
         padding = ~(mask | ~mask.any(1, keepdim=True))
         hidden = self.encoder(hidden, src_key_padding_mask=padding)
         return hidden.transpose(0, 1) if self.attend_over == "batch" else hidden
+
+
+def restored(sizes: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> JointModel:
+    """Return a model of these sizes with these weights, in evaluation mode; nothing is drawn.
+
+    Raises:
+        TypeError, RuntimeError: the sizes, or the tensors, are not a model's.
+    """
+    with torch.device("meta"):
+        model = JointModel(**sizes)
+    model.load_state_dict(dict(tensors), assign=True)
+    return model.eval()
 
 
 def count_parameters(module: nn.Module) -> int:

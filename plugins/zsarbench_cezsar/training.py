@@ -283,9 +283,8 @@ class Trainer:
             files["last"] = f"last-{epoch:04d}.safetensors"
             tensors["last"] = checkpoints.pack(self.modules, self.optimizer, self.order, self.context.device)
         assert self.folder is not None
-        checkpoints.write(
-            self.folder, tensors, files, {"identity": self.identity, "history": asdict(self.history), "epoch": epoch}
-        )
+        state = {"identity": self.identity, "sizes": self.model.sizes, "history": asdict(self.history), "epoch": epoch}
+        checkpoints.write(self.folder, tensors, files, state)
 
     def _found(self) -> checkpoints.Checkpoint | None:
         """Return the checkpoint to go on from, if that is wanted and there is one."""

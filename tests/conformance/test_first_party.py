@@ -19,6 +19,7 @@ SETTINGS = {
     ("method", "cezsar"): {
         "d_model": 32, "joint_dim": 16, "n_heads": 2, "feedforward": 32, "max_epochs": 2, "n_negatives": 2,
     },
+    ("method", "cezsar-pretrained"): {"weights": str(Path(__file__).parent.parent / "golden" / "cezsar")},
     **{("method", name): RANKING for name in ("devise", "ale", "sje", "latem")},
     ("method", "er"): {"dim": 16, "epochs": 2, "learning_rate": 0.001},
     ("method", "e2e"): {"epochs": 1, "learning_rate": 0.001, "features": "l2"},

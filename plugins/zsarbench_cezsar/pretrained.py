@@ -1,0 +1,115 @@
+"""CEZSAR with weights from a checkpoint: nothing is learnt, stages 7 to 9 alone run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+from torch import Tensor
+
+from zsarbench.errors import UsageError, ZsarbenchError
+from zsarbench.interfaces import ClassText, ClipFeatures, Context, LearnsFrom, Parts, TrainSet
+from zsarbench_cezsar import checkpoints, scoring
+from zsarbench_cezsar.model import MAX_STEPS, JointModel, count_parameters, restored
+from zsarbench_cezsar.release import AS_RELEASED, release_flags
+
+HOW_TO = "Try: --set method.weights=DIR, a folder that `zsarbench cezsar convert` or a fit of method 'cezsar' wrote"
+
+
+class Pretrained:
+    """Scores a clip by the cosine to each class's sentence in a joint space that was learnt elsewhere.
+
+    Source: CEZSAR, arXiv:2605.01165, and its release valterlej/cezsar (MIT).
+
+    weights: the folder of a checkpoint. The other options are those of method `cezsar`.
+    """
+
+    learns_from: LearnsFrom = "nothing"
+
+    def __init__(
+        self,
+        *,
+        weights: str | None = None,
+        mode: scoring.Mode = "visual",
+        visual_weight: float = scoring.VISUAL_WEIGHT,
+        objects_per_clip: int = scoring.OBJECTS_PER_CLIP,
+        neighbours: int | None = None,
+        prototypes: int | None = None,
+        max_steps: int = MAX_STEPS,
+        padding: Literal["mask", "zeros"] = "mask",
+        normalise_at_test: bool = True,
+    ) -> None:
+        self.weights = weights
+        self.mode = mode
+        self.visual_weight = visual_weight
+        self.objects_per_clip = objects_per_clip
+        self.neighbours = neighbours
+        self.prototypes = prototypes
+        self.max_steps = max_steps
+        self.padding = padding
+        self.normalise_at_test = normalise_at_test
+        self.class_independent = neighbours == 1
+        self._model: JointModel | None = None
+        self._of_parts: dict[str, Any] = {}
+        self._record: dict[str, Any] = {}
+
+    def check_parts(self, parts: Parts) -> None:
+        """Read the weights, and raise where the run's encoders give features of other sizes than they take."""
+        if self.weights is None:
+            raise UsageError(f"method 'cezsar-pretrained' has no weights. {HOW_TO}")
+        self._model, self._record = load_model(Path(self.weights))
+        order = getattr(parts.visual, "colour_order", None)
+        self._of_parts = {"attend_over": self._model.attend_over, "colour_order": order}
+        for kind, part, size in (("visual", parts.visual, "video_dim"), ("text", parts.text, "text_dim")):
+            if part is None:
+                raise UsageError(f"method 'cezsar-pretrained' needs a {kind} part. Try: zsarbench list {kind}")
+            if part.dim != self._model.sizes[size]:
+                raise UsageError(
+                    f"the weights in {self.weights} take {self._model.sizes[size]} {kind} features, and the run's "
+                    f"{kind} part gives {part.dim}. Try: --{kind} with the encoder that they were trained with"
+                )
+
+    def fit(self, train: TrainSet | None, context: Context) -> None:
+        """Load the weights; nothing is learnt."""
+        self.check_parts(context.parts)
+        assert self._model is not None
+        self._model.to(context.device)
+
+    def score(self, clips: ClipFeatures, classes: Sequence[ClassText], context: Context) -> Tensor:
+        """Return (N, C), as method `cezsar` does."""
+        if self._model is None:
+            raise ZsarbenchError("method 'cezsar-pretrained' was asked for scores before its weights were loaded")
+        options = scoring.Options(**{name: getattr(self, name) for name in scoring.Options.__dataclass_fields__})
+        return scoring.scores(self._model, clips, classes, context, options)
+
+    def record(self) -> Mapping[str, Any]:
+        """Return where the weights come from."""
+        if self._model is None:
+            return {}
+        used = {name: getattr(self, name) for name in AS_RELEASED if hasattr(self, name)}
+        trained = f"weights trained outside this run: {self._record['weights_sha256'][:12]}"
+        return {
+            **self._record,
+            "parameters": {"model": count_parameters(self._model)},
+            "flags": [trained, *release_flags({**used, **self._of_parts})],
+        }
+
+
+def load_model(folder: Path) -> tuple[JointModel, dict[str, Any]]:
+    """Return the model of a checkpoint in evaluation mode, and its sizes and provenance in JSON types.
+
+    Raises:
+        ZsarbenchError: there is none, or it is damaged.
+    """
+    found = checkpoints.stored(folder)
+    if found is None:
+        raise ZsarbenchError(f"'{folder}' holds no checkpoint ({checkpoints.STATE}). {HOW_TO}")
+    tensors = found.tensors("best")
+    try:
+        own = {name.removeprefix("model."): value for name, value in tensors.items() if name.startswith("model.")}
+        model = restored(found.state["sizes"], own)
+    except (KeyError, TypeError, RuntimeError) as error:
+        raise ZsarbenchError(f"the checkpoint in {folder} holds no model of this plugin: {error}. {HOW_TO}") from error
+    sha256 = checkpoints.identity({name: checkpoints.digest(value) for name, value in tensors.items()})
+    return model, {"weights_sha256": sha256, "sizes": model.sizes, "origin": found.state.get("origin")}

@@ -1,0 +1,33 @@
+"""`zsarbench cezsar`: what this plugin adds to the command line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+
+@click.group("cezsar", short_help="Convert weights of CEZSAR's release.")
+def command() -> None:
+    """Work with weights of the reference method."""
+
+
+@command.command("convert")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--out", required=True, type=click.Path(file_okay=False, path_type=Path), help="A new folder.")
+def convert(file: Path, out: Path) -> None:
+    """Turn FILE, a state dict of CEZSAR's public release, into a checkpoint that `cezsar-pretrained` runs.
+
+    FILE is read without running any code in it; a whole module, as the release saves it, is refused.
+
+    \b
+    Example:
+      zsarbench cezsar convert state.pt --out released
+      zsarbench run --method cezsar-pretrained --set method.weights=released --protocol ucf101/truze-v2
+    """
+    from zsarbench_cezsar.model import count_parameters
+    from zsarbench_cezsar.release import convert as converted
+
+    model = converted(file, out)
+    sizes = ", ".join(f"{name} {value}" for name, value in model.sizes.items())
+    click.echo(f"{out}: {count_parameters(model):,} parameters, {sizes}")

@@ -360,3 +360,14 @@ def test_the_frames_in_flight_are_bounded_by_bytes(tmp_path: Path, videos: list[
     extracted(tmp_path, videos, part_of(Watching()), ahead_bytes=2 * clip)
     assert max(largest) <= 2 * clip
     assert np.sum(largest) > 0
+
+
+def test_a_replaced_video_is_decoded_again(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    sources = [ClipSource(name, str(write_video(tmp_path / f"{name}.mp4", 30))) for name in ("a", "b")]
+    before = extracted(tmp_path / "store", sources).rows(range(2))
+    write_video(tmp_path / "b.mp4", 50)
+    with caplog.at_level(logging.INFO, "zsarbench"):
+        after = extracted(tmp_path / "store", sources).rows(range(2))
+    assert "decoded 1 clips, 1 already stored" in caplog.text
+    assert after.mask.sum(1).tolist() == [3, 5]
+    assert torch.equal(after.values[0, :3], before.values[0])

@@ -343,3 +343,45 @@ def test_cached_text_refuses_an_encoder_with_other_shapes(tmp_path: Path) -> Non
     encoder.encode = lambda texts: torch.zeros(len(texts), 3)  # type: ignore[method-assign]
     with pytest.raises(ZsarbenchError, match=r"CountingText returned \(1, 3\) for 1 texts; it is \(1, 16\)"):
         text.encode(["a"])
+
+
+def test_a_replaced_file_is_read_again_and_its_features_take_the_place_of_the_old(tmp_path: Path) -> None:
+    path = tmp_path / "c0.mp4"
+    path.write_bytes(b"one")
+    source = ClipSource("c0", str(path))
+    stored = FeatureStore(tmp_path / "store").open(KEY, DIM)
+    old, new = rows_of([2], seed=1), rows_of([3], seed=2)
+    stored.adopt(stored.write(old, sizes={"c0": 3}, flags={"c0": ("truncated",)}))
+    assert stored.missing([source]) == []
+    path.write_bytes(b"another")
+    assert stored.missing([source]) == [source]
+    time.sleep(0.01)  # the age of a sidecar says which of two files was there last
+    stored.adopt(stored.write(new, sizes={"c0": 7}))
+    for _ in range(2):
+        assert stored.missing([source]) == []
+        assert torch.equal(stored.clips(["c0"]).rows([0]).values[0], new["c0"])
+        assert stored.clips(["c0"]).flags == {}
+        assert stored.verify(rebuild=True).problems == ()
+    (stored.folder / "index.sqlite").unlink()
+    assert torch.equal(FeatureStore(tmp_path / "store").open(KEY, DIM).clips(["c0"]).rows([0]).values[0], new["c0"])
+    path.unlink()  # videos may go once their features are there
+    assert stored.missing([source]) == []
+
+
+def test_a_file_replaced_by_a_broken_one_has_no_features(tmp_path: Path) -> None:
+    path = tmp_path / "c0.mp4"
+    path.write_bytes(b"broken now")
+    source = ClipSource("c0", str(path))
+    stored = FeatureStore(tmp_path / "store").open(KEY, DIM)
+    stored.adopt(stored.write(rows_of([2]), sizes={"c0": 3}))
+    stored.adopt(stored.write({}, failures={"c0": Failure("cannot be decoded", file_state(str(path)))}))
+    assert stored.missing([source]) == []
+    assert stored.clips(["c0"]).failures == {"c0": "cannot be decoded"}
+
+
+def test_shards_without_sizes_are_read_as_before(tmp_path: Path) -> None:
+    stored = stored_set(tmp_path)
+    assert "null" not in sidecar_path(stored.shards, next(stored.shards.glob("*.json")).stem).read_text()
+    path = tmp_path / "c0.mp4"
+    path.write_bytes(b"of any size")
+    assert stored.missing([ClipSource("c0", str(path))]) == []

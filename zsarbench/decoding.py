@@ -38,13 +38,17 @@ class Failure:
 
 @dataclass(frozen=True)
 class Decoded:
-    """What became of a clip: frames (T, F, 3, h, w) or a failure; flags are remarks on its file."""
+    """What became of a clip: frames (T, F, 3, h, w) or a failure; flags are remarks on its file.
+
+    size: of its file in bytes, before it was read.
+    """
 
     source: ClipSource
     frames: np.ndarray | None
     failure: Failure | None
     flags: tuple[str, ...]
     seconds: float
+    size: int | None = None
 
 
 def file_state(path: str | None) -> FileState | None:
@@ -72,7 +76,7 @@ def decode_clip(source: ClipSource, sampling: Sampling, prepare: Prepare) -> Dec
         failure = Failure(str(error), state, lasting=False)
     except Exception as error:  # whatever broken bytes bring about is this clip's failure, not the run's
         failure = Failure(f"cannot be decoded: {type(error).__name__}: {error}", state)
-    return Decoded(source, frames, failure, flags, time.perf_counter() - start)
+    return Decoded(source, frames, failure, flags, time.perf_counter() - start, state[0] if state else None)
 
 
 @dataclass(frozen=True)

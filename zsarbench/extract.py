@@ -40,8 +40,8 @@ def ensure(
     if len(set(ids)) < len(ids):
         raise ZsarbenchError(f"{len(ids) - len(set(ids))} clips of dataset '{dataset}' are listed twice")
     stored = store.open(encoder.key(dataset, revision), encoder.dim)
-    n_before = len(stored.stored_ids().intersection(ids))
     shards = plan(sources, stored, settings.clips_per_shard)
+    n_before = len(stored.stored_ids().intersection(ids) - {clip.clip_id for shard in shards for clip in shard.clips})
     n_made = 0
     if shards:
         n_missing = sum(len(shard.clips) for shard in shards)

@@ -96,13 +96,14 @@ class EncoderPart:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a clip: rows (t, D), or a failure."""
+    """What became of a clip: rows (t, D), or a failure. size: of its file, in bytes, where one was decoded."""
 
     source: ClipSource
     rows: Tensor | None
     failure: Failure | None
     flags: tuple[str, ...] = ()
     seconds: Mapping[str, float] = field(default_factory=dict)
+    size: int | None = None
 
 
 @dataclass(frozen=True)
@@ -142,6 +143,7 @@ class EncodeTask:
         name = self.stored.write(
             rows,
             flags={each.source.clip_id: each.flags for each in outcomes if each.flags},
+            sizes={each.source.clip_id: each.size for each in outcomes if each.size is not None},
             failures=failures,
             provenance=_provenance(self.settings),
         )
@@ -200,7 +202,7 @@ def _encoded_frames(encoder: VisualEncoder, group: list[Decoded]) -> Iterator[Ou
     for decoded in group:
         made = rows.get(decoded.source.clip_id, decoded.failure)
         spent = {"decode": decoded.seconds, "encode": 0.0 if decoded.frames is None else seconds}
-        yield _outcome(decoded.source, made, decoded.flags, spent)
+        yield _outcome(decoded.source, made, decoded.flags, spent, decoded.size)
 
 
 def _told(encoder: VisualEncoder, sources: Iterable[ClipSource], settings: Settings) -> Iterator[Outcome]:
@@ -262,11 +264,15 @@ def _rows(encoder: VisualEncoder, clips: Clips, when_none: str) -> dict[str, Ten
 
 
 def _outcome(
-    source: ClipSource, made: Tensor | Failure | None, flags: tuple[str, ...], seconds: Mapping[str, float]
+    source: ClipSource,
+    made: Tensor | Failure | None,
+    flags: tuple[str, ...],
+    seconds: Mapping[str, float],
+    size: int | None = None,
 ) -> Outcome:
     if made is None or isinstance(made, Failure):
-        return Outcome(source, None, made, flags, seconds)
-    return Outcome(source, made, None, flags, seconds)
+        return Outcome(source, None, made, flags, seconds, size)
+    return Outcome(source, made, None, flags, seconds, size)
 
 
 def _clip_bytes(prepare: Prepare, sampling: Sampling) -> int:

@@ -108,18 +108,22 @@ class FeatureSet:
                     _log.warning("%s; %d clips are computed again", problem, features_index.forget(index, name))
                     for path in (sidecar_path(self.shards, name), data_path(self.shards, name)):
                         path.unlink(missing_ok=True)
-            for name in sorted(new):
-                self._enter(index, name)
+            for name in self._sidecar_names_by_age():
+                if name in new:
+                    self._enter(index, name)
 
     def write(
         self,
         rows: Mapping[str, Tensor],
         *,
         flags: Mapping[str, Sequence[str]] | None = None,
+        sizes: Mapping[str, int] | None = None,
         failures: Mapping[str, Failure] | None = None,
         provenance: Mapping[str, Any] | None = None,
     ) -> str:
         """Write a shard of rows (t_i, D) by clip id and return its name; the index does not know it before `adopt`.
+
+        sizes: of the files that were decoded, in bytes. provenance: how the rows were made.
 
         Raises:
             ZsarbenchError: there is no room, or no leave to write.
@@ -129,6 +133,7 @@ class FeatureSet:
             (self.key, self.dim, self.dtype),
             rows,
             flags=flags or {},
+            sizes=sizes or {},
             failures=failures or {},
             provenance=provenance or {},
         )
@@ -145,11 +150,22 @@ class FeatureSet:
             return features_index.stored_ids(index)
 
     def missing(self, sources: Iterable[ClipSource]) -> list[ClipSource]:
-        """Return the clips with neither features nor a failure that still holds, in order."""
+        """Return the clips with neither features nor a failure that still holds, in order.
+
+        Features hold until the file that they were made of has another size; one that is gone takes nothing along.
+        """
         with self._index() as index:
             stored, failed = features_index.stored_ids(index), features_index.failures(index)
-        left = [source for source in sources if source.clip_id not in stored]
-        return [source for source in left if not _holds(failed.get(source.clip_id), source)]
+            sizes = features_index.file_sizes(index)
+        return [
+            source
+            for source in sources
+            if (
+                _replaced(sizes.get(source.clip_id), source)
+                if source.clip_id in stored
+                else not _holds(failed.get(source.clip_id), source)
+            )
+        ]
 
     def clips(
         self,
@@ -302,6 +318,12 @@ def _set_of(shards: Path) -> FeatureSet | None:
             continue
         return FeatureSet(shards.parent, sidecar.key, sidecar.dim, sidecar.dtype)
     return None
+
+
+def _replaced(size: int | None, source: ClipSource) -> bool:
+    """Return whether a clip's file has another size than when its features were made."""
+    there = file_state(source.path) if size is not None else None
+    return there is not None and there[0] != size
 
 
 def _holds(failure: Failure | None, source: ClipSource) -> bool:

@@ -23,6 +23,7 @@ _SCHEMA = """
 CREATE TABLE IF NOT EXISTS shards (id INTEGER PRIMARY KEY, name TEXT UNIQUE, bytes INTEGER);
 CREATE TABLE IF NOT EXISTS clips (clip_id TEXT PRIMARY KEY, shard INTEGER, position INTEGER, steps INTEGER,
     checksum INTEGER) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS sizes (clip_id TEXT PRIMARY KEY, size INTEGER) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS flags (clip_id TEXT, flag TEXT, PRIMARY KEY (clip_id, flag)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS failures (clip_id TEXT PRIMARY KEY, reason TEXT, size INTEGER, mtime_ns INTEGER,
     lasting INTEGER) WITHOUT ROWID;
@@ -61,18 +62,25 @@ def opened(path: Path, *, write: bool = False) -> Iterator[sqlite3.Connection]:
 
 
 def enter(index: sqlite3.Connection, sidecar: Sidecar, damaged: Collection[str] = ()) -> None:
-    """Add a shard; the first to bring a clip is the one that counts, and features end a failure."""
+    """Add a shard; the first to bring a clip is the one that counts, and features end a failure.
+
+    But what was made of another file in the same place, as its size tells, takes the place of what was there.
+    """
     index.execute("INSERT OR IGNORE INTO shards (name, bytes) VALUES (?, ?)", (sidecar.name, sidecar.bytes))
     (number,) = index.execute("SELECT id FROM shards WHERE name = ?", (sidecar.name,)).fetchone()
     for clip, position in sidecar.positions():
         if clip.clip_id in damaged:
             continue
+        _drop_replaced(index, clip.clip_id, clip.size)
         row = (clip.clip_id, number, position, clip.steps, clip.checksum)
         index.execute("INSERT OR IGNORE INTO clips VALUES (?, ?, ?, ?, ?)", row)
+        if clip.size is not None:
+            index.execute("INSERT OR IGNORE INTO sizes VALUES (?, ?)", (clip.clip_id, clip.size))
         index.executemany("INSERT OR IGNORE INTO flags VALUES (?, ?)", [(clip.clip_id, flag) for flag in clip.flags])
         index.execute("DELETE FROM failures WHERE clip_id = ?", (clip.clip_id,))
     for clip_id, failure in sidecar.failures.items():
         size, mtime_ns = failure.state or (None, None)
+        _drop_replaced(index, clip_id, size)
         index.execute(
             "INSERT OR REPLACE INTO failures SELECT ?1, ?2, ?3, ?4, ?5 "
             "WHERE NOT EXISTS (SELECT 1 FROM clips WHERE clip_id = ?1)",
@@ -80,17 +88,26 @@ def enter(index: sqlite3.Connection, sidecar: Sidecar, damaged: Collection[str] 
         )
 
 
+def _drop_replaced(index: sqlite3.Connection, clip_id: str, size: int | None) -> None:
+    """Remove a clip that was made of a file of another size than this one."""
+    held = index.execute("SELECT size FROM sizes WHERE clip_id = ?", (clip_id,)).fetchone()
+    if held is not None and size is not None and held != (size,):
+        for table in ("clips", "sizes", "flags"):
+            index.execute(f"DELETE FROM {table} WHERE clip_id = ?", (clip_id,))
+
+
 def forget(index: sqlite3.Connection, name: str) -> int:
     """Remove a shard and its clips, and return how many those were."""
     (number,) = index.execute("SELECT id FROM shards WHERE name = ?", (name,)).fetchone()
-    index.execute("DELETE FROM flags WHERE clip_id IN (SELECT clip_id FROM clips WHERE shard = ?)", (number,))
+    for table in ("flags", "sizes"):
+        index.execute(f"DELETE FROM {table} WHERE clip_id IN (SELECT clip_id FROM clips WHERE shard = ?)", (number,))
     index.execute("DELETE FROM shards WHERE id = ?", (number,))
     return index.execute("DELETE FROM clips WHERE shard = ?", (number,)).rowcount
 
 
 def fill_anew(index: sqlite3.Connection, sound: Sequence[tuple[Sidecar, Collection[str]]]) -> None:
     """Make the content anew from sidecars, each with the clips of it whose rows are damaged."""
-    for table in ("shards", "clips", "flags", "failures"):
+    for table in ("shards", "clips", "sizes", "flags", "failures"):
         index.execute(f"DELETE FROM {table}")
     for sidecar, damaged in sound:
         enter(index, sidecar, damaged)
@@ -109,6 +126,11 @@ def shards_in_use(index: sqlite3.Connection) -> set[str]:
 def stored_ids(index: sqlite3.Connection) -> set[str]:
     """Return the ids of all clips with features."""
     return {clip_id for (clip_id,) in index.execute("SELECT clip_id FROM clips")}
+
+
+def file_sizes(index: sqlite3.Connection) -> dict[str, int]:
+    """Return the size in bytes of the file that a clip's features were made of, by id, where one was decoded."""
+    return dict(index.execute("SELECT clip_id, size FROM sizes"))
 
 
 def failures(index: sqlite3.Connection) -> dict[str, Failure]:

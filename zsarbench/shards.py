@@ -31,12 +31,21 @@ MAX_OPEN_FILES = 256  # well below the usual limit of 1,024 a process
 
 @dataclass(frozen=True)
 class StoredClip:
-    """One clip of a shard: its steps, the xxh3-64 of their bytes as a signed integer, remarks on its file."""
+    """One clip of a shard: its steps, the xxh3-64 of their bytes as a signed integer, remarks on its file.
+
+    size: of that file in bytes, so that another one in its place is noticed; None where none was decoded.
+    """
 
     clip_id: str
     steps: int
     checksum: int
     flags: tuple[str, ...] = ()
+    size: int | None = None
+
+    def to_list(self) -> list[Any]:
+        """Return the fields in JSON types; the size only where there is one, as before there were sizes."""
+        known = [] if self.size is None else [self.size]
+        return [self.clip_id, self.steps, self.checksum, list(self.flags), *known]
 
 
 @dataclass(frozen=True)
@@ -80,7 +89,7 @@ class Sidecar:
             "dtype": self.dtype,
             "bytes": self.bytes,
             "data_start": self.data_start,
-            "clips": [[clip.clip_id, clip.steps, clip.checksum, list(clip.flags)] for clip in self.clips],
+            "clips": [clip.to_list() for clip in self.clips],
             "failures": {
                 clip_id: [failure.reason, list(failure.state) if failure.state else None, failure.lasting]
                 for clip_id, failure in self.failures.items()
@@ -104,6 +113,7 @@ def write_shard(
     rows: Mapping[str, Tensor],
     *,
     flags: Mapping[str, Sequence[str]],
+    sizes: Mapping[str, int],
     failures: Mapping[str, Failure],
     provenance: Mapping[str, Any],
 ) -> Sidecar:
@@ -122,7 +132,7 @@ def write_shard(
     for clip_id, row in rows.items():
         row = row.to(getattr(torch, dtype)).contiguous()
         checksum = _checksum(row.view(torch.uint8).numpy())
-        clips.append(StoredClip(clip_id, len(row), checksum, tuple(flags.get(clip_id, ()))))
+        clips.append(StoredClip(clip_id, len(row), checksum, tuple(flags.get(clip_id, ())), sizes.get(clip_id)))
         stored.append(row)
     content = safetensors.torch.save({"rows": torch.cat(stored)}) if stored else b""
     start = len(content) - sum(clip.steps for clip in clips) * dim * ITEM_BYTES[dtype]
@@ -156,7 +166,10 @@ def read_sidecar(folder: Path, name: str) -> Sidecar:
             content["dtype"],
             content["bytes"],
             content["data_start"],
-            tuple(StoredClip(clip_id, steps, checksum, tuple(f)) for clip_id, steps, checksum, f in content["clips"]),
+            tuple(
+                StoredClip(clip_id, steps, checksum, tuple(flags), *size)
+                for clip_id, steps, checksum, flags, *size in content["clips"]
+            ),
             {
                 clip_id: Failure(reason, (state[0], state[1]) if state else None, lasting)
                 for clip_id, (reason, state, lasting) in content["failures"].items()

@@ -55,6 +55,7 @@ def test_whole_files_of_any_float_and_folder(tmp_path: Path, dtype: str) -> None
         (6.0, None, [6, 7]),
         (6.5, 99.0, [7]),
         (7.9, 8.0, [7]),
+        (8.6, 8.9, [7]),  # the file holds whole seconds, the video goes on to 8.9 s
     ],
 )
 def test_a_segment_is_cut_out_of_its_video(tmp_path: Path, start, end, expected) -> None:
@@ -98,7 +99,7 @@ def test_every_unsound_file_has_its_reason(tmp_path: Path) -> None:
         "empty": "its file is no .npy file",
         "cut": "its file cannot be read",
         "gone": "no .npy file of it is in",
-        "late": "its file has 2 rows, and the clip starts at 5 s",
+        "late": "it starts after the end of its video's file",
     }.items():
         assert words in reasons[name]
 

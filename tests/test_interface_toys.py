@@ -18,7 +18,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from zsarbench import harness, hookimpl, scores
+from zsarbench import harness, hookimpl, recording, scores
 from zsarbench.errors import UsageError, UsageErrors, ZsarbenchError
 from zsarbench.interfaces import (
     ClassText,
@@ -387,3 +387,13 @@ def test_a_method_that_learns_is_refused_where_there_is_nothing_to_learn_from(tm
     bare = protocol(tmp_path, seen=[], validation=[])
     with pytest.raises(UsageErrors, match="no seen classes"):
         run(tmp_path, "from-captions", protocol=bare, settings=[f"visual.folder={features}"])
+
+
+def test_the_log_tells_the_commonest_reasons_and_counts_the_others() -> None:
+    reasons = {f"clip{number}": "missing file" for number in range(5)} | {
+        f"odd{number}": f"reason {number}" for number in range(recording.N_REASONS + 2)
+    }
+    told = recording.describe_failures(reasons)
+    assert told.startswith("5 × missing file (e.g. clip0); 1 × reason 0 (e.g. odd0)")
+    assert told.endswith("3 × other reasons")
+    assert recording.describe_failures({"a": "missing file"}) == "1 × missing file (e.g. a)"

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from zsarbench.registry import Registry
 
 N_RESAMPLES = 2000
+N_REASONS = 8  # why clips could not be read, that the log tells; the result has all
 
 
 def record(outcome: Outcome, registry: Registry) -> RunResult:
@@ -299,4 +300,7 @@ def describe_failures(failures: Mapping[str, str]) -> str:
     by_reason: dict[str, list[str]] = {}
     for clip_id, reason in sorted(failures.items()):
         by_reason.setdefault(reason, []).append(clip_id)
-    return "; ".join(f"{len(clips)} × {reason} (e.g. {clips[0]})" for reason, clips in by_reason.items())
+    frequent = sorted(by_reason.items(), key=lambda item: -len(item[1]))
+    told = [f"{len(clips)} × {reason} (e.g. {clips[0]})" for reason, clips in frequent[:N_REASONS]]
+    rest = sum(len(clips) for _, clips in frequent[N_REASONS:])
+    return "; ".join([*told, f"{rest} × other reasons"] if rest else told)

@@ -98,15 +98,20 @@ class FeatureFiles:
             return f"its file cannot be read: {error}"
         first, last = (0, len(stored)) if whole else self._span(source, len(stored))
         if first >= len(stored):
-            return f"its file has {len(stored)} rows, and the clip starts at {source.start or 0:g} s"
+            return "it starts after the end of its video's file"
         rows: np.ndarray = np.array(stored[first : min(last, first + self.max_steps)], dtype=np.float32)
         return rows if np.isfinite(rows).all() else "its file holds values that are not finite"
 
     def _span(self, source: ClipSource, n_rows: int) -> tuple[int, int]:
-        """Return the rows whose times lie in the clip; of a clip between two rows, the one before it."""
+        """Return the rows whose times lie in the clip; of a clip between two rows, the one before it.
+
+        The files of the release hold the whole seconds of a video, so the last row stands for what is left over.
+        """
         start = (source.start or 0.0) * self.frames_per_second
         end = n_rows if source.end is None else source.end * self.frames_per_second
         first, last = int(np.ceil(start)), int(np.ceil(end))
+        if n_rows <= first and start < n_rows + 1:
+            return n_rows - 1, n_rows
         return (first, last) if first < last else (int(start), int(start) + 1)
 
     def _examined(self) -> tuple[dict[str, str], str]:

@@ -97,7 +97,7 @@ class Run:
             sources,
             self._encoder_part(),
             self.store,
-            executor=self.registry.get("executor", self.spec.executor).load()(),
+            executor=assembly.build(self.spec.executor, self.registry),
             progress=self.progress,
             settings=extract.Settings(device=str(self.machine.device), threads=self.machine.threads),
             strict=self.spec.strict,
@@ -157,7 +157,8 @@ class Run:
         positions = {clip_id: index for index, clip_id in enumerate(self.features.ids)}
         classes = self.inputs.classes
         for number, fit in enumerate(fits):
-            _log.info("fit %d of %d (seed %d, %d training clips)", number + 1, len(fits), fit.seed, len(fit.train))
+            n_train = len(fit.train) if self.train_features is None else len(self.train_features)
+            _log.info("fit %d of %d (seed %d, %d training clips)", number + 1, len(fits), fit.seed, n_train)
             method: Method = assembly.build(self.spec.method, self.registry)
             context = self._context(fit)
             with self.watch("fit"):

@@ -7,15 +7,17 @@ import pytest
 import torch
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from scipy.spatial.distance import cdist
-from scipy.stats import chisquare
+from scipy.spatial.distance import cdist, cosine
+from scipy.stats import chi2_contingency, chisquare
 
 from zsarbench.errors import NoNegatives, UsageError
 from zsarbench.interfaces import NegativeSampler
 from zsarbench.seeding import generator
 from zsarbench_cezsar.negatives import CosineWindow, Hardest, InBatch, SemiHard, Uniform
 
-EVERY = (CosineWindow(high=2.1), Uniform(), InBatch(), Hardest(), SemiHard())
+EVERY = (
+    CosineWindow(high=2.1), CosineWindow(high=2.1, draws="independent"), Uniform(), InBatch(), Hardest(), SemiHard(),
+)  # fmt: skip
 
 
 def corpus(n: int, dim: int = 12, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
@@ -37,19 +39,48 @@ def plain_window(vectors, groups, row: int, low: float, high: float) -> list[int
     return np.flatnonzero(other & (distances > low) & (distances < high)).tolist()
 
 
+def plain_loop(vectors, groups, row: int, low: float, high: float, k: int, rng) -> list[int]:
+    """Draw as the release does: one pool row and one cosine at a time, until k different ones are in the window."""
+    drawn: list[int] = []
+    while len(drawn) < k:
+        candidate = int(rng.integers(len(vectors)))
+        other = bool((groups[candidate] != groups[row]).all())
+        if other and candidate not in drawn and low < cosine(vectors[row], vectors[candidate]) < high:
+            drawn.append(candidate)
+    return drawn
+
+
+@pytest.mark.parametrize("draws", ["shared", "independent"])
+def test_every_anchor_of_a_block_is_drawn_for_as_by_the_plain_loop(draws):
+    """Counts of each pool row over many seeds, for several anchors, beside those of the plain loop (chi-square)."""
+    vectors, groups = corpus(240)
+    sampler, times, anchors = CosineWindow(low=0.2, high=0.6, draws=draws), 400, (0, 7, 101, 239)
+    chosen = np.stack([sample(sampler, vectors, groups, 3, seed).numpy() for seed in range(times)])
+    rng, plain = np.random.default_rng(5), vectors.double().numpy()
+    for row in anchors:
+        loop = [index for _ in range(times) for index in plain_loop(plain, groups, row, 0.2, 0.6, 3, rng)]
+        counts = np.stack([np.bincount(rows, minlength=240) for rows in (chosen[:, row].ravel(), loop)])
+        assert chi2_contingency(counts[:, counts.sum(0) > 0]).pvalue > 1e-3
+
+
+@pytest.mark.parametrize("draws", ["shared", "independent"])
 @pytest.mark.parametrize("n_anchors", [1, 40])
-def test_the_window_is_drawn_from_uniformly_for_every_single_anchor(n_anchors):
+def test_the_window_is_drawn_from_uniformly_for_every_single_anchor(n_anchors, draws):
     vectors, groups = corpus(400)
     window = plain_window(vectors, groups, 0, 0.2, 0.6)
     assert 50 < len(window) < 200
-    sampler, counts = CosineWindow(low=0.2, high=0.6), np.zeros(400)
+    sampler, counts = CosineWindow(low=0.2, high=0.6, draws=draws), np.zeros(400)
     for seed in range(1500):
         counts += np.bincount(sample(sampler, vectors, groups, 3, seed, slice(n_anchors))[0], minlength=400)
     assert counts.sum() == counts[window].sum() == 4500
     assert chisquare(counts[window]).pvalue > 1e-3
 
 
-@pytest.mark.parametrize("sampler", [CosineWindow(low=0.3, high=0.7), Uniform()], ids=["window", "uniform"])
+@pytest.mark.parametrize(
+    "sampler",
+    [CosineWindow(low=0.3, high=0.7), CosineWindow(low=0.3, high=0.7, draws="independent"), Uniform()],
+    ids=["shared", "independent", "uniform"],
+)
 def test_neighbours_in_the_pool_are_drawn_independently(sampler):
     """Pairs of draws of one anchor: a rank and the next one are no likelier together than any two others."""
     vectors, groups = corpus(90)
@@ -67,10 +98,11 @@ def test_neighbours_in_the_pool_are_drawn_independently(sampler):
     low=st.floats(0, 0.6),
     width=st.floats(0.2, 1.5),
     seed=st.integers(0, 10**6),
+    draws=st.sampled_from(["shared", "independent"]),
 )
-def test_draws_lie_in_the_window_and_are_distinct_where_there_are_enough(n, k, low, width, seed):
+def test_draws_lie_in_the_window_and_are_distinct_where_there_are_enough(n, k, low, width, seed, draws):
     vectors, groups = corpus(n, 4, seed)
-    sampler = CosineWindow(low=low, high=low + width)
+    sampler = CosineWindow(low=low, high=low + width, draws=draws)
     # float32 and float64 may differ at the bounds themselves
     wider = [plain_window(vectors, groups, row, low - 1e-5, low + width + 1e-5) for row in range(n)]
     narrower = [plain_window(vectors, groups, row, low + 1e-5, low + width - 1e-5) for row in range(n)]
@@ -88,12 +120,26 @@ def test_draws_lie_in_the_window_and_are_distinct_where_there_are_enough(n, k, l
         assert len(drawn) >= min(k, len(narrower[row]))
 
 
-def test_the_whole_pool_is_searched_for_an_anchor_whose_window_is_nearly_empty():
+def test_independent_draws_of_two_anchors_meet_as_often_as_chance_has_it():
+    vectors, groups = corpus(300)
+    vectors[1] = vectors[0]
+    groups[:, 1] = torch.arange(300)  # a source of its own each
+    window, met = len(plain_window(vectors, groups, 0, 0.2, 0.8)), 0
+    sampler = CosineWindow(low=0.2, high=0.8, draws="independent")
+    for seed in range(400):
+        first, second = sample(sampler, vectors, groups, 4, seed, slice(2)).tolist()
+        met += len(set(first) & set(second))
+    expected = 400 * 4 * 4 / window
+    assert abs(met - expected) < 4 * expected**0.5
+
+
+@pytest.mark.parametrize("draws", ["shared", "independent"])
+def test_the_whole_pool_is_searched_for_an_anchor_whose_window_is_nearly_empty(draws):
     vectors, groups = corpus(20_000, 8)
     vectors[0], vectors[19_999] = torch.eye(8)[1] * 9, torch.eye(8)[1] * 3 + 1e-3
     others = 1 - torch.nn.functional.normalize(vectors) @ torch.eye(8)[1]
     assert int((others < 1e-6).sum()) == 2
-    sampler = CosineWindow(high=1e-6)
+    sampler = CosineWindow(high=1e-6, draws=draws)
     assert sample(sampler, vectors, groups, 2, rows=slice(1)).tolist() == [[19_999, 19_999]]
     assert sampler.record()["share_of_anchors_with_fewer_than_k"] == 1
 
@@ -124,9 +170,9 @@ def test_quantiles_of_the_corpus_set_the_window_and_its_acceptance_rate():
     chosen = sample(sampler, vectors, groups, 10)
     measured = sampler.record()
     assert measured["acceptance_rate"] == pytest.approx(0.08, abs=0.015)
-    cosine = torch.cosine_similarity(vectors[:, None], vectors[chosen], dim=-1)
-    assert 1 - float(cosine.max()) > measured["window_low"] - 1e-5
-    assert 1 - float(cosine.min()) < measured["window_high"] + 1e-5
+    cosines = torch.cosine_similarity(vectors[:, None], vectors[chosen], dim=-1)
+    assert 1 - float(cosines.max()) > measured["window_low"] - 1e-5
+    assert 1 - float(cosines.min()) < measured["window_high"] + 1e-5
 
 
 def test_the_acceptance_rate_is_the_share_of_other_texts_in_the_window():
@@ -137,7 +183,9 @@ def test_the_acceptance_rate_is_the_share_of_other_texts_in_the_window():
     assert sampler.record()["acceptance_rate"] == pytest.approx(inside / (60 * 57))
 
 
-@pytest.mark.parametrize("sampler", [CosineWindow(high=1.5), Uniform(), InBatch()], ids=["window", "uniform", "batch"])
+@pytest.mark.parametrize(
+    "sampler", [CosineWindow(high=1.5), CosineWindow(high=1.5, draws="independent"), Uniform(), InBatch()]
+)
 def test_the_seed_decides(sampler):
     vectors, groups = corpus(200)
     assert torch.equal(sample(sampler, vectors, groups, 5, 1), sample(sampler, vectors, groups, 5, 1))

@@ -13,20 +13,14 @@ import torch
 from torch import Tensor
 
 from zsarbench.errors import NoNegatives, UsageError
+from zsarbench_cezsar.drawing import Admit, Draws, count_true, draw, none
 
 LOW = 0.0  # cosine distance; valterlej/cezsar, stage 4
 HIGH = 0.8  # cosine distance; valterlej/cezsar, stage 4
 ROUNDING = 1e-6  # cosine distance; what float32 may be off at 768 features
 MEASURED_TEXTS = 1024  # texts drawn on either side to measure quantiles of distances: a million pairs
-BLOCK_ANCHORS = 512  # anchors that share one set of candidates
-BLOCK_CELLS = 1 << 22  # anchor-candidate distances held at once: 16 MiB in float32
-PART = 8192  # candidates whose embeddings are gathered at once: 25 MB at 768 features
-SPARE = 4  # candidates per expected acceptance and negative, so that few anchors need a second round
 
 TRY = ". Try a wider window (--set negatives.high=1.0, or --set negatives.high_quantile=0.5), or --negatives uniform"
-
-Admit = Callable[[Tensor, Tensor], Tensor]
-"""Tells of anchors (b,) and pool rows (p,), both positions, which pairs are admissible: (b, p) bool."""
 
 
 class CosineWindow:
@@ -35,10 +29,10 @@ class CosineWindow:
     low, high: bounds as cosine distances; low_quantile, high_quantile: the same as quantiles, in [0, 1], of the
     distances between the corpus' own texts, which then replace them. A lower bound of 0 excludes nothing.
 
-    Each block of anchors shares one set of candidates drawn from the pool, so that the distances are one matrix
-    product; candidates come in random order and every anchor reads them from a place of its own, which leaves each
-    anchor's draw uniform over its window, without repetition. Anchors that found fewer than K among them go on with
-    more candidates, in the end the whole pool; memory stays bounded by the pool's own size and a block.
+    draws: "shared" gives each block of 512 anchors one set of candidates from the pool, so that the distances are one
+    matrix product; candidates come in random order and every anchor reads them from a place of its own, which leaves
+    each single anchor's draw uniform over its window. "independent" draws for every anchor by itself, as the release
+    does, at about ten times the time. Either way without repetition, and in memory bounded by the pool's own size.
     """
 
     when: Literal["corpus", "batch"] = "corpus"
@@ -50,6 +44,7 @@ class CosineWindow:
         high: float = HIGH,
         low_quantile: float | None = None,
         high_quantile: float | None = None,
+        draws: Draws = "shared",
     ) -> None:
         for name, value in (("low_quantile", low_quantile), ("high_quantile", high_quantile)):
             if value is not None and not 0 <= value <= 1:
@@ -65,6 +60,7 @@ class CosineWindow:
         self.high = high
         self.low_quantile = low_quantile
         self.high_quantile = high_quantile
+        self.draws = draws
         self._measured: dict[str, float] = {}
 
     def sample(
@@ -82,7 +78,11 @@ class CosineWindow:
         different = differs(anchor_groups, pool_groups)
 
         def distance(rows: Tensor, candidates: Tensor) -> Tensor:
-            cosine = positives[rows] @ pool[candidates].T
+            if candidates.dim() == 1:
+                cosine = positives.index_select(0, rows) @ pool.index_select(0, candidates).T
+            else:  # a row at a time: its candidates stay in the processor's cache
+                pairs = zip(rows.tolist(), candidates, strict=True)
+                cosine = torch.stack([pool.index_select(0, theirs) @ positives[row] for row, theirs in pairs])
             return 1 - cosine * scale[rows, None] * pool_scale[candidates]
 
         distances = _distances(distance, different, len(positives), len(pool), rng)
@@ -94,8 +94,8 @@ class CosineWindow:
             other = different(rows, candidates)
             far = distance(rows, candidates)
             inside = other & (far > low - ROUNDING) & (far < high)
-            seen["admitted"] += int(inside.sum())
-            seen["examined"] += int(other.sum())
+            seen["admitted"] += count_true(inside)
+            seen["examined"] += count_true(other)
             return inside
 
         share = float(((distances > low - ROUNDING) & (distances < high)).float().mean())
@@ -107,6 +107,7 @@ class CosineWindow:
             share,
             rng,
             what=f"at a cosine distance in ({low:.3f}, {high:.3f}){TRY}",
+            draws=self.draws,
         )
         self._measured = {
             "window_low": low,
@@ -206,53 +207,14 @@ class SemiHard:
         return _first(torch.where(cosine < own, cosine, -2.5 - cosine), anchor_groups, pool_groups, k)
 
 
-def draw(
-    admit: Admit, n_anchors: int, n_pool: int, k: int, share: float, rng: torch.Generator, *, what: str
-) -> tuple[Tensor, int]:
-    """Draw K admissible pool rows for every anchor, uniformly and, where there are K, without repetition.
-
-    Args:
-        admit: which pairs of anchor and pool row are admissible.
-        share: the expected share of admissible pairs; sets the number of candidates, not the result's distribution.
-        what: ends the sentence "no text …" of the error.
-
-    Returns:
-        Pool rows (n_anchors, k) int64, and how many anchors have fewer than k admissible texts.
-
-    Raises:
-        NoNegatives: an anchor has none in the whole pool.
-    """
-    chosen = torch.empty(n_anchors, k, dtype=torch.long)
-    pending, n_short = torch.arange(n_anchors), 0
-    size = min(n_pool, max(64, int(SPARE * k / max(share, 1e-4))))
-    while len(pending):
-        left = []
-        for rows in pending.split(min(BLOCK_ANCHORS, max(64, BLOCK_CELLS // size))):
-            candidates = _candidates(n_pool, size, rng)
-            inside = torch.cat([admit(rows, part) for part in candidates.split(PART)], 1)
-            count = inside.sum(1)
-            if size == n_pool:
-                if bool((count == 0).any()):
-                    raise NoNegatives(_none(int(rows[count == 0][0]), n_pool, what))
-                n_short += int((count < k).sum())
-                enough = torch.ones_like(count, dtype=torch.bool)
-            else:
-                enough = count >= k
-                left.append(rows[~enough])
-            chosen[rows[enough]] = candidates[_pick(inside[enough], count[enough], k, rng)]
-        pending = torch.cat(left) if left else pending[:0]
-        size = min(n_pool, 16 * size)
-    return chosen, n_short
-
-
 def differs(anchor_groups: Tensor, pool_groups: Tensor) -> Admit:
     """Return the rule that a pool text shares none of the G groups (B, G), (M, G) with the anchor."""
 
     def admit(rows: Tensor, candidates: Tensor) -> Tensor:
         mine, theirs = anchor_groups[rows], pool_groups[candidates]
-        different = torch.ones(len(rows), len(candidates), dtype=torch.bool)
+        different = torch.ones(len(rows), candidates.shape[-1], dtype=torch.bool)
         for column in range(mine.shape[1]):
-            different &= mine[:, column, None] != theirs[None, :, column]
+            different &= mine[:, column, None] != theirs[..., column]
         return different
 
     return admit
@@ -278,31 +240,9 @@ def _first(preference: Tensor, anchor_groups: Tensor, pool_groups: Tensor, k: in
     other = differs(anchor_groups, pool_groups)(torch.arange(n_anchors), torch.arange(n_pool))
     count = other.sum(1)
     if bool((count == 0).any()):
-        raise NoNegatives(_none(int((count == 0).nonzero()[0]), n_pool, "of another clip"))
+        raise NoNegatives(none(int((count == 0).nonzero()[0]), n_pool, "of another clip"))
     order = preference.cpu().masked_fill(~other, -torch.inf).argsort(dim=1, descending=True, stable=True)
     return order.gather(1, torch.arange(k)[None] % count[:, None])
-
-
-def _candidates(n_pool: int, size: int, rng: torch.Generator) -> Tensor:
-    """Return about `size` distinct pool rows in random order: any subset of that size is as likely as any other."""
-    if size == n_pool:
-        return torch.randperm(n_pool, generator=rng)
-    distinct = torch.randint(n_pool, (size,), generator=rng).unique()
-    return distinct[torch.randperm(len(distinct), generator=rng)]
-
-
-def _pick(inside: Tensor, count: Tensor, k: int, rng: torch.Generator) -> Tensor:
-    """Return (b, k) columns where `inside` (b, p) holds: k in a row from a random one, round and round.
-
-    The columns are in random order already, so that neighbours are as good as a draw.
-    """
-    start = (torch.rand(len(count), generator=rng, dtype=torch.float64) * count).long()
-    rank = (start[:, None] + torch.arange(k)) % count[:, None] + 1
-    parts = [
-        torch.searchsorted(some.cumsum(1, dtype=torch.int32), ranks.int())
-        for some, ranks in zip(*(x.split(max(1, BLOCK_CELLS // inside.shape[1])) for x in (inside, rank)), strict=True)
-    ]
-    return torch.cat(parts)
 
 
 def _distances(
@@ -313,7 +253,3 @@ def _distances(
     columns = torch.randperm(n_pool, generator=rng)[:MEASURED_TEXTS]
     values = distance(rows, columns)[different(rows, columns)]
     return values if len(values) else torch.zeros(1)
-
-
-def _none(anchor: int, n_pool: int, what: str) -> str:
-    return f"positive {anchor} has no negative: no text of the {n_pool} in the pool is {what}"

@@ -230,16 +230,20 @@ class Trainer:
         if self.sampler.when != "corpus":
             return
         pairs = self.corpus.pairs
-        texts = self.corpus.embeddings
-        positives = texts[pairs.text]
+        positives = self._gathered(pairs.text)
         # Where the pool is the positives themselves, it is not gathered a second time.
-        pool = positives if pairs.pool_text is pairs.text else texts[pairs.pool_text]
+        pool = positives if pairs.pool_text is pairs.text else self._gathered(pairs.pool_text)
         self.negatives = self.sampler.sample(
             positives, positives, pool, pairs.groups, pairs.pool_groups, self.options.n_negatives,
             self.context.generator("negatives"),
         )  # fmt: skip
         record = getattr(self.sampler, "record", dict)
         self.history.negatives = dict(record())
+
+    def _gathered(self, texts: Tensor) -> Tensor:
+        """Return embeddings by row; a million different captions, in order, are not copied: they weigh 3 GB."""
+        every = self.corpus.embeddings
+        return every if torch.equal(texts, torch.arange(len(every))) else every[texts]
 
     def _pool_rows(self, batch: Tensor) -> Tensor:
         """Return the pool rows whose sentences a batch needs: its negatives (B, K), or its own pool (M,)."""

@@ -1,6 +1,6 @@
 """Measures the rows of a table in one command; what is measured already is not measured again.
 
-python .ci/measure.py benchmarks/ucf101.toml [--out benchmarks/results] [--threads 1] [--protocol ucf101/all] [--plan]
+python .ci/measure.py benchmarks/ucf101.toml [--out benchmarks/results] [--threads 1] [--protocol ucf101/all]
 
 The file names protocols, and rows of methods with what a run of them is asked (as in zsarbench.spec.RunRequest). Every
 row is tried on every protocol; one that does not apply is listed with its reason: the file's, or what zsarbench says. A
@@ -40,12 +40,13 @@ class Row:
 
 @dataclass(frozen=True)
 class Measured:
-    """What became of a row on a protocol, and the seconds that it took now."""
+    """What became of a row on a protocol; seconds: that it took now; busy: those of all threads on a processor."""
 
     row: str
     protocol: str
     done: Done
     seconds: float
+    busy: float
 
 
 def read_rows(content: Mapping[str, Any]) -> list[Row]:
@@ -74,11 +75,10 @@ def measure(rows: Sequence[Row], protocols: Sequence[str], given: Mapping[str, A
     """Yield every row on every protocol when it is measured; what is wrong with any row is told before the first."""
     asked = [(row, protocol) for protocol in protocols for row in rows]
     cells = [cell(row, protocol, given, host) for row, protocol in asked]
-    start = time.perf_counter()
+    start, busy = time.perf_counter(), time.process_time()
     for (row, protocol), done in zip(asked, sweep.run(cells, Path(given["out"]), host, LogProgress()), strict=True):
-        now = time.perf_counter()
-        yield Measured(row.label, protocol, done, now - start)
-        start = now
+        yield Measured(row.label, protocol, done, time.perf_counter() - start, time.process_time() - busy)
+        start, busy = time.perf_counter(), time.process_time()
 
 
 def figure(item: Measured) -> str:
@@ -120,7 +120,8 @@ def main(arguments: Sequence[str]) -> int:
     for item in measure(read_rows(content), protocols, given, load_plugins()):
         items.append(item)
         said = figure(item) if item.done.path else item.done.reason
-        print(f"{item.seconds:7.1f} s  {item.row} on {item.protocol}: {said}", file=sys.stderr, flush=True)
+        spent = f"{item.seconds:7.1f} s ({item.busy:.1f} busy)"
+        print(f"{spent}  {item.row} on {item.protocol}: {said}", file=sys.stderr, flush=True)
     print(table(items, protocols))
     return int(any(item.done.path is None and item.done.cell.spec is not None for item in items))
 

@@ -18,6 +18,7 @@ from zsarbench.decoding import Failure, file_state
 from zsarbench.errors import ZsarbenchError
 from zsarbench.features import FeatureSet, FeatureStore
 from zsarbench.features_key import FeatureKey
+from zsarbench.features_upkeep import garbage, remove
 from zsarbench.interfaces import ClipFeatures, ClipSource, Sampling
 from zsarbench.shards import data_path, sidecar_path
 from zsarbench.spec import PartSpec
@@ -290,12 +291,17 @@ def test_garbage_is_unlinked_and_what_is_used_or_new_stays(tmp_path: Path) -> No
     stored.adopt(superseded)  # c0 was there already
     half = stored.shards / ".x.safetensors.1.2.tmp"
     half.write_bytes(b"half")
-    assert stored.collect_garbage() == 0
+    store = FeatureStore(tmp_path)
+    assert garbage(store, [stored]) == []
     long_ago = time.time() - 1e5
     for path in stored.shards.iterdir():
         os.utime(path, (long_ago, long_ago))
     size = sum(path.stat().st_size for path in set(stored.shards.iterdir()) - kept)
-    assert stored.collect_garbage() == size
+    (found,) = garbage(store, store.sets())
+    assert found.bytes == size
+    assert half in found.files
+    assert half.exists()
+    remove(found)
     assert set(stored.shards.iterdir()) == kept
     assert data_path(stored.shards, superseded) not in kept
     assert FeatureStore(tmp_path).open(KEY, DIM).verify().problems == ()

@@ -11,6 +11,7 @@ from zsarbench import options
 from zsarbench.errors import ZsarbenchError, unknown
 from zsarbench.interfaces import (
     Dataset,
+    Executor,
     Loss,
     Method,
     NegativeSampler,
@@ -32,6 +33,7 @@ _INTERFACES = {
     "negatives": NegativeSampler,
     "loss": Loss,
     "method": Method,
+    "executor": Executor,
 }
 MANIFEST_COLUMNS = ("clip_id", "label", "path", "start", "end", "group")
 
@@ -101,17 +103,18 @@ def build_parts(spec: RunSpec, registry: Registry, wrap_text: Any, device: Any) 
     """
     made: dict[str, Any] = {}
     if "text" in spec.parts:
-        made["text"] = wrap_text(_moved(build(spec.parts["text"], registry), device))
+        made["text"] = wrap_text(moved(build(spec.parts["text"], registry), device))
     for kind in ("visual", "negatives"):
         if kind in spec.parts:
             part = spec.parts[kind]
             reads_text = options.takes(registry.get(kind, part.name).load(), "text_encoder")
             filled = {"text_encoder": made["text"]} if reads_text else {}
-            made[kind] = _moved(build(part, registry, **filled), device)
+            made[kind] = moved(build(part, registry, **filled), device)
     return Parts(**made)
 
 
-def _moved(component: Any, device: Any) -> Any:
+def moved(component: Any, device: Any) -> Any:
+    """Return a component after moving it to a device, if it is a module or the like."""
     if hasattr(component, "to"):
         component.to(device)
     return component

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import sqlite3
 import time
 from collections.abc import Iterable, Mapping, Sequence
@@ -32,6 +33,7 @@ from zsarbench.shards import (
     read_sidecar,
     sidecar_path,
     size_problem,
+    write_atomically,
     write_shard,
 )
 
@@ -54,10 +56,15 @@ class Verification:
 
 
 class FeatureStore:
-    """All stored features below one folder."""
+    """All stored features below one folder.
 
-    def __init__(self, root: Path) -> None:
+    index_root: where indexes are kept instead, for one of several processes that write shards into one store: SQLite
+    is for one writer on a network file system. Whoever opens the store itself takes their shards in.
+    """
+
+    def __init__(self, root: Path, index_root: Path | None = None) -> None:
         self.root = Path(root)
+        self.index_root = index_root
 
     def open(self, key: FeatureKey, dim: int) -> FeatureSet:
         """Return the features under a key, an empty set where there are none yet.
@@ -67,17 +74,37 @@ class FeatureStore:
         """
         if key.dtype not in ITEM_BYTES:
             raise ZsarbenchError(f"features cannot be stored as {key.dtype}, only as {' or '.join(ITEM_BYTES)}")
-        folder = self.root / key.folder
-        try:
-            (folder / "shards").mkdir(parents=True, exist_ok=True)
-            described = folder / "key.json"
-            if not described.exists():
-                described.write_text(key.to_json() + "\n", encoding="utf-8")
-        except OSError as error:
-            raise ZsarbenchError(f"features cannot be stored in {folder}: {error.strerror}") from error
-        found = FeatureSet(folder, key.digest, dim, key.dtype)
+        folder = self._made(key.folder, key.to_json() + "\n")
+        indexed = folder if self.index_root is None else self.index_root / key.folder
+        found = FeatureSet(folder, key.digest, dim, key.dtype, indexed)
         found.refresh()
         return found
+
+    def like(self, other: FeatureSet) -> FeatureSet:
+        """Return the set of this store for what a set of another store holds; an empty one where there is none yet.
+
+        Raises:
+            ZsarbenchError: the folder cannot be made.
+        """
+        described = other.folder / "key.json"
+        folder = self._made(other.folder.name, described.read_text(encoding="utf-8") if described.is_file() else None)
+        return FeatureSet(folder, other.key, other.dim, other.dtype)
+
+    def _made(self, name: str, key: str | None) -> Path:
+        """Return the folder of a set, made where there is none, and note in it that it was used now."""
+        folder = self.root / name
+        described = folder / "key.json"
+        try:
+            (folder / "shards").mkdir(parents=True, exist_ok=True)
+            if key is not None and not described.exists():
+                write_atomically(described, key.encode())
+            if described.exists():
+                os.utime(described)
+            if self.index_root is not None:
+                (self.index_root / name).mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise ZsarbenchError(f"features cannot be stored in {folder}: {error.strerror}") from error
+        return folder
 
     def sets(self) -> list[FeatureSet]:
         """Return all that is stored, by folder name; a folder without a sound shard is left out."""
@@ -87,8 +114,9 @@ class FeatureStore:
 class FeatureSet:
     """The features under one key."""
 
-    def __init__(self, folder: Path, key: str, dim: int, dtype: str) -> None:
+    def __init__(self, folder: Path, key: str, dim: int, dtype: str, indexed: Path | None = None) -> None:
         self.folder = folder
+        self.indexed = indexed or folder
         self.shards = folder / "shards"
         self.key = key
         self.dim = dim
@@ -104,11 +132,13 @@ class FeatureSet:
             return
         with self._index(write=True) as index:
             for name, problem in cut.items():
-                if name in features_index.shard_sizes(index):  # another run may have been quicker
-                    _log.warning("%s; %d clips are computed again", problem, features_index.forget(index, name))
+                size = features_index.shard_sizes(index).get(name)  # another run may have been quicker
+                if size is not None and size_problem(self.shards, name, size):
+                    if n_clips := features_index.forget(index, name):
+                        _log.warning("%s; %d clips are computed again", problem, n_clips)
                     for path in (sidecar_path(self.shards, name), data_path(self.shards, name)):
                         path.unlink(missing_ok=True)
-            for name in self._sidecar_names_by_age():
+            for name in self.shard_names():
                 if name in new:
                     self._enter(index, name)
 
@@ -211,7 +241,7 @@ class FeatureSet:
         """
         problems: list[str] = []
         sound: list[tuple[Sidecar, list[str]]] = []
-        for name in self._sidecar_names_by_age():
+        for name in self.shard_names():
             try:
                 sidecar = read_sidecar(self.shards, name)
                 if problem := size_problem(self.shards, name, sidecar.bytes):
@@ -219,7 +249,7 @@ class FeatureSet:
             except ZsarbenchError as error:
                 problems.append(str(error))
                 continue
-            sound.append((sidecar, self._damaged(sidecar, problems)))
+            sound.append((sidecar, self.damaged(sidecar, problems)))
         if rebuild:
             self._rebuild(sound)
         else:
@@ -228,26 +258,24 @@ class FeatureSet:
             counts = features_index.counts(index)
         return Verification(self.folder.name, len(sound), counts["clips"], counts["failures"], tuple(problems))
 
-    def collect_garbage(self) -> int:
-        """Remove files that nothing refers to, such as those of killed runs, and return the bytes freed.
+    def orphans(self) -> list[Path]:
+        """Return the files that nothing refers to, such as those of killed runs, sorted.
 
-        Files are unlinked, never cut, and not within an hour of being written, so that no other run is disturbed.
+        None is younger than an hour, so that no run that is at work is disturbed.
         """
         with self._index() as index:
             used, failed = features_index.shards_in_use(index), set(features_index.failures(index))
-        freed = 0
+        found = []
         for path in sorted(self.shards.iterdir()):
-            name, status = path.name.split(".")[0], path.stat()
-            if name in used or time.time() - status.st_mtime < GARBAGE_SECONDS:
+            name = path.name.split(".")[0]
+            if name in used or time.time() - path.stat().st_mtime < GARBAGE_SECONDS:
                 continue
-            if path.suffix == ".json" and self._says_why(name, failed):
-                continue
-            path.unlink(missing_ok=True)
-            freed += status.st_size
-        return freed
+            if path.suffix != ".json" or not self._says_why(name, failed):
+                found.append(path)
+        return found
 
     def _index(self, *, write: bool = False) -> AbstractContextManager[sqlite3.Connection]:
-        return features_index.opened(self.folder / "index.sqlite", write=write)
+        return features_index.opened(self.indexed / "index.sqlite", write=write)
 
     def _enter(self, index: sqlite3.Connection, name: str) -> None:
         try:
@@ -266,7 +294,7 @@ class FeatureSet:
             with self._index(write=True) as index:
                 features_index.fill_anew(index, sound)
         except DamagedIndex:
-            for path in self.folder.glob("index.sqlite*"):
+            for path in self.indexed.glob("index.sqlite*"):
                 path.unlink()
             with self._index(write=True) as index:
                 features_index.fill_anew(index, sound)
@@ -280,7 +308,7 @@ class FeatureSet:
             *(f"shard {name} is not in the index" for name in sorted(sound - known)),
         ]
 
-    def _damaged(self, sidecar: Sidecar, problems: list[str]) -> list[str]:
+    def damaged(self, sidecar: Sidecar, problems: list[str]) -> list[str]:
         """Return the clips of a shard whose bytes do not match their checksum, noting each as a problem."""
         import torch
 
@@ -305,8 +333,8 @@ class FeatureSet:
     def _sidecar_names(self) -> set[str]:
         return {path.stem for path in self.shards.glob("*.json")}
 
-    def _sidecar_names_by_age(self) -> list[str]:
-        """Return the names from old to new, so that a later failure of a clip replaces an earlier one."""
+    def shard_names(self) -> list[str]:
+        """Return the names of all shards from old to new, so that a later one of a clip replaces an earlier one."""
         return [path.stem for path in sorted(self.shards.glob("*.json"), key=lambda p: (p.stat().st_mtime_ns, p.name))]
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from zsarbench.errors import UsageError
+from zsarbench.workers import cores
 
 if TYPE_CHECKING:
     from zsarbench.spec import RunSpec
@@ -43,20 +43,25 @@ class Machine:
 
     @classmethod
     def of(cls, spec: RunSpec) -> Machine:
-        """Return what a spec asks for, "auto" being a GPU where there is one.
+        """Return what a spec asks for; see `named`."""
+        return cls.named(spec.device, spec.dtype, spec.threads)
+
+    @classmethod
+    def named(cls, asked: str, dtype: str, threads: int | None) -> Machine:
+        """Return what was asked for, "auto" being a GPU where there is one, and no threads one for each core.
 
         Raises:
             UsageError: the device does not exist here.
         """
-        name = spec.device if spec.device != "auto" else ("cuda" if torch.cuda.is_available() else "cpu")
+        name = asked if asked != "auto" else ("cuda" if torch.cuda.is_available() else "cpu")
         try:
             device = torch.device(name)
             torch.empty(1, device=device)
         except (RuntimeError, AssertionError) as error:
             raise UsageError(
-                f"device '{spec.device}' is not there: {str(error).splitlines()[0]}. Try: zsarbench doctor"
+                f"device '{asked}' is not there: {str(error).splitlines()[0]}. Try: zsarbench doctor"
             ) from error
-        return cls(device, getattr(torch, spec.dtype), spec.threads or len(os.sched_getaffinity(0)))
+        return cls(device, getattr(torch, dtype), threads or cores())
 
     @contextmanager
     def repeatable(self) -> Iterator[None]:

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from zsarbench.protocols import FileProtocol
     from zsarbench.registry import Entry, Registry
 
-_SETTABLE = ("method", "dataset", "train_dataset", *PART_KINDS)
+_SETTABLE = ("method", "dataset", "train_dataset", *PART_KINDS, "executor")
 
 
 def resolve(asked: RunRequest, host: Host) -> RunSpec:
@@ -42,7 +42,7 @@ def resolve(asked: RunRequest, host: Host) -> RunSpec:
         UsageErrors: everything that is wrong with it, at once.
         NotApplicable: nothing is wrong but that the protocol offers the method nothing to learn from.
     """
-    return _Resolver(asked, host.registry).resolve(host)
+    return Resolver(asked, host.registry).resolve(host)
 
 
 def resolve_dataset(
@@ -53,7 +53,7 @@ def resolve_dataset(
     Raises:
         UsageErrors: everything that is wrong with it, at once.
     """
-    resolver = _Resolver(RunRequest("", data_root=data_root, settings=settings), registry)
+    resolver = Resolver(RunRequest("", data_root=data_root, settings=settings), registry)
     entry, given, roots = resolver._entry("dataset", name), resolver._settings(), resolver._roots()
     resolver._raise()
     assert entry is not None
@@ -63,7 +63,7 @@ def resolve_dataset(
     return PartSpec("dataset", name, entry.target, entry.plugin, parsed), roots
 
 
-class _Resolver:
+class Resolver:
     """Gathers problems while it looks names up; `resolve` raises them together."""
 
     def __init__(self, asked: RunRequest, registry: Registry) -> None:
@@ -82,13 +82,11 @@ class _Resolver:
                 if (name := getattr(asked, kind)) is not None:
                     self._entry(kind, name)
             self._entry("dataset", asked.train_on) if asked.train_on != "seen" else None
-            self._entry("executor", asked.executor)
-        entries: dict[str, Entry | None] = {"method": method}
+        entries: dict[str, Entry | None] = {"method": method, "executor": self._entry("executor", asked.executor)}
         if protocol is not None:
             entries["dataset"] = self._entry("dataset", protocol.dataset)
         if protocol is not None and method is not None:
             entries |= {kind: self._part(kind, method, protocol) for kind in PART_KINDS}
-            self._entry("executor", asked.executor)
             if asked.train_on != "seen":
                 entries["train_dataset"] = self._entry("dataset", asked.train_on)
         settings, roots = self._settings(), self._roots()
@@ -191,17 +189,17 @@ class _Resolver:
                 self.problems.append(f"method '{self.asked.method}' has no {kind} part for --set {kind}.{min(given)}")
 
     def _complete(
-        self, kind: str, entry: Entry, protocol: FileProtocol, settings: Mapping[str, Mapping[str, str]]
+        self, kind: str, entry: Entry, protocol: FileProtocol | None, settings: Mapping[str, Mapping[str, str]]
     ) -> PartSpec:
         """Return a part with all its options: the command line's over the protocol's over the constructor's."""
         target = self._try(entry.load)
         if target is None:
             return PartSpec(kind, entry.name, entry.target, entry.plugin)
         known = self._try(options.options_of, target) or {}
-        defaults = protocol.options.get(entry.kind, {}).get(entry.name, {})
+        defaults = protocol.options.get(entry.kind, {}).get(entry.name, {}) if protocol else {}
         from_protocol, problems = options.check(target, f"{entry.kind} {entry.name}", defaults)
         from_user, _ = options.check(target, f"{entry.kind} {entry.name}", settings.get(kind, {}))
-        self.problems += [f"protocol '{protocol.name}': {problem}" for problem in problems]
+        self.problems += [f"protocol '{protocol.name}': {problem}" for problem in problems if protocol]
         values = {name: option.default for name, option in known.items()} | from_protocol | from_user
         sources = dict.fromkeys(from_protocol, "protocol") | dict.fromkeys(from_user, "command line")
         if self.asked.dtype != "float32" and "compute_dtype" in known and "compute_dtype" not in sources:
@@ -209,7 +207,7 @@ class _Resolver:
         return PartSpec(entry.kind, entry.name, entry.target, entry.plugin, values, sources)
 
     def _add_text_part(
-        self, specs: dict[str, PartSpec], protocol: FileProtocol, settings: Mapping[str, Mapping[str, str]]
+        self, specs: dict[str, PartSpec], protocol: FileProtocol | None, settings: Mapping[str, Mapping[str, str]]
     ) -> None:
         """Give a visual part that reads through the text part one, where the method itself has none."""
         if "text" in specs:
@@ -218,13 +216,14 @@ class _Resolver:
         reads_text = visual is not None and options.takes(
             self.registry.get("visual", visual.name).load(), "text_encoder"
         )
-        name = self.asked.text or protocol.parts.get("text")
+        name = self.asked.text or (protocol.parts.get("text") if protocol else None)
         if reads_text and name is not None and (entry := self._entry("text", name)) is not None:
             specs["text"] = self._complete("text", entry, protocol, settings)
         elif reads_text and visual is not None:
             self.problems.append(f"visual '{visual.name}' reads through a text part; name one. Try: --text minilm-l6")
         elif self.asked.text is not None or "text" in settings:
-            self.problems.append(f"method '{self.asked.method}' has no text part; leave out --text")
+            what = f"method '{self.asked.method}'" if self.asked.method else f"visual '{self.asked.visual}'"
+            self.problems.append(f"{what} has no text part; leave out --text")
 
     def _check_goes_together(
         self, specs: Mapping[str, PartSpec], protocol: FileProtocol, roots: Mapping[str, str]
@@ -270,7 +269,7 @@ class _Resolver:
             denominator=cast(Denominator, asked.denominator),  # _check_choices has seen them
             control=cast(Control, asked.control),
             limit=asked.limit,
-            executor=asked.executor,
+            executor=specs["executor"],
             out=asked.out,
             strict=asked.strict,
             resume=asked.resume,

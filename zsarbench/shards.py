@@ -140,8 +140,8 @@ def write_shard(
     try:
         folder.mkdir(parents=True, exist_ok=True)
         if content:
-            _write_atomically(data_path(folder, sidecar.name), content)
-        _write_atomically(sidecar_path(folder, sidecar.name), sidecar.to_json().encode())
+            write_atomically(data_path(folder, sidecar.name), content)
+        write_atomically(sidecar_path(folder, sidecar.name), sidecar.to_json().encode())
         _sync_folder(folder)
     except OSError as error:
         raise ZsarbenchError(
@@ -149,6 +149,26 @@ def write_shard(
             "Make room and run the same command again, or set ZSARBENCH_CACHE to another folder"
         ) from error
     return sidecar
+
+
+def copy_shard(source: Path, target: Path, sidecar: Sidecar) -> None:
+    """Copy a shard to another folder, times included, so that a crash at any point leaves all of it or nothing.
+
+    Raises:
+        ZsarbenchError: there is no room, or no leave to write.
+    """
+    paths = [data_path(source, sidecar.name)] if sidecar.bytes else []
+    try:
+        for path in [*paths, sidecar_path(source, sidecar.name)]:
+            status = path.stat()
+            write_atomically(target / path.name, path.read_bytes())
+            os.utime(target / path.name, ns=(status.st_atime_ns, status.st_mtime_ns))
+        _sync_folder(target)
+    except OSError as error:
+        raise ZsarbenchError(
+            f"features cannot be copied to {target}: {error.strerror}; what was finished is kept. "
+            "Make room and run the same command again"
+        ) from error
 
 
 def read_sidecar(folder: Path, name: str) -> Sidecar:
@@ -260,7 +280,8 @@ def _checksum(raw: np.ndarray) -> int:
     return int.from_bytes(xxhash.xxh3_64_digest(raw.data.cast("B")), "big", signed=True)
 
 
-def _write_atomically(path: Path, content: bytes) -> None:
+def write_atomically(path: Path, content: bytes) -> None:
+    """Write a file so that a crash at any point leaves all of it, or what was there before."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}.tmp")
     try:
         with temporary.open("wb") as file:

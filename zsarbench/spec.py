@@ -94,7 +94,7 @@ class RunSpec:
     denominator: Denominator
     control: Control
     limit: int | None
-    executor: str
+    executor: PartSpec
     out: str
     strict: bool
     resume: bool

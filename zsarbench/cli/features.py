@@ -1,36 +1,174 @@
-"""`zsarbench features`: what the feature store holds, and whether it is sound."""
+"""`zsarbench features`: extracting, merging, inspecting, verifying and clearing up stored features."""
 
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import TYPE_CHECKING
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from zsarbench.cli.common import as_json, echo_json
+from zsarbench.cli.common import as_json, echo_json, host_of, settings_option
 from zsarbench.errors import UsageError, unknown
 from zsarbench.paths import cache_dir
 
 if TYPE_CHECKING:
-    from zsarbench.features import FeatureSet
+    from zsarbench.features import FeatureSet, FeatureStore
 
 
-@click.group("features", short_help="Inspect and verify stored features.")
+@click.group("features", short_help="Extract, merge, inspect and verify stored features.")
 def command() -> None:
-    """Inspect the feature store of the cache folder (ZSARBENCH_CACHE).
+    """Extract features and look after the store in the cache folder (ZSARBENCH_CACHE).
 
     \b
     Examples:
+      zsarbench features extract --protocol ucf101/truze-v2 --visual efficientnet-lite0 --data-root ucf101=DIR
       zsarbench features info
       zsarbench features verify --rebuild
     """
 
 
-def _sets(names: tuple[str, ...]) -> list[FeatureSet]:
-    """Return the stored sets of these names, or all."""
+@command.command("extract")
+@click.option("--dataset", help="All clips of this data set.")
+@click.option("--protocol", help="The training and test clips of this protocol: a name, or a file of yours.")
+@click.option("--visual", required=True, help="Visual encoder.")
+@click.option("--text", help="Text encoder, where the visual one reads through it.")
+@settings_option
+@click.option("--data-root", multiple=True, metavar="DATASET=DIR", help="Your own files of a data set.")
+@click.option("--shard", metavar="i/n|auto", help="Do only this part of the work, i from 0 to n - 1.")
+@click.option("--executor", default="local", show_default=True, help="Where features are extracted.")
+@click.option("--device", default="auto", show_default=True, help="cpu, cuda, cuda:1, …")
+@click.option("--dtype", default="float32", show_default=True, help="float32 or bfloat16.")
+@click.option(
+    "--threads", type=int, help="Threads to compute with; other counts give other bits.  [default: all cores]"
+)
+@click.option("--strict", is_flag=True, help="Stop at the first clip that cannot be read.")
+@as_json
+@click.pass_context
+def extract(
+    ctx: click.Context,
+    /,
+    dataset: str | None,
+    protocol: str | None,
+    shard: str | None,
+    settings: tuple[str, ...],
+    as_json: bool,
+    **asked: Any,
+) -> None:
+    """Compute the features that the store lacks of a data set's or a protocol's clips.
+
+    Interrupt it whenever you like: the same command, here or on another machine with the same folders, goes on. With
+    --shard several processes share the work, each in the same cache folder or in one of its own: they write no index,
+    `features merge` or the next run takes their shards in. --shard auto asks torchrun's or SLURM's variables.
+
+    \b
+    Examples:
+      zsarbench features extract --dataset ucf101 --visual efficientnet-lite0 --data-root ucf101=/data/UCF-101
+      srun -n 8 zsarbench features extract --dataset kinetics400 --visual bit-m-r152x2 --shard auto …
+      zsarbench features extract --protocol ucf101/truze-v2 --visual efficientnet-lite0 --executor ray …
+    """
+    from zsarbench import extract_run
+    from zsarbench.progress import default_progress
+    from zsarbench.spec import request
+
+    registry = host_of(ctx).registry
+    part = extract_run.part_of(shard) if shard is not None else (0, 1)
+    extraction = extract_run.resolve(
+        request("", protocol=protocol or "", settings=settings, **asked), dataset, registry
+    )
+    with TemporaryDirectory(prefix="zsarbench-") as folder:
+        store = _store(index_root=Path(folder) if part[1] > 1 else None)
+        done = extract_run.run(extraction, registry, store, default_progress(), part=part)
+    if as_json:
+        echo_json(done)
+        return
+    others = f", {done['left_to_others']} left to others" if done["left_to_others"] else ""
+    click.echo(
+        f"{done['features']}: {done['clips']} clips, {done['already_stored']} already stored, {done['made']} made, "
+        f"{len(done['failed'])} failed{others}"
+    )
+    for clip_id, reason in done["failed"].items():
+        click.echo(f"  {clip_id}: {reason}")
+
+
+@command.command("merge")
+@click.argument("folders", nargs=-1, type=click.Path(path_type=Path))
+@as_json
+@click.pass_context
+def merge(ctx: click.Context, folders: tuple[Path, ...], as_json: bool) -> None:
+    """Take shards that other processes wrote into the index, and those in the stores of other cache FOLDERS.
+
+    It may be repeated and broken off: what is there stays as it is. A damaged shard stays out; exit code 1 tells so.
+
+    \b
+    Examples:
+      zsarbench features merge
+      zsarbench features merge /mnt/node1/zsarbench /mnt/node2/zsarbench
+    """
+    from zsarbench import features_upkeep
+
+    done = features_upkeep.merge(_store(), folders)
+    if as_json:
+        echo_json([asdict(item) for item in done])
+    else:
+        for item in done:
+            click.echo(
+                f"{item.name}: {item.clips} clips, {item.clips - item.clips_before} of them new, "
+                f"{item.copied} shards copied, {item.failures} unreadable"
+            )
+            for problem in item.problems:
+                click.echo(f"  {problem}")
+    ctx.exit(1 if any(item.problems for item in done) else 0)
+
+
+@command.command("gc")
+@click.argument("names", nargs=-1)
+@click.option("--unused-days", type=click.FloatRange(min=0), help="Also whole sets that no run used for so many days.")
+@click.option("--yes", is_flag=True, help="Remove it; without this, only tell.")
+@as_json
+def gc(names: tuple[str, ...], unused_days: float | None, yes: bool, as_json: bool) -> None:
+    """Tell what may go of all sets or of NAMES, and with --yes remove it.
+
+    Orphan shards, whose clips are all in other shards, and what killed runs left; files younger than an hour stay.
+
+    \b
+    Examples:
+      zsarbench features gc
+      zsarbench features gc --unused-days 90 --yes
+    """
+    from zsarbench import features_upkeep
+
+    found = features_upkeep.garbage(_store(), _sets(names), unused_days=unused_days)
+    for item in found:
+        if yes:
+            features_upkeep.remove(item)
+    if as_json:
+        echo_json(
+            [
+                {"name": item.name, "files": len(item.files), "bytes": item.bytes, "whole": item.whole, "removed": yes}
+                for item in found
+            ]
+        )
+        return
+    for item in found:
+        what = "the whole set" if item.whole else f"{len(item.files)} files"
+        click.echo(f"{item.name}: {what}, {item.bytes / 1e6:.1f} MB {'removed' if yes else 'may go'}")
+    if not found:
+        click.echo("nothing to remove")
+    elif not yes:
+        click.echo("nothing was removed; --yes does it")
+
+
+def _store(index_root: Path | None = None) -> FeatureStore:
     from zsarbench.features import FeatureStore
 
-    found = {stored.folder.name: stored for stored in FeatureStore(cache_dir() / "features").sets()}
+    return FeatureStore(cache_dir() / "features", index_root)
+
+
+def _sets(names: tuple[str, ...]) -> list[FeatureSet]:
+    """Return the stored sets of these names, or all."""
+    found = {stored.folder.name: stored for stored in _store().sets()}
     for name in names:
         if name not in found:
             raise UsageError(unknown("set of features", name, found, "zsarbench features info"))

@@ -110,7 +110,7 @@ def test_measured_and_reported_rows_stand_in_one_table_told_apart(folder: Path) 
     assert cezsar.interval == "[{:.1f}, {:.1f}]".format(*(100 * value for value in summary.ci95))
     assert ("deviation over training seeds", f"{100 * summary.seed_std:.1f} (top-1/video)") in cezsar.facts
     assert (cezsar.scored, cezsar.date) == ("96/96", "2026-03-01")
-    assert cezsar.about.startswith("captions / minilm-l6")
+    assert cezsar.about == f"captions / minilm-l6 · 2 training seeds ± {100 * summary.seed_std:.1f}"
     assert cezsar.command == "zsarbench run --method cezsar --protocol toy/half"
     assert (conse.ranked, conse.scored, conse.date) == (False, "93/96", "2026-03-02")
     assert conse.notes == ("not ranked: saw A & B",)

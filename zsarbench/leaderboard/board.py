@@ -154,10 +154,12 @@ def _shared(row: Mapping[str, Any], metrics: Sequence[str], extra: Sequence[str]
 def _measured_row(shown: Row, row: Mapping[str, Any], metrics: Sequence[str], result: RunResult) -> Row:
     kinds = [kind for kind in ("visual", "text", "negatives", "loss") if not pd.isna(row[kind])]
     parts = " / ".join(row[kind] for kind in kinds) or "no parts"
+    spread = row[f"{metrics[0]}_seed_std"]
+    seeds = "" if pd.isna(spread) else f"{row['n_seeds']} training seeds ± {percent(spread)}"
     return replace(
         shown,
         rank=NOTHING if pd.isna(row["rank"]) else str(int(row["rank"])),
-        about=" · ".join(word for word in (parts, row["settings"]) if word),
+        about=" · ".join(word for word in (parts, row["settings"], seeds) if word),
         interval=interval(row, metrics[0]),
         scored=f"{row['n_scored']:,}/{row['n_expected']:,}",
         date=result.created[:10],

@@ -15,7 +15,7 @@ README = Path(__file__).parent.parent / "plugins" / "zsarbench_cezsar" / "README
 def test_every_name_in_the_table_of_stages_exists():
     rows = [line for line in README.read_text(encoding="utf-8").splitlines() if re.match(r"\| \d", line)]
     named = [name for row in rows for name in re.findall(r"`(\w+(?:\.\w+)+)`", row)]
-    assert len(rows) == 10
+    assert len(rows) == 18
     assert len(named) >= 12
     for name in named:
         module, *attributes = name.split(".")
@@ -27,13 +27,16 @@ def test_every_option_named_exists():
     from zsarbench_cezsar.method import Cezsar
     from zsarbench_cezsar.negatives import CosineWindow
     from zsarbench_cezsar.pretrained import Pretrained
+    from zsarbench_datasets.activitynet_captions import ActivityNetCaptions
     from zsarbench_encoders.captions import Captions
+    from zsarbench_encoders.feature_files import FeatureFiles
     from zsarbench_encoders.visual import BitMR152x2
 
     known = {
         "method": options_of(Cezsar) | options_of(Pretrained),
         "negatives": options_of(CosineWindow),
-        "visual": options_of(Captions) | options_of(BitMR152x2),
+        "visual": options_of(Captions) | options_of(BitMR152x2) | options_of(FeatureFiles),
+        "train_dataset": options_of(ActivityNetCaptions),
     }
     named = re.findall(r"--set\s+(\w+)\.(\w+)=", README.read_text(encoding="utf-8"))
     assert len(named) >= 8

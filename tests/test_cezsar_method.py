@@ -313,12 +313,12 @@ def test_a_clip_made_of_captions_is_embedded_without_the_caption_it_is_aligned_w
     train, *_ = split(from_captions("one-each"))
     checked = []
 
-    def look(self, batch, rng, plain=training.Trainer._loss):
-        values, mask, inverse = self._steps(batch)
+    def look(self, batch, read, rng, plain=training.Trainer._loss):
+        values, mask, inverse = read.values, read.mask, read.of_pair
         own = self.corpus.embeddings[self.corpus.pairs.text[batch]]
         same = ((values[inverse] - own[:, None]).abs().amax(2) < 1e-6) & mask[inverse]
         checked.append((int(same.sum()), int(mask.sum())))
-        return plain(self, batch, rng)
+        return plain(self, batch, read, rng)
 
     monkeypatch.setattr(training.Trainer, "_loss", look)
     fitted(train, context(), max_epochs=1, positives="captions")

@@ -16,10 +16,11 @@ from zsarbench.interfaces import ClassText, ClipFeatures, Context, LearnsFrom, P
 from zsarbench.seeding import forked
 from zsarbench_cezsar import model as joint
 from zsarbench_cezsar import pairing, scoring, training
+from zsarbench_cezsar.batches import Corpus
 from zsarbench_cezsar.model import AttendOver, JointModel, count_parameters
 from zsarbench_cezsar.pairs import Pairs, Positives, make_pairs
 from zsarbench_cezsar.release import AS_RELEASED, release_flags
-from zsarbench_cezsar.training import Corpus, History, SplitBy, Trainer
+from zsarbench_cezsar.training import History, SplitBy, Trainer
 
 _log = logging.getLogger(__name__)
 

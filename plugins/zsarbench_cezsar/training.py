@@ -15,10 +15,11 @@ import torch
 from torch import Tensor, nn
 
 from zsarbench.errors import ZsarbenchError
-from zsarbench.interfaces import ClipFeatures, Context, Loss, NegativeSampler, Task
+from zsarbench.interfaces import Context, Loss, NegativeSampler, Task
 from zsarbench_cezsar import checkpoints
-from zsarbench_cezsar.model import JointModel, fit_steps
-from zsarbench_cezsar.pairs import Pairs, split_pairs
+from zsarbench_cezsar.batches import Corpus, Shown, read_ahead, shown
+from zsarbench_cezsar.model import JointModel
+from zsarbench_cezsar.pairs import split_pairs
 
 _log = logging.getLogger(__name__)
 
@@ -49,15 +50,6 @@ class Options:
     split_by: SplitBy = "video"
     max_steps: int = 16
     padding: Literal["mask", "zeros"] = "mask"
-
-
-@dataclass(frozen=True)
-class Corpus:
-    """What is learnt from: the clips, their pairs with sentences, and the sentences' embeddings (U, E) float32."""
-
-    clips: ClipFeatures
-    pairs: Pairs
-    embeddings: Tensor
 
 
 @dataclass
@@ -177,8 +169,8 @@ class Trainer:
     def _mean(self, rows: Tensor, rng: torch.Generator, use: Callable[[Tensor], None] = lambda loss: None) -> float:
         """Return the mean loss over pairs, giving each batch's loss to `use`; batches differ in size by one at most."""
         losses, counts = [], []
-        for batch in rows.tensor_split(self._n_batches(rows)):
-            loss, n = self._loss(batch, rng)
+        for batch, read in read_ahead(self._read, rows.tensor_split(self._n_batches(rows))):
+            loss, n = self._loss(batch, read, rng)
             if n > 0:
                 use(loss)
                 losses.append(loss.detach())
@@ -188,16 +180,18 @@ class Trainer:
         weights = torch.tensor(counts, dtype=torch.float64)
         return float(torch.stack(losses).cpu().double() @ weights / weights.sum())
 
-    def _loss(self, batch: Tensor, rng: torch.Generator) -> tuple[Tensor, int]:
-        """Return the loss of a batch of pairs (B,) and how many of them could be read."""
-        values, mask, inverse = self._steps(batch)
-        readable = mask.any(1)[inverse]
-        batch, inverse = batch[readable], inverse[readable]
+    def _read(self, batch: Tensor) -> Shown:
+        return shown(self.corpus, batch, self.options.max_steps, self.options.padding)
+
+    def _loss(self, batch: Tensor, read: Shown, rng: torch.Generator) -> tuple[Tensor, int]:
+        """Return the loss of a batch of pairs (B,), of which this was read, and how many of them could be read."""
+        readable = read.mask.any(1)[read.of_pair]
+        batch, of_pair = batch[readable], read.of_pair[readable]
         if len(batch) == 0:
             return torch.zeros(()), 0
         pairs, device = self.corpus.pairs, self.context.device
         with torch.autocast(device.type, self.context.dtype, enabled=self.context.dtype != torch.float32):
-            video = self.model.video(values.to(device), mask.to(device))[inverse.to(device)]
+            video = self.model.video(read.values.to(device), read.mask.to(device))[of_pair.to(device)]
             pool_rows = self._pool_rows(batch)
             # Each sentence goes through its branch once, however many triplets it stands in.
             texts, places = torch.cat([pairs.text[batch], pairs.pool_text[pool_rows].flatten()]).unique(
@@ -211,19 +205,6 @@ class Trainer:
         else:
             negative = pool[self._within_batch(batch, pool_rows, video, positive, pool, rng).to(device)]
         return self.loss(video, positive, negative), len(batch)
-
-    def _steps(self, batch: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Return values (V, T, D) and mask (V, T) of the batch's clips, and which of them each pair shows (B,).
-
-        A clip is read and embedded once, unless its pairs must not see the same steps.
-        """
-        clips, inverse = self.corpus.pairs.clip[batch].unique(return_inverse=True)
-        steps = self.corpus.clips.rows(clips)
-        values, mask = fit_steps(steps.values, steps.mask, self.options.max_steps, self.options.padding)
-        hidden = self.corpus.pairs.hidden
-        if hidden is None:
-            return values, mask, inverse
-        return values[inverse], mask[inverse] & ~hidden[batch, : mask.shape[1]], torch.arange(len(batch))
 
     def _draw_negatives(self) -> None:
         """Draw the negatives of all pairs, (P, K) pool rows, once, where the sampler reads the whole corpus."""

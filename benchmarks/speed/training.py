@@ -1,0 +1,167 @@
+"""Times CEZSAR's training on a simulated corpus in the feature store against the same training without reading.
+
+The windows are made: 16 steps x 4096 features of the paper's shape, stored as bfloat16 unless told otherwise (1e5
+windows weigh 13 GB so, 26 GB in float32), each with a caption of its own in 768 features. "pure compute" is the very
+trainer of the method on clips that are always the same one batch in memory. Both take the same batches of the same
+corpus, in turns; the fastest pass of each counts. Peak memory does not grow with the number of windows but for captions.
+
+    python benchmarks/speed/training.py                                       # 4,000 windows, 0.5 GB of disk
+    python benchmarks/speed/training.py --windows 1e5 --batches 100 --folder DIR   # 13 GB of disk in DIR
+    python benchmarks/speed/training.py --device cuda --dtype bfloat16
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import resource
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from zsarbench.features import FeatureStore
+from zsarbench.features_key import FeatureKey
+from zsarbench.interfaces import ClipFeatures, Context, Parts, Steps
+from zsarbench.seeding import forked, generator
+from zsarbench_cezsar.batches import Corpus
+from zsarbench_cezsar.losses import Triplet
+from zsarbench_cezsar.model import JointModel
+from zsarbench_cezsar.negatives import Uniform
+from zsarbench_cezsar.pairs import Pairs
+from zsarbench_cezsar.training import Options, Trainer
+
+STEPS, DIM, TEXT_DIM = 16, 4096, 768  # of a window and of a caption; the paper's
+WINDOWS_A_SHARD = 250
+FREE_BYTES = 2e9  # of the disk that are left free
+
+
+class Resident:
+    """Clips that are always the same batch, already in memory."""
+
+    captions, captions_in_steps = None, "none"
+
+    def __init__(self, clips: ClipFeatures, batch_size: int) -> None:
+        self.ids, self.dim, self.max_steps = clips.ids, clips.dim, clips.max_steps
+        self.batch = clips.rows(range(min(len(clips), batch_size)))
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def rows(self, index: Sequence[int] | Tensor) -> Steps:
+        return Steps(self.batch.values[: len(index)], self.batch.mask[: len(index)])
+
+    def subset(self, index: Sequence[int] | Tensor) -> ClipFeatures:
+        raise NotImplementedError
+
+
+class Clock:
+    """Notes when each step of training ended."""
+
+    def __init__(self, device: torch.device) -> None:
+        self.device = device
+        self.times: list[float] = []
+
+    @contextlib.contextmanager
+    def task(self, description: str, total: int | None = None) -> Iterator[Clock]:
+        yield self
+
+    def advance(self, n: int = 1, note: str = "") -> None:
+        if n:
+            if self.device.type == "cuda":
+                torch.cuda.synchronize(self.device)
+            self.times.append(time.perf_counter())
+
+
+def write_windows(folder: Path, n: int, dtype: str, seed: int) -> ClipFeatures:
+    """Write made windows into a feature store, a shard at a time, and return them as clips."""
+    stored = FeatureStore(folder).open(FeatureKey("made", str(seed), {"name": "made"}, {}, dtype=dtype), DIM)
+    for start in range(0, n, WINDOWS_A_SHARD):
+        made = torch.rand(min(WINDOWS_A_SHARD, n - start), STEPS, DIM, generator=generator(seed, "shard", start))
+        rows = {f"{start + number:07d}": window.to(getattr(torch, dtype)) for number, window in enumerate(made)}
+        stored.adopt(stored.write(rows))
+    return stored.clips([f"{number:07d}" for number in range(n)])
+
+
+def make_corpus(clips: ClipFeatures, n_pairs: int, seed: int) -> Corpus:
+    """Pair some of the windows, anywhere in the corpus, with a caption of their own each; all captions are the pool."""
+    n = len(clips)
+    numbers = torch.arange(n)
+    chosen = torch.randperm(n, generator=generator(seed, "pairs"))[:n_pairs]
+    groups = numbers[:, None]
+    pairs = Pairs(
+        texts=clips.ids, clip=chosen, text=chosen, source=chosen, groups=groups[chosen], pool_text=numbers,
+        pool_groups=groups, pool_row=chosen,
+    )  # fmt: skip
+    return Corpus(clips, pairs, torch.randn(n, TEXT_DIM, generator=generator(seed, "captions")))
+
+
+def windows_per_second(corpus: Corpus, options: Options, context: Context, skipped: int) -> float:
+    """Train one epoch and return its windows per second, the first steps left out."""
+    clock = Clock(context.device)
+    with forked(context.generator("fit")):
+        model = JointModel(DIM, TEXT_DIM)
+        Trainer(model, Triplet(), corpus, options, replace(context, progress=clock), None).run()
+    counted = clock.times[skipped:]
+    return (len(counted) - 1) * options.batch_size / (counted[-1] - counted[0])
+
+
+def peak_gigabytes() -> float:
+    """Return the most memory that this process ever held, in GB of 1e9 bytes."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9
+
+
+def number(text: str) -> int:
+    """Read "1e5" as well as "100000"."""
+    return int(float(text))
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--windows", type=number, default=4000)
+    parser.add_argument("--batches", type=int, default=20, help="of an epoch, windows drawn from the whole corpus")
+    parser.add_argument("--batch-size", type=int, default=128)
+    parser.add_argument("--stored", choices=("bfloat16", "float32"), default="bfloat16", help="dtype in the store")
+    parser.add_argument("--dtype", choices=("float32", "bfloat16"), default="float32", help="to compute in")
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--repeats", type=int, default=2, help="epochs of each side, in turn; the fastest counts")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--folder", type=Path, help="where the corpus is made; a temporary folder unless given")
+    options = parser.parse_args(arguments)
+    torch.set_num_threads(options.threads)
+
+    gigabytes = options.windows * STEPS * DIM * (2 if options.stored == "bfloat16" else 4) / 1e9
+    with tempfile.TemporaryDirectory(dir=options.folder) as place:
+        if shutil.disk_usage(place).free < gigabytes * 1e9 + FREE_BYTES:
+            parser.error(f"{gigabytes:.1f} GB do not fit on the disk of {place}; give fewer --windows, or --folder")
+        clips = write_windows(Path(place), options.windows, options.stored, options.seed)
+        print(
+            f"{len(clips)} windows x {STEPS} x {DIM}, stored as {options.stored} ({gigabytes:.1f} GB), "
+            f"{min(options.batches * options.batch_size, len(clips))} of them an epoch in batches of "
+            f"{options.batch_size}, {options.dtype} on {options.device}, {options.threads} threads"
+        )
+        training = Options(batch_size=options.batch_size, max_epochs=1, validation_fraction=0.0)
+        context = Context(
+            Parts(negatives=Uniform()), torch.device(options.device), getattr(torch, options.dtype),
+            lambda name: generator(options.seed, name), None, False, Clock(torch.device(options.device)),
+        )  # fmt: skip
+        stored = make_corpus(clips, options.batches * options.batch_size, options.seed)
+        sides = {"pure compute": replace(stored, clips=Resident(clips, options.batch_size)), "from the store": stored}
+        rates = dict.fromkeys(sides, 0.0)
+        for _ in range(options.repeats):
+            for name, corpus in sides.items():
+                rates[name] = max(rates[name], windows_per_second(corpus, training, context, skipped=2))
+    for name, rate in rates.items():
+        print(f"{name:15s} {rate:9.1f} windows/s")
+    print(f"ratio {rates['from the store'] / rates['pure compute']:.3f}, peak memory {peak_gigabytes():.2f} GB")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

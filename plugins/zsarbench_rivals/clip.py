@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from zsarbench.errors import UsageError
-from zsarbench.interfaces import ClassText, ClipFeatures, Context, LearnsFrom, Steps, TextEncoder, TrainSet
+from zsarbench.interfaces import ClassText, ClipFeatures, Context, LearnsFrom, Parts, Steps, TextEncoder, TrainSet
 from zsarbench_rivals.representation import READ_AT_ONCE, mean_of_steps, text_encoder
 
 Prompts = Literal["none", "photo", "actions"]
@@ -45,13 +45,13 @@ class Clip:
     def __init__(self, *, prompts: Prompts = "actions") -> None:
         self.prompts = prompts
 
-    def fit(self, train: TrainSet | None, context: Context) -> None:
-        """Learn nothing, but refuse parts whose cosine means nothing.
+    def check_parts(self, parts: Parts) -> None:
+        """Refuse parts whose cosine means nothing.
 
         Raises:
             UsageError: the visual and the text part do not share a space, or what they share is a space of texts.
         """
-        visual, text = context.parts.visual, text_encoder(context, "clip")
+        visual, text = parts.visual, text_encoder(parts, "clip")
         if visual is not None and visual.needs == "captions":
             raise UsageError(
                 "method 'clip' compares what is seen with texts, and the visual part reads captions. "
@@ -64,9 +64,13 @@ class Clip:
                 "Try: --visual open-clip --text open-clip, or --visual x-clip --text x-clip"
             )
 
+    def fit(self, train: TrainSet | None, context: Context) -> None:
+        """Learn nothing."""
+        self.check_parts(context.parts)
+
     def score(self, clips: ClipFeatures, classes: Sequence[ClassText], context: Context) -> Tensor:
         """Return mean cosines (N, C); NaN for a clip that could not be read."""
-        vectors = self._class_vectors(classes, text_encoder(context, "clip"))
+        vectors = self._class_vectors(classes, text_encoder(context.parts, "clip"))
         blocks = [clips.rows(index) for index in torch.arange(len(clips)).split(READ_AT_ONCE)]
         # The mean of cosines is the cosine, but for its length, of the mean of unit vectors.
         means = [mean_of_steps(Steps(F.normalize(steps.values, dim=-1), steps.mask)) for steps in blocks]

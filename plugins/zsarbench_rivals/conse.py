@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch.nn.functional as F
 from torch import Tensor
 
-from zsarbench.interfaces import ClassText, ClipFeatures, Context, LearnsFrom, TrainSet
+from zsarbench.interfaces import ClassText, ClipFeatures, Context, LearnsFrom, Parts, TrainSet
 from zsarbench.objects import Describe, classifier
 from zsarbench_rivals.objects import top_objects
 from zsarbench_rivals.representation import class_vectors, text_encoder
@@ -31,14 +31,22 @@ class ConSE:
         self.n_objects = n_objects
         self.describe = describe
 
+    def check_parts(self, parts: Parts) -> None:
+        """Refuse parts that it cannot work with.
+
+        Raises:
+            UsageError: the visual part has no classifier, or there is no text part.
+        """
+        classifier(parts.visual, "conse")
+        text_encoder(parts, "conse")
+
     def fit(self, train: TrainSet | None, context: Context) -> None:
-        """Learn nothing, but refuse parts that it cannot work with."""
-        classifier(context.parts.visual, "conse")
-        text_encoder(context, "conse")
+        """Learn nothing."""
+        self.check_parts(context.parts)
 
     def score(self, clips: ClipFeatures, classes: Sequence[ClassText], context: Context) -> Tensor:
         """Return cosines (N, C); NaN for a clip that could not be read."""
-        encoder, found = text_encoder(context, "conse"), classifier(context.parts.visual, "conse")
+        encoder, found = text_encoder(context.parts, "conse"), classifier(context.parts.visual, "conse")
         vectors = F.normalize(found.vectors(encoder, self.describe), dim=1)
         top = top_objects(clips, found, self.n_objects)
         made = (top.probabilities[..., None] * vectors[top.labels]).sum(1)  # its length is of no matter to a cosine

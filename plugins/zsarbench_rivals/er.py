@@ -76,7 +76,7 @@ class ER(LearntMethod):
         """Embed the objects' texts where there are objects, then learn; see `LearntMethod`."""
         self._classifier = self._wanted_classifier(context)
         if self._classifier is not None:
-            self._object_vectors = self._classifier.vectors(text_encoder(context, self.name), "both")
+            self._object_vectors = self._classifier.vectors(text_encoder(context.parts, self.name), "both")
         super().fit(train, context)
         self._record = {**self._record, "streams": ["video", "objects"] if self._classifier else ["video"]}
 

@@ -68,7 +68,7 @@ class LearntMethod:
         """Return (N, C), larger is better; NaN for a clip that could not be read."""
         if self._scorer is None:
             raise ZsarbenchError(f"method '{self.name}' was asked for scores before it was fitted")
-        vectors = class_vectors(classes, text_encoder(context, self.name))
+        vectors = class_vectors(classes, text_encoder(context.parts, self.name))
         scores = self._scorer(self.clip_vectors(clips, context), vectors).float()
         seen = torch.tensor([described.name in self._seen_names for described in classes])
         return scores - self.seen_bias * seen
@@ -97,7 +97,7 @@ class LearntMethod:
         readable = ~features.isnan().any(1)
         if not readable.any():
             raise ZsarbenchError(f"method '{self.name}': no clip to learn from could be read")
-        vectors = class_vectors(train.classes, text_encoder(context, self.name))
+        vectors = class_vectors(train.classes, text_encoder(context.parts, self.name))
         names = tuple(described.name for described in train.classes)
         return Seen(features[readable], train.labels[readable], vectors, names)
 

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from zsarbench.interfaces import ClassText, ClipFeatures, Context, LearnsFrom, TrainSet
+from zsarbench.interfaces import ClassText, ClipFeatures, Context, LearnsFrom, Parts, TrainSet
 from zsarbench.objects import Describe, classifier
 from zsarbench_rivals.objects import TopObjects, top_objects
 from zsarbench_rivals.representation import class_vectors, text_encoder
@@ -36,14 +36,22 @@ class Objects2Action:
         self.objects_per_clip = objects_per_clip
         self.describe = describe
 
+    def check_parts(self, parts: Parts) -> None:
+        """Refuse parts that it cannot work with.
+
+        Raises:
+            UsageError: the visual part has no classifier, or there is no text part.
+        """
+        classifier(parts.visual, "objects2action")
+        text_encoder(parts, "objects2action")
+
     def fit(self, train: TrainSet | None, context: Context) -> None:
-        """Learn nothing, but refuse parts that it cannot work with."""
-        classifier(context.parts.visual, "objects2action")
-        text_encoder(context, "objects2action")
+        """Learn nothing."""
+        self.check_parts(context.parts)
 
     def score(self, clips: ClipFeatures, classes: Sequence[ClassText], context: Context) -> Tensor:
         """Return (N, C), larger is better; NaN for a clip that could not be read."""
-        encoder = text_encoder(context, "objects2action")
+        encoder = text_encoder(context.parts, "objects2action")
         found = classifier(context.parts.visual, "objects2action")
         similarity = affinity(class_vectors(classes, encoder), found.vectors(encoder, self.describe))
         return translate(top_objects(clips, found, self.objects_per_clip), sparse(similarity, self.objects_per_class))

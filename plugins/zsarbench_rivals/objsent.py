@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from zsarbench.interfaces import ClassText, ClipFeatures, Context, LearnsFrom, TextEncoder, TrainSet
+from zsarbench.interfaces import ClassText, ClipFeatures, Context, LearnsFrom, Parts, TextEncoder, TrainSet
 from zsarbench.objects import Describe, classifier
 from zsarbench.seeding import forked
 from zsarbench_rivals.objects import top_objects
@@ -58,14 +58,22 @@ class ObjSent:
         self.describe = describe
         self.epochs = epochs
 
+    def check_parts(self, parts: Parts) -> None:
+        """Refuse parts that it cannot work with.
+
+        Raises:
+            UsageError: the visual part has no classifier, or there is no text part.
+        """
+        classifier(parts.visual, "objsent")
+        text_encoder(parts, "objsent")
+
     def fit(self, train: TrainSet | None, context: Context) -> None:
-        """Learn nothing from clips, but refuse parts that it cannot work with."""
-        classifier(context.parts.visual, "objsent")
-        text_encoder(context, "objsent")
+        """Learn nothing from clips."""
+        self.check_parts(context.parts)
 
     def score(self, clips: ClipFeatures, classes: Sequence[ClassText], context: Context) -> Tensor:
         """Return (N, C), larger is better; NaN for a clip that could not be read."""
-        encoder = text_encoder(context, "objsent")
+        encoder = text_encoder(context.parts, "objsent")
         objects = shares(self._objects(clips, classes, encoder, context))
         captioned = torch.tensor([bool(captions) for captions in clips.captions or [()] * len(clips)])
         if not captioned.any():

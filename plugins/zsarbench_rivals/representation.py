@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from zsarbench.errors import UsageError
-from zsarbench.interfaces import ClassText, ClipFeatures, Context, Steps, TextEncoder
+from zsarbench.interfaces import ClassText, ClipFeatures, Parts, Steps, TextEncoder
 
 Scale = Literal["l2", "standardised"]
 
@@ -30,15 +30,15 @@ def pooled(clips: ClipFeatures) -> Tensor:
     return torch.cat([mean_of_steps(clips.rows(index)) for index in blocks]) if blocks else torch.empty(0, clips.dim)
 
 
-def text_encoder(context: Context, method: str) -> TextEncoder:
+def text_encoder(parts: Parts, method: str) -> TextEncoder:
     """Return the run's text encoder.
 
     Raises:
         UsageError: the run has none.
     """
-    if context.parts.text is None:
+    if parts.text is None:
         raise UsageError(f"method '{method}' needs a text encoder. Try: --text minilm-l6")
-    return context.parts.text
+    return parts.text
 
 
 def class_vectors(classes: Sequence[ClassText], encoder: TextEncoder) -> Tensor:

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from zsarbench.class_texts import MIN_WORDS, nearest, sentences_of, words_of
 from zsarbench.errors import UsageError
-from zsarbench.interfaces import ClassText, ClipFeatures, Context, LearnsFrom, TextEncoder, TrainSet
+from zsarbench.interfaces import ClassText, ClipFeatures, Context, LearnsFrom, Parts, TextEncoder, TrainSet
 from zsarbench_rivals.representation import pooled, text_encoder
 
 _NO_LETTER = re.compile(r"[^a-z?.!,]+")
@@ -43,22 +43,26 @@ class ZSARCap:
         self.max_sentences = max_sentences
         self.append_name = append_name
 
-    def fit(self, train: TrainSet | None, context: Context) -> None:
-        """Learn nothing, but refuse parts whose cosine means nothing.
+    def check_parts(self, parts: Parts) -> None:
+        """Refuse parts whose cosine means nothing.
 
         Raises:
             UsageError: the visual and the text part do not share a space.
         """
-        visual, text = context.parts.visual, text_encoder(context, "zsarcap")
+        visual, text = parts.visual, text_encoder(parts, "zsarcap")
         if visual is None or visual.space is None or visual.space != text.space:
             raise UsageError(
                 "method 'zsarcap' compares captions with class sentences in one text space, which the visual part "
                 f"{type(visual).__name__} does not share with the text part. Try: --visual captions"
             )
 
+    def fit(self, train: TrainSet | None, context: Context) -> None:
+        """Learn nothing."""
+        self.check_parts(context.parts)
+
     def score(self, clips: ClipFeatures, classes: Sequence[ClassText], context: Context) -> Tensor:
         """Return cosines (N, C); NaN for a clip that could not be read."""
-        encoder = text_encoder(context, "zsarcap")
+        encoder = text_encoder(context.parts, "zsarcap")
         sides = F.normalize(pooled(clips), dim=1)
         best = [sides @ self._sentence_vectors(described, encoder).T for described in classes]
         return torch.stack([cosines.amax(1) for cosines in best], dim=1)

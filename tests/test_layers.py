@@ -24,7 +24,7 @@ LAYERS = (
     {"display", "tables", "reporters", "paired", "leaderboard"},
     {"cli"},
 )  # fmt: skip
-HEAVY = {"torch", "timm", "sentence_transformers", "pandas", "transformers", "torchvision", "av"}
+HEAVY = {"torch", "timm", "sentence_transformers", "pandas", "transformers", "torchvision", "av", "ray"}
 
 
 def layer_of(module: str) -> int | None:
@@ -87,7 +87,8 @@ def test_plugins_hold_their_hooks_alone_at_the_door() -> None:
 
 
 @pytest.mark.parametrize("package", ["zsarbench", "zsarbench_cezsar", "zsarbench_encoders", "zsarbench_baselines",
-                                     "zsarbench_datasets", "zsarbench_rivals", "zsarbench_benchmarks"])  # fmt: skip
+                                     "zsarbench_datasets", "zsarbench_ray", "zsarbench_rivals",
+                                     "zsarbench_benchmarks"])  # fmt: skip
 def test_the_installed_packages_are_tested_and_not_the_tree(package: str) -> None:
     """A wheel that lacks a package or a data file passes every other test when the tree is what they import."""
     found = importlib.util.find_spec(package)

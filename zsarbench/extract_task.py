@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
@@ -17,6 +16,7 @@ from zsarbench.errors import ZsarbenchError
 from zsarbench.features import FeatureSet
 from zsarbench.features_key import FeatureKey
 from zsarbench.interfaces import CaptionsInSteps, Clips, ClipSource, Sampling, Shard, ShardReport, VisualEncoder
+from zsarbench.machine import repeatable
 from zsarbench.video import decoder_version
 from zsarbench.workers import cores
 
@@ -37,13 +37,14 @@ MAX_CLIPS_AHEAD = 128
 class Settings:
     """How extraction uses a machine.
 
-    device: as torch names it. threads: of the model; other counts give other bits. decoders: processes; None: one for
-    each core. seconds_per_clip: after this long a clip counts as undecodable. clips_per_shard: what a kill may cost.
+    device: as torch names it. threads: of the model, by default one for each core; other counts give other bits.
+    decoders: processes; None: as many as threads. seconds_per_clip: after this long a clip counts as undecodable.
+    clips_per_shard: what a kill may cost.
     ahead_bytes: memory for frames that wait for the model, and as much again for those in it.
     """
 
     device: str = "cpu"
-    threads: int | None = None
+    threads: int = field(default_factory=cores)
     decoders: int | None = None
     seconds_per_clip: float = 300.0
     clips_per_shard: int = 64
@@ -114,13 +115,18 @@ class EncodeTask:
     stored: FeatureSet
     settings: Settings
 
+    @property
+    def threads(self) -> int:
+        """The threads that it computes with wherever it runs."""
+        return self.settings.threads
+
     def run(self, shards: Iterable[Shard]) -> Iterator[ShardReport]:
         """Decode, encode and write each shard, decoding ahead of the model; a report comes once its files are safe.
 
         Raises:
             ZsarbenchError: a file cannot be written, or the encoder does not return what its interface says.
         """
-        with _threads(self.settings.threads):
+        with repeatable(self.threads):
             encoder = self.encoder.built(self.settings.device)
             sizes: list[tuple[int, int]] = []  # of the shards begun: index, clips
 
@@ -161,7 +167,7 @@ def _framed(encoder: VisualEncoder, sources: Iterable[ClipSource], settings: Set
     """Decode clips in worker processes and encode them in groups."""
     prepare: Prepare = encoder.prepare  # type: ignore[attr-defined]
     sampling = encoder.sampling
-    workers = settings.decoders or cores()
+    workers = settings.decoders or settings.threads
     clip_bytes = _clip_bytes(prepare, sampling)
     ahead = min(MAX_CLIPS_AHEAD, max(workers + 1, settings.ahead_bytes // clip_bytes))
     group_steps = BATCHES_A_GROUP * int(getattr(encoder, "batch_size", 32))
@@ -297,16 +303,3 @@ def _provenance(settings: Settings) -> dict[str, Any]:
         "threads": torch.get_num_threads(),
         "machine": platform.machine(),
     }
-
-
-@contextmanager
-def _threads(count: int | None) -> Iterator[None]:
-    """Compute with a declared number of threads inside the block."""
-    import torch
-
-    before = torch.get_num_threads()
-    torch.set_num_threads(count or before)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)

@@ -359,6 +359,10 @@ class ShardReport:
 class ExtractionTask(Protocol):
     """Makes shards; picklable, it builds its encoder where it runs."""
 
+    @property
+    def threads(self) -> int:
+        """The threads that it computes with wherever it runs: other counts give other bits."""
+
     def run(self, shards: Iterable[Shard]) -> Iterator[ShardReport]:
         """Decode, encode and write each shard, decoding ahead of the model."""
 

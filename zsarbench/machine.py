@@ -65,16 +65,23 @@ class Machine:
 
     @contextmanager
     def repeatable(self) -> Iterator[None]:
-        """Compute with the declared thread count and deterministic kernels inside the block.
-
-        Other thread counts give other bits; and where several threads add into one row, as in the gradient of a
-        gather, the order of the sums, and so the bits, would change from run to run.
-        """
-        threads, deterministic = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
-        torch.set_num_threads(self.threads)
-        torch.use_deterministic_algorithms(True, warn_only=True)
-        try:
+        """Compute with the declared thread count and deterministic kernels inside the block."""
+        with repeatable(self.threads):
             yield
-        finally:
-            torch.use_deterministic_algorithms(deterministic)
-            torch.set_num_threads(threads)
+
+
+@contextmanager
+def repeatable(threads: int) -> Iterator[None]:
+    """Compute with a number of threads and deterministic kernels inside the block.
+
+    Other thread counts give other bits; and where several threads add into one row, as in the gradient of a gather, the
+    order of the sums, and so the bits, would change from run to run.
+    """
+    before, deterministic = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
+    torch.set_num_threads(threads)
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    try:
+        yield
+    finally:
+        torch.use_deterministic_algorithms(deterministic)
+        torch.set_num_threads(before)

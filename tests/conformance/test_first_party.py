@@ -15,6 +15,7 @@ SETTINGS = {
     ("dataset", "sketch"): {"clips_per_class": 1},
     ("visual", "timm"): {"model": "resnet18", "pretrained": False, "batch_size": 8},
     ("visual", "efficientnet-lite0"): {"batch_size": 8},
+    ("executor", "ray"): {"address": "local"},
     ("text", "word-vectors"): {"file": str(Path(__file__).parent.parent / "golden" / "words.txt")},
     ("method", "cezsar"): {
         "d_model": 32, "joint_dim": 16, "n_heads": 2, "feedforward": 32, "max_epochs": 2, "n_negatives": 2,

@@ -74,7 +74,7 @@ def _members(interface: type) -> list[str]:
 def checks(kind: str) -> tuple[Check, ...]:
     """Return the checks that components of this kind share with all others."""
     complete = f"zsarbench.interfaces.{INTERFACES[kind].__name__}"
-    rules = () if kind in ("reporter", "executor") else (
+    rules = () if kind == "reporter" else (
         Check(kind, "options-can-be-set", CONSTRUCTORS, options_can_be_set),
         Check(kind, "options-are-stored", CONSTRUCTORS, options_are_stored),
     )  # fmt: skip

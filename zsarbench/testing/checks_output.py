@@ -19,6 +19,8 @@ EXECUTOR = "zsarbench.interfaces.Executor.map"
 class ToyTask:
     """An extraction task that reads nothing: every other clip of a shard fails."""
 
+    threads = 1
+
     def run(self, shards: Iterable[Shard]) -> Iterator[ShardReport]:
         """Report each shard."""
         for shard in shards:

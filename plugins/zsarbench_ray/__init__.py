@@ -1,0 +1,20 @@
+"""The executor that extracts features on a Ray cluster."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from zsarbench import hookimpl
+
+
+@hookimpl
+def zsarbench_register(registry: Any) -> None:
+    """Add the executor."""
+    registry.add(
+        "executor",
+        "ray",
+        "zsarbench_ray.executor:RayExecutor",
+        summary="Extracts on a Ray cluster; workers and nodes may be killed.",
+        source="Ray, https://docs.ray.io, Apache-2.0",
+        extra="ray",
+    )

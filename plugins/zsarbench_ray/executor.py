@@ -1,0 +1,147 @@
+"""Shards of features made by the workers of a Ray cluster.
+
+    ray start --head --include-dashboard=false --disable-usage-stats          # on one node
+    ray start --address=HEAD:6379 --disable-usage-stats                       # on each other
+    zsarbench features extract --dataset D --visual V --executor ray          # on any node
+
+All nodes need the same zsarbench and plugins, the same folders for the videos and for the cache (ZSARBENCH_CACHE), and
+where Ray asks for a token (RAY_AUTH_MODE) the same token.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import uuid
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import ray
+import ray.exceptions
+
+from zsarbench.errors import ZsarbenchError
+from zsarbench.interfaces import ExtractionTask, Shard, ShardReport
+
+_log = logging.getLogger(__name__)
+_tasks: dict[str, ExtractionTask] = {}  # of this worker process: its encoder is built once and not for each shard
+
+
+class RayExecutor:
+    """Runs each shard as one task of Ray, anew elsewhere where its worker or its node dies.
+
+    A shard that is made twice is the same file twice, and only the driver writes the index: so a clip is in it once.
+    A worker computes with the declared number of threads, so that its bits are those of the local executor.
+    """
+
+    def __init__(
+        self,
+        *,
+        address: str = "auto",
+        cpus_per_worker: int | None = None,
+        gpus_per_worker: float = 0.0,
+        retries: int = 5,
+    ) -> None:
+        """Remember the options.
+
+        address: "auto", the cluster that `ray start` made this machine part of; HOST:PORT of its head; or "local", one
+        that is started for this run on this machine. cpus_per_worker: cores that a worker takes up; None: as many as
+        it computes with. gpus_per_worker: GPUs, or a share of one. retries: deaths of its worker that a shard survives.
+        """
+        self.address = address
+        self.cpus_per_worker = cpus_per_worker
+        self.gpus_per_worker = gpus_per_worker
+        self.retries = retries
+
+    def map(self, task: ExtractionTask, shards: Sequence[Shard]) -> Iterator[ShardReport]:
+        """Yield a report for every shard, in the order in which they are finished.
+
+        Raises:
+            ZsarbenchError: there is no cluster, none of its nodes is large enough, a shard's worker died again and
+                again, or the task itself raised.
+        """
+        if not shards:
+            return
+        started = self._connect()
+        try:
+            make = ray.remote(_make).options(
+                num_cpus=self._cpus(task),
+                num_gpus=self.gpus_per_worker,
+                max_retries=self.retries,
+                scheduling_strategy="SPREAD",
+            )
+            self._check_room(self._cpus(task))
+            name, shared = uuid.uuid4().hex, [ray.put(task)]
+            pending = {make.remote(name, shared, shard): shard for shard in shards}
+            try:
+                while pending:
+                    (done,), _ = ray.wait(list(pending))
+                    yield self._report(done, pending.pop(done))
+            finally:
+                for left in pending:
+                    ray.cancel(left, force=True)
+        finally:
+            if started:
+                ray.shutdown()
+
+    def _connect(self) -> bool:
+        """Join the cluster, unless this process is part of one, and return whether it was joined here."""
+        if ray.is_initialized():
+            return False
+        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+        local: dict[str, Any] = {"include_dashboard": False} if self.address == "local" else {}
+        try:
+            ray.init(address=self.address, log_to_driver=False, logging_level=logging.WARNING, **local)
+        except (ConnectionError, ValueError, RuntimeError) as error:
+            raise ZsarbenchError(
+                f"no Ray cluster is at '{self.address}': {str(error).strip().splitlines()[0]}. "
+                "Try: ray start --head --include-dashboard=false --disable-usage-stats, "
+                "or --set executor.address=local"
+            ) from error
+        _log.info("Ray: %d nodes, %g cores", len(_alive()), ray.cluster_resources().get("CPU", 0))
+        return True
+
+    def _cpus(self, task: ExtractionTask) -> int:
+        return task.threads if self.cpus_per_worker is None else self.cpus_per_worker
+
+    def _check_room(self, cpus: int) -> None:
+        """Raise where Ray would wait for ever for a node that is large enough."""
+        for resource, wanted in (("cpus", cpus), ("gpus", self.gpus_per_worker)):
+            most = max((node["Resources"].get(resource[:3].upper(), 0) for node in _alive()), default=0)
+            if wanted > most:
+                threads = f"--threads {int(most)}, or " if resource == "cpus" and most >= 1 else ""
+                raise ZsarbenchError(
+                    f"a worker takes {wanted:g} {resource}, and the largest node of the Ray cluster has {most:g}. "
+                    f"Try: {threads}--set executor.{resource}_per_worker={most:g}"
+                )
+
+    def _report(self, done: Any, shard: Shard) -> ShardReport:
+        try:
+            report: ShardReport = ray.get(done)
+        except ray.exceptions.RayTaskError as error:
+            if isinstance(error.cause, ZsarbenchError):
+                raise error.cause from None
+            if isinstance(error.cause, ImportError):
+                raise ZsarbenchError(
+                    f"a worker of the Ray cluster cannot load what it needs: {error.cause}. "
+                    "Install the same packages on every node"
+                ) from error
+            raise
+        except ray.exceptions.RayError as error:
+            raise ZsarbenchError(
+                f"shard {shard.index} could not be made, its workers died {self.retries + 1} times: "
+                f"{str(error).strip().splitlines()[0]}. What was finished is kept; type the same command to go on"
+            ) from error
+        return report
+
+
+def _make(name: str, shared: list[Any], shard: Shard) -> ShardReport:
+    """Make a shard in a worker process."""
+    if name not in _tasks:
+        _tasks.clear()  # of an earlier run: its encoder is not needed any more
+        _tasks[name] = ray.get(shared[0])
+    (report,) = _tasks[name].run([shard])
+    return report
+
+
+def _alive() -> list[dict[str, Any]]:
+    return [node for node in ray.nodes() if node["Alive"]]

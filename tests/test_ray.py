@@ -1,0 +1,205 @@
+"""The Ray executor on real clusters of this machine: two nodes, of which workers and one node are killed."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import signal
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from zsarbench.errors import ZsarbenchError
+from zsarbench.extract import EncoderPart, LocalExecutor, Settings, ensure
+from zsarbench.features import FeatureStore
+from zsarbench.interfaces import ClipSource, Executor
+from zsarbench.progress import LogProgress
+from zsarbench.spec import PartSpec
+from zsarbench.testing.videos import write_video
+
+ray = pytest.importorskip("ray", reason="the extra `ray` is not installed")
+cluster_utils = importlib.import_module("ray.cluster_utils")
+RayExecutor = importlib.import_module("zsarbench_ray.executor").RayExecutor
+
+N_CLIPS = 30
+IDS = [f"{number:02}" for number in range(N_CLIPS)]
+ENCODER = """
+import os, time
+from pathlib import Path
+
+from zsarbench.errors import ZsarbenchError
+from zsarbench.testing.videos import TinyEncoder
+
+
+class SlowEncoder(TinyEncoder):
+    '''Tells in a file which worker on which node begins which clip, and takes its time.'''
+
+    def __init__(self, *, log: str = "", seconds: float = 0.6, behaviour: str = "work") -> None:
+        super().__init__()
+        self.log, self.seconds, self.behaviour = log, seconds, behaviour
+
+    def encode(self, clips):
+        import ray
+
+        if self.behaviour == "die":
+            os._exit(1)
+        if self.behaviour == "raise":
+            raise ZsarbenchError("this encoder is a toy that raises")
+        node = ray.get_runtime_context().get_node_id() if ray.is_initialized() else "here"
+        with open(self.log, "a") as log:
+            log.write(f"{node} {os.getpid()} {clips.ids[0]}\\n")
+        time.sleep(self.seconds)
+        return super().encode(clips)
+"""
+
+
+@pytest.fixture(scope="module")
+def encoder_module(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """The module of the encoder, in a folder that the nodes of the clusters made here find modules in."""
+    folder = tmp_path_factory.mktemp("code")
+    (folder / "slow_encoder.py").write_text(ENCODER)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.syspath_prepend(folder)
+        patched.setenv("PYTHONPATH", str(folder))
+        yield importlib.import_module("slow_encoder")
+
+
+@pytest.fixture(scope="module")
+def sources(tmp_path_factory: pytest.TempPathFactory) -> list[ClipSource]:
+    folder = tmp_path_factory.mktemp("videos")
+    return [
+        ClipSource(clip_id, str(write_video(folder / f"{clip_id}.mp4", 11 + 10 * (number % 3))))
+        for number, clip_id in enumerate(IDS)
+    ]
+
+
+@pytest.fixture
+def cluster() -> Iterator[Any]:
+    """A cluster of two nodes with a core each; the second one is not the driver's."""
+    made = cluster_utils.Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
+    made.add_node(num_cpus=1)
+    yield made
+    made.shutdown()
+
+
+def extracted(
+    root: Path, module: Any, sources: Sequence[ClipSource], executor: Executor, *, threads: int = 1, **options: Any
+) -> torch.Tensor:
+    options = {"log": "", "seconds": 0.6, "behaviour": "work", **options}
+    spec = PartSpec("visual", "slow", f"{module.__name__}:SlowEncoder", "test", options)
+    clips = ensure(
+        "made",
+        "r1",
+        sources,
+        EncoderPart(spec, module.SlowEncoder(**options)),
+        FeatureStore(root),
+        executor=executor,
+        progress=LogProgress(),
+        settings=Settings(threads=threads, decoders=1, clips_per_shard=3),
+    )
+    return clips.rows(range(len(sources))).values
+
+
+class Killer(threading.Thread):
+    """Kills a worker of one node amid a shard, then the other node once it has finished a shard and begun another."""
+
+    def __init__(self, cluster: Any, log: Path) -> None:
+        super().__init__(daemon=True)
+        self.cluster, self.log = cluster, log
+        self.done = threading.Event()
+        self.killed: list[str] = []
+
+    def begun(self, node: Any) -> list[tuple[int, str]]:
+        """Return worker and first clip of each piece of work that a node began."""
+        lines = [line.split() for line in self.log.read_text().splitlines()] if self.log.exists() else []
+        return [(int(pid), clip) for there, pid, clip in lines if there == node.node_id]
+
+    def run(self) -> None:
+        doomed = next(iter(self.cluster.worker_nodes))
+        while not self.done.is_set() and len(self.killed) < 2:
+            if not self.killed and (here := self.begun(self.cluster.head_node)):
+                os.kill(here[-1][0], signal.SIGKILL)
+                self.killed.append("worker")
+            if self.killed and len({clip for _, clip in self.begun(doomed)}) >= 2:
+                self.cluster.remove_node(doomed, allow_graceful=False)
+                self.killed.append("node")
+            time.sleep(0.05)
+
+
+def shards_of(root: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in root.rglob("shards/*")}
+
+
+def test_a_worker_and_a_node_are_killed_and_nothing_is_lost_or_twice(
+    tmp_path: Path, encoder_module: Any, sources: list[ClipSource], cluster: Any
+) -> None:
+    log = tmp_path / "log"
+    killer = Killer(cluster, log)
+    killer.start()
+    executor = RayExecutor(address=cluster.address)
+    try:
+        there = extracted(tmp_path / "ray", encoder_module, sources, executor, log=str(log))
+    finally:
+        killer.done.set()
+        killer.join()
+    assert killer.killed == ["worker", "node"]
+    begun = [line.split()[2] for line in log.read_text().splitlines()]
+    assert len(begun) >= 12  # ten shards, two of them begun again
+    log.unlink()
+    here = extracted(tmp_path / "here", encoder_module, sources, LocalExecutor(), log=str(log))
+    assert torch.equal(there, here)
+    assert shards_of(tmp_path / "ray") == shards_of(tmp_path / "here")
+    (stored,) = FeatureStore(tmp_path / "ray").sets()
+    assert stored.stored_ids() == set(IDS)
+    assert stored.info()["clips"] == N_CLIPS
+    assert stored.verify().problems == ()
+
+
+def test_what_goes_wrong_is_said(
+    tmp_path: Path, encoder_module: Any, sources: list[ClipSource], cluster: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(**options: Any) -> str:
+        with pytest.raises(ZsarbenchError) as error:
+            extracted(tmp_path / "store", encoder_module, sources[:4], **options)
+        return str(error.value)
+
+    executor = RayExecutor(address=cluster.address, retries=1)
+    assert refused(executor=executor, behaviour="raise") == "this encoder is a toy that raises"
+    assert "could not be made, its workers died 2 times" in refused(executor=executor, behaviour="die")
+    assert "a worker takes 2 cpus, and the largest node of the Ray cluster has 1. Try: --threads 1, or " in refused(
+        executor=executor, threads=2
+    )
+    (tmp_path / "only_here.py").write_text(ENCODER)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(encoder_module, "__name__", "only_here")
+    assert "cannot load what it needs: No module named 'only_here'" in refused(executor=executor)
+    monkeypatch.undo()
+    gpus = RayExecutor(address=cluster.address, gpus_per_worker=1.0)
+    assert "a worker takes 1 gpus" in refused(executor=gpus)
+    assert not ray.is_initialized()
+
+
+def test_no_cluster_says_what_to_type(
+    tmp_path: Path, encoder_module: Any, sources: list[ClipSource], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    monkeypatch.setenv("RAY_TMPDIR", str(tmp_path))  # where Ray notes the clusters of a machine
+    with pytest.raises(ZsarbenchError, match=r"no Ray cluster is at 'auto'.*Try: ray start --head"):
+        extracted(tmp_path, encoder_module, sources, RayExecutor())
+    assert list(RayExecutor().map(None, [])) == []
+
+
+def test_a_cluster_of_its_own_makes_the_same_bytes_and_has_no_dashboard(
+    tmp_path: Path, encoder_module: Any, sources: list[ClipSource]
+) -> None:
+    log = str(tmp_path / "log")
+    there = extracted(tmp_path / "ray", encoder_module, sources[:6], RayExecutor(address="local"), log=log, seconds=0.0)
+    here = extracted(tmp_path / "here", encoder_module, sources[:6], LocalExecutor(), log=log, seconds=0.0)
+    assert torch.equal(there, here)
+    assert shards_of(tmp_path / "ray") == shards_of(tmp_path / "here")
+    assert os.environ["RAY_USAGE_STATS_ENABLED"] == "0"

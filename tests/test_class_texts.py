@@ -14,8 +14,11 @@ from torch import Tensor
 
 from zsarbench import class_texts
 from zsarbench.class_texts import choose, load, nearest, parse, sentences_of, words_of
-from zsarbench.errors import UsageError, ZsarbenchError
+from zsarbench.errors import UsageError, UsageErrors, ZsarbenchError
 from zsarbench.interfaces import ClassText
+from zsarbench.plugins import load_plugins
+from zsarbench.resolve import resolve
+from zsarbench.spec import request
 from zsarbench_datasets.ucf101 import UCF101
 
 LONG = "and so on for as many words as a sentence of a document has to have at least"
@@ -102,6 +105,15 @@ def test_without_a_rule_texts_stay_as_they_are() -> None:
 def test_a_rule_needs_a_text_part() -> None:
     with pytest.raises(UsageError, match=r"this run has none\. Try: --class-text documents$"):
         choose({}, "documents:nearest-3", None)
+
+
+def test_a_rule_is_checked_before_a_run_begins() -> None:
+    host = load_plugins()
+    with pytest.raises(UsageErrors, match=r"this run has none\. Try: --class-text sentence$"):
+        resolve(request("chance", class_text="sentence:nearest-3"), host)
+    with pytest.raises(UsageErrors, match="ends in no rule"):
+        resolve(request("eszsl", class_text="sentence:best"), host)
+    assert resolve(request("eszsl", class_text="sentences:nearest-3"), host).class_text == "sentences:nearest-3"
 
 
 def test_names_become_words() -> None:

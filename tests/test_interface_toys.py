@@ -297,6 +297,19 @@ def test_a_caption_encoder_reads_through_the_runs_text_part(tmp_path: Path) -> N
     np.testing.assert_array_equal(made.round(0)[0], again.round(0)[0])
 
 
+def test_class_sentences_are_chosen_by_the_runs_text_part(tmp_path: Path) -> None:
+    """Of two texts a class the nearest to its name describes it; the result has the hash of what was chosen."""
+    lines = [f"{name},{text}" for name in Made.classes for text in ("nothing of it", f"somebody {name}")]
+    for file, kept in (("both", lines), ("near", lines[1::2])):
+        (tmp_path / f"{file}.csv").write_text("\n".join(["class,text", *kept]))
+    forms = {name: str(tmp_path / name) for name in ("both.csv", "near.csv", "both.csv:nearest-1")}
+    made = {name: run(tmp_path, "nearest", visual="caption-steps", class_text=form)[0] for name, form in forms.items()}
+    hashes = {name: result.class_text.sha256 for name, result in made.items()}
+    assert hashes["both.csv:nearest-1"] == hashes["near.csv"] != hashes["both.csv"]
+    assert made["both.csv:nearest-1"].class_text.form == "both.csv:nearest-1"
+    assert made["both.csv:nearest-1"].summary["top1_per_video"].mean == 1
+
+
 def test_the_generalised_setting(tmp_path: Path, features: Path) -> None:
     """Seen classes are candidates; of their clips one source video is for training, the other is tested."""
     clips = {clip: label for clip, label, *_ in Made().manifest().values}

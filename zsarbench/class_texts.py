@@ -65,18 +65,22 @@ def choose(texts: Mapping[str, ClassText], class_text: str, encoder: TextEncoder
     Raises:
         UsageError: there is a rule, and no text encoder to apply it with.
     """
-    form, count = parse(class_text)
+    count = parse(class_text)[1]
     if count is None:
         return texts
     if encoder is None:
-        raise UsageError(
-            f"class text '{class_text}' is chosen by the text part, and this run has none. Try: --class-text {form}"
-        )
+        raise UsageError(without_text_part(class_text))
     chosen = {}
     for name, described in texts.items():
         sentences = sentences_of(described.texts, MIN_WORDS) or list(described.texts)
         chosen[name] = ClassText(name, tuple(nearest(sentences, words_of(name), encoder, count)))
     return chosen
+
+
+def without_text_part(class_text: str) -> str:
+    """Return what to say of a rule in a run that has no text part to apply it with."""
+    form, _ = parse(class_text)
+    return f"class text '{class_text}' is chosen by the text part, and this run has none. Try: --class-text {form}"
 
 
 def words_of(name: str) -> str:

@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from zsarbench import options, protocols
+from zsarbench import class_texts, options, protocols
 from zsarbench.assembly import build_dataset
 from zsarbench.errors import NotApplicable, UsageErrors, ZsarbenchError, unknown
 from zsarbench.spec import (
@@ -124,6 +124,8 @@ class Resolver:
 
     def _check_choices(self) -> None:
         asked = self.asked
+        if asked.class_text is not None:
+            self._try(class_texts.parse, asked.class_text)
         for what, value, known in (
             ("control", asked.control, CONTROLS),
             ("denominator", asked.denominator, DENOMINATORS),
@@ -229,6 +231,9 @@ class Resolver:
         self, specs: Mapping[str, PartSpec], protocol: FileProtocol, roots: Mapping[str, str]
     ) -> None:
         asked = self.asked
+        class_text = asked.class_text or protocol.class_text
+        if "text" not in specs and class_texts.parse(class_text)[1] is not None:
+            self.problems.append(class_texts.without_text_part(class_text))
         learns_from = self.registry.get("method", asked.method).load().learns_from
         if learns_from == "nothing" and asked.train_on != "seen":
             self.problems.append(f"method '{asked.method}' learns nothing; leave out --train-on {asked.train_on}")

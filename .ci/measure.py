@@ -67,7 +67,11 @@ def cell(row: Row, protocol: str, given: Mapping[str, Any], host: Host) -> Cell:
     try:
         spec = resolve(RunRequest(protocol=protocol, **row.asked, **given), host)
     except NotApplicable as error:
-        return Cell(f"{row.label} on {protocol}", None, str(error).partition(". Try:")[0])
+        said = str(error).removeprefix("not applicable: ").partition(". Try:")[0]
+        names = ((f"method '{row.asked['method']}' ", ""), (f"protocol '{protocol}'", "the protocol"))
+        for name, word in names:  # one reason for all that it holds for
+            said = said.replace(name, word)
+        return Cell(f"{row.label} on {protocol}", None, said)
     return Cell(f"{row.label} on {protocol}", spec)
 
 
@@ -98,11 +102,14 @@ def table(items: Sequence[Measured], protocols: Sequence[str]) -> str:
     found = {(item.row, item.protocol): item for item in items}
     lines = ["| method | " + " | ".join(protocols) + " |", "|---" * (len(protocols) + 1) + "|"]
     lines += [f"| {label} | " + " | ".join(figure(found[label, name]) for name in protocols) + " |" for label in labels]
-    reasons: dict[str, list[str]] = {}
+    empty: dict[tuple[str, str], list[str]] = {}
     for item in items:
         if item.done.path is None:
-            reasons.setdefault(item.done.reason, []).append(f"{item.row} on {item.protocol}")
-    return "\n".join([*lines, "", *(f"- {reason}: {', '.join(which)}" for reason, which in reasons.items())])
+            empty.setdefault((item.row, item.done.reason), []).append(item.protocol)
+    groups: dict[tuple[str, str], list[str]] = {}
+    for (label, reason), where in empty.items():
+        groups.setdefault((", ".join(where), reason), []).append(label)
+    return "\n".join([*lines, "", *(f"- {', '.join(who)} on {on}: {why}" for (on, why), who in groups.items())])
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 import torch
 
-from zsarbench.errors import UsageError
+from zsarbench.errors import UsageError, ZsarbenchError
 from zsarbench.extract import EncoderPart, LocalExecutor, ensure
 from zsarbench.features import FeatureStore
-from zsarbench.interfaces import Clips, ClipSource
+from zsarbench.interfaces import Clips, ClipSource, Parts
 from zsarbench.plugins import load_plugins
 from zsarbench.progress import LogProgress
 from zsarbench.spec import PartSpec
@@ -190,3 +190,15 @@ def test_the_classifier_of_the_encoder_that_made_the_features_reads_them(tmp_pat
     assert torch.equal(named.classify(torch.from_numpy(features)), encoder.classify(torch.from_numpy(features)))
     with pytest.raises(UsageError, match="reads 1280 features, the files hold 3"):
         FeatureFiles(dim=DIM, classifier="efficientnet-lite0").classify(torch.zeros(1, DIM))
+
+
+def test_a_classifier_that_cannot_be_loaded_is_told_before_anything_is_extracted(tmp_path: Path) -> None:
+    from zsarbench_cezsar.method import Cezsar
+
+    (tmp_path / "weights.safetensors").write_bytes(b"no weights")
+    np.save(tmp_path / "v_a.npy", rows(2))
+    encoder = FeatureFiles(
+        folder=tmp_path, dim=DIM, classifier="bit-m-r152x2", weights=str(tmp_path / "weights.safetensors")
+    )
+    with pytest.raises(ZsarbenchError, match=r"weights\.safetensors cannot be read"):
+        Cezsar().check_parts(Parts(visual=encoder))

@@ -169,6 +169,7 @@ class Cezsar:
         """Raise where objects are asked for and the visual part names none."""
         if self.mode != "visual" or self.object_sentences:
             objects.classifier(parts.visual, "cezsar")
+        self._pairing_options(parts)  # a classifier that cannot be loaded is told before anything is extracted
 
     def _training_options(self) -> training.Options:
         return training.Options(**{name: getattr(self, name) for name in training.Options.__dataclass_fields__})

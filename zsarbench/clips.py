@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -105,10 +105,14 @@ class StoredClips:
         chosen = self._positions[_numpy(index)]
         steps = self._table.steps[chosen]
         values = self._memory.lend(len(chosen), self.max_steps, self.dim)
-        for row, place in enumerate(chosen):
-            values[row, steps[row] :] = 0.0
-            if steps[row]:
-                self._read(int(place), values[row, : steps[row]])
+        array = values.numpy()
+        for row, length in enumerate(steps.tolist()):
+            array[row, length:] = 0.0
+        plain = self._table.verified[chosen] if self._reader.dtype == "float32" else np.zeros(len(chosen), dtype=bool)
+        for row in np.flatnonzero(~plain & (steps > 0)).tolist():
+            self._read(int(chosen[row]), array[row, : steps[row]])
+        if plain.any():
+            self._reader.fill(self._plain(array, chosen, steps, np.flatnonzero(plain)))
         return Steps(values, torch.arange(self.max_steps) < torch.from_numpy(steps)[:, None])
 
     def subset(self, index: Sequence[int] | Tensor) -> StoredClips:
@@ -128,11 +132,37 @@ class StoredClips:
             positions=self._positions[chosen],
         )
 
-    def _read(self, place: int, out: Tensor) -> None:
-        table = self._table
-        checksum = None if table.verified[place] else int(table.checksum[place])
-        self._reader.read(table.names[table.shard[place]], int(table.position[place]), out, checksum)
+    def _plain(
+        self, array: np.ndarray, chosen: np.ndarray, steps: np.ndarray, rows: np.ndarray
+    ) -> Iterator[tuple[str, int, memoryview]]:
+        """Yield for rows of a batch (B, T, D) float32 where their bytes lie and where they go, as they are."""
+        out, stride, names = array.reshape(-1).view(np.uint8).data, array[0].nbytes, self._table.names
+        places = chosen[rows]
+        lengths = steps[rows] * self._reader.row_bytes
+        columns = (rows * stride, lengths, self._table.shard[places], self._table.position[places])
+        for start, length, shard, position in zip(*(column.tolist() for column in columns), strict=True):
+            yield names[shard], position, out[start : start + length]
+
+    def _read(self, place: int, out: np.ndarray) -> None:
+        """Read the first steps of a clip into (t, D) float32; all of them are read where they are to be verified."""
+        table, reader = self._table, self._reader
+        name, position = table.names[table.shard[place]], int(table.position[place])
+        verified = bool(table.verified[place])
+        checksum, length = (None, len(out)) if verified else (int(table.checksum[place]), int(table.steps[place]))
+        if length == len(out) and reader.dtype == "float32":
+            reader.read(name, position, out.data.cast("B"), checksum)
+        else:
+            raw = np.empty(length * reader.row_bytes, dtype=np.uint8)
+            reader.read(name, position, raw.data, checksum)
+            out[:] = _float32(raw, reader.dtype).reshape(length, -1)[: len(out)]
         table.verified[place] = True
+
+
+def _float32(raw: np.ndarray, dtype: str) -> np.ndarray:
+    """Return stored bytes as float32; a bfloat16 is the upper half of one."""
+    return (
+        raw.view(np.float32) if dtype == "float32" else (raw.view(np.uint16).astype(np.uint32) << 16).view(np.float32)
+    )
 
 
 class MemoryClips:

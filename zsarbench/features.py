@@ -310,13 +310,12 @@ class FeatureSet:
 
     def damaged(self, sidecar: Sidecar, problems: list[str]) -> list[str]:
         """Return the clips of a shard whose bytes do not match their checksum, noting each as a problem."""
-        import torch
-
         damaged = []
         reader = RowReader(self.shards, self.dim, self.dtype)
         for clip, position in sidecar.positions():
+            view = memoryview(bytearray(clip.steps * reader.row_bytes))
             try:
-                reader.read(sidecar.name, position, torch.empty(clip.steps, self.dim), clip.checksum)
+                reader.read(sidecar.name, position, view, clip.checksum)
             except ZsarbenchError as error:
                 problems.append(f"clip '{clip.clip_id}': {error}")
                 damaged.append(clip.clip_id)

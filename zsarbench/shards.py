@@ -11,12 +11,11 @@ import json
 import os
 import threading
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import xxhash
 
 from zsarbench.decoding import Failure
@@ -131,7 +130,7 @@ def write_shard(
     clips, stored = [], []
     for clip_id, row in rows.items():
         row = row.to(getattr(torch, dtype)).contiguous()
-        checksum = _checksum(row.view(torch.uint8).numpy())
+        checksum = _checksum(row.view(torch.uint8).numpy().data.cast("B"))
         clips.append(StoredClip(clip_id, len(row), checksum, tuple(flags.get(clip_id, ())), sizes.get(clip_id)))
         stored.append(row)
     content = safetensors.torch.save({"rows": torch.cat(stored)}) if stored else b""
@@ -217,67 +216,83 @@ class RowReader:
 
     def __init__(self, folder: Path, dim: int, dtype: str) -> None:
         self.folder = folder
-        self._dim = dim
-        self._dtype = dtype
-        self._files: OrderedDict[str, Any] = OrderedDict()
+        self.dim = dim
+        self.dtype = dtype
+        self._files: OrderedDict[str, int] = OrderedDict()  # descriptors, the one used last at the end
         self._lock = threading.Lock()
 
     def __getstate__(self) -> tuple[Path, int, str]:
-        return self.folder, self._dim, self._dtype
+        return self.folder, self.dim, self.dtype
 
     def __setstate__(self, state: tuple[Path, int, str]) -> None:
         self.__init__(*state)  # type: ignore[misc]
 
-    def read(self, name: str, position: int, out: Tensor, checksum: int | None) -> None:
-        """Read the rows that begin at a byte into `out` (t, D) float32; a checksum of None is not verified.
+    def __del__(self) -> None:
+        self.close()
+
+    @property
+    def row_bytes(self) -> int:
+        """The bytes of one row as it is stored."""
+        return self.dim * ITEM_BYTES[self.dtype]
+
+    def read(self, name: str, position: int, out: memoryview, checksum: int | None) -> None:
+        """Fill a view with the bytes of a shard that begin at a position; a checksum of None is not verified.
 
         Raises:
             ZsarbenchError: the file is missing, too short, or its bytes do not match the checksum.
         """
-        import torch
-
-        exact = self._dtype == "float32"
-        target = out if exact else torch.empty(out.shape, dtype=getattr(torch, self._dtype))
-        raw = target.view(torch.uint8).numpy()
-        with self._lock:
-            self._fill(name, position, raw)
-        if checksum is not None and _checksum(raw) != checksum:
+        self.fill([(name, position, out)])
+        if checksum is not None and _checksum(out) != checksum:
             raise ZsarbenchError(
                 f"{data_path(self.folder, name)} is damaged at byte {position}: its checksum does not match. "
                 "Try: zsarbench features verify --rebuild, then the same command again"
             )
-        if not exact:
-            out.copy_(target)
+
+    def fill(self, wanted: Iterable[tuple[str, int, memoryview]]) -> None:
+        """Fill views with the bytes of shards that begin at positions, without verifying them.
+
+        Raises:
+            ZsarbenchError: a file is missing or too short.
+        """
+        with self._lock:
+            for name, position, out in wanted:
+                self._fill(name, position, out)
 
     def close(self) -> None:
         """Close the files; they open again when needed."""
-        with self._lock:
-            while self._files:
-                self._files.popitem()[1].close()
+        while self._files:
+            os.close(self._files.popitem()[1])
 
-    def _fill(self, name: str, position: int, raw: np.ndarray) -> None:
-        path = data_path(self.folder, name)
+    def _fill(self, name: str, position: int, view: memoryview) -> None:
         try:
-            file = self._files.get(name) or open(path, "rb", buffering=0)  # noqa: SIM115
-            self._files[name] = file
-            self._files.move_to_end(name)
-            if len(self._files) > MAX_OPEN_FILES:
-                self._files.popitem(last=False)[1].close()
-            file.seek(position)
-            view = raw.data.cast("B")
-            while view and (count := file.readinto(view)):
+            file = self._opened(name)
+            while view and (count := os.preadv(file, [view], position)):
                 view = view[count:]
+                position += count
         except OSError as error:
-            raise ZsarbenchError(f"features {path} cannot be read: {error.strerror}") from error
+            raise ZsarbenchError(f"features {data_path(self.folder, name)} cannot be read: {error.strerror}") from error
         if view:
             raise ZsarbenchError(
-                f"{path} is too short: it was cut off. Try: zsarbench features verify --rebuild, then the same again"
+                f"{data_path(self.folder, name)} is too short: it was cut off. "
+                "Try: zsarbench features verify --rebuild, then the same again"
             )
 
+    def _opened(self, name: str) -> int:
+        """Return the descriptor of a shard's file; where many are open, the one used longest ago is closed."""
+        file = self._files.get(name)
+        if file is None:
+            file = self._files[name] = os.open(data_path(self.folder, name), os.O_RDONLY)
+            if len(self._files) > MAX_OPEN_FILES:
+                os.close(self._files.popitem(last=False)[1])
+        else:
+            self._files.move_to_end(name)
+        return file
 
-def _checksum(raw: np.ndarray) -> int:
+
+def _checksum(raw: memoryview) -> int:
     """Return the xxh3-64 of bytes as the signed integer that SQLite can hold."""
-    return int.from_bytes(xxhash.xxh3_64_digest(raw.data.cast("B")), "big", signed=True)
+    value: int = xxhash.xxh3_64_intdigest(raw)
+    return value - 2**64 if value >= 2**63 else value
 
 
 def write_atomically(path: Path, content: bytes) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,8 +12,10 @@ import torch
 import torch.nn.functional as F
 
 from zsarbench import seeding
-from zsarbench.clips import MemoryClips
+from zsarbench.clips import MemoryClips, StoredClips
 from zsarbench.errors import UsageError
+from zsarbench.features import FeatureStore
+from zsarbench.features_key import FeatureKey
 from zsarbench.interfaces import ClassText, Context, Parts
 from zsarbench.objects import Classifier
 from zsarbench.testing import toys
@@ -128,6 +131,31 @@ def test_object_sentences_are_learnt_from_where_the_visual_part_names_objects() 
     method = Cezsar(**SMALL | {"max_epochs": 1})
     method.fit(toys.train_set(), blind)
     assert method.record()["pairing"] == {}
+
+
+@pytest.mark.parametrize("mode", ["visual", "visual_object"])
+def test_steps_that_the_model_does_not_see_are_left_unread_and_change_nothing(tmp_path: Path, mode: str) -> None:
+    """Stored clips are cut at `max_steps`; clips in memory, which cannot be, give the same bits."""
+    train, test = toys.train_set(), toys.clips(toys.UNSEEN)
+    made = {}
+    for kind in ("memory", "stored"):
+        given = {}
+        for name, clips in (("train", train.clips), ("test", test)):
+            given[name] = stored(tmp_path / f"{kind}-{name}", clips) if kind == "stored" else clips
+            assert given[name].max_steps == toys.MAX_STEPS
+        method = Cezsar(**SMALL | {"max_steps": 3, "max_epochs": 2}, mode=mode)
+        method.fit(replace(train, clips=given["train"]), context())
+        made[kind] = method.score(given["test"], toys.class_texts(toys.UNSEEN), context())
+    assert torch.equal(made["memory"], made["stored"])
+
+
+def stored(folder: Path, clips: MemoryClips) -> StoredClips:
+    """Return the same clips from a store."""
+    found = FeatureStore(folder).open(FeatureKey("toy", "1", {"name": "toy"}, {}), clips.dim)
+    steps = clips.rows(range(len(clips)))
+    rows = {clip: value[kept] for clip, value, kept in zip(clips.ids, steps.values, steps.mask, strict=True)}
+    found.adopt(found.write(rows))
+    return found.clips(clips.ids, captions=clips.captions)
 
 
 @pytest.mark.parametrize("options", [{"mode": "object"}, {"mode": "visual_object"}, {"object_sentences": 2}])

@@ -91,6 +91,34 @@ def test_stored_and_memory_clips_are_alike(tmp_path: Path) -> None:
         assert torch.equal(stored.rows(index).mask, memory.rows(index).mask)
 
 
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_cut_clips_are_their_first_steps(tmp_path: Path, dtype: str) -> None:
+    stored = FeatureStore(tmp_path).open(replace(KEY, dtype=dtype), DIM)
+    rows = rows_of([3, 1, 2, 5])
+    stored.adopt(stored.write(rows))
+    for verified in (False, True):
+        clips = stored.clips(list(rows))
+        whole = stored.clips(list(rows)).rows(range(4))
+        if verified:
+            clips.rows(range(4))
+        for cut in (clips.cut(2), clips.cut(4).cut(2), clips.cut(2).cut(9), clips.cut(2).subset(range(4))):
+            read = cut.rows(range(4))
+            assert cut.max_steps == 2
+            assert torch.equal(read.values, whole.values[:, :2])
+            assert torch.equal(read.mask, whole.mask[:, :2])
+    assert clips.cut(9).max_steps == 5
+
+
+def test_a_clip_is_verified_whole_though_its_first_steps_alone_are_wanted(tmp_path: Path) -> None:
+    stored = stored_set(tmp_path, {"a": torch.ones(5, DIM)})
+    path = next(stored.shards.glob("*.safetensors"))
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1  # in the last step
+    path.write_bytes(bytes(content))
+    with pytest.raises(ZsarbenchError, match="its checksum does not match"):
+        stored.clips(["a"]).cut(1).rows([0])
+
+
 def test_memory_clips_take_a_padded_tensor_and_refuse_what_does_not_fit() -> None:
     values, mask = torch.ones(2, 3, DIM), torch.tensor([[True, False, False], [True, True, True]])
     clips = MemoryClips(["a", "b"], values, mask)

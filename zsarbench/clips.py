@@ -78,10 +78,12 @@ class StoredClips:
         failures: Mapping[str, str],
         flags: Mapping[str, tuple[str, ...]],
         positions: np.ndarray | None = None,
+        most_steps: int | None = None,
     ) -> None:
         self.ids = ids
         self.dim = dim
-        self.max_steps = max(1, int(table.steps.max(initial=0)))
+        longest = max(1, int(table.steps.max(initial=0)))
+        self.max_steps = longest if most_steps is None else min(longest, most_steps)
         self.captions = captions
         self.captions_in_steps = captions_in_steps
         self.failures = failures
@@ -103,7 +105,7 @@ class StoredClips:
         import torch
 
         chosen = self._positions[_numpy(index)]
-        steps = self._table.steps[chosen]
+        steps = np.minimum(self._table.steps[chosen], self.max_steps)
         values = self._memory.lend(len(chosen), self.max_steps, self.dim)
         array = values.numpy()
         for row, length in enumerate(steps.tolist()):
@@ -117,7 +119,13 @@ class StoredClips:
 
     def subset(self, index: Sequence[int] | Tensor) -> StoredClips:
         """Return the clips at these positions, in this order; `max_steps` stays that of the whole."""
-        chosen = _numpy(index)
+        return self._view(_numpy(index), self.max_steps)
+
+    def cut(self, max_steps: int) -> StoredClips:
+        """Return the same clips without the steps after these; once a clip was verified, they are not read."""
+        return self._view(np.arange(len(self)), min(max_steps, self.max_steps))
+
+    def _view(self, chosen: np.ndarray, most_steps: int) -> StoredClips:
         ids = tuple(self.ids[i] for i in chosen)
         kept = set(ids)
         return StoredClips(
@@ -130,6 +138,7 @@ class StoredClips:
             failures={clip_id: reason for clip_id, reason in self.failures.items() if clip_id in kept},
             flags={clip_id: flags for clip_id, flags in self.flags.items() if clip_id in kept},
             positions=self._positions[chosen],
+            most_steps=most_steps,
         )
 
     def _plain(

@@ -91,7 +91,10 @@ class Steps:
 
 @runtime_checkable
 class ClipFeatures(Protocol):
-    """Features of many clips, read when asked for: 34 GB are never one tensor."""
+    """Features of many clips, read when asked for: 34 GB are never one tensor.
+
+    Optional member: `cut(max_steps) -> ClipFeatures`, the same clips without their later steps, which are not read.
+    """
 
     ids: tuple[str, ...]
     dim: int

@@ -154,7 +154,7 @@ class Cezsar:
             pairing_folder = context.checkpoints and context.checkpoints / ("trial-pairing" if trial else "pairing")
             train, paired = pairing.add_sentences(train, options, context, pairing_folder)
         pairs = make_pairs(train, positives, self.max_steps)
-        corpus = Corpus(train.clips, pairs, scoring.embeddings(pairs.texts, context))
+        corpus = Corpus(joint.first_steps(train.clips, self.max_steps), pairs, scoring.embeddings(pairs.texts, context))
         with forked(context.generator("fit")):
             model = JointModel(
                 train.clips.dim, corpus.embeddings.shape[1], d_model=self.d_model, joint_dim=self.joint_dim,

@@ -8,6 +8,8 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
+from zsarbench.interfaces import ClipFeatures
+
 AttendOver = Literal["time", "batch"]
 
 # Sizes of the published model; "release" is valterlej/cezsar, "paper" arXiv:2605.01165.
@@ -100,6 +102,14 @@ def restored(sizes: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> JointMo
 def count_parameters(module: nn.Module) -> int:
     """Return the number of trained numbers of a module."""
     return sum(parameter.numel() for parameter in module.parameters() if parameter.requires_grad)
+
+
+def first_steps(clips: ClipFeatures, max_steps: int) -> ClipFeatures:
+    """Return the clips without the steps that the model does not see, where these can be left unread."""
+    if not hasattr(clips, "cut") or clips.max_steps <= max_steps:
+        return clips
+    cut: ClipFeatures = clips.cut(max_steps)
+    return cut
 
 
 def fit_steps(values: Tensor, mask: Tensor, max_steps: int, padding: Literal["mask", "zeros"]) -> tuple[Tensor, Tensor]:

@@ -20,6 +20,7 @@ from torch import Tensor
 from zsarbench.interfaces import ClipFeatures, Context, Sampling, Steps, TrainSet
 from zsarbench.objects import Classifier, classifier
 from zsarbench_cezsar import checkpoints
+from zsarbench_cezsar.model import first_steps
 from zsarbench_cezsar.objects import ObjectTexts, mean_steps, read_at_once, top_objects, vocabulary
 from zsarbench_cezsar.pairing_table import PairingTable, Row
 from zsarbench_cezsar.pairs import check_captions
@@ -64,6 +65,10 @@ class WithSentences:
         """Return the clips at these positions, with their sentences."""
         chosen = torch.as_tensor(index).tolist()
         return WithSentences(self._clips.subset(index), tuple(self.captions[i] for i in chosen))
+
+    def cut(self, max_steps: int) -> ClipFeatures:
+        """Return the same clips without the steps after these."""
+        return WithSentences(first_steps(self._clips, max_steps), self.captions)
 
 
 def add_sentences(

@@ -15,7 +15,7 @@ from zsarbench.batching import in_fixed_batches
 from zsarbench.errors import UsageError
 from zsarbench.interfaces import ClassText, ClipFeatures, Context, TextEncoder
 from zsarbench.objects import classifier
-from zsarbench_cezsar.model import JointModel, fit_steps
+from zsarbench_cezsar.model import JointModel, first_steps, fit_steps
 from zsarbench_cezsar.objects import ObjectTexts, clip_sentences, read_at_once
 from zsarbench_cezsar.pairs import first_words
 
@@ -142,6 +142,7 @@ def _by_sight(model: JointModel, clips: ClipFeatures, context: Context, options:
         rows = model.video(values, mask, normalise=options.normalise_at_test, alone=True).float()
         made.append(rows.masked_fill(~mask.any(1, keepdim=True), torch.nan)[: len(index)].cpu())
     return torch.cat(made) if made else torch.empty(0, model.sentence_norm.normalized_shape[0])
+    clips = first_steps(clips, options.max_steps)
 
 
 def _by_objects(model: JointModel, clips: ClipFeatures, context: Context, options: Options) -> Tensor:
@@ -156,6 +157,7 @@ def _by_objects(model: JointModel, clips: ClipFeatures, context: Context, option
     distinct = list(dict.fromkeys(text for text in texts if text))
     rows = _sentences(model, distinct, context, options)
     place = {text: number for number, text in enumerate(distinct)}
+    clips = first_steps(clips, options.max_steps)
     nothing = torch.full((1, rows.shape[1]), torch.nan)
     return torch.cat([rows, nothing])[[place.get(text, len(rows)) for text in texts]]
 

@@ -20,11 +20,11 @@ LAYERS = (
     {"plugins", "builtin", "options", "protocols", "assembly", "class", "spec", "resolve", "downloads", "video",
      "decoding", "workers", "survey", "scan", "features", "shards", "clips", "text_cache", "metrics", "statistics",
      "scores", "results", "summaries", "reported", "lint", "contamination", "objects"},
-    {"inputs", "machine", "outcome", "extract", "recording", "harness", "sweep", "testing"},
-    {"display", "tables", "reporters", "paired", "leaderboard"},
+    {"inputs", "machine", "outcome", "extract", "recording", "harness", "sweep", "gap", "testing"},
+    {"display", "tables", "reporters", "paired", "plots", "leaderboard"},
     {"cli"},
 )  # fmt: skip
-HEAVY = {"torch", "timm", "sentence_transformers", "pandas", "transformers", "torchvision", "av", "ray"}
+HEAVY = {"torch", "matplotlib", "timm", "sentence_transformers", "pandas", "transformers", "torchvision", "av", "ray"}
 
 
 def layer_of(module: str) -> int | None:

@@ -49,6 +49,7 @@ class Run:
         self.watch = Stopwatch()
         self.failures: dict[str, str] = {}
         self.flags: list[str] = []
+        self.method_class = registry.get("method", spec.method.name).load()
 
     def load(self) -> None:
         """Load the data sets' manifests and build the parts."""
@@ -58,7 +59,6 @@ class Run:
         with self.watch("parts"):
             self.store = FeatureStore(cache_dir() / "features")
             self.parts = assembly.build_parts(self.spec, self.registry, self._cached_text, self.machine.device)
-            self.method_class = self.registry.get("method", self.spec.method.name).load()
             method = assembly.build(self.spec.method, self.registry)
             if hasattr(method, "check_parts"):
                 method.check_parts(self.parts)
@@ -76,12 +76,16 @@ class Run:
             ZsarbenchError: the data is malformed, a plugin broke its contract, or, with `strict`, a clip is unreadable.
         """
         with self.machine.repeatable():
-            self.load()
-            with self.watch("features"):
-                self.features = self._features(self.inputs, self.inputs.used_clips())
-                self.failures |= getattr(self.features, "failures", {})
-                self.train_features = self._training_features(self.training) if self.training is not None else None
+            self.read()
             return self._fit_and_score()
+
+    def read(self) -> None:
+        """Load the data sets and parts, and extract or read the features of all clips."""
+        self.load()
+        with self.watch("features"):
+            self.features = self._features(self.inputs, self.inputs.used_clips())
+            self.failures |= getattr(self.features, "failures", {})
+            self.train_features = self._training_features(self.training) if self.training is not None else None
 
     def _cached_text(self, encoder: TextEncoder) -> CachedText:
         return CachedText(encoder, self.store, self.spec.parts["text"])
@@ -134,7 +138,7 @@ class Run:
         parts = self.spec.parts
         return extract.EncoderPart(parts["visual"], self.parts.visual, parts.get("text"), self.parts.text)
 
-    def _fits(self) -> list[Fit]:
+    def fits(self) -> list[Fit]:
         """Return one fit per seed and distinct training set, each with the rounds it serves."""
         groups: dict[tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]], list[RoundClips]] = {}
         for item in self.inputs.rounds:
@@ -149,7 +153,7 @@ class Run:
         ]
 
     def _fit_and_score(self) -> Outcome:
-        fits = self._fits()
+        fits = self.fits()
         blocks: list[Block] = []
         scored: list[RoundScores] = []
         served: list[tuple[Fit, RoundClips]] = []
@@ -159,10 +163,7 @@ class Run:
         for number, fit in enumerate(fits):
             n_train = len(fit.train) if self.train_features is None else len(self.train_features)
             _log.info("fit %d of %d (seed %d, %d training clips)", number + 1, len(fits), fit.seed, n_train)
-            method: Method = assembly.build(self.spec.method, self.registry)
-            context = self._context(fit)
-            with self.watch("fit"):
-                method.fit(self._train_set(fit, positions), context)
+            method, context = self.fit(fit)
             records.append(dict(method.record()) if hasattr(method, "record") else {})
             with self.watch("score"):
                 for rounds in [fit.rounds] if method.class_independent else [(item,) for item in fit.rounds]:
@@ -180,11 +181,19 @@ class Run:
             tuple(scored),
         )
         return Outcome(
-            self.spec, self.machine, self.parts, self.inputs, self.training, scores, tuple(served), tuple(fits),
+            self.spec, self.machine, context.parts, self.inputs, self.training, scores, tuple(served), tuple(fits),
             tuple(records), self.failures, tuple(self.flags), dict(self.watch.seconds), method,
         )  # fmt: skip
 
-    def _train_set(self, fit: Fit, positions: Mapping[str, int]) -> TrainSet | None:
+    def fit(self, fit: Fit) -> tuple[Method, Context]:
+        """Return a method that has learnt from a training set, and the context to score with."""
+        method: Method = assembly.build(self.spec.method, self.registry)
+        context = self._context(fit)
+        with self.watch("fit"):
+            method.fit(self._train_set(fit), context)
+        return method, context
+
+    def _train_set(self, fit: Fit) -> TrainSet | None:
         """Return what a fit may learn from; nothing of an unseen class is in it."""
         if self.method_class.learns_from == "nothing":
             return None
@@ -192,6 +201,7 @@ class Run:
             data, clips, classes = self.training, self.train_features, self.training.classes
             validation: tuple[str, ...] = ()
         else:
+            positions = {clip_id: index for index, clip_id in enumerate(self.features.ids)}
             index = [positions[clip_id] for clip_id in fit.train if clip_id not in self.failures]
             data, clips = self.inputs, self.features.subset(index)
             classes, validation = fit.seen, fit.validation
@@ -290,7 +300,7 @@ class Run:
                 used.append((self.training, list(self.training.manifest.index)))
             content: dict[str, Any] = {
                 "rounds": len(self.inputs.rounds),
-                "fits": len(self._fits()),
+                "fits": len(self.fits()),
                 "clips": sum(len(clip_ids) for _, clip_ids in used),
             }
             if self.parts.visual is None:

@@ -285,7 +285,9 @@ class Method(Protocol):
     not on its id nor on other test clips (`zsarbench check` tries it).
 
     Optional members: `record() -> Mapping`, what the fit chose and measured, in JSON types, kept in the result;
-    `check_parts(parts)`, which raises where the parts do not go together, before any feature is extracted.
+    `check_parts(parts)`, which raises where the parts do not go together, before any feature is extracted;
+    `embed(clips, classes, context)`, which returns clips (N, J) and class sentences (S, J) in the method's joint space
+    and the class of each sentence (S,), what `zsarbench plot semantic-gap` draws.
     """
 
     learns_from: LearnsFrom

@@ -236,6 +236,14 @@ class Cezsar:
             raise ZsarbenchError("method 'cezsar' was asked for scores before it was fitted")
         return scoring.scores(self._fitted.model, clips, classes, context, self._scoring_options())
 
+    def embed(
+        self, clips: ClipFeatures, classes: Sequence[ClassText], context: Context
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Return clips (N, J) and class sentences (S, J) in the joint space, and the class of each sentence (S,)."""
+        if self._fitted is None:
+            raise ZsarbenchError("method 'cezsar' was asked for embeddings before it was fitted")
+        return scoring.in_joint_space(self._fitted.model, clips, classes, context, self._scoring_options())
+
     # --- reporting ---
 
     def record(self) -> Mapping[str, Any]:

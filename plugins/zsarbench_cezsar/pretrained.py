@@ -78,10 +78,21 @@ class Pretrained:
 
     def score(self, clips: ClipFeatures, classes: Sequence[ClassText], context: Context) -> Tensor:
         """Return (N, C), as method `cezsar` does."""
+        return scoring.scores(self._loaded(), clips, classes, context, self._scoring_options())
+
+    def embed(
+        self, clips: ClipFeatures, classes: Sequence[ClassText], context: Context
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Return clips (N, J) and class sentences (S, J) in the joint space, and the class of each sentence (S,)."""
+        return scoring.in_joint_space(self._loaded(), clips, classes, context, self._scoring_options())
+
+    def _loaded(self) -> JointModel:
         if self._model is None:
             raise ZsarbenchError("method 'cezsar-pretrained' was asked for scores before its weights were loaded")
-        options = scoring.Options(**{name: getattr(self, name) for name in scoring.Options.__dataclass_fields__})
-        return scoring.scores(self._model, clips, classes, context, options)
+        return self._model
+
+    def _scoring_options(self) -> scoring.Options:
+        return scoring.Options(**{name: getattr(self, name) for name in scoring.Options.__dataclass_fields__})
 
     def record(self) -> Mapping[str, Any]:
         """Return where the weights come from."""

@@ -46,6 +46,16 @@ def scores(
     model: JointModel, clips: ClipFeatures, classes: Sequence[ClassText], context: Context, options: Options
 ) -> Tensor:
     """Return (N, C), the cosine to each class's nearest sentence, or votes; NaN for a clip that was not read."""
+    embedded, sentences, owner = in_joint_space(model, clips, classes, context, options)
+    cosine = F.normalize(embedded, dim=1) @ F.normalize(sentences, dim=1).T
+    many = NEIGHBOURS_OF_MANY if len(owner) > len(classes) else 1
+    return nearest(cosine, owner, len(classes), options.neighbours or many)
+
+
+def in_joint_space(
+    model: JointModel, clips: ClipFeatures, classes: Sequence[ClassText], context: Context, options: Options
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Return clips (N, J), the classes' sentences (S, J), and the class that each sentence is of, (S,)."""
     texts = [first_words(text) for described in classes for text in described.texts]
     owner = torch.tensor([number for number, described in enumerate(classes) for _ in described.texts])
     with torch.inference_mode(), _precision(context):
@@ -54,9 +64,7 @@ def scores(
     if options.prototypes is not None:
         kept = prototypes(sentences, owner, options.prototypes, context.generator("prototypes"))
         sentences, owner = sentences[kept], owner[kept]
-    cosine = F.normalize(embedded, dim=1) @ F.normalize(sentences, dim=1).T
-    many = NEIGHBOURS_OF_MANY if len(owner) > len(classes) else 1
-    return nearest(cosine, owner, len(classes), options.neighbours or many)
+    return embedded, sentences, owner
 
 
 def embed(model: JointModel, clips: ClipFeatures, context: Context, options: Options) -> Tensor:
@@ -134,6 +142,7 @@ def _sentences(model: JointModel, texts: Sequence[str], context: Context, option
 def _by_sight(model: JointModel, clips: ClipFeatures, context: Context, options: Options) -> Tensor:
     """Return clips in the joint space by what they show, (N, J)."""
     made = []
+    clips = first_steps(clips, options.max_steps)
     for index in torch.arange(len(clips)).split(SCORE_BATCH):
         filled = torch.cat([index, index[:1].expand(SCORE_BATCH - len(index))])
         steps = clips.rows(filled)
@@ -142,13 +151,13 @@ def _by_sight(model: JointModel, clips: ClipFeatures, context: Context, options:
         rows = model.video(values, mask, normalise=options.normalise_at_test, alone=True).float()
         made.append(rows.masked_fill(~mask.any(1, keepdim=True), torch.nan)[: len(index)].cpu())
     return torch.cat(made) if made else torch.empty(0, model.sentence_norm.normalized_shape[0])
-    clips = first_steps(clips, options.max_steps)
 
 
 def _by_objects(model: JointModel, clips: ClipFeatures, context: Context, options: Options) -> Tensor:
     """Return clips in the joint space by a sentence about their likeliest objects, (N, J)."""
     found = classifier(context.parts.visual, "cezsar")
     objects = ObjectTexts(found.labels)
+    clips = first_steps(clips, options.max_steps)
     texts = [
         text
         for index in torch.arange(len(clips)).split(read_at_once(clips))
@@ -157,7 +166,6 @@ def _by_objects(model: JointModel, clips: ClipFeatures, context: Context, option
     distinct = list(dict.fromkeys(text for text in texts if text))
     rows = _sentences(model, distinct, context, options)
     place = {text: number for number, text in enumerate(distinct)}
-    clips = first_steps(clips, options.max_steps)
     nothing = torch.full((1, rows.shape[1]), torch.nan)
     return torch.cat([rows, nothing])[[place.get(text, len(rows)) for text in texts]]
 

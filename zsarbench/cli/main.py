@@ -17,6 +17,7 @@ VERBS = (
     "run",
     "sweep",
     "compare",
+    "plot",
     "leaderboard",
     "list",
     "show",

@@ -1,0 +1,148 @@
+"""`zsarbench plot`: figures of a result."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable
+from dataclasses import fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from zsarbench.cli.common import host_of
+from zsarbench.errors import UsageError
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from zsarbench.results import RunResult
+    from zsarbench.scores import Scores
+    from zsarbench.spec import RunRequest
+
+
+@click.group("plot", short_help="Draw a result: confusion, semantic gap, training.")
+def command() -> None:
+    """Draw a result as PNG and SVG.
+
+    \b
+    Examples:
+      zsarbench plot confusion results/ucf101-truze-v2/cezsar-3f85954a-20261124T022534Z.json
+      zsarbench plot semantic-gap RESULT --round 1
+      zsarbench plot training RESULT --out figures
+    """
+
+
+_result = click.argument("path", metavar="RESULT", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+_out = click.option(
+    "--out", default="plots", show_default=True, type=click.Path(file_okay=False, path_type=Path), help="Folder."
+)
+_round = click.option("--round", "number", default=1, show_default=True, help="Which round of the result.")
+
+
+def _with(*options: Callable[..., Any]) -> Callable[..., Any]:
+    def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
+        for option in reversed(options):
+            function = option(function)
+        return function
+
+    return decorate
+
+
+@command.command("confusion")
+@_with(_result, _round, _out)
+def confusion(path: Path, number: int, out: Path) -> None:
+    """Draw how often the clips of each class were taken for each class.
+
+    \b
+    Example:
+      zsarbench plot confusion RESULT
+    """
+    from zsarbench import plots, results
+
+    result = results.read(path)
+    scores = _scores(path)
+    given, labels = scores.round(_checked(number, scores))
+    names = [str(scores.class_names[index]) for index in scores.rounds[number - 1].classes]
+    _write(plots.confusion(given, labels, names, _title(result, number)), out, path, f"confusion-{number}")
+
+
+@command.command("training")
+@_with(_result, _out)
+def training(path: Path, out: Path) -> None:
+    """Draw the losses of every fit, epoch by epoch.
+
+    \b
+    Example:
+      zsarbench plot training RESULT
+    """
+    from zsarbench import plots, results
+
+    result = results.read(path)
+    fits = result.method.record.get("fits", [])
+    _write(plots.training(fits, _title(result)), out, path, "training")
+
+
+@command.command("semantic-gap")
+@_with(_result, _round, _out)
+@click.option("--data-root", multiple=True, metavar="DATASET=DIR", help="Your own files of a data set.")
+@click.option("--threads", type=int, help="Threads to compute with; as many as the run had give the same fit.")
+@click.option("--device", default="auto", show_default=True, help="cpu, cuda, cuda:1, …")
+@click.pass_context
+def semantic_gap(ctx: click.Context, /, path: Path, number: int, out: Path, **machine: Any) -> None:
+    """Draw clips and class sentences by t-SNE, before and after the joint space.
+
+    A result holds scores, not embeddings: the round's fit is made again by the result's command, out of its checkpoint
+    and stored features where they are still there, and the log says where it gives other scores.
+
+    \b
+    Example:
+      zsarbench plot semantic-gap RESULT --threads 2
+    """
+    from zsarbench.resolve import resolve
+
+    host = host_of(ctx)
+    from zsarbench import gap, plots, results
+    from zsarbench.progress import default_progress
+
+    result, scores = results.read(path), _scores(path)
+    _checked(number, scores)
+    spec = resolve(_request(result, **machine), host)
+    found = gap.of_run(spec, host, default_progress(), scores, number - 1)
+    _write(plots.semantic_gap(found, _title(result, number)), out, path, f"semantic-gap-{number}")
+
+
+def _request(result: RunResult, **machine: Any) -> RunRequest:
+    """Return what a result's command asks for, going on from the checkpoints of its fits."""
+    from zsarbench.cli import run
+    from zsarbench.spec import RunRequest
+
+    words = shlex.split(result.command)[2:]
+    asked = run.command.make_context("run", words).params
+    known = {item.name for item in fields(RunRequest)}
+    return RunRequest(**{name: value for name, value in asked.items() if name in known} | machine | {"resume": True})
+
+
+def _scores(path: Path) -> Scores:
+    from zsarbench import scores
+
+    return scores.read(path.with_suffix(".npz"))
+
+
+def _checked(number: int, scores: Scores) -> int:
+    """Return the position of a round that is counted from 1."""
+    if not 1 <= number <= len(scores.rounds):
+        raise UsageError(f"the result has rounds 1 to {len(scores.rounds)}, not {number}")
+    return number - 1
+
+
+def _title(result: RunResult, number: int = 0) -> str:
+    several = f", round {number} of {len(result.rounds)}" if number and len(result.rounds) > 1 else ""
+    return f"{result.method.name} on {result.protocol.name}{several}"
+
+
+def _write(figure: Figure, out: Path, path: Path, what: str) -> None:
+    from zsarbench import plots
+
+    for written in plots.write(figure, out, f"{path.stem}-{what}"):
+        click.echo(written)

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import importlib
 import json
+import logging
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
@@ -18,7 +20,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from zsarbench import harness, hookimpl, recording, scores
+from zsarbench import gap, harness, hookimpl, recording, scores
 from zsarbench.errors import UsageError, UsageErrors, ZsarbenchError
 from zsarbench.interfaces import (
     ClassText,
@@ -224,6 +226,7 @@ HOST = load_plugins(
     loaders={
         "toy": lambda: type("plugin", (), {"zsarbench_register": staticmethod(zsarbench_register)}),
         "rivals": lambda: importlib.import_module("zsarbench_rivals"),
+        "cezsar": lambda: importlib.import_module("zsarbench_cezsar"),
     }
 )
 
@@ -410,3 +413,51 @@ def test_the_log_tells_the_commonest_reasons_and_counts_the_others() -> None:
     assert told.startswith("5 × missing file (e.g. clip0); 1 × reason 0 (e.g. odd0)")
     assert told.endswith("3 × other reasons")
     assert recording.describe_failures({"a": "missing file"}) == "1 × missing file (e.g. a)"
+
+
+# --- a learnt space, a loss with parameters ---------------------------------------------------------------------------
+
+SMALL = ("d_model=16", "joint_dim=8", "feedforward=16", "max_epochs=2", "n_negatives=2", "positives=classes")
+
+
+def joint_run(folder: Path, features: Path) -> dict[str, Any]:
+    """Return the arguments of a short fit of CEZSAR on feature files."""
+    settings = [f"visual.folder={features}", "negatives.high=2.1", *(f"method.{option}" for option in SMALL)]
+    parts = {"visual": "feature-files", "text": "toy-text", "loss": "sigmoid"}
+    return {"protocol": protocol(folder), "settings": settings, **parts}
+
+
+def test_the_parameters_of_a_loss_are_counted(tmp_path: Path, features: Path) -> None:
+    result, _ = run(tmp_path, "cezsar", **joint_run(tmp_path, features))
+    assert result.parts["loss"].parameters == 2  # its scale and its bias
+    assert result.method.record["fits"][0]["parameters"]["loss"] == 2
+
+
+def test_the_semantic_gap_of_a_result_is_embedded_by_the_same_fit(
+    tmp_path: Path, features: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    asked = joint_run(tmp_path, features)
+    _, found = run(tmp_path, "cezsar", **asked)
+    spec = resolve(request("cezsar", out=str(tmp_path / "out"), threads=1, resume=True, **asked), HOST)
+    shown = gap.of_run(spec, HOST, LogProgress(), found, 0)
+    assert "its weights are loaded" in caplog.text
+    assert "gives other scores" not in caplog.text
+    given, labels = found.round(0)
+    assert shown.names == tuple(toys.UNSEEN)
+    assert shown.labels.tolist() == labels.tolist()
+    points = shown.after
+    cosine = torch.cosine_similarity(torch.tensor(points.clips)[:, None], torch.tensor(points.sentences), dim=-1)
+    assert np.allclose(cosine, given, atol=1e-5)
+    assert shown.before.clips.shape[1] == toys.DIM
+    caplog.clear()
+    altered = replace(found, blocks=(replace(found.blocks[0], scores=found.blocks[0].scores + 1),))
+    gap.of_run(spec, HOST, LogProgress(), altered, 0)
+    assert "gives other scores than the result, by up to 1" in caplog.text
+
+
+def test_a_method_without_a_joint_space_has_no_semantic_gap(tmp_path: Path, features: Path) -> None:
+    _, found = run(tmp_path, "nearest", settings=[f"visual.folder={features}"])
+    spec = resolve(request("nearest", protocol=protocol(tmp_path), settings=[f"visual.folder={features}"]), HOST)
+    with pytest.raises(UsageError, match="method 'nearest' has no joint space to show"):
+        gap.of_run(spec, HOST, LogProgress(), found, 0)

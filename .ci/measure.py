@@ -1,19 +1,25 @@
 """Measures the rows of a table in one command; what is measured already is not measured again.
 
-python .ci/measure.py benchmarks/ucf101.toml [--out benchmarks/results] [--threads 1] [--protocol ucf101/all]
+python .ci/measure.py benchmarks/ucf101.toml [--out benchmarks/results] [--jobs 2] [--protocol ucf101/all]
 
 The file names protocols, and rows of methods with what a run of them is asked (as in zsarbench.spec.RunRequest). Every
 row is tried on every protocol; one that does not apply is listed with its reason: the file's, or what zsarbench says. A
 result answers a row that has the same spec on the same data, so an interrupted command goes on when it is typed again.
+Rows are measured by --jobs processes of one thread each; the first of each set of parts goes alone, so that features
+are extracted once.
 """
 
 from __future__ import annotations
 
 import argparse
+import functools
+import multiprocessing
+import os
 import sys
 import time
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,7 +30,7 @@ from zsarbench.plugins import Host, load_plugins
 from zsarbench.progress import LogProgress
 from zsarbench.resolve import resolve
 from zsarbench.spec import RunRequest
-from zsarbench.sweep import Cell, Done
+from zsarbench.sweep import Cell
 
 METRIC = "top1_per_video"
 
@@ -40,13 +46,24 @@ class Row:
 
 @dataclass(frozen=True)
 class Measured:
-    """What became of a row on a protocol; seconds: that it took now; busy: those of all threads on a processor."""
+    """What became of a row on a protocol: a result, or the reason why there is none, and whether that is a failure.
+
+    seconds: that it took now; busy: those on a processor.
+    """
 
     row: str
     protocol: str
-    done: Done
+    path: Path | None
+    reason: str
+    failed: bool
     seconds: float
     busy: float
+
+
+@functools.cache
+def host() -> Host:
+    """Return the plugins, loaded once in each process."""
+    return load_plugins()
 
 
 def read_rows(content: Mapping[str, Any]) -> list[Row]:
@@ -60,12 +77,12 @@ def read_rows(content: Mapping[str, Any]) -> list[Row]:
     return rows
 
 
-def cell(row: Row, protocol: str, given: Mapping[str, Any], host: Host) -> Cell:
+def cell(row: Row, protocol: str, given: Mapping[str, Any]) -> Cell:
     """Return what a row means on a protocol; its spec is None where it does not apply."""
     if reason := row.not_on.get(protocol) or row.not_on.get("everywhere"):
         return Cell(f"{row.label} on {protocol}", None, reason)
     try:
-        spec = resolve(RunRequest(protocol=protocol, **row.asked, **given), host)
+        spec = resolve(RunRequest(protocol=protocol, **row.asked, **given), host())
     except NotApplicable as error:
         said = str(error).removeprefix("not applicable: ").partition(". Try:")[0]
         names = ((f"method '{row.asked['method']}' ", ""), (f"protocol '{protocol}'", "the protocol"))
@@ -75,37 +92,54 @@ def cell(row: Row, protocol: str, given: Mapping[str, Any], host: Host) -> Cell:
     return Cell(f"{row.label} on {protocol}", spec)
 
 
-def measure(rows: Sequence[Row], protocols: Sequence[str], given: Mapping[str, Any], host: Host) -> Iterator[Measured]:
-    """Yield every row on every protocol when it is measured; what is wrong with any row is told before the first."""
-    asked = [(row, protocol) for protocol in protocols for row in rows]
-    cells = [cell(row, protocol, given, host) for row, protocol in asked]
+def one(row: Row, protocol: str, given: Mapping[str, Any]) -> Measured:
+    """Measure a row on a protocol unless its result is there."""
     start, busy = time.perf_counter(), time.process_time()
-    for (row, protocol), done in zip(asked, sweep.run(cells, Path(given["out"]), host, LogProgress()), strict=True):
-        yield Measured(row.label, protocol, done, time.perf_counter() - start, time.process_time() - busy)
-        start, busy = time.perf_counter(), time.process_time()
+    [done] = sweep.run([cell(row, protocol, given)], Path(given["out"]), host(), LogProgress())
+    failed = done.path is None and done.cell.spec is not None
+    spent = time.perf_counter() - start, time.process_time() - busy
+    return Measured(row.label, protocol, done.path, done.reason, failed, *spent)
+
+
+def measure(rows: Sequence[Row], protocols: Sequence[str], given: Mapping[str, Any], jobs: int) -> Iterator[Measured]:
+    """Yield every row on every protocol when it is measured; what is wrong with any row is told before the first."""
+    tasks = [(row, protocol, given) for protocol in protocols for row in rows]
+    seen: set[str] = set()
+    first, rest = [], []
+    for task in tasks:
+        spec = cell(*task).spec
+        parts = "" if spec is None else repr((sorted(spec.parts.items()), spec.class_text, spec.dataset))
+        (rest if parts in seen or spec is None else first).append(task)
+        seen.add(parts)
+    if jobs == 1:
+        first, rest = tasks, []
+    yield from (one(*task) for task in first)
+    if rest:
+        with ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("spawn")) as pool:
+            for future in as_completed([pool.submit(one, *task) for task in rest]):
+                yield future.result()
 
 
 def figure(item: Measured) -> str:
     """Return a row's accuracy in percent with its spreads over rounds and over seeds, or "–"."""
-    if item.done.path is None:
+    if item.path is None:
         return "–"
-    result = results.read(item.done.path)
+    result = results.read(item.path)
     value = result.summary[METRIC]
     spread = f" ± {100 * value.std:.1f}" if value.std is not None else ""
     seeds = f" (seeds ± {100 * value.seed_std:.1f})" if value.seed_std is not None else ""
     return f"{100 * value.mean:.1f}{spread}{seeds}"
 
 
-def table(items: Sequence[Measured], protocols: Sequence[str]) -> str:
+def table(items: Sequence[Measured], labels: Sequence[str], protocols: Sequence[str]) -> str:
     """Return the rows as Markdown, a column for each protocol, and below them why cells are empty."""
-    labels = list(dict.fromkeys(item.row for item in items))
     found = {(item.row, item.protocol): item for item in items}
     lines = ["| method | " + " | ".join(protocols) + " |", "|---" * (len(protocols) + 1) + "|"]
     lines += [f"| {label} | " + " | ".join(figure(found[label, name]) for name in protocols) + " |" for label in labels]
     empty: dict[tuple[str, str], list[str]] = {}
-    for item in items:
-        if item.done.path is None:
-            empty.setdefault((item.row, item.done.reason), []).append(item.protocol)
+    for item in sorted(items, key=lambda item: (labels.index(item.row), protocols.index(item.protocol))):
+        if item.path is None:
+            empty.setdefault((item.row, item.reason), []).append(item.protocol)
     groups: dict[tuple[str, str], list[str]] = {}
     for (label, reason), where in empty.items():
         groups.setdefault((", ".join(where), reason), []).append(label)
@@ -117,20 +151,18 @@ def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("file", type=Path)
     parser.add_argument("--out", default="benchmarks/results")
-    parser.add_argument("--threads", type=int)
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes, of one thread each")
     parser.add_argument("--protocol", action="append", help="only these of the file's")
     options = parser.parse_args(arguments)
     content = tomllib.loads(options.file.read_text(encoding="utf-8"))
     protocols = options.protocol or content["protocols"]
-    items = []
-    given = {"out": options.out, "threads": options.threads}
-    for item in measure(read_rows(content), protocols, given, load_plugins()):
+    rows, items = read_rows(content), []
+    for item in measure(rows, protocols, {"out": options.out, "threads": 1}, options.jobs):
         items.append(item)
-        said = figure(item) if item.done.path else item.done.reason
         spent = f"{item.seconds:7.1f} s ({item.busy:.1f} busy)"
-        print(f"{spent}  {item.row} on {item.protocol}: {said}", file=sys.stderr, flush=True)
-    print(table(items, protocols))
-    return int(any(item.done.path is None and item.done.cell.spec is not None for item in items))
+        print(f"{spent}  {item.row} on {item.protocol}: {item.reason or figure(item)}", file=sys.stderr, flush=True)
+    print(table(items, [row.label for row in rows], protocols))
+    return int(any(item.failed for item in items))
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator
@@ -11,7 +12,7 @@ from types import ModuleType
 
 import pytest
 
-from zsarbench import results, sweep
+from zsarbench import results
 from zsarbench.errors import UsageErrors
 from zsarbench.plugins import load_plugins
 from zsarbench.testing.samples import sample_result, sample_scores
@@ -42,7 +43,7 @@ def content(file: str) -> dict:
 def test_every_row_resolves_or_has_its_reason(measure: ModuleType, file: str) -> None:
     for protocol in content(file)["protocols"]:
         for row in measure.read_rows(content(file)):
-            cell = measure.cell(row, protocol, GIVEN, HOST)
+            cell = measure.cell(row, protocol, GIVEN)
             assert (cell.spec is None) == bool(cell.reason)
             assert not cell.reason or "seen classes" in cell.reason or cell.reason in row.not_on.values()
 
@@ -59,24 +60,23 @@ def test_every_competing_method_is_named(measure: ModuleType, file: str) -> None
 
 def test_a_protocol_without_seen_classes_says_so(measure: ModuleType) -> None:
     row = measure.Row("eszsl", {"method": "eszsl"}, {})
-    cell = measure.cell(row, "ucf101/all", GIVEN, HOST)
+    cell = measure.cell(row, "ucf101/all", GIVEN)
     assert cell.spec is None
     assert cell.reason == "learns from seen classes, and the protocol has no seen classes"
 
 
 def test_a_mistake_in_a_row_stops_before_anything_is_measured(measure: ModuleType) -> None:
     with pytest.raises(UsageErrors, match="did you mean 'eszsl'"):
-        measure.cell(measure.Row("eszl", {"method": "eszl"}, {}), "ucf101/truze-v2", GIVEN, HOST)
+        measure.cell(measure.Row("eszl", {"method": "eszl"}, {}), "ucf101/truze-v2", GIVEN)
 
 
 def test_the_table_has_figures_spreads_and_reasons(measure: ModuleType, tmp_path: Path) -> None:
     scores = sample_scores(n_rounds=3, n_seeds=2)
     result = sample_result(scores, seeds=(0, 1))
     path = results.write(result, scores, tmp_path)
-    cell = sweep.Cell("any", None, "needs a hub")
-    there = measure.Measured("cezsar", "toy/half", sweep.Done(cell, path), 1.0, 1.0)
-    missing = [measure.Measured(name, "toy/half", sweep.Done(cell, None, "needs a hub"), 0.0, 0.0) for name in "ab"]
-    lines = measure.table([there, *missing], ["toy/half"]).splitlines()
+    there = measure.Measured("cezsar", "toy/half", path, "", False, 1.0, 1.0)
+    missing = [measure.Measured(name, "toy/half", None, "needs a hub", False, 0.0, 0.0) for name in "ba"]
+    lines = measure.table([*missing, there], ["cezsar", "a", "b"], ["toy/half"]).splitlines()
     value = result.summary["top1_per_video"]
     assert value.seed_std is not None
     assert value.std is not None
@@ -89,3 +89,14 @@ def test_the_table_has_figures_spreads_and_reasons(measure: ModuleType, tmp_path
         "",
         "- a, b on toy/half: needs a hub",
     ]
+
+
+@pytest.mark.realdata
+def test_processes_measure_what_is_not_there(mirror: Path, tmp_path: Path) -> None:
+    file = tmp_path / "rows.toml"
+    file.write_text('protocols = ["ucf101/all"]\n[[rows]]\nmethods = ["chance", "eszsl"]\nlimit = 2\n')
+    command = [sys.executable, ROOT / ".ci" / "measure.py", file, "--out", tmp_path / "out", "--jobs", "2"]
+    for _ in range(2):
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+        assert "| chance | 1.0 |\n| eszsl | – |" in done.stdout
+        assert len(list((tmp_path / "out").rglob("*.json"))) == 1

@@ -23,6 +23,7 @@ DPI = 160  # of the PNG
 INCHES_A_CLASS = 0.17  # of a confusion matrix: names of 7 points stand below each other
 MOST_WITH_NUMBERS = 40  # classes up to which the cells of a confusion matrix hold their percentages
 MOST_NAMED = 12  # classes up to which names stand at the stars of a scatter; above, numbers with a list
+FEW_CLIPS = 400  # below it a scatter has room for larger points
 PERPLEXITY = 30.0  # neighbours of a point that t-SNE holds on to; scikit-learn's default
 NAMES_A_COLUMN = 51  # of the list beside a scatter
 
@@ -116,7 +117,7 @@ def semantic_gap(gap: Gap, title: str) -> Figure:
     Before it clips and sentences share a picture only where their encoders share a space; elsewhere each side has its
     own, since no distance between them means anything.
     """
-    pictures = [*_before(gap), (f"joint space ({gap.after.clips.shape[1]})", gap.after)]
+    pictures = [*_before(gap), (f"after: joint space ({gap.after.clips.shape[1]})", gap.after)]
     many = len(gap.names) > MOST_NAMED
     columns = math.ceil(len(gap.names) / NAMES_A_COLUMN) if many else 0
     figure, all_axes = _figures(len(pictures), 6.0 * len(pictures), 6.6)
@@ -174,8 +175,9 @@ def _scatter(axes: Axes, points: Points, gap: Gap, colours: Sequence[Any], many:
     placed = _tsne([part for part in (points.clips, points.sentences) if len(part)])
     n = len(points.clips)
     if n:
+        size = 22 if n < FEW_CLIPS else 9
         axes.scatter(
-            placed[:n, 0], placed[:n, 1], c=[colours[label] for label in gap.labels], s=9, linewidths=0, alpha=0.75
+            placed[:n, 0], placed[:n, 1], c=[colours[label] for label in gap.labels], s=size, linewidths=0, alpha=0.75
         )
     if len(points.owner):
         stars = placed[n:]

@@ -3,7 +3,7 @@
 The windows are made: 16 steps x 4096 features of the paper's shape, stored as bfloat16 unless told otherwise (1e5
 windows weigh 13 GB so, 26 GB in float32), each with a caption of its own in 768 features. "pure compute" is the very
 trainer of the method on clips that are always the same one batch in memory. Both take the same batches of the same
-corpus, in turns; the fastest pass of each counts. Peak memory does not grow with the number of windows but for captions.
+corpus, in turns; the fastest pass of each counts. Of the windows, peak memory grows with their captions alone.
 
     python benchmarks/speed/training.py                                       # 4,000 windows, 0.5 GB of disk
     python benchmarks/speed/training.py --windows 1e5 --batches 100 --folder DIR   # 13 GB of disk in DIR

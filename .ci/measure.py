@@ -95,10 +95,12 @@ def cell(row: Row, protocol: str, given: Mapping[str, Any]) -> Cell:
 def one(row: Row, protocol: str, given: Mapping[str, Any]) -> Measured:
     """Measure a row on a protocol unless its result is there."""
     start, busy = time.perf_counter(), time.process_time()
-    [done] = sweep.run([cell(row, protocol, given)], Path(given["out"]), host(), LogProgress())
-    failed = done.path is None and done.cell.spec is not None
+    made = cell(row, protocol, given)
+    if made.spec is None:
+        return Measured(row.label, protocol, None, made.reason, False, 0.0, 0.0)
+    [done] = sweep.run([made], Path(given["out"]), host(), LogProgress())
     spent = time.perf_counter() - start, time.process_time() - busy
-    return Measured(row.label, protocol, done.path, done.reason, failed, *spent)
+    return Measured(row.label, protocol, done.path, done.reason, done.path is None, *spent)
 
 
 def measure(rows: Sequence[Row], protocols: Sequence[str], given: Mapping[str, Any], jobs: int) -> Iterator[Measured]:

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from zsarbench.interfaces import Prepare, TextEncoder
     from zsarbench.spec import PartSpec
 
-# Clips are encoded in groups of about this many batches: the last batch of a group is filled up, which wastes half of
-# a batch on average.
+# Clips are encoded in groups of at most this many batches: the last one is filled up, which wastes half the steps of a
+# clip on average.
 BATCHES_A_GROUP = 8
 CLIPS_A_GROUP = 512  # where nothing is decoded
 MAX_CLIPS_AHEAD = 128
@@ -178,11 +178,13 @@ def _framed(encoder: VisualEncoder, sources: Iterable[ClipSource], settings: Set
         group: list[Decoded] = []
         n_steps = 0
         for decoded in pool.decode(sources):
-            group.append(decoded)
-            n_steps += 0 if decoded.frames is None else len(decoded.frames)
-            if n_steps >= group_steps or len(group) >= group_clips:
+            n_new = 0 if decoded.frames is None else len(decoded.frames)
+            # One step more than whole batches costs another batch, so a group ends before it has too many.
+            if group and (n_steps + n_new > group_steps or len(group) >= group_clips):
                 yield from _encoded_frames(encoder, group)
                 group, n_steps = [], 0
+            group.append(decoded)
+            n_steps += n_new
         yield from _encoded_frames(encoder, group)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import asdict
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -68,6 +69,9 @@ def extract(
       srun -n 8 zsarbench features extract --dataset kinetics400 --visual bit-m-r152x2 --shard auto …
       zsarbench features extract --protocol ucf101/truze-v2 --visual efficientnet-lite0 --executor ray …
     """
+    # Threads of the model that wait for each other shall sleep: awake, they take the cores from the decoders. It has to
+    # be said before torch is loaded.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     from zsarbench import extract_run
     from zsarbench.progress import default_progress
     from zsarbench.spec import request

@@ -308,7 +308,7 @@ def test_the_verb_is_part_of_the_command_line() -> None:
     from zsarbench.cli.main import main
 
     with pytest.raises(SystemExit) as done:
-        main(["pairs", "--help"])
+        main(["cezsar", "pairs", "--help"])
     assert done.value.code == 0
 
 

@@ -63,9 +63,7 @@ def zsarbench_register(registry: Any) -> None:
 
 @hookimpl
 def zsarbench_add_commands(group: Any) -> None:
-    """Add the verb that looks at pairings."""
-    from zsarbench_cezsar import release_commands
-    from zsarbench_cezsar.pairing_commands import pairs
+    """Add the verb of this plugin."""
+    from zsarbench_cezsar.commands import command
 
-    group.add_command(pairs)
-    group.add_command(release_commands.command)
+    group.add_command(command)

@@ -1,4 +1,4 @@
-"""`zsarbench pairs`: looks at the table of a pairing."""
+"""`zsarbench cezsar pairs`: looks at the table of a pairing."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ def pairs(table: Path | None, clips: tuple[str, ...], n_shown: int, as_json: boo
 
     \b
     Examples:
-      zsarbench pairs
-      zsarbench pairs pairs.csv --clip 'v_uqiMw7tQ1Cc#0-4.14'
+      zsarbench cezsar pairs
+      zsarbench cezsar pairs pairs.csv --clip 'v_uqiMw7tQ1Cc#0-4.14'
     """
     path = table or _newest()
     found = _Counts()
@@ -42,7 +42,8 @@ def pairs(table: Path | None, clips: tuple[str, ...], n_shown: int, as_json: boo
         if clip_id in clips or (not clips and len(shown) < n_shown):
             shown[clip_id] = rows
     if missing := [clip_id for clip_id in clips if clip_id not in shown]:
-        raise UsageError(f"clip '{missing[0]}' is not in {path}, which has {found.clips} clips. Try: zsarbench pairs")
+        has = f"which has {found.clips} clips. Try: zsarbench cezsar pairs"
+        raise UsageError(f"clip '{missing[0]}' is not in {path}, {has}")
     if as_json:
         listed = {clip_id: [row._asdict() for row in rows] for clip_id, rows in shown.items()}
         counts = {"objects": dict(found.objects.most_common()), "sentences": dict(found.sentences.most_common())}

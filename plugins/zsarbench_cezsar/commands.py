@@ -6,10 +6,15 @@ from pathlib import Path
 
 import click
 
+from zsarbench_cezsar.pairing_commands import pairs
 
-@click.group("cezsar", short_help="Convert weights of CEZSAR's release.")
+
+@click.group("cezsar", short_help="Look at CEZSAR's pairs, convert its release's weights.")
 def command() -> None:
-    """Work with weights of the reference method."""
+    """Look at what the reference method learns from, and bring in weights of its release."""
+
+
+command.add_command(pairs)
 
 
 @command.command("convert")

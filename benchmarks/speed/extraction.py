@@ -185,11 +185,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
             runs = [extracted(folder / f"{dtype}{n}", encoder, chosen, sources) for n in range(options.repeats)]
             wall, cpu = min(runs)
             rates[dtype] = len(sources) / wall
-            share, taken = alone * len(sources) / cpu, cpu / wall / cores()
-            share, taken = alone * len(sources) / cpu, cpu / wall / cores()
-            print(f"{dtype:9s} decode {1e3 * decode:.1f} ms, forward {n_steps:.1f} steps x {1e3 * forward:.2f} ms a clip")
-            print(f"          limit {limit:.1f} clips/s, extraction {rates[dtype]:.1f}: {rates[dtype] / limit:.0%} of it")
-            print(f"          {cpu:.1f} s of CPU, {share:.0%} of it decoding and forward; {taken:.0%} of all cores' time")
+            share, taken, ours = alone * len(sources) / cpu, cpu / wall / cores(), rates[dtype]
+            print(
+                f"{dtype:9s} decode {1e3 * decode:.1f} ms a clip, forward {1e3 * forward:.2f} ms x {n_steps:.1f} steps"
+            )
+            print(f"          limit {limit:.1f} clips/s, extraction {ours:.1f}: {ours / limit:.0%} of it")
+            print(f"          {cpu:.1f} s of CPU, {share:.0%} decoding and forward; {taken:.0%} of all cores' time")
             met &= rates[dtype] >= GOAL_OF_LIMIT * limit
         if shutil.which("ffmpeg") is None:
             print("no ffmpeg on the path: the plain pipeline is not timed")

@@ -5,7 +5,7 @@ python .ci/measure.py benchmarks/ucf101.toml [--out benchmarks/results] [--jobs 
 The file names protocols, and rows of methods with what a run of them is asked (as in zsarbench.spec.RunRequest). Every
 row is tried on every protocol; one that does not apply is listed with its reason: the file's, or what zsarbench says. A
 result answers a row that has the same spec on the same data, so an interrupted command goes on when it is typed again.
-Rows are measured by --jobs processes of one thread each; the first of each set of parts goes alone, so that features
+Rows are measured by --jobs processes of one thread each; the first to read a set of features goes alone, so that these
 are extracted once.
 """
 
@@ -110,9 +110,10 @@ def measure(rows: Sequence[Row], protocols: Sequence[str], given: Mapping[str, A
     first, rest = [], []
     for task in tasks:
         spec = cell(*task).spec
-        parts = "" if spec is None else repr((sorted(spec.parts.items()), spec.class_text, spec.dataset))
-        (rest if parts in seen or spec is None else first).append(task)
-        seen.add(parts)
+        parts = {} if spec is None else spec.parts
+        read = repr((parts.get("visual"), parts.get("text"), spec and (spec.class_text, spec.dataset)))
+        (rest if read in seen or "visual" not in parts else first).append(task)
+        seen.add(read)
     if jobs == 1:
         first, rest = tasks, []
     yield from (one(*task) for task in first)

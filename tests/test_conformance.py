@@ -14,10 +14,11 @@ from torch import Tensor
 
 from zsarbench import hookimpl, seeding
 from zsarbench.cli.main import Session, cli
-from zsarbench.errors import UsageError, ZsarbenchError
+from zsarbench.errors import NotGiven, UsageError, ZsarbenchError
 from zsarbench.plugins import Host, load_plugins
 from zsarbench.testing import conformance, toys
 from zsarbench.testing.toys import ToyLoss, ToyText
+from zsarbench_baselines.nearest_text import NearestText
 
 
 def altered(base: type, **members: Any) -> type:
@@ -196,3 +197,13 @@ def test_toys_do_not_touch_the_global_random_state() -> None:
         before = torch.random.get_rng_state()
         toys.train_set()
         assert torch.equal(before, torch.random.get_rng_state())
+
+
+def test_what_only_its_user_has_is_no_bug() -> None:
+    def fit(self: Any, train: Any, context: Any) -> None:
+        raise NotGiven("the method has no file. Try: --set method.file=FILE")
+
+    needs_a_file = altered(NearestText, fit=fit)
+    found = list(conformance.outcomes(conformance.subject_of(needs_a_file, "method")))
+    assert [one.problem for one in found if one.problem] == []
+    assert {one.skipped for one in found if one.skipped} == {"the method has no file. Try: --set method.file=FILE"}

@@ -21,6 +21,10 @@ class UsageError(ZsarbenchError):
     exit_code = 2
 
 
+class NotGiven(UsageError):
+    """Says that a component works only with what its user alone has, such as a file, and that none was given."""
+
+
 class UsageErrors(UsageError):
     """Holds all mistakes of one command line, so that they are reported at once."""
 

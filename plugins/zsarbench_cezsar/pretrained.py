@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from torch import Tensor
 
-from zsarbench.errors import UsageError, ZsarbenchError
+from zsarbench.errors import NotGiven, UsageError, ZsarbenchError
 from zsarbench.interfaces import ClassText, ClipFeatures, Context, LearnsFrom, Parts, TrainSet
 from zsarbench_cezsar import checkpoints, scoring
 from zsarbench_cezsar.model import MAX_STEPS, JointModel, count_parameters, restored
@@ -57,7 +57,7 @@ class Pretrained:
     def check_parts(self, parts: Parts) -> None:
         """Read the weights, and raise where the run's encoders give features of other sizes than they take."""
         if self.weights is None:
-            raise UsageError(f"method 'cezsar-pretrained' has no weights. {HOW_TO}")
+            raise NotGiven(f"method 'cezsar-pretrained' has no weights. {HOW_TO}")
         self._model, self._record = load_model(Path(self.weights))
         order = getattr(parts.visual, "colour_order", None)
         self._of_parts = {"attend_over": self._model.attend_over, "colour_order": order}

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 
-from zsarbench.errors import ZsarbenchError
+from zsarbench.errors import NotGiven, ZsarbenchError
 
 from .weights import file_sha256
 
@@ -44,7 +44,7 @@ class WordVectors:
         self.file = file
         self.max_words = max_words
         if file is None:
-            raise ZsarbenchError(
+            raise NotGiven(
                 "text part 'word-vectors' needs a file of word2vec or GloVe vectors. Try: --set text.file=FILE"
             )
         sha256 = file_sha256(Path(file))

@@ -13,7 +13,7 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from zsarbench import options
-from zsarbench.errors import UsageError, ZsarbenchError
+from zsarbench.errors import NotGiven, UsageError, ZsarbenchError
 from zsarbench.testing import toys
 
 if TYPE_CHECKING:
@@ -132,6 +132,8 @@ class Subject:
             arguments["text_encoder"] = toys.ToyText()
         try:
             return self.target(**self.chosen, **arguments)
+        except NotGiven as error:
+            raise NotHere(str(error)) from error
         except UsageError as error:
             raise Broken("options whose defaults build the component", f"it said: {error}") from error
         except ZsarbenchError as error:
@@ -164,7 +166,7 @@ class Check:
         try:
             with limited(seconds):
                 self.run(subject)
-        except NotHere as error:
+        except (NotHere, NotGiven) as error:
             return Outcome(*about, skipped=str(error))
         except Broken as error:
             return Outcome(*about, problem=Problem(*about, str(error), self.contract))

@@ -139,7 +139,7 @@ def test_a_run_killed_again_and_again_loses_one_shard_each_time(
     tmp_path: Path, videos: Path, undisturbed: torch.Tensor
 ) -> None:
     for fault, when in (
-        ("before-replace", 3),  # the first shard is whole, the second has no name yet
+        ("before-replace", 4),  # the set has its key, the first shard is whole, the second has no name yet
         ("before-replace", 2),  # the second has its rows, but no sidecar
         ("after-replace", 2),  # the second is whole, but not in the index
         ("in-index", 1),  # it is about to be, at the start of this run

@@ -145,5 +145,5 @@ def test_every_registered_protocol_holds(name: str) -> None:
     assert protocol.source
     assert len(protocol.hash(dataset)) == 64
     for item in rounds:
-        if item.seen:
+        if item.seen and name != "sketch/validation":  # whose candidates are the validation classes of another one
             assert item.validation, "a protocol with seen classes names those that stand for unseen ones"

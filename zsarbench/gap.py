@@ -70,8 +70,7 @@ def of_run(spec: RunSpec, host: Host, progress: Progress, scores: Scores, number
         texts = [run.inputs.texts[name] for name in item.round.candidates]
         given, labels = scores.round(number)
         rows = _drawn(labels, np.flatnonzero(~np.isnan(given).any(axis=1)))
-        places = {clip_id: place for place, clip_id in enumerate(run.features.ids)}
-        clips = run.features.subset([places[item.test[row]] for row in rows])
+        clips = run.features.subset([run.positions[item.test[row]] for row in rows])
         _compare(method.score(clips, texts, context).numpy(), given[rows])
         embed: Any = getattr(method, "embed")  # noqa: B009 - an optional member
         joint, sentences, owner = embed(clips, texts, context)

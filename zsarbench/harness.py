@@ -84,6 +84,7 @@ class Run:
         self.load()
         with self.watch("features"):
             self.features = self._features(self.inputs, self.inputs.used_clips())
+            self.positions = {clip_id: index for index, clip_id in enumerate(self.features.ids)}
             self.failures |= getattr(self.features, "failures", {})
             self.train_features = self._training_features(self.training) if self.training is not None else None
 
@@ -158,7 +159,6 @@ class Run:
         scored: list[RoundScores] = []
         served: list[tuple[Fit, RoundClips]] = []
         records: list[dict[str, Any]] = []
-        positions = {clip_id: index for index, clip_id in enumerate(self.features.ids)}
         classes = self.inputs.classes
         for number, fit in enumerate(fits):
             n_train = len(fit.train) if self.train_features is None else len(self.train_features)
@@ -167,8 +167,8 @@ class Run:
             records.append(dict(method.record()) if hasattr(method, "record") else {})
             with self.watch("score"):
                 for rounds in [fit.rounds] if method.class_independent else [(item,) for item in fit.rounds]:
-                    block = self._score(method, rounds, positions, context)
-                    scored += [self._round_scores(item, len(blocks), positions, classes) for item in rounds]
+                    block = self._score(method, rounds, context)
+                    scored += [self._round_scores(item, len(blocks), classes) for item in rounds]
                     served += [(fit, item) for item in rounds]
                     blocks.append(block)
         names = self.inputs.manifest.loc[list(self.features.ids), "group"].astype(str)
@@ -201,8 +201,7 @@ class Run:
             data, clips, classes = self.training, self.train_features, self.training.classes
             validation: tuple[str, ...] = ()
         else:
-            positions = {clip_id: index for index, clip_id in enumerate(self.features.ids)}
-            index = [positions[clip_id] for clip_id in fit.train if clip_id not in self.failures]
+            index = [self.positions[clip_id] for clip_id in fit.train if clip_id not in self.failures]
             data, clips = self.inputs, self.features.subset(index)
             classes, validation = fit.seen, fit.validation
             if not index:
@@ -253,11 +252,9 @@ class Run:
             loss: Loss = assembly.build(self.spec.parts["loss"], self.registry)
         return loss
 
-    def _score(
-        self, method: Method, rounds: Sequence[RoundClips], positions: Mapping[str, int], context: Context
-    ) -> Block:
+    def _score(self, method: Method, rounds: Sequence[RoundClips], context: Context) -> Block:
         """Return one score matrix over the clips and candidates of these rounds; clips that were not read get NaN."""
-        index = np.array(sorted({positions[clip_id] for item in rounds for clip_id in item.test}))
+        index = np.array(sorted({self.positions[clip_id] for item in rounds for clip_id in item.test}))
         wanted = {name for item in rounds for name in item.round.candidates}
         columns = np.array([number for number, name in enumerate(self.inputs.classes) if name in wanted])
         texts = [self.inputs.texts[self.inputs.classes[number]] for number in columns]
@@ -279,14 +276,12 @@ class Run:
         for row in np.flatnonzero(np.isnan(scores).any(axis=1) & ~unread):
             self.failures[self.features.ids[index[row]]] = f"method '{self.spec.method.name}' scored it NaN"
 
-    def _round_scores(
-        self, item: RoundClips, block: int, positions: Mapping[str, int], classes: Sequence[str]
-    ) -> RoundScores:
+    def _round_scores(self, item: RoundClips, block: int, classes: Sequence[str]) -> RoundScores:
         number = {name: index for index, name in enumerate(classes)}
         seen = set(item.round.seen)
         return RoundScores(
             block,
-            np.array([positions[clip_id] for clip_id in item.test], dtype=np.int32),
+            np.array([self.positions[clip_id] for clip_id in item.test], dtype=np.int32),
             np.array([number[name] for name in item.round.candidates], dtype=np.int32),
             np.array([name in seen for name in item.round.candidates]),
         )

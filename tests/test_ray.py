@@ -6,7 +6,7 @@ import importlib
 import os
 import signal
 import threading
-import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -37,11 +37,17 @@ from zsarbench.testing.videos import TinyEncoder
 
 
 class SlowEncoder(TinyEncoder):
-    '''Tells in a file which worker on which node begins which clip, and takes its time.'''
+    '''Tells in a file which worker on which node begins which clip, and takes its time.
 
-    def __init__(self, *, log: str = "", seconds: float = 0.6, behaviour: str = "work") -> None:
+    doomed: a folder. Where it holds a file named after the worker's node, with a number in it, the clip that is the
+    node's so many-th is held until that file is gone: whoever is to die for it cannot have finished it.
+    '''
+
+    def __init__(
+        self, *, log: str = "", seconds: float = 0.1, behaviour: str = "work", doomed: str = ""
+    ) -> None:
         super().__init__()
-        self.log, self.seconds, self.behaviour = log, seconds, behaviour
+        self.log, self.seconds, self.behaviour, self.doomed = log, seconds, behaviour, doomed
 
     def encode(self, clips):
         import ray
@@ -53,6 +59,10 @@ class SlowEncoder(TinyEncoder):
         node = ray.get_runtime_context().get_node_id() if ray.is_initialized() else "here"
         with open(self.log, "a") as log:
             log.write(f"{node} {os.getpid()} {clips.ids[0]}\\n")
+        begun = {line.split()[2] for line in open(self.log) if line.startswith(node)}
+        held = Path(self.doomed) / node
+        while self.doomed and held.exists() and len(begun) >= int(held.read_text()):
+            time.sleep(0.02)
         time.sleep(self.seconds)
         return super().encode(clips)
 """
@@ -90,7 +100,7 @@ def cluster() -> Iterator[Any]:
 def extracted(
     root: Path, module: Any, sources: Sequence[ClipSource], executor: Executor, *, threads: int = 1, **options: Any
 ) -> torch.Tensor:
-    options = {"log": "", "seconds": 0.6, "behaviour": "work", **options}
+    options = {"log": "", "seconds": 0.1, "behaviour": "work", "doomed": "", **options}
     spec = PartSpec("visual", "slow", f"{module.__name__}:SlowEncoder", "test", options)
     clips = ensure(
         "made",
@@ -106,29 +116,32 @@ def extracted(
 
 
 class Killer(threading.Thread):
-    """Kills a worker of one node amid a shard, then the other node once it has finished a shard and begun another."""
+    """Kills a worker of one node amid its first shard, and the other node amid its second; both shards are held."""
 
-    def __init__(self, cluster: Any, log: Path) -> None:
+    def __init__(self, cluster: Any, log: Path, doomed: Path) -> None:
         super().__init__(daemon=True)
-        self.cluster, self.log = cluster, log
+        self.cluster, self.log, self.doomed = cluster, log, doomed
         self.done = threading.Event()
-        self.killed: list[str] = []
+        self.killed: dict[str, str] = {}  # the clip that was begun, by who died of it
+        doomed.mkdir()
+        self.head, self.other = cluster.head_node, next(iter(cluster.worker_nodes))
+        (doomed / self.head.node_id).write_text("1")
+        (doomed / self.other.node_id).write_text("2")
 
-    def begun(self, node: Any) -> list[tuple[int, str]]:
-        """Return worker and first clip of each piece of work that a node began."""
+    def begun(self, node: Any) -> dict[str, int]:
+        """Return the first clips of the shards that a node began, in order, with the worker of each."""
         lines = [line.split() for line in self.log.read_text().splitlines()] if self.log.exists() else []
-        return [(int(pid), clip) for there, pid, clip in lines if there == node.node_id]
+        return {clip: int(pid) for there, pid, clip in lines if there == node.node_id}
 
     def run(self) -> None:
-        doomed = next(iter(self.cluster.worker_nodes))
-        while not self.done.is_set() and len(self.killed) < 2:
-            if not self.killed and (here := self.begun(self.cluster.head_node)):
-                os.kill(here[-1][0], signal.SIGKILL)
-                self.killed.append("worker")
-            if self.killed and len({clip for _, clip in self.begun(doomed)}) >= 2:
-                self.cluster.remove_node(doomed, allow_graceful=False)
-                self.killed.append("node")
-            time.sleep(0.05)
+        while not self.done.wait(0.05) and len(self.killed) < 2:
+            if "worker" not in self.killed and (here := self.begun(self.head)):
+                self.killed["worker"], pid = next(iter(here.items()))
+                os.kill(pid, signal.SIGKILL)
+                (self.doomed / self.head.node_id).unlink()
+            if "node" not in self.killed and len(there := self.begun(self.other)) >= 2:
+                self.killed["node"] = list(there)[1]
+                self.cluster.remove_node(self.other, allow_graceful=False)
 
 
 def shards_of(root: Path) -> dict[str, bytes]:
@@ -138,20 +151,22 @@ def shards_of(root: Path) -> dict[str, bytes]:
 def test_a_worker_and_a_node_are_killed_and_nothing_is_lost_or_twice(
     tmp_path: Path, encoder_module: Any, sources: list[ClipSource], cluster: Any
 ) -> None:
-    log = tmp_path / "log"
-    killer = Killer(cluster, log)
+    log, doomed = tmp_path / "log", tmp_path / "doomed"
+    options = {"log": str(log), "doomed": str(doomed)}
+    killer = Killer(cluster, log, doomed)
     killer.start()
     executor = RayExecutor(address=cluster.address)
     try:
-        there = extracted(tmp_path / "ray", encoder_module, sources, executor, log=str(log))
+        there = extracted(tmp_path / "ray", encoder_module, sources, executor, **options)
     finally:
         killer.done.set()
         killer.join()
-    assert killer.killed == ["worker", "node"]
-    begun = [line.split()[2] for line in log.read_text().splitlines()]
-    assert len(begun) >= 12  # ten shards, two of them begun again
+    assert set(killer.killed) == {"worker", "node"}
+    begun = Counter(line.split()[2] for line in log.read_text().splitlines())
+    assert len(begun) == 10  # shards
+    assert all(begun[clip] >= 2 for clip in killer.killed.values())  # both were begun again
     log.unlink()
-    here = extracted(tmp_path / "here", encoder_module, sources, LocalExecutor(), log=str(log))
+    here = extracted(tmp_path / "here", encoder_module, sources, LocalExecutor(), **options)
     assert torch.equal(there, here)
     assert shards_of(tmp_path / "ray") == shards_of(tmp_path / "here")
     (stored,) = FeatureStore(tmp_path / "ray").sets()

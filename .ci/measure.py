@@ -5,8 +5,8 @@ python .ci/measure.py benchmarks/ucf101.toml [--out benchmarks/results] [--jobs 
 The file names protocols, and rows of methods with what a run of them is asked (as in zsarbench.spec.RunRequest). Every
 row is tried on every protocol; one that does not apply is listed with its reason: the file's, or what zsarbench says. A
 result answers a row that has the same spec on the same data, so an interrupted command goes on when it is typed again.
-Rows are measured by --jobs processes of one thread each; the first to read a set of features goes alone, so that these
-are extracted once.
+Rows are measured by --jobs processes of one thread each; those that read a set of features wait for the first of them,
+so that these are extracted once.
 """
 
 from __future__ import annotations
@@ -18,8 +18,9 @@ import os
 import sys
 import time
 import tomllib
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -58,6 +59,10 @@ class Measured:
     failed: bool
     seconds: float
     busy: float
+
+
+Asked = tuple[Row, str, Mapping[str, Any]]
+"""A row on a protocol with what is asked of every run."""
 
 
 @functools.cache
@@ -105,22 +110,30 @@ def one(row: Row, protocol: str, given: Mapping[str, Any]) -> Measured:
 
 def measure(rows: Sequence[Row], protocols: Sequence[str], given: Mapping[str, Any], jobs: int) -> Iterator[Measured]:
     """Yield every row on every protocol when it is measured; what is wrong with any row is told before the first."""
-    tasks = [(row, protocol, given) for protocol in protocols for row in rows]
-    seen: set[str] = set()
-    first, rest = [], []
-    for task in tasks:
-        spec = cell(*task).spec
-        parts = {} if spec is None else spec.parts
-        read = repr((parts.get("visual"), parts.get("text"), spec and (spec.class_text, spec.dataset)))
-        (rest if read in seen or "visual" not in parts else first).append(task)
-        seen.add(read)
+    waiting: dict[str, deque[Asked]] = {}
+    for protocol in protocols:
+        for row in rows:
+            waiting.setdefault(reads((row, protocol, given)), deque()).append((row, protocol, given))
     if jobs == 1:
-        first, rest = tasks, []
-    yield from (one(*task) for task in first)
-    if rest:
-        with ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("spawn")) as pool:
-            for future in as_completed([pool.submit(one, *task) for task in rest]):
+        yield from (one(*task) for tasks in waiting.values() for task in tasks)
+        return
+    with ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("spawn")) as pool:
+        nothing = waiting.pop("", ())
+        running = {pool.submit(one, *tasks.popleft()): reading for reading, tasks in waiting.items()}
+        running |= {pool.submit(one, *task): "" for task in nothing}
+        while running:
+            for future in wait(running, return_when=FIRST_COMPLETED).done:
+                tasks = waiting.pop(running.pop(future), ())
+                running |= {pool.submit(one, *task): "" for task in tasks}
                 yield future.result()
+
+
+def reads(task: Asked) -> str:
+    """Return which set of features a task reads, "" for none."""
+    spec = cell(*task).spec
+    if spec is None or "visual" not in spec.parts:
+        return ""
+    return repr((spec.parts["visual"], spec.parts.get("text"), spec.dataset))
 
 
 def figure(item: Measured) -> str:

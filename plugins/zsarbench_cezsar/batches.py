@@ -38,15 +38,23 @@ class Shown:
     of_pair: Tensor
 
 
-def shown(corpus: Corpus, batch: Tensor, max_steps: int, padding: Literal["mask", "zeros"]) -> Shown:
-    """Read what a batch of pairs (B,) shows."""
+def shown(
+    corpus: Corpus, batch: Tensor, max_steps: int, padding: Literal["mask", "zeros"], *, in_order: bool = True
+) -> Shown:
+    """Read what a batch of pairs (B,) shows; where a step's place says nothing, hidden steps need not be `in_order`."""
     clips, of_pair = corpus.pairs.clip[batch].unique(return_inverse=True)
     steps = corpus.clips.rows(clips)
     values, mask = fit_steps(steps.values, steps.mask, max_steps, padding)
     hidden = corpus.pairs.hidden
     if hidden is None:
         return Shown(values, mask, of_pair)
-    return Shown(values[of_pair], mask[of_pair] & ~hidden[batch, : mask.shape[1]], torch.arange(len(batch)))
+    seen = mask[of_pair] & ~hidden[batch, : mask.shape[1]]
+    everyone = torch.arange(len(batch))
+    if in_order:
+        return Shown(values[of_pair], seen, everyone)
+    # Steps that a pair does not see cost as much as those that it sees: of three captions, one is hidden.
+    first = seen.byte().argsort(dim=1, descending=True, stable=True)[:, : max(1, int(seen.sum(1).max()))]
+    return Shown(values[of_pair[:, None], first], seen.gather(1, first), everyone)
 
 
 def read_ahead(read: Callable[[Tensor], Read], batches: Sequence[Tensor]) -> Iterator[tuple[Tensor, Read]]:

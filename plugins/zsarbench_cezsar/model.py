@@ -60,6 +60,11 @@ class JointModel(nn.Module):
             if parameter.dim() > 1:
                 nn.init.xavier_normal_(parameter)
 
+    @property
+    def in_order(self) -> bool:
+        """Whether the place of a step among a clip's steps changes what comes out."""
+        return self.attend_over == "batch"
+
     def video(self, values: Tensor, mask: Tensor, *, normalise: bool = True, alone: bool = False) -> Tensor:
         """Embed clips: values (B, T, D), mask (B, T) bool, False on padding; return (B, J).
 

@@ -181,7 +181,8 @@ class Trainer:
         return float(torch.stack(losses).cpu().double() @ weights / weights.sum())
 
     def _read(self, batch: Tensor) -> Shown:
-        return shown(self.corpus, batch, self.options.max_steps, self.options.padding)
+        options = self.options
+        return shown(self.corpus, batch, options.max_steps, options.padding, in_order=self.model.in_order)
 
     def _loss(self, batch: Tensor, read: Shown, rng: torch.Generator) -> tuple[Tensor, int]:
         """Return the loss of a batch of pairs (B,), of which this was read, and how many of them could be read."""

@@ -39,7 +39,7 @@ def files(path: str) -> list[Path]:
 def rendered(block: re.Match[str]) -> str:
     """Return what stands between the marks of a block."""
     if block["kind"] == "differences":
-        text = differences(files(block["path"]), "top1_per_video", against=files(block["base"])[0])
+        text = differences(files(block["path"]), against=files(block["base"])[0])
     else:
         found = [results.read(path) for path in files(block["path"])]
         table = tables.build(found, reported.read_all(ROOT / "benchmarks" / "reported"))

@@ -334,6 +334,38 @@ def test_the_generalised_setting(tmp_path: Path, features: Path) -> None:
     assert seen > 0.3  # chance is 0.1
 
 
+@pytest.mark.parametrize("independent", [True, False])
+def test_base_to_novel(tmp_path: Path, features: Path, monkeypatch: pytest.MonkeyPatch, independent: bool) -> None:
+    """A method is asked about clips of seen classes among these alone, and about the others among the others."""
+    asked, score = [], FromCaptions.score
+
+    def noted(self: Any, clips: Any, classes: Any, context: Any) -> Any:
+        asked.append(({clips.ids[i] for i in range(len(clips))}, {text.name for text in classes}))
+        return score(self, clips, classes, context)
+
+    monkeypatch.setattr(FromCaptions, "score", noted)
+    monkeypatch.setattr(FromCaptions, "class_independent", independent, raising=False)
+    clips = {clip: label for clip, label, *_ in Made().manifest().values}
+    trained = [clip for clip, label in clips.items() if label in toys.SEEN and clip[-1] in "01"]
+    lists = {"candidates": Made.classes, "train_clips": trained, "test_clips": sorted(set(clips) - set(trained))}
+    named = protocol(tmp_path, "base-to-novel", **lists)
+    result, made = run(tmp_path, "from-captions", protocol=named, settings=[f"visual.folder={features}"])
+    assert len(asked) == 2
+    for ids, names in asked:
+        assert {clips[clip] for clip in ids} == names
+    scores, labels = made.round(0)
+    own = made.rounds[0].seen[labels][:, None] == made.rounds[0].seen[None]
+    assert (np.isneginf(scores) == ~own).all()
+    base, novel = (result.summary[f"top1_per_video_{side}"] for side in ("base", "novel"))
+    assert result.summary["harmonic_mean_per_video"].mean == pytest.approx(
+        2 * base.mean * novel.mean / (base.mean + novel.mean)
+    )
+    assert (base.chance, novel.chance) == (1 / 6, 1 / 4)
+    assert base.ci95 is not None
+    assert base.ci95[0] <= base.mean <= base.ci95[1]
+    assert novel.mean > novel.chance
+
+
 def test_training_on_one_data_set_and_testing_on_another(tmp_path: Path, features: Path) -> None:
     """The method is given the other data set's clips and classes alone; shared classes are told."""
     result, _ = run(

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import balanced_accuracy_score, top_k_accuracy_score
 
-from zsarbench import metrics
+from zsarbench import metrics, summaries
 from zsarbench.errors import UsageError, ZsarbenchError
 
 
@@ -191,6 +191,30 @@ def test_generalised_setting_needs_both_kinds():
         metrics.evaluate(scores, np.array([2, 3]), setting="gzsl", seen=SEEN)
     with pytest.raises(ValueError, match="candidates of both kinds"):
         metrics.ausuc(scores, np.array([0, 1]), np.ones(4, dtype=bool))
+
+
+def test_base_and_novel_classes_are_named_apart():
+    """A row's largest score counts only where it belongs to a class of the clip's own kind."""
+    scores = np.array([[1, 0, 9, 9], [0, 1, 9, 9], [9, 9, 1, 0], [9, 9, 2, 2], [np.nan] * 4], dtype=float)
+    labels = np.array([0, 0, 2, 3, 1])
+    values = metrics.evaluate(scores, labels, setting="base-to-novel", seen=SEEN)
+    assert tuple(values) == metrics.BASE_TO_NOVEL_METRICS
+    assert values["top1_per_video_base"] == pytest.approx(1 / 3)  # one right, one wrong, one not read
+    assert values["top1_per_class_base"] == pytest.approx(1 / 4)
+    assert values["top1_per_video_novel"] == values["top1_per_class_novel"] == pytest.approx(3 / 4)  # one tie
+    assert values["harmonic_mean_per_video"] == pytest.approx(metrics.harmonic_mean(1 / 3, 3 / 4))
+    survivors = metrics.evaluate(scores, labels, setting="base-to-novel", seen=SEEN, denominator="survivors")
+    assert survivors["top1_per_video_base"] == pytest.approx(1 / 2)
+    with pytest.raises(ValueError, match="needs `seen`"):
+        metrics.evaluate(scores, labels, setting="base-to-novel")
+
+
+@pytest.mark.parametrize("n_seen", [1, 4, 7])
+def test_chance_of_base_and_novel_is_what_constant_scores_get(n_seen):
+    seen, labels = np.arange(10) < n_seen, np.arange(10)
+    values = metrics.evaluate(np.zeros((10, 10)), labels, setting="base-to-novel", seen=seen)
+    for name, value in values.items():
+        assert summaries.chance(name, 10, n_seen, "base-to-novel") == pytest.approx(value)
 
 
 def swept_ausuc(scores, labels, seen):

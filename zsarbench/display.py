@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from zsarbench.tables import GROUP
+from zsarbench.tables import GROUP, without_average
 
 NOTHING = "–"
 INTERVAL = "95 % CI"
@@ -21,10 +21,14 @@ HEADINGS = {
     "top1_per_class_seen": "seen/class",
     "top1_per_class_unseen": "unseen/class",
     "ausuc": "AUSUC",
+    "top1_per_video_base": "base/video",
+    "top1_per_video_novel": "novel/video",
+    "harmonic_mean_per_video": "H/video",
 }
 FOR_PEOPLE = {
     "zsl": ("top1_per_video", "top1_per_class", "top5_per_video"),
     "gzsl": ("harmonic_mean", "top1_per_class_seen", "top1_per_class_unseen", "ausuc"),
+    "base-to-novel": ("harmonic_mean_per_video", "top1_per_video_base", "top1_per_video_novel"),
 }
 """Metrics of a setting that get a column here; CSV and JSON have all. What only papers report gets one as well."""
 
@@ -70,7 +74,7 @@ def display(frame: pd.DataFrame) -> Display:
             "parts": [_parts(row) for row in rows],
         }
     )
-    for name in _metrics(frame, rank_by):
+    for name in shown_metrics(frame):
         spread = bool(frame[f"{name}_std"].notna().any())
         cells[HEADINGS.get(name, name)] = [_accuracy(row, name, spread) for row in rows]
         if name == rank_by:
@@ -116,17 +120,23 @@ def _either(numbers: set[int]) -> str:
     return " or ".join(map(str, sorted(numbers)))
 
 
-def _metrics(frame: pd.DataFrame, rank_by: str) -> list[str]:
-    """Return the metrics to show, the ranking one first; a vague `top1` stands in the column of `top1_per_video`."""
+def shown_metrics(frame: pd.DataFrame) -> list[str]:
+    """Return the metrics of a table that get a column: the ranking one, the usual ones, those that only papers report.
+
+    A paper's vague `top1` stands in the column of `top1_per_video`.
+    """
     measured = [str(name) for name in frame if f"{name}_chance" in frame]
-    usual = FOR_PEOPLE["gzsl" if "harmonic_mean" in measured else "zsl"]
+    usual = FOR_PEOPLE[
+        "base-to-novel" if "top1_per_video_base" in measured else "gzsl" if "harmonic_mean" in measured else "zsl"
+    ]
+    vague = {without_average(name) for name in measured if "_per_video" in name}
     papers = [name for name in map(str, frame) if f"{name}_std" in frame and name not in measured]
-    papers = [name for name in papers if not name.endswith("_seed") and f"{name}_per_video" not in measured]
-    return list(dict.fromkeys([rank_by, *(name for name in usual if name in measured), *papers]))
+    papers = [name for name in papers if not name.endswith("_seed") and name not in vague]
+    return list(dict.fromkeys([frame.attrs["rank_by"], *(name for name in usual if name in measured), *papers]))
 
 
 def _accuracy(row: Mapping[str, Any], name: str, spread: bool) -> str:
-    vague = name.removesuffix("_per_video")
+    vague = without_average(name)
     if pd.isna(row[name]) and not pd.isna(row.get(vague)):
         name = vague
     if pd.isna(row[name]):

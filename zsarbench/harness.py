@@ -259,17 +259,32 @@ class Run:
         columns = np.array([number for number, name in enumerate(self.inputs.classes) if name in wanted])
         texts = [self.inputs.texts[self.inputs.classes[number]] for number in columns]
         clips = self._controlled(self.features.subset(torch.from_numpy(index)), self.spec.seed, "test")
-        given = method.score(clips, texts, context)
-        if tuple(given.shape) != (len(index), len(columns)):
-            raise ZsarbenchError(
-                f"method '{self.spec.method.name}' returned scores {tuple(given.shape)} for {len(index)} clips and "
-                f"{len(columns)} classes; they are (N, C)"
-            )
-        scores = given.detach().to("cpu", torch.float32).numpy().copy()
+        scores = np.full((len(index), len(columns)), -np.inf, dtype=np.float32)
+        for rows, among in self._kinds(rounds, index, columns):
+            given = method.score(clips.subset(torch.from_numpy(rows)), [texts[c] for c in among], context)
+            if tuple(given.shape) != (len(rows), len(among)):
+                raise ZsarbenchError(
+                    f"method '{self.spec.method.name}' returned scores {tuple(given.shape)} for {len(rows)} clips and "
+                    f"{len(among)} classes; they are (N, C)"
+                )
+            scores[np.ix_(rows, among)] = given.detach().to("cpu", torch.float32).numpy()
         unread = np.array([self.features.ids[i] in self.failures for i in index])
         scores[unread] = np.nan
         self._note_nan(scores, unread, index)
         return Block(index.astype(np.int32), columns.astype(np.int32), scores)
+
+    def _kinds(
+        self, rounds: Sequence[RoundClips], index: np.ndarray, columns: np.ndarray
+    ) -> list[tuple[np.ndarray, np.ndarray]]:
+        """Return which rows of a score matrix are asked for among which of its columns: all, or each kind its own."""
+        if self.spec.protocol.setting != "base-to-novel":
+            return [(np.arange(len(index)), np.arange(len(columns)))]
+        names = self.inputs.classes
+        seen = {name for item in rounds for name in item.round.seen}
+        of_seen = np.array([names[column] in seen for column in columns])
+        labels = self.inputs.labels([self.features.ids[i] for i in index], names)
+        rows_of_seen = np.isin(labels, columns[of_seen])
+        return [(np.flatnonzero(rows_of_seen == kind), np.flatnonzero(of_seen == kind)) for kind in (True, False)]
 
     def _note_nan(self, scores: np.ndarray, unread: np.ndarray, index: np.ndarray) -> None:
         """List clips whose scores a method could not compute beside those that could not be read."""

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
-Setting = Literal["zsl", "gzsl"]
+Setting = Literal["zsl", "gzsl", "base-to-novel"]
 LearnsFrom = Literal["nothing", "seen-classes", "captions"]
 CaptionsInSteps = Literal["none", "one-each", "all"]
 

@@ -8,7 +8,7 @@ not scored) and is wrong at every k. Infinities are ordinary scores: they compar
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 import numpy as np
@@ -20,7 +20,7 @@ Scores: TypeAlias = NDArray[np.floating[Any]]
 Values: TypeAlias = NDArray[np.float64]
 Index: TypeAlias = NDArray[np.integer[Any]]
 Round: TypeAlias = tuple[Index, Index]  # clips (n,) and candidate classes (c,), as indices into scores (N, C)
-Setting: TypeAlias = Literal["zsl", "gzsl"]
+Setting: TypeAlias = Literal["zsl", "gzsl", "base-to-novel"]
 Denominator: TypeAlias = Literal["all", "survivors"]
 
 ZSL_METRICS = ("top1_per_video", "top1_per_class", "top5_per_video", "top5_per_class")
@@ -34,6 +34,20 @@ GZSL_METRICS = (
     "harmonic_mean_per_video",
     "ausuc",
 )
+BASE_TO_NOVEL_METRICS = (
+    "top1_per_video_base",
+    "top1_per_video_novel",
+    "top1_per_class_base",
+    "top1_per_class_novel",
+    "harmonic_mean_per_video",
+)
+_METRICS = {"zsl": ZSL_METRICS, "gzsl": GZSL_METRICS, "base-to-novel": BASE_TO_NOVEL_METRICS}
+SIDES: Mapping[Setting, tuple[str, ...]] = {
+    "zsl": ("",),
+    "gzsl": ("_seen", "_unseen"),
+    "base-to-novel": ("_base", "_novel"),
+}
+"""What the names of accuracies end in that are of clips of seen classes, then of unseen ones; of all in `zsl`."""
 
 # Clips of one comparison block: bounds the temporary (block, C) arrays of `ranks_in_rounds` and stays in cache.
 BLOCK_CLIPS = 4096
@@ -228,7 +242,8 @@ def evaluate(
 
     `scores` (N, C), larger is better, NaN where a clip was not read; `labels` (N,) index the columns. In `gzsl` the
     mask `seen` (C,) is needed and a clip counts as seen by its label; `harmonic_mean` is that of the per-class
-    accuracies, `harmonic_mean_per_video` that of the per-video ones. Under `survivors` unread clips leave the
+    accuracies, `harmonic_mean_per_video` that of the per-video ones. In `base-to-novel` the mask is needed as well, and
+    a clip is named among the classes of its own kind: the columns of the other are left out of its row. Under `survivors` unread clips leave the
     denominator instead of counting as wrong. `metrics` picks names (default: all of the setting); top-5 is left out at
     five candidates or fewer. Raises UsageError for an unknown metric, ZsarbenchError where no clip is left to average
     over, ValueError where shapes or labels are wrong.
@@ -238,16 +253,18 @@ def evaluate(
     """
     wanted = check_metrics(metrics, setting)
     scores, labels = _checked(scores, labels)
+    if setting == "base-to-novel" and seen is not None:
+        scores = among_own_kind(scores, labels, _checked_seen(seen, scores.shape[1]))
     ranked = ranks(scores, labels)
     if denominator == "survivors":
         keep = _survivors(ranked)
         ranked, scores, labels = ranked.take(keep), scores[keep], labels[keep]
     values = _accuracies(ranked, labels)
-    if setting == "gzsl":
+    if setting != "zsl":
         if seen is None:
-            raise ValueError("the setting gzsl needs `seen`, the mask (C,) of seen classes")
+            raise ValueError(f"the setting {setting} needs `seen`, the mask (C,) of seen classes")
         seen = _checked_seen(seen, scores.shape[1])
-        values |= _generalised(ranked.correct(1), labels, seen)
+        values |= _of_both_kinds(ranked.correct(1), labels, seen, SIDES[setting])
         if "ausuc" in wanted:
             values["ausuc"] = ausuc(scores, labels, seen)
     return {name: values[name] for name in wanted if name in values}
@@ -286,7 +303,7 @@ def evaluate_rounds(
 
 def check_metrics(metrics: Sequence[str] | None, setting: Setting) -> tuple[str, ...]:
     """Return the metric names to compute in a setting (None: all of them); UsageError for a name it does not have."""
-    known = GZSL_METRICS if setting == "gzsl" else ZSL_METRICS
+    known = _METRICS[setting]
     for name in metrics or ():
         if name not in known:
             raise UsageError(unknown(f"metric of the setting {setting}", name, known))
@@ -304,16 +321,25 @@ def _accuracies(ranked: Ranks, labels: Index) -> dict[str, float]:
     return values
 
 
-def _generalised(correct: Values, labels: Index, seen: NDArray[np.bool_]) -> dict[str, float]:
+def among_own_kind(scores: Scores, labels: Index, seen: NDArray[np.bool_]) -> Scores:
+    """Return scores (N, C) with minus infinity where a clip's class is seen and the column's is not, or vice versa.
+
+    A row that holds NaN keeps it: that clip was not read.
+    """
+    other = seen[labels][:, None] != seen[None, :]
+    return np.where(other & ~np.isnan(scores), np.array(-np.inf, dtype=scores.dtype), scores)
+
+
+def _of_both_kinds(correct: Values, labels: Index, seen: NDArray[np.bool_], sides: Sequence[str]) -> dict[str, float]:
     """Average top-1 over the clips of seen and of unseen classes, and take the harmonic means."""
     of_seen = seen[labels]
     _check_both_kinds(of_seen)
     values = {}
-    for kind, clips in (("seen", of_seen), ("unseen", ~of_seen)):
-        values[f"top1_per_video_{kind}"] = per_video(correct[clips])
-        values[f"top1_per_class_{kind}"] = per_class(correct[clips], labels[clips], len(seen))
-    values["harmonic_mean"] = harmonic_mean(values["top1_per_class_seen"], values["top1_per_class_unseen"])
-    values["harmonic_mean_per_video"] = harmonic_mean(values["top1_per_video_seen"], values["top1_per_video_unseen"])
+    for side, clips in zip(sides, (of_seen, ~of_seen), strict=True):
+        values[f"top1_per_video{side}"] = per_video(correct[clips])
+        values[f"top1_per_class{side}"] = per_class(correct[clips], labels[clips], len(seen))
+    for name, average in (("harmonic_mean", "per_class"), ("harmonic_mean_per_video", "per_video")):
+        values[name] = harmonic_mean(*(values[f"top1_{average}{side}"] for side in sides))
     return values
 
 
@@ -365,7 +391,7 @@ def _check_both_kinds(of_seen: NDArray[np.bool_]) -> None:
     if of_seen.all() or not of_seen.any():
         lacking = "unseen" if of_seen.all() else "seen"
         raise ZsarbenchError(
-            f"the generalised setting needs test clips of seen and of unseen classes; none is {lacking}"
+            f"a round with seen and unseen candidates needs test clips of both; none is {lacking}"
         )
 
 

@@ -18,8 +18,16 @@ from zsarbench.scores import Scores
 from zsarbench.statistics import PairedInterval, ScoredRound, paired_interval
 from zsarbench.tables import differing_settings
 
-METRICS = metrics.ZSL_METRICS
+_OF_SEEN = {"seen": True, "base": True, "unseen": False, "novel": False}
+METRICS = (
+    *metrics.ZSL_METRICS,
+    *(f"top1_{average}_{side}" for average in ("per_video", "per_class") for side in _OF_SEEN),
+)
 """Those that are a mean of correctness: the paired bootstrap resamples nothing else."""
+
+
+DEFAULT = {"zsl": "top1_per_video", "gzsl": "top1_per_video", "base-to-novel": "top1_per_video_novel"}
+"""What is compared in a setting unless another metric is asked for."""
 
 
 class RoundClips(NamedTuple):
@@ -32,24 +40,25 @@ class RoundClips(NamedTuple):
 Correctness: TypeAlias = dict[int, RoundClips]
 
 
-def paired(paths: Sequence[Path], *, metric: str = "top1_per_video", against: Path | None = None) -> pd.DataFrame:
+def paired(paths: Sequence[Path], *, metric: str | None = None, against: Path | None = None) -> pd.DataFrame:
     """Return how far each result is above one of them, by default the best, on the same clips of the same rounds.
 
     Columns: method, settings, against, metric, difference (a fraction), low and high (its 95 % interval),
     share_not_better (of bootstrap replicates in which the result is not above the other; no p-value), n_rounds, id.
-    Several training seeds are averaged clip by clip; rounds that repeat another's class lists count once.
+    metric: by default that of the setting in `DEFAULT`. Several training seeds are averaged clip by clip; rounds that repeat another's class lists count once.
 
     Raises:
         UsageError: fewer than two results, a metric that is no mean of correctness, `against` not among the results.
         ZsarbenchError: results of other protocols, data, denominators or clips, or without their scores.
     """
-    if metric not in METRICS:
+    if metric is not None and metric not in METRICS:
         raise UsageError(unknown("metric for a paired comparison", metric, METRICS))
     if len(paths) < 2:
         raise UsageError(
             f"a paired comparison needs two results, not {len(paths)}. Try: zsarbench compare A.json B.json"
         )
     read = {path: results.read(path) for path in paths}
+    metric = metric or DEFAULT[read[paths[0]].protocol.setting]
     if against is not None and against not in read:
         raise UsageError(f"{against} is not among the results to compare")
     _check_comparable(list(read.values()), metric)
@@ -100,13 +109,15 @@ def _check_same_clips(own: Correctness, base: Correctness, name: str, base_name:
 
 def _correctness(result: RunResult, scores: Scores, metric: str) -> Correctness:
     """Return the clips of each distinct round with their correctness, averaged over training seeds."""
-    k = 5 if metric.startswith("top5") else 1
+    k, side = 5 if metric.startswith("top5") else 1, _OF_SEEN.get(metric.rpartition("_")[2])
     by_round = defaultdict(list)
     for number, item in enumerate(result.rounds):
         if item.duplicate_of is None:
-            ids = scores.clip_ids[scores.rounds[number].clips]
-            order = np.argsort(ids)
-            by_round[item.round].append((ids[order], metrics.topk_expectation(*scores.round(number), k)[order]))
+            ids, (matrix, labels) = scores.clip_ids[scores.rounds[number].clips], scores.round(number)
+            of_seen = scores.rounds[number].seen[labels]
+            kept = np.arange(len(labels)) if side is None else np.flatnonzero(of_seen == side)
+            order = kept[np.argsort(ids[kept])]
+            by_round[item.round].append((ids[order], metrics.topk_expectation(matrix, labels, k)[order]))
     return {
         number: RoundClips(seeds[0][0], np.mean([correct for _, correct in seeds], axis=0))
         for number, seeds in by_round.items()
@@ -120,7 +131,7 @@ def _interval(own: Correctness, base: Correctness, scores: Scores, metric: str) 
         _scored((base[number] for number in own), scores, order),
         scores.labels,
         scores.groups,
-        statistic="per_class" if metric.endswith("per_class") else "per_video",
+        statistic="per_class" if "per_class" in metric else "per_video",
         rng=seeding.numpy_generator(0, "paired"),
     )
 

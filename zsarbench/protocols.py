@@ -8,7 +8,7 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 from zsarbench.errors import UsageError, ZsarbenchError, unknown
 from zsarbench.interfaces import Round, Setting
@@ -83,7 +83,7 @@ class FileProtocol:
 
         Raises:
             ZsarbenchError: a class is unknown to the data set or stands twice in a list; in `zsl` a class is both seen
-                and candidate, in `gzsl` a seen one is no candidate; a validation class is not seen.
+                and candidate, elsewhere a seen one is no candidate; a validation class is not seen.
         """
         return tuple(self._named(item, dataset) for item in self.listed_rounds)
 
@@ -99,8 +99,8 @@ class FileProtocol:
         both = sorted(set(lists["seen"]) & set(lists["candidates"]))
         if self.setting == "zsl" and both:
             raise ZsarbenchError(f"{where} is zsl, but both seen and candidate are: {', '.join(both)}")
-        if self.setting == "gzsl" and set(lists["seen"]) - set(lists["candidates"]):
-            raise ZsarbenchError(f"{where} is gzsl, but some seen classes are no candidates")
+        if self.setting != "zsl" and set(lists["seen"]) - set(lists["candidates"]):
+            raise ZsarbenchError(f"{where} is {self.setting}, but some seen classes are no candidates")
         if strangers := sorted(set(lists["validation"]) - set(lists["seen"])):
             raise ZsarbenchError(f"validation classes of {where} are not seen: {', '.join(strangers)}")
         if len(lists["candidates"]) < 2:
@@ -173,8 +173,8 @@ def read(path: Path) -> FileProtocol:
     if missing:
         raise ZsarbenchError(f"protocol file {path} lacks {', '.join(sorted(missing))}")
     setting = content["setting"]
-    if setting not in ("zsl", "gzsl"):
-        raise ZsarbenchError(f"protocol file {path}: setting is 'zsl' or 'gzsl', not '{setting}'")
+    if setting not in get_args(Setting):
+        raise ZsarbenchError(f"protocol file {path}: " + unknown("setting", setting, get_args(Setting)))
     listed = content.pop("rounds")
     rounds = tuple(_read_round(path, index, item) for index, item in enumerate(listed))
     duplicates = {index: item["duplicate_of"] for index, item in enumerate(listed) if "duplicate_of" in item}

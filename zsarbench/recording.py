@@ -81,7 +81,7 @@ def _rounds(outcome: Outcome) -> tuple[RoundResult, ...]:
     made = []
     for number, (fit, item) in enumerate(outcome.served):
         scores, labels = outcome.scores.round(number)
-        seen = outcome.scores.rounds[number].seen if spec.protocol.setting == "gzsl" else None
+        seen = outcome.scores.rounds[number].seen if spec.protocol.setting != "zsl" else None
         values = metrics.evaluate(
             scores, labels, setting=spec.protocol.setting, seen=seen, denominator=spec.denominator
         )
@@ -98,7 +98,9 @@ def _rounds(outcome: Outcome) -> tuple[RoundResult, ...]:
                 n_scored=len(labels) - failed,
                 n_failed=failed,
                 metrics=values,
-                chance={name: summaries.chance(name, len(candidates), n_seen) for name in values},
+                chance={
+                    name: summaries.chance(name, len(candidates), n_seen, spec.protocol.setting) for name in values
+                },
                 candidates_sha256=results.names_sha256(candidates),
                 duplicate_of=spec.protocol.duplicates.get(item.round.index),
             )
@@ -109,18 +111,17 @@ def _rounds(outcome: Outcome) -> tuple[RoundResult, ...]:
 def _intervals(outcome: Outcome) -> dict[str, tuple[float, float]]:
     """Return the 95 % interval of every accuracy, by a bootstrap over classes and then source groups."""
     found: dict[str, tuple[float, float]] = {}
-    gzsl = outcome.spec.protocol.setting == "gzsl"
-    for k in (1,) if gzsl else (1, 5):
+    setting = outcome.spec.protocol.setting
+    for k in (1, 5) if setting == "zsl" else (1,):
         sides = _correct(outcome, k)
         for statistic in get_args(statistics.Statistic):
             for side, rounds in sides.items():
                 if rounds:
                     found[f"top{k}_{statistic}{side}"] = _interval(outcome, rounds, statistic)
-            if gzsl:
+            if setting != "zsl":
                 name = "harmonic_mean" if statistic == "per_class" else "harmonic_mean_per_video"
                 low, high = statistics.harmonic_interval(
-                    sides["_seen"],
-                    sides["_unseen"],
+                    *sides.values(),
                     *_cells(outcome),
                     statistic=statistic,
                     rng=_rng(),
@@ -131,9 +132,8 @@ def _intervals(outcome: Outcome) -> dict[str, tuple[float, float]]:
 
 
 def _correct(outcome: Outcome, k: int) -> dict[str, list[statistics.ScoredRound]]:
-    """Return the correctness of every round, whole in `gzsl` by seen and unseen clips; duplicates left out."""
-    gzsl = outcome.spec.protocol.setting == "gzsl"
-    sides: dict[str, list[statistics.ScoredRound]] = {"_seen": [], "_unseen": []} if gzsl else {"": []}
+    """Return the correctness of every round by the sides of its setting, `metrics.SIDES`; duplicates left out."""
+    sides: dict[str, list[statistics.ScoredRound]] = {side: [] for side in metrics.SIDES[outcome.spec.protocol.setting]}
     for number, (_, item) in enumerate(outcome.served):
         scores, labels = outcome.scores.round(number)
         if item.round.index in outcome.spec.protocol.duplicates or scores.shape[1] <= k:
@@ -143,9 +143,8 @@ def _correct(outcome: Outcome, k: int) -> dict[str, list[statistics.ScoredRound]
         survivors = outcome.spec.denominator == "survivors"
         kept = ~np.isnan(scores).any(axis=1) if survivors else np.full(len(labels), True)
         of_seen = outcome.scores.rounds[number].seen[labels]
-        for side, rounds in sides.items():
-            here = kept & of_seen if side == "_seen" else kept & ~of_seen if side == "_unseen" else kept
-            rounds.append(statistics.ScoredRound(correct[here], clips[here]))
+        for rounds, here in zip(sides.values(), (of_seen, ~of_seen) if len(sides) == 2 else (kept,), strict=True):
+            rounds.append(statistics.ScoredRound(correct[here & kept], clips[here & kept]))
     return sides
 
 

@@ -274,7 +274,7 @@ def recompute(path: Path) -> list[dict[str, float]]:
         metrics_module.evaluate(
             *scores.round(number),
             setting=result.protocol.setting,
-            seen=scores.rounds[number].seen if result.protocol.setting == "gzsl" else None,
+            seen=scores.rounds[number].seen if result.protocol.setting != "zsl" else None,
             denominator=result.denominator,
             metrics=tuple(item.metrics),
         )

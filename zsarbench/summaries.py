@@ -12,6 +12,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from zsarbench.interfaces import Setting
+from zsarbench.metrics import harmonic_mean
+
 STD_KIND = "population over rounds"
 
 
@@ -56,15 +59,21 @@ class Summary:
     chance: float | None
 
 
-def chance(metric: str, n_classes: int, n_seen: int) -> float:
+def chance(metric: str, n_classes: int, n_seen: int, setting: Setting = "zsl") -> float:
     """Return what constant scores get in a metric, ties broken uniformly, with C candidates of which S are seen.
 
     k/C for every accuracy at k, and so for their harmonic mean; 1 / (2 S (C - S)) for the area under the seen-unseen
-    curve, a triangle between 1/S and 1/(C - S).
+    curve, a triangle between 1/S and 1/(C - S). In `base-to-novel`, where base classes compete among themselves and so
+    do novel ones, 1/S and 1/(C - S), and their harmonic mean.
 
     >>> chance("top5_per_video", 20, 0), chance("harmonic_mean", 20, 10), chance("ausuc", 20, 10)
     (0.25, 0.05, 0.005)
+    >>> chance("top1_per_video_novel", 5, 1, "base-to-novel"), chance("harmonic_mean_per_video", 5, 1, "base-to-novel")
+    (0.25, 0.4)
     """
+    if setting == "base-to-novel":
+        base, novel = 1 / n_seen, 1 / (n_classes - n_seen)
+        return base if metric.endswith("_base") else novel if metric.endswith("_novel") else harmonic_mean(base, novel)
     if metric == "ausuc":
         return 0.5 / (n_seen * (n_classes - n_seen))
     k = int(found.group(1)) if (found := re.match(r"top(\d+)_", metric)) else 1

@@ -21,6 +21,9 @@ from zsarbench.results import RunResult
 
 _log = logging.getLogger(__name__)
 
+RANKED_BY = {"zsl": "top1_per_video", "gzsl": "harmonic_mean", "base-to-novel": "harmonic_mean_per_video"}
+"""The metric that ranks in a setting unless another is asked for."""
+
 GROUP = ["kind", "train_on", "class_text"]
 """Columns in which rows must agree to be ranked against each other."""
 UNRANKING_FLAGS = ("control:", "limit:", "denominator:")
@@ -61,7 +64,7 @@ def build(
 
     Args:
         reported: figures of papers; those of other protocols are ignored.
-        rank_by: the metric that ranks; default `top1_per_video`, in the generalised setting `harmonic_mean`.
+        rank_by: the metric that ranks; by default that of the setting in `RANKED_BY`.
         extra_columns: gives further columns for a result.
 
     Raises:
@@ -72,7 +75,7 @@ def build(
     like = like or max(results, key=_age)
     kept, left_out = _comparable(results, like)
     metrics = sorted({name for result in kept for name in result.summary})
-    rank_by = rank_by or ("harmonic_mean" if like.protocol.setting == "gzsl" else "top1_per_video")
+    rank_by = rank_by or RANKED_BY[like.protocol.setting]
     if rank_by not in metrics:
         raise UsageError(unknown("metric to rank by", rank_by, metrics))
     settings = differing_settings(kept)
@@ -270,6 +273,15 @@ def _reported_rows(rows: Sequence[ReportedRow]) -> list[dict[str, Any]]:
     return list(joined.values())
 
 
+def without_average(metric: str) -> str:
+    """Return the name of a mean over clips as papers have it that do not say over what they average.
+
+    >>> without_average("top1_per_video_novel")
+    'top1_novel'
+    """
+    return metric.replace("_per_video", "")
+
+
 def _ranked(frame: pd.DataFrame, rank_by: str) -> pd.DataFrame:
     """Return the rows by group, best first, the ranks counted within each group; unranked ones last."""
     for column in frame.columns[frame.columns.str.startswith(("n_",))]:
@@ -279,7 +291,7 @@ def _ranked(frame: pd.DataFrame, rank_by: str) -> pd.DataFrame:
     ranks = frame[rankable].groupby(GROUP)[rank_by].rank(method="min", ascending=False)
     frame.insert(0, "rank", ranks.reindex(frame.index).astype("Int64"))
     stated = frame[rank_by]
-    if (vague := rank_by.split("_per_")[0]) in frame:
+    if (vague := without_average(rank_by)) in frame:
         stated = stated.fillna(frame[vague])
     order = frame.assign(_unranked=frame["rank"].isna(), _value=-stated.astype(float))
     order = order.sort_values([*GROUP, "_unranked", "_value", "method", "settings"], kind="stable")

@@ -91,7 +91,7 @@ def render(host: Host, results: Sequence[RunResult], reporter: str, **build: Any
     return text.rstrip("\n")
 
 
-def differences(files: Sequence[Path], metric: str, against: Path | None = None) -> str:
+def differences(files: Sequence[Path], metric: str | None = None, against: Path | None = None) -> str:
     """Return a line a result: how far it is above or below one of them, by default the best, with its interval."""
     from zsarbench import results
     from zsarbench.paired import paired
@@ -101,7 +101,10 @@ def differences(files: Sequence[Path], metric: str, against: Path | None = None)
     read = {result.stem: result for result in map(results.read, files)}
     base = rows[0]["against"]
     named = f"{read[base].method.name} {differing_settings(read.values())[base]}".strip()
-    lines = [f"difference in {metric} to {named} ({base})", "on the same clips, percentage points, 95 % interval:"]
+    lines = [
+        f"difference in {rows[0]['metric']} to {named} ({base})",
+        "on the same clips, percentage points, 95 % interval:",
+    ]
     for row in rows:
         points = "{difference:+6.1f} [{low:+.1f}, {high:+.1f}]".format(
             **{name: 100 * row[name] for name in ("difference", "low", "high")}

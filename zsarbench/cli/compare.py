@@ -14,7 +14,9 @@ from zsarbench.errors import UsageError, ZsarbenchError, unknown
 @click.command("compare", short_help="Put results side by side, with paired differences.")
 @click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
 @click.option("--protocol", help="Only this protocol.")
-@click.option("--rank-by", metavar="METRIC", help="The metric that ranks.  [default: top1_per_video]")
+@click.option(
+    "--rank-by", metavar="METRIC", help="The metric that ranks.  [default: that of the setting, such as top1_per_video]"
+)
 @click.option("--paired", is_flag=True, help="Also print each result's difference to the best, with its interval.")
 @format_option
 @click.pass_context
@@ -56,4 +58,4 @@ def command(
             read = by_protocol[name]
             click.echo(render(host, [result for result, _ in read], format_, rank_by=rank_by) + "\n")
             if paired and len(read) > 1:
-                click.echo(differences([file for _, file in read], rank_by or "top1_per_video"))
+                click.echo(differences([file for _, file in read], rank_by))

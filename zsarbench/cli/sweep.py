@@ -83,7 +83,7 @@ def _show(host: Host, done: list[Done], format_: str) -> None:
     for files in by_protocol.values():
         click.echo(render(host, [results.read(file) for file in files], format_) + "\n")
         if len(files) > 1:
-            click.echo(differences(files, "top1_per_video", against=files[0]))
+            click.echo(differences(files, against=files[0]))
     for item in done:
         if item.path is None:
             click.echo(f"not measured: {item.cell.label}: {item.reason}")

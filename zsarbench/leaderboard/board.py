@@ -13,7 +13,7 @@ from typing import Any
 import pandas as pd
 
 from zsarbench import tables
-from zsarbench.display import FOR_PEOPLE, HEADINGS, NOTHING
+from zsarbench.display import HEADINGS, NOTHING, shown_metrics
 from zsarbench.leaderboard.rows import (
     Board,
     Group,
@@ -85,7 +85,7 @@ def make(
 def _measured_section(table: Table, results: Mapping[str, RunResult]) -> Section:
     frame = table.frame
     rows = [dict(zip(map(str, frame.columns), row, strict=True)) for row in frame.itertuples(index=False, name=None)]
-    metrics = _metrics(frame)
+    metrics = shown_metrics(frame)
     like = results[next(row["id"] for row in rows if row["kind"] == "measured")]
     extra = tuple(frame.attrs["extra_columns"])
     if any(results[row["id"]].contamination for row in rows if row["kind"] == "measured"):
@@ -128,15 +128,6 @@ def _heading(kind: str, train_on: str, class_text: str) -> str:
     """Return a group in one line, such as "measured · trained on seen · class text sentence"."""
     about = [kind, f"trained on {'nothing' if train_on == 'none' else train_on}"]
     return " · ".join([*about, f"class text {class_text}"] if class_text else about)
-
-
-def _metrics(frame: pd.DataFrame) -> list[str]:
-    """Return the metrics to show: the ranking one, the usual ones of the setting, those that only papers report."""
-    measured = [str(name) for name in frame if f"{name}_chance" in frame]
-    usual = FOR_PEOPLE["gzsl" if "harmonic_mean" in measured else "zsl"]
-    papers = [str(name) for name in frame if f"{name}_std" in frame and not str(name).endswith("_seed")]
-    papers = [name for name in papers if name not in measured and f"{name}_per_video" not in measured]
-    return list(dict.fromkeys([frame.attrs["rank_by"], *(name for name in usual if name in measured), *papers]))
 
 
 def _shared(row: Mapping[str, Any], metrics: Sequence[str], extra: Sequence[str], scale: int) -> Row:

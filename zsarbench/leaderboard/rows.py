@@ -11,6 +11,7 @@ import pandas as pd
 
 from zsarbench.display import NOTHING
 from zsarbench.reported import ReportedRow
+from zsarbench.tables import without_average
 
 BAR_WIDTH, BAR_MARGIN = 120.0, 4.0  # of an interval's drawing, in its own units
 
@@ -116,7 +117,7 @@ class Board:
 
 def accuracy(row: Mapping[str, Any], name: str) -> str:
     """Return mean ± spread over rounds; a vague `top1` of a paper stands in the column of `top1_per_video`."""
-    vague = name.removesuffix("_per_video")
+    vague = without_average(name)
     if pd.isna(row[name]) and not pd.isna(row.get(vague)):
         name = vague
     if pd.isna(row[name]):

@@ -96,7 +96,7 @@ def test_all_that_is_wrong_with_the_rounds_is_told_at_once(tmp_path: Path) -> No
         rounds_of(tmp_path, body)
     told = str(caught.value).splitlines()
     assert len(told) == 3
-    for line, part in zip(told, ("in seen of round 0", "in candidates of round 0", "round 1 of protocol"), strict=True):
+    for line, part in zip(told, ("seen of round 0", "candidates of round 0", "round 1 of protocol"), strict=True):
         assert part in line
 
 

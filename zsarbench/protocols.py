@@ -14,6 +14,8 @@ from zsarbench.errors import UsageError, ZsarbenchError, unknown
 from zsarbench.interfaces import Round, Setting
 from zsarbench.names import match
 
+CLIP_RULES = protocol_files.CLIP_RULES
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -178,7 +180,9 @@ def _named(listed: Round, dataset: Dataset, where: str) -> tuple[Round, list[str
     for which in ("seen", "candidates", "validation"):
         names = [(name, match(name, dataset.classes, dataset.aliases)) for name in getattr(listed, which)]
         problems += [
-            unknown(f"class in {which} of {where}", name, dataset.classes) for name, official in names if not official
+            f"{which} of {where}: " + unknown("class", name, dataset.classes)
+            for name, official in names
+            if not official
         ]
         lists[which] = tuple(official for _, official in names if official)
         if twice := {name for name in lists[which] if lists[which].count(name) > 1}:
@@ -226,8 +230,8 @@ def _with_listed_clips(
 ) -> tuple[Round, ...]:
     """Return the rounds with the clips that the data set's official lists name, cut down to the rounds' classes."""
     lists, manifest = dataset.splits(), dataset.manifest()
-    for name in {name for rule in rules.values() for name in rule.values()} - set(lists):
-        raise ZsarbenchError(unknown("list of the data set", name, lists))
+    if missing := sorted({name for rule in rules.values() for name in rule.values()} - set(lists)):
+        raise ZsarbenchError("\n".join(unknown("list of the data set", name, lists) for name in missing))
     return tuple(_with_clips(item, rules.get(item.index, {}), lists, manifest) for item in rounds)
 
 

@@ -284,6 +284,19 @@ def test_where_steps_show_captions_the_positives_are_chosen_on_validation_classe
     assert torch.equal(method.score(test[0], test[2], given), again.score(test[0], test[2], given))
 
 
+def test_clips_of_a_validation_set_choose_the_positives_and_are_not_learnt_from():
+    clips = from_captions("one-each")
+    train, *test = split(clips, with_classes=True)
+    choosing = TrainSet(test[0], test[1], tuple(test[0].ids), tuple(test[2]), (), "toy")
+    given = context()
+    method = fitted(replace(train, validation_set=choosing), given, max_epochs=2)
+    record = method.record()
+    assert record["validation_classes"] == [described.name for described in test[2]]
+    again = fitted(train, given, max_epochs=2, positives=record["positives"])
+    assert record["n_pairs"] == again.record()["n_pairs"]
+    assert torch.equal(method.score(test[0], test[2], given), again.score(test[0], test[2], given))
+
+
 def test_positives_without_negatives_are_not_chosen(caplog):
     train, *_ = split(from_captions("one-each"), with_classes=True)
     apart = tuple(ClassText(described.name, (f"word{i}",)) for i, described in enumerate(train.classes))

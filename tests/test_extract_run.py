@@ -55,7 +55,7 @@ def protocol_file(folder: Path) -> Path:
     path = folder / "mine.toml"
     path.write_text(
         'name = "mine/two"\nversion = 1\ndataset = "folder"\nsummary = "Two classes."\nsource = "made"\n'
-        'setting = "zsl"\nmetrics = ["top1_per_video"]\nclass_text = "name"\n[options.visual.tiny]\nmax_steps = 1\n'
+        'setting = "zsl"\nclass_text = "name"\n[options.visual.tiny]\nmax_steps = 1\n'
         '[[rounds]]\nseed = 0\nseen = []\ncandidates = ["class0", "class1"]\n'
     )
     return path

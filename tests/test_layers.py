@@ -17,9 +17,9 @@ HOST = Path(zsarbench.__file__).parent
 LAYERS = (
     {"errors", "registry", "names", "paths", "seeding", "hookspecs", "progress", "records", "batching"},
     {"interfaces"},
-    {"plugins", "builtin", "options", "protocols", "assembly", "class", "spec", "resolve", "downloads", "video",
-     "decoding", "workers", "survey", "scan", "features", "shards", "clips", "text_cache", "metrics", "statistics",
-     "scores", "results", "summaries", "reported", "lint", "contamination", "objects"},
+    {"plugins", "builtin", "options", "protocols", "protocol", "assembly", "class", "spec", "resolve", "downloads",
+     "video", "decoding", "workers", "survey", "scan", "features", "shards", "clips", "text_cache", "metrics",
+     "statistics", "scores", "results", "summaries", "reported", "lint", "contamination", "objects"},
     {"inputs", "machine", "outcome", "extract", "recording", "harness", "sweep", "gap", "testing"},
     {"display", "tables", "reporters", "paired", "plots", "leaderboard"},
     {"cli"},

@@ -120,6 +120,23 @@ def test_measured_and_reported_rows_stand_in_one_table_told_apart(folder: Path) 
     assert "averaging not stated there" in reported.notes
 
 
+def test_rounds_that_repeat_others_are_told_from_distinct_ones(folder: Path) -> None:
+    whole = build.read(folder)
+    repeated = [
+        dataclasses.replace(
+            result,
+            rounds=tuple(
+                dataclasses.replace(item, duplicate_of=0 if item.round == 2 else None) for item in result.rounds
+            ),
+        )
+        for result in whole
+    ]
+    for given, told in ((whole, "3 rounds"), (repeated, "3 rounds, 2 distinct")):
+        section = next(item for item in board.make(given, FIGURES).measured if item.name == "toy/half")
+        assert f" · {told} · " in section.about
+        assert ("rounds", told) in section.groups[1].rows[0].facts
+
+
 def test_bars_lie_on_the_scale_of_their_table(folder: Path) -> None:
     section = next(item for item in made(folder).measured if item.name == "toy/half")
     highest = results.read(next(folder.rglob("cezsar-*.json"))).summary["top1_per_video"].ci95[1]

@@ -283,4 +283,4 @@ def test_a_clip_of_an_unseen_class_in_a_training_set_is_refused() -> None:
     features = toys.clips((*toys.SEEN, toys.UNSEEN[0]), PER_CLASS)
     features.ids = tuple(manifest.index[: len(features)])
     with pytest.raises(ZsarbenchError, match=r"'clip036' belongs to no class that may be learnt from"):
-        inputs.train_set(given, features, toys.SEEN, (), None)
+        inputs.train_set(given, features, toys.SEEN, None)

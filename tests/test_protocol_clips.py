@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -20,9 +21,9 @@ setting = "{setting}"
 summary = "A toy."
 source = "made for a test"
 """
-LABELS = dict(zip("abcdefgh", "AAAABBBC", strict=True))
-GROUPS = dict(zip("abcdefgh", ("A/1", "A/1", "A/2", "A/3", "B/1", "B/2", "film", "film"), strict=True))
-LISTS = {"train1": ("h", "c", "d", "e"), "test1": ("g", "f", "a"), "films": ("g",)}
+LABELS = dict(zip("abcdefghi", "AAAABBBCC", strict=True))
+GROUPS = dict(zip("abcdefghi", ("A/1", "A/1", "A/2", "A/3", "B/1", "B/2", "film", "film", "C/1"), strict=True))
+LISTS = {"train1": ("h", "c", "d", "e"), "test1": ("g", "f", "a", "i"), "films": ("g", "d")}
 
 
 def toy(lists: dict[str, tuple[str, ...]] = LISTS) -> SimpleNamespace:
@@ -53,18 +54,30 @@ def test_a_part_of_a_file_is_a_list(tmp_path: Path) -> None:
 
 def test_official_lists_are_cut_down_to_the_classes_of_the_round(tmp_path: Path) -> None:
     body = 'seen = ["A"]\ncandidates = ["B", "C"]\ntrain_list = "train1"\ntest_list = "test1"'
-    assert clips(read(tmp_path, body).checked(toy())[0]) == ("cd", "fg")
+    assert clips(read(tmp_path, body).checked(toy())[0]) == ("cd", "fgi")
     body = 'seen = ["A"]\ncandidates = ["B", "C"]\ntest_list = "test1"'
-    assert clips(read(tmp_path, body).checked(toy())[0]) == ("abcd", "fg")
+    assert clips(read(tmp_path, body).checked(toy())[0]) == ("abcd", "fgi")
 
 
 def test_held_out_clips_take_their_whole_source_out_of_training(tmp_path: Path) -> None:
     body = 'seen = ["A", "C"]\ncandidates = ["A", "B", "C"]\nheld_out_list = "test1"'
     (item,) = read(tmp_path, body, "gzsl").checked(toy())
-    assert clips(item) == ("cdh", "aefg")  # b is of a's source video: neither trained on nor tested
+    assert clips(item) == ("cdh", "aefgi")  # b is of a's source video: neither trained on nor tested
     body = 'seen = ["A", "B"]\ncandidates = ["A", "B", "C"]\nheld_out_list = "films"'
     (item,) = read(tmp_path, body, "gzsl").checked(toy())
-    assert clips(item) == ("abcdef", "gh")
+    assert clips(item) == ("abcef", "dghi")
+
+
+def test_clips_of_validation_classes_that_are_not_seen_are_given_beside_the_seen_ones(tmp_path: Path) -> None:
+    body = 'seen = ["A"]\nvalidation = ["C"]\ncandidates = ["B", "D"]\n'
+    manifest = toy().manifest()
+    manifest.loc[len(manifest)] = ["j", "D", "D/1"]
+    data = SimpleNamespace(classes=tuple("ABCD"), aliases={}, manifest=lambda: manifest, splits=lambda: LISTS)
+    for rule, given in (("", list("abcdhi")), ('train_list = "train1"', list("cdh"))):
+        protocol = dataclasses.replace(read(tmp_path, body + rule), validation_only=True)
+        (item,) = protocol.checked(data)
+        assert (item.seen, item.given) == (("A",), ("A", "C"))
+        assert protocols.round_clips(item, manifest) == (given, list("efgj"))
 
 
 def test_the_hash_covers_the_list_without_reading_it(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ import pytest
 from zsarbench import protocols
 from zsarbench.interfaces import Round
 from zsarbench.names import match
+from zsarbench.plugins import load_plugins
 from zsarbench_datasets.ucf101 import UCF101
 
 MIRROR = Path(os.environ.get("ZSARBENCH_MIRROR", "."))
@@ -105,6 +106,27 @@ def test_fixed_splits_are_those_of_the_matrix(lists: Lists) -> None:
             assert list(item.candidates) == [order[index - 1] for index in test]
 
 
+UCF101_PROTOCOLS = [name for name in load_plugins().registry.names("protocol") if name.startswith("ucf101/")]
+
+
+@realdata
+@pytest.mark.parametrize("name", UCF101_PROTOCOLS)
+def test_counts_are_those_of_the_lists(lists: Lists, manifest: pd.DataFrame, name: str) -> None:
+    protocol = load(name.replace("/", "-"))
+    counts = [len(protocols.round_clips(item, manifest)[1]) for item in protocol.checked(UCF101())]
+    assert counts == [protocol.stated_clips(number) for number in range(len(counts))]
+    stated = {"ucf101/all": 13_320, "ucf101/truze-v1": 4_385, "ucf101/truze-v2": 3_965, "ucf101/base-to-novel": 1_695}
+    assert counts[0] == stated.get(name, counts[0])
+
+
+@realdata
+def test_all_clips_are_those_of_a_public_copy(lists: Lists, manifest: pd.DataFrame) -> None:
+    rows = [line.split() for line in (TEXT4VIS / "ucf_full_for_zeroshot.txt").read_text().splitlines()]
+    copy = {name.split("/")[1].removesuffix(".avi"): UCF101.classes[int(index)] for name, _, index in rows}
+    assert len(copy) == len(rows) == 13_320
+    assert copy == dict(zip(manifest["clip_id"], manifest["label"], strict=True))
+
+
 @realdata
 def test_official_lists_equal_two_public_copies(lists: Lists) -> None:
     counts = []
@@ -146,7 +168,8 @@ def test_base_to_novel_is_official_list_1_parted(lists: Lists, manifest: pd.Data
     for number, item in enumerate(load("ucf101-base-to-novel").checked(UCF101()), start=1):
         assert set(item.seen) == base
         assert set(item.train_clips or ()) == set(every[f"fs_base_s{number}_train"]) < set(every["base_train"])
-        assert set(item.test_clips or ()) == set(every["novel_val"])
+        assert set(item.test_clips or ()) == set(every["base_val"]) | set(every["novel_val"])
+        assert {labels[clip] for clip in every["novel_val"]} == set(item.unseen)
 
 
 @realdata

@@ -63,13 +63,105 @@ def test_lists_are_read_from_files_and_aliases_become_official_names(tmp_path: P
         (
             '[[rounds]]\nseen = ["Diving"]\nvalidation = ["Yo Yo"]\ncandidates = ["Archery", "Salsa Spin"]',
             "zsl",
-            "validation classes of round 0 .* are not seen: Yo Yo",
+            "validation classes of round 0 .* are not seen: Yo Yo.*validation_only = true",
         ),
+        (
+            'duplicate_of = 7\ncandidates = ["Archery", "Yo Yo"]',
+            "zsl",
+            "round 1 .* is said to repeat round 7, but no earlier round has its classes and clips",
+        ),
+        (
+            'duplicate_of = 0\ncandidates = ["Archery", "Yo Yo"]',
+            "zsl",
+            "round 1 .* is said to repeat round 0, but",
+        ),
+        (
+            'duplicate_of = 0\ncandidates = ["Archery", "Diving"]\ntrain_list = "train1"',
+            "zsl",
+            "round 1 .* is said to repeat round 0, but",
+        ),
+        ('candidates = ["diving", "archery"]', "zsl", "round 1 .* of round 0. Try: duplicate_of = 0"),
     ],
 )
 def test_lists_that_break_the_setting_are_refused(tmp_path: Path, body: str, setting: str, message: str) -> None:
+    if not body.startswith("[["):
+        body = '[[rounds]]\ncandidates = ["Archery", "Diving"]\n[[rounds]]\n' + body
     with pytest.raises(ZsarbenchError, match=message):
         rounds_of(tmp_path, body, setting)
+
+
+def test_all_that_is_wrong_with_the_rounds_is_told_at_once(tmp_path: Path) -> None:
+    body = '[[rounds]]\nseen = ["Archer"]\ncandidates = ["Divin", "Yo Yo"]\n[[rounds]]\ncandidates = ["Yo Yo"]\n'
+    with pytest.raises(ZsarbenchError) as caught:
+        rounds_of(tmp_path, body)
+    told = str(caught.value).splitlines()
+    assert len(told) == 3
+    for line, part in zip(told, ("seen of round 0", "candidates of round 0", "round 1 of protocol"), strict=True):
+        assert part in line
+
+
+def test_rounds_that_repeat_another_are_known(tmp_path: Path) -> None:
+    body = '[[rounds]]\ncandidates = ["Archery", "Diving"]\n[[rounds]]\ncandidates = ["Yo Yo", "Diving"]\n'
+    protocol = protocols.read(
+        write(tmp_path, body + '[[rounds]]\ncandidates = ["diving", "Archery"]\nduplicate_of = 0')
+    )
+    assert len(protocol.named(TOY)) == 3
+    assert (protocol.duplicates, protocol.n_distinct) == ({2: 0}, 2)
+
+
+def test_validation_classes_for_choosing_only_are_neither_seen_nor_candidates(tmp_path: Path) -> None:
+    body = '[[rounds]]\nseen = ["Yo Yo"]\nvalidation = ["{}"]\ncandidates = ["Archery", "Diving"]\n'
+    seen, only = body.format("Yo Yo"), "validation_only = true\n" + body.format("Salsa Spin")
+    protocol = protocols.read(write(tmp_path, only))
+    (item,) = protocol.named(TOY)
+    assert (item.seen, item.given, item.unseen) == (("Yo Yo",), ("Yo Yo", "Salsa Spin"), ("Archery", "Diving"))
+    assert protocol.hash(TOY) != protocols.read(write(tmp_path, seen)).hash(TOY)
+    for name in ("Yo Yo", "Diving"):
+        with pytest.raises(ZsarbenchError, match=f"for choosing only, but seen or candidates too: {name}"):
+            rounds_of(tmp_path, "validation_only = true\n" + body.format(name))
+
+
+def test_a_data_set_without_classes_says_what_to_type(tmp_path: Path) -> None:
+    bare = SimpleNamespace(classes=(), aliases={})
+    with pytest.raises(ZsarbenchError, match=r"has no classes as it is. Try: --data-root toy=DIR, or --set dataset"):
+        protocols.read(write(tmp_path, '[[rounds]]\ncandidates = ["a", "b"]')).named(bare)
+
+
+GOOD = '[[rounds]]\ncandidates = ["Archery", "Diving"]\n'
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("rounds = []", r"rounds is one \[\[rounds\]\] or more, not \[\]"),
+        ("rounds = 3", "rounds is one .* not 3"),
+        (GOOD + 'seed = "x"', "round 0 .*: seed is a whole number from 0, not 'x'"),
+        (GOOD + "seed = true", "seed is a whole number"),
+        (GOOD + 'duplicate_of = "0"', "duplicate_of is a whole number"),
+        (GOOD + "train_list = 1", "train_list is the name of a list"),
+        (GOOD + "seen = [1]", 'seen is a list of names, or "@FILE"'),
+        ('metrics = ["top1_per_video"]\n' + GOOD, "unknown field 'metrics'"),
+        ('n_clips = "many"\n' + GOOD, "n_clips is a number of test clips, or a list of one for each round, not 'many'"),
+        ("n_clips = 0\n" + GOOD, "n_clips is a number"),
+        ("n_clips = [3, 4]\n" + GOOD, "n_clips has 2 counts for 1 rounds"),
+        ('validation_only = "no"\n' + GOOD, "validation_only is true or false"),
+        (GOOD + '[parts]\nvisuals = "captions"', "parts: unknown kind 'visuals'; did you mean 'visual'"),
+        (GOOD + "[parts]\nvisual = 1", "parts is a table of names by kind"),
+        (GOOD + "[options.methods.x]\ny = 1", "options: unknown kind 'methods'; did you mean 'method'"),
+        (GOOD + "[options.method]\nx = 1", "options is tables of options by kind and component"),
+    ],
+)
+def test_fields_of_another_form_are_refused(tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises(ZsarbenchError, match=message):
+        protocols.read(write(tmp_path, text))
+
+
+@pytest.mark.parametrize(("old", "new"), [("version = 1", 'version = "one"'), ("version = 1", "version = 0")])
+def test_a_version_is_a_number(tmp_path: Path, old: str, new: str) -> None:
+    path = write(tmp_path, GOOD)
+    path.write_text(path.read_text().replace(old, new))
+    with pytest.raises(ZsarbenchError, match="version is a whole number from 1"):
+        protocols.read(path)
 
 
 @pytest.mark.parametrize(
@@ -133,6 +225,14 @@ def test_training_on_test_clips_and_unknown_clips_are_refused() -> None:
         )
     with pytest.raises(ZsarbenchError, match=r"1 clips are not in the manifest, e.g. 'zz'"):
         protocols.round_clips(protocols.Round(0, 0, (), ("A", "B"), test_clips=("zz",)), manifest)
+    with pytest.raises(ZsarbenchError, match=r"train clips of round 0: 1 clips are of other classes .* e.g. 'c'"):
+        protocols.round_clips(protocols.Round(0, 0, ("A",), ("A", "B"), train_clips=("a", "c")), manifest)
+    for item in (
+        protocols.Round(0, 0, (), ("A", "B"), test_clips=("a",)),
+        protocols.Round(0, 0, (), ("A", "C")),
+    ):
+        with pytest.raises(ZsarbenchError, match=r"round 0 has no clip to test of 1 candidates, e.g. '[BC]'"):
+            protocols.round_clips(item, manifest)
 
 
 @pytest.mark.parametrize("name", load_plugins().registry.names("protocol"))

@@ -439,6 +439,26 @@ def test_given_options_skip_the_selection(planted: Planted) -> None:
     }
 
 
+def test_classes_of_the_validation_set_choose_the_settings_and_are_not_learnt_from(planted: Planted) -> None:
+    whole = planted.train
+    held = whole.labels < len(whole.validation)  # the first ten classes
+
+    def part(kept: Tensor, classes: slice) -> TrainSet:
+        groups = tuple(group for group, keep in zip(whole.groups, kept.tolist(), strict=True) if keep)
+        clips, labels = whole.clips.subset(kept.nonzero().flatten()), whole.labels[kept] - (classes.start or 0)
+        return TrainSet(clips, labels, groups, whole.classes[classes], (), whole.dataset)
+
+    seen, choosing = part(~held, slice(10, None)), part(held, slice(None, 10))
+    method = ESZSL()
+    method.fit(replace(seen, validation=whole.validation, validation_set=choosing), planted.context())
+    record = method.record()
+    assert record["chosen_on"] == list(whole.validation)
+    given = ESZSL(**record["settings"])
+    given.fit(seen, planted.context())
+    scores = [made.score(planted.test, planted.unseen, planted.context()) for made in (method, given)]
+    assert torch.equal(*scores)
+
+
 def test_settings_are_chosen_on_the_validation_classes_and_learnt_from_all_seen_ones(planted: Planted) -> None:
     learnt: list[tuple[str, ...]] = []
 

@@ -238,3 +238,12 @@ def test_a_spread_over_one_round_is_a_dash() -> None:
     assert cells["reported"] == "45.2 ± –"
     assert " ± " in cells["measured"]
     assert "–" not in cells["measured"]
+
+
+def test_rounds_that_repeat_others_are_told_from_distinct_ones() -> None:
+    whole = sample_result(sample_scores(n_rounds=3, n_seeds=2, skill=1.0), "many", seeds=(0, 1))
+    rounds = tuple(dataclasses.replace(item, duplicate_of=0 if item.round == 2 else None) for item in whole.rounds)
+    frame = tables.build([dataclasses.replace(whole, rounds=rounds)], [reported_row()]).frame
+    assert frame[["n_rounds", "n_distinct_rounds"]].iloc[0].tolist() == [3, 2]
+    assert " · 3 rounds, 2 distinct · 2 training seeds" in display(frame).common
+    assert " · 3 rounds · 2 training seeds" in display(tables.build([whole]).frame).common

@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from zsarbench.protocols import rounds_in_words
 from zsarbench.tables import GROUP, without_average
 
 NOTHING = "–"
@@ -110,14 +111,12 @@ def _common(cells: pd.DataFrame, frame: pd.DataFrame) -> tuple[str, list[str]]:
     if said.get("chance", NOTHING) != NOTHING:
         metric = frame.attrs["rank_by"]
         words.append(f"chance {said['chance']} ({HEADINGS.get(metric, metric)})")
-    rounds, seeds = set(frame["n_rounds"].dropna()), set(frame["n_seeds"].dropna())
-    words.append("1 round, so no spread" if rounds == {1} else _either(rounds) + " rounds")
-    words.append("1 training seed" if seeds == {1} else _either(seeds) + " training seeds")
+    counts = frame[["n_rounds", "n_distinct_rounds"]].dropna().drop_duplicates().sort_values("n_rounds")
+    rounds = " or ".join(rounds_in_words(*row) for row in counts.itertuples(index=False, name=None))
+    words.append(f"{rounds}, so no spread" if rounds == "1 round" else rounds)
+    seeds = set(frame["n_seeds"].dropna())
+    words.append("1 training seed" if seeds == {1} else " or ".join(map(str, sorted(seeds))) + " training seeds")
     return " · ".join(["in %", *words]), shared
-
-
-def _either(numbers: set[int]) -> str:
-    return " or ".join(map(str, sorted(numbers)))
 
 
 def shown_metrics(frame: pd.DataFrame) -> list[str]:

@@ -6,7 +6,7 @@ import hashlib
 import json
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -198,22 +198,31 @@ class Run:
         if self.method_class.learns_from == "nothing":
             return None
         if self.training is not None and self.train_features is not None:
-            data, clips, classes = self.training, self.train_features, self.training.classes
-            validation: tuple[str, ...] = ()
-        else:
-            index = [self.positions[clip_id] for clip_id in fit.train if clip_id not in self.failures]
-            data, clips = self.inputs, self.features.subset(index)
-            classes, validation = fit.seen, fit.validation
-            if not index:
-                name = self.spec.protocol.name
-                raise ZsarbenchError(
-                    f"protocol '{name}' has seen classes, but no training clip of theirs can be read. "
-                    f"Try: zsarbench protocol show {name}"
-                )
+            return self._labelled(fit, self.training, self.train_features, self.training.classes)
+        labels = self.inputs.manifest.loc[list(fit.train), "label"].drop(list(self.failures), errors="ignore")
+        for_choosing = labels.isin(fit.validation if self.spec.protocol.validation_only else ())
+        clips, held = (self._clips(labels.index[kept]) for kept in (~for_choosing, for_choosing))
+        if not len(clips):
+            name = self.spec.protocol.name
+            raise ZsarbenchError(
+                f"protocol '{name}' has seen classes, but no training clip of theirs can be read. "
+                f"Try: zsarbench protocol check {name}"
+            )
+        return replace(
+            self._labelled(fit, self.inputs, clips, fit.seen),
+            validation=fit.validation,
+            validation_set=self._labelled(fit, self.inputs, held, fit.validation) if len(held) else None,
+        )
+
+    def _clips(self, clip_ids: Iterable[str]) -> ClipFeatures:
+        return self.features.subset([self.positions[clip_id] for clip_id in clip_ids])
+
+    def _labelled(self, fit: Fit, data: Inputs, clips: ClipFeatures, classes: Sequence[str]) -> TrainSet:
+        """Return a training set of clips, with captions or labels dealt out anew where the run is such a control."""
         order = None
         if self.spec.control == "shuffle-labels":
             order = torch.randperm(len(clips), generator=seeding.generator(fit.seed, "shuffle-labels"))
-        return inputs.train_set(data, self._controlled(clips, fit.seed, "train"), classes, validation, order)
+        return inputs.train_set(data, self._controlled(clips, fit.seed, "train"), classes, order)
 
     def _controlled(self, clips: ClipFeatures, seed: int, use: str) -> ClipFeatures:
         """Return the clips, with captions dealt out anew where the run is that control."""

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class RoundClips:
-    """A round with the ids of its training and test clips, in the manifest's order."""
+    """A round with the ids of its training and test clips, in the manifest's order; see `Round.given`."""
 
     round: Round
     train: tuple[str, ...]
@@ -79,8 +79,8 @@ def load(spec: RunSpec, registry: Registry) -> Inputs:
     """Return the data set of a run's protocol with its rounds.
 
     Raises:
-        ZsarbenchError: the manifest is malformed, a round has a class without clips, or the count of test clips is not
-            what the protocol's file says.
+        ZsarbenchError: the manifest is malformed, a round's clips are not what it needs (`protocols.round_clips`), or
+            their count is not what the protocol's file says.
     """
     bare = _load_dataset(spec, spec.dataset, registry)
     dataset = assembly.build_dataset(spec.dataset, spec.data_roots, registry)
@@ -90,14 +90,8 @@ def load(spec: RunSpec, registry: Registry) -> Inputs:
         train, test = protocols.round_clips(item, rows)
         if spec.limit is not None:
             train, test = (_limited(ids, bare.manifest, spec.limit) for ids in (train, test))
-        elif spec.protocol.n_clips is not None and len(test) != spec.protocol.n_clips:
-            raise ZsarbenchError(
-                f"round {item.index} of protocol '{spec.protocol.name}' has {len(test)} test clips in dataset "
-                f"'{spec.dataset.name}', but the protocol says {spec.protocol.n_clips}"
-            )
-        with_clips = set(bare.manifest.loc[test, "label"])
-        if empty := [name for name in item.candidates if name not in with_clips]:
-            raise ZsarbenchError(f"round {item.index} of '{spec.protocol.name}' has no clip of class '{empty[0]}'")
+        elif problem := protocols.miscounted(spec.protocol, item.index, len(test)):
+            raise ZsarbenchError(problem)
         rounds.append(RoundClips(item, tuple(train), tuple(test)))
     return Inputs(**{**vars(bare), "rounds": tuple(rounds)})
 
@@ -124,14 +118,8 @@ def _limited(clip_ids: Sequence[str], manifest: pd.DataFrame, per_class: int) ->
     return [clip_id for clip_id in clip_ids if clip_id in chosen]
 
 
-def train_set(
-    inputs: Inputs,
-    features: ClipFeatures,
-    classes: Sequence[str],
-    validation: Sequence[str],
-    label_order: Tensor | None,
-) -> TrainSet:
-    """Return a training set over these features, checked to hold nothing but clips of `classes`.
+def train_set(inputs: Inputs, features: ClipFeatures, classes: Sequence[str], label_order: Tensor | None) -> TrainSet:
+    """Return a training set over these features without validation, checked to hold nothing but clips of `classes`.
 
     label_order: a permutation of the labels over the clips (`--control shuffle-labels`), or None.
 
@@ -147,7 +135,7 @@ def train_set(
             labels = labels[label_order]
     groups = tuple(str(group) for group in inputs.manifest.loc[list(features.ids), "group"])
     texts = tuple(inputs.texts[name] for name in classes)
-    return TrainSet(features, labels, groups, texts, tuple(validation), inputs.dataset)
+    return TrainSet(features, labels, groups, texts, (), inputs.dataset)
 
 
 class ShuffledCaptions:

@@ -124,7 +124,10 @@ class TrainSet:
 
     labels: (N,) int64 indices into `classes`; None where the training data has no classes of its own.
     groups: N names of source videos; clips of one group never stand on both sides of a validation split.
-    validation: names of those `classes` that stand for unseen ones when a method chooses its own settings.
+    validation: names of the classes that stand for unseen ones when a method chooses its own settings: some of
+    `classes`, or where the protocol has them for choosing only, all those of `validation_set`.
+    validation_set: clips of classes that are not in `classes`; they may decide settings, and nothing else is learnt
+    from them. None where validation classes are seen ones.
     """
 
     clips: ClipFeatures
@@ -133,13 +136,15 @@ class TrainSet:
     classes: tuple[ClassText, ...]
     validation: tuple[str, ...]
     dataset: str
+    validation_set: TrainSet | None = None
 
 
 @dataclass(frozen=True)
 class Round:
     """One evaluation of a protocol; class names are the data set's official ones.
 
-    train_clips and test_clips: clip ids; None means every clip of the seen classes, of the candidates.
+    validation: classes that stand for unseen ones when a method chooses its settings; those that are not seen are for
+    that alone. train_clips and test_clips: clip ids; None means every clip of the given classes, of the candidates.
     """
 
     index: int
@@ -149,6 +154,12 @@ class Round:
     validation: tuple[str, ...] = ()
     train_clips: tuple[str, ...] | None = None
     test_clips: tuple[str, ...] | None = None
+
+    @property
+    def given(self) -> tuple[str, ...]:
+        """The classes whose clips a method is given: the seen ones, then validation classes that are not seen."""
+        seen = set(self.seen)
+        return (*self.seen, *(name for name in self.validation if name not in seen))
 
     @property
     def unseen(self) -> tuple[str, ...]:

@@ -243,9 +243,9 @@ def evaluate(
     `scores` (N, C), larger is better, NaN where a clip was not read; `labels` (N,) index the columns. In `gzsl` the
     mask `seen` (C,) is needed and a clip counts as seen by its label; `harmonic_mean` is that of the per-class
     accuracies, `harmonic_mean_per_video` that of the per-video ones. In `base-to-novel` the mask is needed as well, and
-    a clip is named among the classes of its own kind: the columns of the other are left out of its row. Under `survivors` unread clips leave the
-    denominator instead of counting as wrong. `metrics` picks names (default: all of the setting); top-5 is left out at
-    five candidates or fewer. Raises UsageError for an unknown metric, ZsarbenchError where no clip is left to average
+    a clip is named among the classes of its own kind: the columns of the other are left out of its row. Under
+    `survivors` unread clips leave the denominator instead of counting as wrong. `metrics` picks names (default: all of
+    the setting); top-5 is left out at five candidates or fewer. Raises UsageError for an unknown metric, ZsarbenchError where no clip is left to average
     over, ValueError where shapes or labels are wrong.
 
     >>> evaluate(np.array([[0.9, 0.1], [0.8, 0.2], [0.3, 0.7]]), np.array([0, 1, 1]), metrics=["top1_per_class"])
@@ -390,9 +390,7 @@ def _checked_seen(seen: NDArray[np.bool_], n_classes: int) -> NDArray[np.bool_]:
 def _check_both_kinds(of_seen: NDArray[np.bool_]) -> None:
     if of_seen.all() or not of_seen.any():
         lacking = "unseen" if of_seen.all() else "seen"
-        raise ZsarbenchError(
-            f"a round with seen and unseen candidates needs test clips of both; none is {lacking}"
-        )
+        raise ZsarbenchError(f"a round with seen and unseen candidates needs test clips of both; none is {lacking}")
 
 
 def _check_round(number: int, clips: Index, classes: Index, labels: Index, n_classes: int) -> None:

@@ -45,7 +45,9 @@ def paired(paths: Sequence[Path], *, metric: str | None = None, against: Path | 
 
     Columns: method, settings, against, metric, difference (a fraction), low and high (its 95 % interval),
     share_not_better (of bootstrap replicates in which the result is not above the other; no p-value), n_rounds, id.
-    metric: by default that of the setting in `DEFAULT`. Several training seeds are averaged clip by clip; rounds that repeat another's class lists count once.
+    Several training seeds are averaged clip by clip; rounds that repeat another's class lists count once.
+
+    metric: by default that of the setting in `DEFAULT`.
 
     Raises:
         UsageError: fewer than two results, a metric that is no mean of correctness, `against` not among the results.

@@ -1,18 +1,20 @@
-"""Protocol files and the rounds they yield: read, checked against a data set, and hashed."""
+"""Protocols and the rounds they yield: checked against a data set, hashed, and turned into lists of clips."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any
 
+from zsarbench import protocol_files
 from zsarbench.errors import UsageError, ZsarbenchError, unknown
 from zsarbench.interfaces import Round, Setting
 from zsarbench.names import match
+
+CLIP_RULES = protocol_files.CLIP_RULES
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -20,22 +22,14 @@ if TYPE_CHECKING:
     from zsarbench.interfaces import Dataset
     from zsarbench.registry import Registry
 
-ZSL_METRICS = ("top1_per_video", "top1_per_class", "top5_per_video", "top5_per_class")
-GZSL_METRICS = ("top1_per_class_seen", "top1_per_class_unseen", "harmonic_mean", "ausuc")
-_FIELDS = {
-    "name", "version", "dataset", "setting", "summary", "source", "notes", "metrics", "class_text", "clip_list",
-    "n_clips", "parts", "options", "rounds",
-}  # fmt: skip
-_ROUND_FIELDS = {"seed", "seen", "candidates", "validation", "train_clips", "test_clips", "duplicate_of"}
-_CLIP_RULES = ("train_list", "test_list", "held_out_list")
-
 
 @dataclass(frozen=True)
 class FileProtocol:
     """A protocol as its file states it, with the class lists still in the file's own spelling.
 
     parts: default part names. options: defaults by kind, component name and option; they apply where that component
-    is chosen. n_clips: test clips of every round, where all rounds have as many; checked against the manifest.
+    is chosen. n_clips: test clips of every round, or a count for each; checked against the manifest. validation_only:
+    the validation classes are no seen ones: methods choose settings by their clips and do not learn from them after.
     duplicates: round index to the earlier round it equals, counted once in every interval and test.
     clip_rules: round index to the official lists of the data set that its clips come from, by what they are for:
     `train_list` gives the clips of seen classes to train on, `test_list` those of candidates to test; `held_out_list`
@@ -49,12 +43,12 @@ class FileProtocol:
     setting: Setting
     summary: str
     source: str
-    class_text: str
-    metrics: tuple[str, ...]
     listed_rounds: tuple[Round, ...]
+    class_text: str = "name"
     notes: str = ""
     clip_list: str = ""
-    n_clips: int | None = None
+    n_clips: int | tuple[int, ...] | None = None
+    validation_only: bool = False
     parts: Mapping[str, str] = field(default_factory=dict)
     options: Mapping[str, Mapping[str, Mapping[str, Any]]] = field(default_factory=dict)
     duplicates: Mapping[int, int] = field(default_factory=dict)
@@ -69,6 +63,15 @@ class FileProtocol:
         """Whether any round has seen classes to learn from."""
         return any(item.seen for item in self.listed_rounds)
 
+    @property
+    def n_distinct(self) -> int:
+        """The number of rounds that repeat no earlier one."""
+        return len(self.listed_rounds) - len(self.duplicates)
+
+    def stated_clips(self, index: int) -> int | None:
+        """Return how many test clips the file says a round has; None where it does not say."""
+        return self.n_clips[index] if isinstance(self.n_clips, tuple) else self.n_clips
+
     def checked(self, dataset: Dataset) -> tuple[Round, ...]:
         """Return the rounds of `named`, with the clips that official lists of the data set stand for.
 
@@ -82,30 +85,72 @@ class FileProtocol:
         """Return the rounds with official class names; nothing but the class names of the data set is read.
 
         Raises:
-            ZsarbenchError: a class is unknown to the data set or stands twice in a list; in `zsl` a class is both seen
-                and candidate, elsewhere a seen one is no candidate; a validation class is not seen.
+            ZsarbenchError: all that is wrong with the lists: a class is unknown to the data set or stands twice in a
+                list; in `zsl` a class is both seen and candidate, elsewhere a seen one is no candidate; a validation
+                class is not seen, or with `validation_only` is seen or a candidate; a round equals an earlier one and
+                does not say so, or says so and does not.
         """
-        return tuple(self._named(item, dataset) for item in self.listed_rounds)
+        if not dataset.classes:
+            raise ZsarbenchError(
+                f"protocol '{self.name}': its data set '{self.dataset}' has no classes as it is. "
+                f"Try: --data-root {self.dataset}=DIR, or --set dataset.OPTION=VALUE (zsarbench show {self.dataset})"
+            )
+        rounds, problems = [], []
+        for listed in self.listed_rounds:
+            where = f"round {listed.index} of protocol '{self.name}'"
+            item, found = _named(listed, dataset, where)
+            rounds.append(item)
+            problems += found or self._list_problems(item, where)
+        if problems := problems or self._repeat_problems(rounds):
+            raise ZsarbenchError("\n".join(problems))
+        return tuple(rounds)
 
-    def _named(self, item: Round, dataset: Dataset) -> Round:
-        where = f"round {item.index} of protocol '{self.name}'"
-        lists = {}
-        for which in ("seen", "candidates", "validation"):
-            names = [_official(name, dataset, f"{which} of {where}") for name in getattr(item, which)]
-            if len(set(names)) != len(names):
-                twice = sorted({name for name in names if names.count(name) > 1})
-                raise ZsarbenchError(f"{which} of {where} lists twice: {', '.join(twice)}")
-            lists[which] = tuple(names)
-        both = sorted(set(lists["seen"]) & set(lists["candidates"]))
-        if self.setting == "zsl" and both:
-            raise ZsarbenchError(f"{where} is zsl, but both seen and candidate are: {', '.join(both)}")
-        if self.setting != "zsl" and set(lists["seen"]) - set(lists["candidates"]):
-            raise ZsarbenchError(f"{where} is {self.setting}, but some seen classes are no candidates")
-        if strangers := sorted(set(lists["validation"]) - set(lists["seen"])):
-            raise ZsarbenchError(f"validation classes of {where} are not seen: {', '.join(strangers)}")
-        if len(lists["candidates"]) < 2:
-            raise ZsarbenchError(f"{where} has {len(lists['candidates'])} candidates; a choice needs two")
-        return Round(item.index, item.seed, **lists, train_clips=item.train_clips, test_clips=item.test_clips)
+    def _list_problems(self, item: Round, where: str) -> list[str]:
+        """Return where the lists of a round, in official names, break the setting."""
+        seen, candidates, validation = map(set, (item.seen, item.candidates, item.validation))
+        problems = []
+        if self.setting == "zsl" and seen & candidates:
+            problems.append(f"{where} is zsl, but both seen and candidate are: {_listed(seen & candidates)}")
+        if self.setting != "zsl" and seen - candidates:
+            told = _listed(seen - candidates)
+            problems.append(f"{where} is {self.setting}, but some seen classes are no candidates: {told}")
+        if self.validation_only and validation & (seen | candidates):
+            told = _listed(validation & (seen | candidates))
+            problems.append(f"validation classes of {where} are for choosing only, but seen or candidates too: {told}")
+        if not self.validation_only and validation - seen:
+            problems.append(
+                f"validation classes of {where} are not seen: {_listed(validation - seen)}. "
+                "Try: validation_only = true, where they are for choosing settings and not learnt from"
+            )
+        if len(candidates) < 2:
+            problems.append(f"{where} has {len(candidates)} candidates; a choice needs two")
+        return problems
+
+    def _repeat_problems(self, rounds: Sequence[Round]) -> list[str]:
+        first: dict[str, int] = {}
+        problems = []
+        for item in rounds:
+            equal = first.setdefault(json.dumps(self._content(item), sort_keys=True), item.index)
+            stated, where = self.duplicates.get(item.index, item.index), f"round {item.index} of protocol '{self.name}'"
+            if equal != item.index and stated != equal:
+                problems.append(f"{where} has the classes and clips of round {equal}. Try: duplicate_of = {equal}")
+            elif stated != equal:
+                problems.append(
+                    f"{where} is said to repeat round {stated}, but no earlier round has its classes and clips. "
+                    "Try: leave out duplicate_of"
+                )
+        return problems
+
+    def _content(self, item: Round) -> dict[str, Any]:
+        """Return what decides the comparison of a round in official names: its lists, whatever their order."""
+        return {
+            "seen": sorted(item.seen),
+            "candidates": sorted(item.candidates),
+            "validation": sorted(item.validation),
+            "train_clips": sorted(item.train_clips) if item.train_clips is not None else None,
+            "test_clips": sorted(item.test_clips) if item.test_clips is not None else None,
+            **self.clip_rules.get(item.index, {}),
+        }
 
     def hash(self, dataset: Dataset) -> str:
         """Return the sha256 of what decides the comparison: version, setting, and every list of every round.
@@ -119,26 +164,41 @@ class FileProtocol:
             "dataset": self.dataset,
             "setting": self.setting,
             "clip_list": self.clip_list,
-            "rounds": [
-                {
-                    "seen": sorted(item.seen),
-                    "candidates": sorted(item.candidates),
-                    "validation": sorted(item.validation),
-                    "train_clips": sorted(item.train_clips) if item.train_clips is not None else None,
-                    "test_clips": sorted(item.test_clips) if item.test_clips is not None else None,
-                    **self.clip_rules.get(item.index, {}),
-                }
-                for item in self.named(dataset)
-            ],
+            "rounds": [self._content(item) for item in self.named(dataset)],
+            **({"validation_only": True} if self.validation_only else {}),
         }
         return hashlib.sha256(json.dumps(content, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
-def _official(name: str, dataset: Dataset, where: str) -> str:
-    official = match(name, dataset.classes, dataset.aliases)
-    if official is None:
-        raise ZsarbenchError(unknown(f"class in {where}", name, dataset.classes))
-    return official
+def _listed(names: set[str]) -> str:
+    return ", ".join(sorted(names))
+
+
+def _named(listed: Round, dataset: Dataset, where: str) -> tuple[Round, list[str]]:
+    """Return a round in official names, and what is wrong with the names of its lists."""
+    lists: dict[str, Any] = {}
+    problems: list[str] = []
+    for which in ("seen", "candidates", "validation"):
+        names = [(name, match(name, dataset.classes, dataset.aliases)) for name in getattr(listed, which)]
+        problems += [
+            f"{which} of {where}: " + unknown("class", name, dataset.classes)
+            for name, official in names
+            if not official
+        ]
+        lists[which] = tuple(official for _, official in names if official)
+        if twice := {name for name in lists[which] if lists[which].count(name) > 1}:
+            problems.append(f"{which} of {where} lists twice: {_listed(twice)}")
+    return replace(listed, **lists), problems
+
+
+def rounds_in_words(n_rounds: int, n_distinct: int) -> str:
+    """Return a number of rounds as tables state it.
+
+    >>> rounds_in_words(1, 1), rounds_in_words(50, 50), rounds_in_words(50, 47)
+    ('1 round', '50 rounds', '50 rounds, 47 distinct')
+    """
+    words = f"{n_rounds} round" + ("s" if n_rounds != 1 else "")
+    return words if n_distinct == n_rounds else f"{words}, {n_distinct} distinct"
 
 
 def load(registry: Registry, name: str) -> FileProtocol:
@@ -146,7 +206,7 @@ def load(registry: Registry, name: str) -> FileProtocol:
 
     Raises:
         UsageError: there is no such name or file.
-        ZsarbenchError: the file is malformed.
+        ZsarbenchError: the file is malformed; see `read`.
     """
     if name.endswith(".toml"):
         if not Path(name).is_file():
@@ -161,79 +221,9 @@ def read(path: Path) -> FileProtocol:
     "@NAME#PART" reads the lines of that file from `[PART]` to the next part.
 
     Raises:
-        ZsarbenchError: malformed TOML, a missing or unknown field, a missing list.
+        ZsarbenchError: malformed TOML; missing, unknown and unfit fields, all at once; a list that is not there.
     """
-    try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ZsarbenchError(f"protocol file {path} is not valid TOML: {error}") from error
-    for unfit in sorted(set(content) - _FIELDS):
-        raise ZsarbenchError(f"protocol file {path}: " + unknown("field", unfit, _FIELDS))
-    missing = {"name", "version", "dataset", "setting", "summary", "source", "rounds"} - set(content)
-    if missing:
-        raise ZsarbenchError(f"protocol file {path} lacks {', '.join(sorted(missing))}")
-    setting = content["setting"]
-    if setting not in get_args(Setting):
-        raise ZsarbenchError(f"protocol file {path}: " + unknown("setting", setting, get_args(Setting)))
-    listed = content.pop("rounds")
-    rounds = tuple(_read_round(path, index, item) for index, item in enumerate(listed))
-    duplicates = {index: item["duplicate_of"] for index, item in enumerate(listed) if "duplicate_of" in item}
-    rules = {index: _read_rules(path, index, item) for index, item in enumerate(listed) if set(_CLIP_RULES) & set(item)}
-    metrics = tuple(content.pop("metrics", ZSL_METRICS if setting == "zsl" else GZSL_METRICS))
-    class_text = content.pop("class_text", "name")
-    return FileProtocol(
-        **content,
-        class_text=class_text,
-        metrics=metrics,
-        listed_rounds=rounds,
-        duplicates=duplicates,
-        clip_rules=rules,
-    )
-
-
-def _read_round(path: Path, index: int, item: Mapping[str, Any]) -> Round:
-    known = _ROUND_FIELDS | set(_CLIP_RULES)
-    for unfit in sorted(set(item) - known):
-        raise ZsarbenchError(f"round {index} of protocol file {path}: " + unknown("field", unfit, known))
-    if "candidates" not in item:
-        raise ZsarbenchError(f"round {index} of protocol file {path} lacks candidates")
-    train, test = (tuple(_read_list(path, item[key])) if key in item else None for key in ("train_clips", "test_clips"))
-    lists = {key: tuple(_read_list(path, item.get(key, []))) for key in ("seen", "candidates", "validation")}
-    return Round(index, int(item.get("seed", index)), **lists, train_clips=train, test_clips=test)
-
-
-def _read_rules(path: Path, index: int, item: Mapping[str, Any]) -> dict[str, str]:
-    """Return which official lists a round takes its clips from; clips of one side come from one place."""
-    rules = {key: str(item[key]) for key in _CLIP_RULES if key in item}
-    sources = [key for key in item if key in rules or key in ("train_clips", "test_clips")]
-    for one, other in (("train_list", "train_clips"), ("test_list", "test_clips")):
-        if one in sources and other in sources:
-            raise ZsarbenchError(f"round {index} of protocol file {path} has both {one} and {other}")
-    if "held_out_list" in sources and len(sources) > 1:
-        raise ZsarbenchError(
-            f"round {index} of protocol file {path}: held_out_list decides training and test clips alone"
-        )
-    return rules
-
-
-def _read_list(path: Path, value: str | Sequence[str]) -> list[str]:
-    if not isinstance(value, str):
-        return list(value)
-    name, _, part = value.removeprefix("@").partition("#")
-    file = path.parent.parent / "splits" / f"{name}.txt"
-    if not file.is_file():
-        file = path.parent / f"{name}.txt"
-    try:
-        lines = file.read_text(encoding="utf-8").splitlines()
-    except FileNotFoundError:
-        raise ZsarbenchError(f"list '{value}' of protocol file {path} is not there: {file}") from None
-    lines = [line.strip() for line in lines if line.strip() and not line.startswith("#")]
-    if not part:
-        return lines
-    if f"[{part}]" not in lines:
-        raise ZsarbenchError(f"list '{value}' of protocol file {path}: {file} has no part [{part}]")
-    rest = lines[lines.index(f"[{part}]") + 1 :]
-    return rest[: next((at for at, line in enumerate(rest) if line.startswith("[")), None)]
+    return FileProtocol(**protocol_files.fields(path))
 
 
 def _with_listed_clips(
@@ -241,21 +231,21 @@ def _with_listed_clips(
 ) -> tuple[Round, ...]:
     """Return the rounds with the clips that the data set's official lists name, cut down to the rounds' classes."""
     lists, manifest = dataset.splits(), dataset.manifest()
-    for name in {name for rule in rules.values() for name in rule.values()} - set(lists):
-        raise ZsarbenchError(unknown("list of the data set", name, lists))
+    if missing := sorted({name for rule in rules.values() for name in rule.values()} - set(lists)):
+        raise ZsarbenchError("\n".join(unknown("list of the data set", name, lists) for name in missing))
     return tuple(_with_clips(item, rules.get(item.index, {}), lists, manifest) for item in rounds)
 
 
 def _with_clips(
     item: Round, rule: Mapping[str, str], lists: Mapping[str, Sequence[str]], manifest: pd.DataFrame
 ) -> Round:
-    ids, seen, unseen = manifest["clip_id"], manifest["label"].isin(item.seen), manifest["label"].isin(item.unseen)
+    ids, given, unseen = manifest["clip_id"], manifest["label"].isin(item.given), manifest["label"].isin(item.unseen)
     if "held_out_list" in rule:
-        tested = seen & ids.isin(lists[rule["held_out_list"]])
-        trained = seen & ~manifest["group"].isin(manifest.loc[tested, "group"])
+        tested = manifest["label"].isin(item.seen) & ids.isin(lists[rule["held_out_list"]])
+        trained = given & ~manifest["group"].isin(manifest.loc[tested, "group"])
         return replace(item, train_clips=tuple(ids[trained]), test_clips=tuple(ids[tested | unseen]))
     if "train_list" in rule:
-        item = replace(item, train_clips=tuple(ids[seen & ids.isin(lists[rule["train_list"]])]))
+        item = replace(item, train_clips=tuple(ids[given & ids.isin(lists[rule["train_list"]])]))
     if "test_list" in rule:
         candidate = manifest["label"].isin(item.candidates)
         item = replace(item, test_clips=tuple(ids[candidate & ids.isin(lists[rule["test_list"]])]))
@@ -263,24 +253,42 @@ def _with_clips(
 
 
 def round_clips(item: Round, manifest: pd.DataFrame) -> tuple[list[str], list[str]]:
-    """Return the training and test clip ids of a round, in the manifest's order.
+    """Return the ids of the clips that a method is given to learn from and to test, in the manifest's order.
 
     Raises:
-        ZsarbenchError: a listed clip is not in the manifest, or a class of the round has no clip to test.
+        ZsarbenchError: a listed clip is not in the manifest or of another class, a clip is on both sides, or a
+            candidate has none to test.
     """
-    train = _clips_of(item.train_clips, item.seen, manifest, f"train clips of round {item.index}")
+    train = _clips_of(item.train_clips, item.given, manifest, f"train clips of round {item.index}")
     test = _clips_of(item.test_clips, item.candidates, manifest, f"test clips of round {item.index}")
     if shared := set(train) & set(test):
         raise ZsarbenchError(f"round {item.index} trains on {len(shared)} of its test clips, e.g. '{min(shared)}'")
+    tested = set(manifest.loc[manifest["clip_id"].isin(test), "label"])
+    if empty := [name for name in item.candidates if name not in tested]:
+        raise ZsarbenchError(f"round {item.index} has no clip to test of {len(empty)} candidates, e.g. '{empty[0]}'")
     return train, test
+
+
+def miscounted(protocol: FileProtocol, index: int, n_test: int) -> str | None:
+    """Return how the test clips of a round differ from the count that the file states, or None."""
+    stated = protocol.stated_clips(index)
+    if stated in (None, n_test):
+        return None
+    return (
+        f"round {index} of protocol '{protocol.name}' has {n_test} test clips in data set '{protocol.dataset}', "
+        f"but its file says {stated}"
+    )
 
 
 def _clips_of(
     listed: tuple[str, ...] | None, classes: tuple[str, ...], manifest: pd.DataFrame, where: str
 ) -> list[str]:
+    of_classes = manifest["label"].isin(classes)
     if listed is None:
-        return list(manifest.loc[manifest["label"].isin(classes), "clip_id"])
-    strangers = set(listed) - set(manifest["clip_id"])
-    if strangers:
+        return list(manifest.loc[of_classes, "clip_id"])
+    if strangers := set(listed) - set(manifest["clip_id"]):
         raise ZsarbenchError(f"{where}: {len(strangers)} clips are not in the manifest, e.g. '{min(strangers)}'")
-    return list(manifest.loc[manifest["clip_id"].isin(listed), "clip_id"])
+    chosen = manifest["clip_id"].isin(listed)
+    if len(others := manifest.loc[chosen & ~of_classes, "clip_id"]):
+        raise ZsarbenchError(f"{where}: {len(others)} clips are of other classes than it has, e.g. '{others.iloc[0]}'")
+    return list(manifest.loc[chosen, "clip_id"])

@@ -46,7 +46,11 @@ def resolve(asked: RunRequest, host: Host) -> RunSpec:
 
 
 def resolve_dataset(
-    registry: Registry, name: str, data_root: Sequence[str] = (), settings: Sequence[str] = ()
+    registry: Registry,
+    name: str,
+    data_root: Sequence[str] = (),
+    settings: Sequence[str] = (),
+    protocol: FileProtocol | None = None,
 ) -> tuple[PartSpec, dict[str, str]]:
     """Return the part and the folders of a data set that a verb other than `run` names.
 
@@ -57,10 +61,12 @@ def resolve_dataset(
     entry, given, roots = resolver._entry("dataset", name), resolver._settings(), resolver._roots()
     resolver._raise()
     assert entry is not None
+    stated = protocol.options.get("dataset", {}).get(name, {}) if protocol is not None else {}
+    defaults, mistakes = options.check(entry.load(), f"dataset {name}", stated)
     parsed, problems = options.check(entry.load(), f"dataset {name}", given.get("dataset", {}))
-    if problems:
+    if problems := [*mistakes, *problems]:
         raise UsageErrors(problems)
-    return PartSpec("dataset", name, entry.target, entry.plugin, parsed), roots
+    return PartSpec("dataset", name, entry.target, entry.plugin, defaults | parsed), roots
 
 
 class Resolver:

@@ -59,8 +59,9 @@ def build(
 
     Columns: rank (missing where the row is not ranked), method, settings (what tells rows of one method apart), kind
     (measured, reported), visual, text, negatives, loss, train_on, class_text; for each metric its mean under its name
-    and `_std`, `_ci_low`, `_ci_high`, `_seed_std`, `_chance`; n_rounds, n_seeds, n_expected, n_scored, n_failed (sums
-    over the rounds of one seed), notes (list), id, spec_id, created, command, and the extra columns.
+    and `_std`, `_ci_low`, `_ci_high`, `_seed_std`, `_chance`; n_rounds, n_distinct_rounds (without those that repeat an
+    earlier one), n_seeds, n_expected, n_scored, n_failed (sums over the rounds of one seed), notes (list), id, spec_id,
+    created, command, and the extra columns.
 
     Args:
         reported: figures of papers; those of other protocols are ignored.
@@ -245,7 +246,8 @@ def _measured_row(result: RunResult, settings: str) -> dict[str, Any]:
         low, high = summary.ci95 or (None, None)
         row |= {name: summary.mean, f"{name}_std": summary.std, f"{name}_ci_low": low, f"{name}_ci_high": high}
         row |= {f"{name}_seed_std": summary.seed_std, f"{name}_chance": summary.chance}
-    row |= {"n_rounds": len(one_seed), "n_seeds": len(result.seeds)}
+    n_distinct = sum(item.duplicate_of is None for item in one_seed)
+    row |= {"n_rounds": len(one_seed), "n_distinct_rounds": n_distinct, "n_seeds": len(result.seeds)}
     row |= {key: sum(getattr(item, key) for item in one_seed) for key in ("n_expected", "n_scored", "n_failed")}
     row |= {"notes": notes, "id": result.stem, "spec_id": result.spec_id}
     return row | {"created": result.created, "command": result.command}

@@ -200,6 +200,9 @@ class Cezsar:
 
     def _choose_by_trial(self, train: TrainSet, labels: Tensor, context: Context) -> Positives:
         """Fit with both positives without the validation classes, and return the one that recognises these better."""
+        validation = train.validation_set
+        if validation is not None and validation.labels is not None and len(validation.classes) > 1:
+            return self._better(replace(train, validation=(), validation_set=None), validation, context)
         names = [described.name for described in train.classes]
         held = [name for name in names if name in train.validation]
         if len(held) < 2:
@@ -209,8 +212,11 @@ class Cezsar:
             _log.warning("%d seen classes are too few to choose the positives by; captions are taken", len(names))
             return "captions"
         is_held = torch.tensor([name in held for name in names])
-        rest, _ = _of_classes(train, labels, ~is_held)
-        validation, held_labels = _of_classes(train, labels, is_held)
+        return self._better(_of_classes(train, labels, ~is_held), _of_classes(train, labels, is_held), context)
+
+    def _better(self, rest: TrainSet, validation: TrainSet, context: Context) -> Positives:
+        """Return the positives that, fitted on some classes, recognise the clips of others better, and keep why."""
+        held = [described.name for described in validation.classes]
         accuracy: dict[Positives, float | None] = {}
         for positives in ("captions", "classes"):
             try:
@@ -222,7 +228,7 @@ class Cezsar:
             scores = scoring.scores(
                 fitted.model, validation.clips, validation.classes, context, self._scoring_options()
             )
-            right = scores.argmax(1) == held_labels
+            right = scores.argmax(1) == validation.labels
             accuracy[positives] = float(right.float().mean())
             _log.info("positives '%s': top-1 %.4f on %d validation classes", positives, accuracy[positives], len(held))
         self._choice = {"positives_top1_on_validation_classes": dict(accuracy), "validation_classes": held}
@@ -294,16 +300,14 @@ class Cezsar:
             raise UsageError("method 'cezsar': " + "; ".join(wrong))
 
 
-def _of_classes(train: TrainSet, labels: Tensor, kept: Tensor) -> tuple[TrainSet, Tensor]:
-    """Return the part of a training set that belongs to some of its classes, (C,) bool, and its labels."""
+def _of_classes(train: TrainSet, labels: Tensor, kept: Tensor) -> TrainSet:
+    """Return the part of a training set, labelled (N,), that belongs to some of its classes, (C,) bool."""
     index = kept[labels].nonzero().flatten()
-    renumbered = (kept.cumsum(0) - 1)[labels[index]]
-    part = replace(
+    return replace(
         train,
         clips=train.clips.subset(index),
-        labels=renumbered,
+        labels=(kept.cumsum(0) - 1)[labels[index]],
         groups=tuple(train.groups[int(i)] for i in index),
         classes=tuple(described for described, keep in zip(train.classes, kept, strict=True) if keep),
         validation=(),
     )
-    return part, renumbered

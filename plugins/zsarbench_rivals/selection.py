@@ -44,6 +44,15 @@ class Seen:
             tuple(name for name, keep in zip(self.names, kept.tolist(), strict=True) if keep),
         )
 
+    def joined(self, other: Seen) -> Seen:
+        """Return these clips and classes, then those of another part."""
+        return Seen(
+            torch.cat([self.features, other.features]),
+            torch.cat([self.labels, other.labels + len(self.names)]),
+            torch.cat([self.vectors, other.vectors]),
+            self.names + other.names,
+        )
+
 
 Candidates = Callable[[Seen, Grid], Iterator[tuple[Settings, Scorer]]]
 """Learns from seen classes and yields a scorer for every setting of a grid, sharing work between settings."""

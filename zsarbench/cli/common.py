@@ -14,6 +14,7 @@ from zsarbench.errors import UsageError
 if TYPE_CHECKING:
     from zsarbench.interfaces import Dataset
     from zsarbench.plugins import Host
+    from zsarbench.protocols import FileProtocol
     from zsarbench.results import RunResult
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON for scripts on stdout.")
@@ -23,6 +24,9 @@ settings_option = click.option(
     multiple=True,
     metavar="PART.OPTION=VALUE",
     help="An option of a part; see: zsarbench show NAME.",
+)
+data_root_option = click.option(
+    "--data-root", multiple=True, metavar="DATASET=DIR", help="Your own files of a data set."
 )
 
 format_option = click.option(
@@ -53,8 +57,14 @@ def write_text(path: Path, text: str) -> None:
         raise UsageError(f"{path} cannot be written: {error.strerror}. Try: another FILE") from error
 
 
-def dataset_of(host: Host, name: str, data_root: Sequence[str] = (), settings: Sequence[str] = ()) -> Dataset:
-    """Return a data set by name, with the user's folder and options.
+def dataset_of(
+    host: Host,
+    name: str,
+    data_root: Sequence[str] = (),
+    settings: Sequence[str] = (),
+    protocol: FileProtocol | None = None,
+) -> Dataset:
+    """Return a data set by name, with the user's folder and options, these over the options of a protocol.
 
     Raises:
         UsageErrors: the name, an option or a folder does not exist.
@@ -62,7 +72,7 @@ def dataset_of(host: Host, name: str, data_root: Sequence[str] = (), settings: S
     from zsarbench.assembly import build_dataset
     from zsarbench.resolve import resolve_dataset
 
-    part, roots = resolve_dataset(host.registry, name, data_root, settings)
+    part, roots = resolve_dataset(host.registry, name, data_root, settings, protocol)
     return build_dataset(part, roots, host.registry)
 
 

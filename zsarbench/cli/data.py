@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from zsarbench.cli.common import as_json, dataset_of, echo_json, host_of, settings_option, write_text
+from zsarbench.cli.common import as_json, data_root_option, dataset_of, echo_json, host_of, settings_option, write_text
 from zsarbench.errors import UsageErrors, unknown
 from zsarbench.options import options_of
 from zsarbench.paths import cache_dir
@@ -112,7 +112,7 @@ def get(ctx: click.Context, names: tuple[str, ...]) -> None:
 
 @command.command("verify")
 @click.argument("name")
-@click.option("--data-root", multiple=True, metavar="DATASET=DIR", help="Your own files of a data set.")
+@data_root_option
 @settings_option
 @click.option("--workers", type=click.IntRange(min=1), help="Processes that look at files.  [default: one a core]")
 @click.option("--thorough", is_flag=True, help="Decode every frame: slow, and tells damaged clips too.")

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from zsarbench import spec as specs
-from zsarbench.cli.common import settings_option
+from zsarbench.cli.common import data_root_option, settings_option
 
 _OPTIONS = (
     click.option("--protocol", default=specs.DEFAULT_PROTOCOL, show_default=True, help="A name, or a file of yours."),
@@ -28,7 +28,7 @@ _OPTIONS = (
         help="name, sentence, sentences, documents, or a CSV file with the columns class, text; FORM:nearest-K takes "
         "the K sentences nearest to the class's name.",
     ),
-    click.option("--data-root", multiple=True, metavar="DATASET=DIR", help="Your own files of a data set."),
+    data_root_option,
     click.option("--device", default="auto", show_default=True, help="cpu, cuda, cuda:1, …"),
     click.option("--dtype", default="float32", show_default=True, help="float32 or bfloat16."),
     click.option(

@@ -62,11 +62,11 @@ def _describe(entry: Entry, registry: Registry) -> dict[str, Any]:
             "setting": protocol.setting,
             "class_text": protocol.class_text,
             "rounds": len(rounds),
+            "distinct_rounds": protocol.n_distinct,
             "seen": sorted({len(item.seen) for item in rounds}),
             "candidates": sorted({len(item.candidates) for item in rounds}),
             "validation": sorted({len(item.validation) for item in rounds}),
-            "test_clips": protocol.n_clips,
-            "metrics": list(protocol.metrics),
+            "test_clips": list(protocol.n_clips) if isinstance(protocol.n_clips, tuple) else protocol.n_clips,
             "default_parts": dict(protocol.parts),
             "notes": protocol.notes.strip(),
         }

@@ -27,6 +27,7 @@ from zsarbench.leaderboard.rows import (
     percent,
     scale_of,
 )
+from zsarbench.protocols import rounds_in_words
 from zsarbench.reported import NOT_STATED, ReportedRow
 from zsarbench.results import RunResult
 from zsarbench.tables import GROUP, ExtraColumns, Table
@@ -112,11 +113,11 @@ def _measured_section(table: Table, results: Mapping[str, RunResult]) -> Section
 
 
 def _about(like: RunResult) -> str:
-    n_rounds = len({item.round for item in like.rounds})
+    rounds = {item.round: item.duplicate_of for item in like.rounds}
     classes = sorted({item.n_classes for item in like.rounds})
     words = [
         f"setting {like.protocol.setting}",
-        f"{n_rounds} rounds" if n_rounds > 1 else "1 round",
+        rounds_in_words(len(rounds), list(rounds.values()).count(None)),
         f"{' or '.join(map(str, classes))} candidate classes",
         f"protocol version {like.protocol.version}, hash {like.protocol.hash[:8]}",
         f"data set {like.dataset.name}, revision {like.dataset.revision[:12]}",
@@ -178,7 +179,8 @@ def _facts(
     for name in sorted(set(result.summary) - set(metrics)):
         yield HEADINGS.get(name, name), accuracy(row, name)
     yield "chance", f"{percent(row[f'{main}_chance'])} ({HEADINGS.get(main, main)})"
-    yield "rounds, training seeds", f"{row['n_rounds']}, {row['n_seeds']}"
+    yield "rounds", rounds_in_words(row["n_rounds"], row["n_distinct_rounds"])
+    yield "training seeds", str(row["n_seeds"])
     if not pd.isna(row[f"{main}_seed_std"]):
         yield "deviation over training seeds", f"{percent(row[f'{main}_seed_std'])} ({HEADINGS.get(main, main)})"
     yield "clips that could not be read", f"{row['n_failed']:,}"

@@ -201,7 +201,7 @@ def table() -> pd.DataFrame:
         cells |= {"top1_per_video": value, "top1_per_video_std": 0.02, "top1_per_video_ci_low": value - 0.1}
         cells |= {"top1_per_video_ci_high": value + 0.1, "top1_per_video_seed_std": None}
         cells |= {"top1_per_video_chance": 0.1 if measured else None, "notes": notes}
-        cells |= dict.fromkeys(("n_rounds", "n_seeds", "n_failed"), 1 if measured else None)
+        cells |= dict.fromkeys(("n_rounds", "n_distinct_rounds", "n_seeds", "n_failed"), 1 if measured else None)
         cells |= dict.fromkeys(("n_expected", "n_scored"), 48 if measured else None)
         return cells | dict.fromkeys(("id", "spec_id", "created", "command"), f"of-{method}" if measured else None)
 
@@ -210,7 +210,9 @@ def table() -> pd.DataFrame:
         row(None, "toy-control", "measured", 0.1, ["not ranked: control run, shuffle-captions"]),
         row(None, "toy-paper", "reported", 0.4, ["A Paper, 2026, Table 1"]),
     ]
-    whole = dict.fromkeys(("rank", "n_rounds", "n_seeds", "n_failed", "n_expected", "n_scored"), "Int64")
+    whole = dict.fromkeys(
+        ("rank", "n_rounds", "n_distinct_rounds", "n_seeds", "n_failed", "n_expected", "n_scored"), "Int64"
+    )
     accuracies = {name: "float64" for name in rows[0] if name.startswith("top1")}
     frame = pd.DataFrame(rows).astype({**whole, **accuracies})
     frame.attrs = {"rank_by": "top1_per_video", "extra_columns": [], "remarks": ["a toy"], "left_out": []}

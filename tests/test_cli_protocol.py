@@ -1,0 +1,147 @@
+"""`zsarbench protocol show` and `check`: what they tell of a protocol of ours, and of one on a user's own clips."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from zsarbench.cli.main import cli
+from zsarbench.errors import ZsarbenchError
+
+HEAD = """
+name = "mine/one"
+version = 1
+dataset = "folder"
+setting = "zsl"
+summary = "Mine."
+source = "made for a test"
+clip_list = "mine-8"
+n_clips = [2, 4, 2]
+"""
+ROUNDS = """
+[[rounds]]
+seen = ["a", "b"]
+candidates = ["c", "d"]
+train_list = "first"
+test_list = "first"
+
+[[rounds]]
+seen = ["a"]
+candidates = ["c", "d"]
+
+[[rounds]]
+seen = ["b", "a"]
+candidates = ["c", "d"]
+train_list = "first"
+test_list = "first"
+duplicate_of = 0
+"""
+
+
+def zsarbench(*arguments: object) -> Result:
+    return CliRunner().invoke(cli, ["--quiet", *map(str, arguments)])
+
+
+@pytest.fixture
+def clips(tmp_path: Path) -> list[str]:
+    """Two clips of each of four classes, the first of each in a list: the options that name their CSV file."""
+    rows = [
+        f"{name}{number}.mp4,{name},,,{name},{'first' if number == 0 else ''}" for name in "abcd" for number in (0, 1)
+    ]
+    for row in rows:
+        (tmp_path / row.split(",")[0]).touch()
+    (tmp_path / "clips.csv").write_text("\n".join(["clip,label,start,end,group,split", *rows]))
+    return ["--data-root", f"folder={tmp_path}", "--set", f"dataset.annotations={tmp_path / 'clips.csv'}"]
+
+
+def write(folder: Path, old: str = "", new: str = "") -> Path:
+    path = folder / "mine.toml"
+    path.write_text((HEAD + ROUNDS).replace(old, new) if old else HEAD + ROUNDS)
+    return path
+
+
+def test_show_tells_counts_lists_and_repeated_rounds(tmp_path: Path, clips: list[str]) -> None:
+    shown = zsarbench("protocol", "show", write(tmp_path), *clips)
+    assert shown.exit_code == 0, shown.output
+    for line in (
+        "clip list: mine-8",
+        "source: made for a test",
+        "3 rounds, 2 distinct",
+        "round 0: 2 seen, 0 validation, 2 candidates, 2 test clips, train list first, test list first",
+        "round 1: 1 seen, 0 validation, 2 candidates, 4 test clips",
+        "round 2: 2 seen, 0 validation, 2 candidates, 2 test clips, train list first, test list first, repeats round 0",
+    ):
+        assert line in shown.stdout.splitlines()
+    content = json.loads(zsarbench("protocol", "show", write(tmp_path), "--json", *clips).stdout)
+    assert (content["clip_list"], content["distinct_rounds"], len(content["hash"])) == ("mine-8", 2, 64)
+    expected: dict[str, Any] = {"seen": ["b", "a"], "train_list": "first", "held_out_list": None, "test_clips": 2}
+    assert {**content["rounds"][2], **expected, "duplicate_of": 0} == content["rounds"][2]
+
+
+def test_check_counts_and_tells_the_source(tmp_path: Path, clips: list[str]) -> None:
+    checked = zsarbench("protocol", "check", write(tmp_path), *clips)
+    assert checked.exit_code == 0, checked.output
+    assert checked.stdout.splitlines()[-5:] == [
+        checked.stdout.splitlines()[-5],
+        "round 0: 2 seen with 2 clips, 2 candidates with 2 clips",
+        "round 1: 1 seen with 2 clips, 2 candidates with 4 clips",
+        "round 2: 2 seen with 2 clips, 2 candidates with 2 clips, repeats round 0",
+        "mine/one holds: 3 rounds, 2 distinct",
+    ]
+    assert "source: made for a test" in checked.stdout
+    content = json.loads(zsarbench("protocol", "check", write(tmp_path), "--json", *clips).stdout)
+    assert content["holds"]
+    assert content["source"] == "made for a test"
+    assert [item["test_clips"] for item in content["rounds"]] == [2, 4, 2]
+
+
+def test_check_lists_all_that_is_wrong(tmp_path: Path, clips: list[str]) -> None:
+    path = write(tmp_path, "[2, 4, 2]", "[3, 5, 2]")
+    checked = zsarbench("protocol", "check", path, *clips)
+    assert checked.exit_code == 1
+    wrong = [line for line in checked.stdout.splitlines() if line.startswith("wrong: ")]
+    assert [line.split(" has ")[1] for line in wrong] == [
+        "2 test clips in data set 'folder', but its file says 3",
+        "4 test clips in data set 'folder', but its file says 5",
+    ]
+    assert checked.stdout.splitlines()[-1] == "mine/one does not hold: 2 wrong"
+    content = json.loads(zsarbench("protocol", "check", path, "--json", *clips).stdout)
+    assert (content["holds"], len(content["problems"]), len(content["rounds"])) == (False, 2, 3)
+    path = write(tmp_path, 'candidates = ["c", "d"]', 'candidates = ["cc", "d"]')
+    content = json.loads(zsarbench("protocol", "check", path, "--json", *clips).stdout)
+    assert [problem.split(";")[0] for problem in content["problems"]] == [
+        f"candidates of round {number} of protocol 'mine/one': unknown class 'cc'" for number in range(3)
+    ]
+    assert content["hash"] is None
+
+
+def test_check_warns_where_there_is_nothing_to_learn_from(tmp_path: Path, clips: list[str]) -> None:
+    path = write(tmp_path, 'train_list = "first"', "train_clips = []")
+    checked = zsarbench("protocol", "check", path, *clips)
+    assert checked.exit_code == 0, checked.output
+    assert (
+        "warning: rounds 0, 2: none of the 2 seen classes has a clip here: a method that learns from them is refused"
+        in checked.stdout.splitlines()
+    )
+    path = write(tmp_path, 'seen = ["a"]', 'seen = ["a"]\ntrain_clips = ["a0"]\nvalidation = ["b"]')
+    path.write_text(path.read_text().replace("[2, 4, 2]", "[2, 4, 2]\nvalidation_only = true"))
+    assert "none of the 1 validation classes has a clip here" in zsarbench("protocol", "check", path, *clips).stdout
+
+
+def test_a_protocols_own_options_of_the_data_set_apply(tmp_path: Path, clips: list[str]) -> None:
+    path = write(tmp_path)
+    path.write_text(f'{path.read_text()}\n[options.dataset.folder]\nannotations = "{tmp_path / "clips.csv"}"\n')
+    for verb in ("show", "check"):
+        done = zsarbench("protocol", verb, path, *clips[:2])
+        assert done.exit_code == 0, done.output
+
+
+def test_a_protocol_on_a_folder_says_what_to_type(tmp_path: Path) -> None:
+    for verb in ("show", "check"):
+        failed = zsarbench("protocol", verb, write(tmp_path))
+        assert isinstance(failed.exception, ZsarbenchError)
+        assert "--data-root folder=" in str(failed.exception)

@@ -245,8 +245,8 @@ def evaluate(
     accuracies, `harmonic_mean_per_video` that of the per-video ones. In `base-to-novel` the mask is needed as well, and
     a clip is named among the classes of its own kind: the columns of the other are left out of its row. Under
     `survivors` unread clips leave the denominator instead of counting as wrong. `metrics` picks names (default: all of
-    the setting); top-5 is left out at five candidates or fewer. Raises UsageError for an unknown metric, ZsarbenchError where no clip is left to average
-    over, ValueError where shapes or labels are wrong.
+    the setting); top-5 is left out at five candidates or fewer. Raises UsageError for an unknown metric,
+    ZsarbenchError where no clip is left to average over, ValueError where shapes or labels are wrong.
 
     >>> evaluate(np.array([[0.9, 0.1], [0.8, 0.2], [0.3, 0.7]]), np.array([0, 1, 1]), metrics=["top1_per_class"])
     {'top1_per_class': 0.75}

@@ -120,8 +120,10 @@ def _intervals(outcome: Outcome) -> dict[str, tuple[float, float]]:
                     found[f"top{k}_{statistic}{side}"] = _interval(outcome, rounds, statistic)
             if setting != "zsl":
                 name = "harmonic_mean" if statistic == "per_class" else "harmonic_mean_per_video"
+                of_seen, of_unseen = sides.values()
                 low, high = statistics.harmonic_interval(
-                    *sides.values(),
+                    of_seen,
+                    of_unseen,
                     *_cells(outcome),
                     statistic=statistic,
                     rng=_rng(),

@@ -1,14 +1,19 @@
-"""Writes the tables of the documentation from the committed results; with --check, fails where they are stale.
+"""Writes what the documentation has from elsewhere; with --check, fails where it is stale.
 
-python .ci/readme.py            rewrite the blocks between <!-- table:PATH --> and <!-- /table -->
-python .ci/readme.py --check    exit 1 where a block is not what the results give
+python .ci/readme.py            rewrite the links to code, and the blocks from <!-- table:PATH --> to <!-- /table -->
+python .ci/readme.py --check    exit 1 where a block is not what the committed results give, or a link misses its line
 
 PATH is below benchmarks/: a folder of results, or the beginning of the names of some (`results/x/cezsar-`). A block
 that begins with `differences:` in place of `table:` holds the paired differences to the result after `against`.
+
+Links to code stand in the rows of a plugin's tables: a name such as `scoring.nearest`, of a module beside the page, or
+`zsarbench.video.read_steps`, of any package here, is made a link to the line of its definition.
 """
 
 from __future__ import annotations
 
+import ast
+import os
 import re
 import sys
 from pathlib import Path
@@ -24,6 +29,7 @@ BLOCK = re.compile(
     r".*?(<!-- /(?P=kind) -->)",
     re.DOTALL,
 )
+NAME = re.compile(r"\[?`(?P<name>\w+(?:\.\w+)+)`\]?(?:\([^()\s]+#L\d+\))?")
 WIDTH = 100  # columns of a code block that need no scrolling
 
 
@@ -47,6 +53,44 @@ def rendered(block: re.Match[str]) -> str:
     return "```text\n" + "\n".join(line.rstrip() for line in text.rstrip().splitlines()) + "\n```\n"
 
 
+def linked(page: Path, text: str) -> str:
+    """Return a page with the names of code in the rows of its tables linked to the lines of their definitions."""
+
+    def link(found: re.Match[str]) -> str:
+        place = definition(found["name"], page.parent)
+        if place is None:
+            return found[0]
+        return f"[`{found['name']}`]({Path(os.path.relpath(place[0], page.parent)).as_posix()}#L{place[1]})"
+
+    lines = text.splitlines(keepends=True)
+    return "".join(NAME.sub(link, line) if line.startswith("| ") else line for line in lines)
+
+
+def definition(name: str, beside: Path) -> tuple[Path, int] | None:
+    """Return file and line where something is defined; None where the name begins with no module."""
+    first, second, *rest = name.split(".")
+    places = [(beside / f"{first}.py", [second, *rest])]
+    places += [(folder / first / f"{second}.py", rest) for folder in (ROOT, ROOT / "plugins") if rest]
+    for file, attributes in places:
+        if file.is_file():
+            body, line = ast.parse(file.read_text(encoding="utf-8")).body, 0
+            for attribute in attributes:
+                found = next((node for node in body if attribute in defined(node)), None)
+                if found is None:
+                    sys.exit(f"`{name}` is named, and {file.relative_to(ROOT)} defines no {attribute}")
+                body, line = getattr(found, "body", []), found.lineno
+            return file, line
+    return None
+
+
+def defined(node: ast.stmt) -> set[str]:
+    """Return the names that a statement defines."""
+    if isinstance(node, ast.FunctionDef | ast.ClassDef):
+        return {node.name}
+    targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
+    return {target.id for target in targets if isinstance(target, ast.Name)}
+
+
 def main() -> None:
     """Rewrite or check every page."""
     stale = []
@@ -54,6 +98,8 @@ def main() -> None:
         path = ROOT / page
         old = path.read_text(encoding="utf-8")
         new = BLOCK.sub(lambda block: block[1] + rendered(block) + block[5], old)
+        if path.parent != ROOT:
+            new = linked(path, new)
         if new != old:
             stale.append(page)
         if "--check" not in sys.argv:

@@ -93,7 +93,7 @@ def test_what_is_not_there_is_named(tmp_path: Path) -> None:
     (tmp_path / "train.json").write_text("{")
     with pytest.raises(UsageError, match=r"train\.json cannot be read"):
         ActivityNetCaptions(train=tmp_path / "train.json", lists=("train",)).captions()
-    with pytest.raises(UsageError, match=r"the user's own file.*train_dataset\.train="):
+    with pytest.raises(UsageError, match=r"your own file.*train_dataset\.train=.*--set dataset\.train=train\.json"):
         ActivityNetCaptions(lists=("train",))
     with pytest.raises(UsageError, match="did you mean 'val_1'"):
         ActivityNetCaptions(lists=("val1",))

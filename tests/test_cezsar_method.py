@@ -22,7 +22,7 @@ import torch
 from torch import Tensor, nn
 
 from zsarbench.errors import NoNegatives, UsageError, ZsarbenchError
-from zsarbench.interfaces import ClassText, Context, Parts, Steps, TrainSet
+from zsarbench.interfaces import ClassText, Context, Parts, Sampling, Steps, TrainSet
 from zsarbench.seeding import generator
 from zsarbench_cezsar.losses import HingeRank, InfoNCE, Sigmoid, Triplet
 from zsarbench_cezsar.method import Cezsar
@@ -499,6 +499,18 @@ def test_frames_in_the_release_s_colour_order_flag_the_result():
     visual = SimpleNamespace(colour_order="bgr")
     method = fitted(train, replace(given, parts=replace(given.parts, visual=visual)), max_epochs=1)
     assert [flag.split(":")[0] for flag in method.record()["flags"]] == ["colour_order=bgr"]
+
+
+@pytest.mark.parametrize(("max_steps", "flagged"), [(MAX_STEPS, True), (MAX_STEPS + 1, False)])
+def test_windows_that_cannot_lie_anywhere_in_a_clip_flag_the_result(max_steps, flagged):
+    train, *_ = split(toy()[0])
+    given = context()
+    visual = SimpleNamespace(
+        sampling=Sampling(max_steps=max_steps), classify=lambda features: features[..., :2], fingerprint={},
+        labels=(("cup", "a small open container for drinking"), ("door", "a barrier that closes off a room")),
+    )  # fmt: skip
+    method = fitted(train, replace(given, parts=replace(given.parts, visual=visual)), max_epochs=1)
+    assert [flag.split(" in the ")[0] for flag in method.record()["flags"]] == ["pairing: windows lie"] * flagged
 
 
 def test_without_validation_the_last_epoch_is_kept():

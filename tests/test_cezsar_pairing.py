@@ -139,6 +139,36 @@ def test_windows_lie_inside_their_clip_and_are_as_long_as_asked(tmp_path: Path, 
     assert len(seen["clip-04"]) == (3 if seconds < 40 else 1)
 
 
+def test_clips_that_fill_the_stored_steps_are_counted_and_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Five steps are stored at most here: clips of four are whole, those of five may go on where no window lies."""
+    monkeypatch.setattr(pairing, "PART_CLIPS", 2)
+    made = clips([4, 5, 1, 5, 5, 0])
+    _, record = add_sentences(train_set(made), Options(), context(), tmp_path)
+    assert (record["limit_seconds"], record["n_clips_at_the_limit"]) == (5.0, 3)
+    (flag,) = pairing.flags(record)
+    assert "first 5 s" in flag
+    assert "of 3 clips" in flag
+    assert f"{flag}. To store more of a segment: --set visual.max_steps=240" in caplog.messages
+    stored = {row.clip_id: row.clip_seconds for row in table_of(tmp_path)}
+    assert stored == {"clip-00": 4, "clip-01": 5, "clip-02": 1, "clip-03": 5, "clip-04": 5}
+    assert add_sentences(train_set(made), Options(), context(resume=True), tmp_path)[1] == record
+    assert pairing.flags(add_sentences(train_set(clips([4, 1])), Options(), context(), None)[1]) == []
+    assert pairing.flags({}) == []
+
+
+def test_a_table_of_other_columns_is_made_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as before:
+        before.setattr(pairing_table.Row, "_fields", pairing_table.Row._fields[:-1])
+        table = pairing_table.PairingTable(tmp_path, pairing._Maker(
+            clips([3]), Classifier(LABELS, Sees().classify), Options(), context()).identity, resume=False)  # fmt: skip
+        (tmp_path / pairing_table.TABLE).write_text("clip_id,start\nold,0\n", encoding="utf-8")
+    assert table.path is not None
+    add_sentences(train_set(clips([3])), Options(), context(resume=True), tmp_path)
+    assert {row.clip_id for row in table_of(tmp_path)} == {"clip-00"}
+
+
 def test_windows_are_drawn_uniformly() -> None:
     """The start of a window of 2 in a clip of 5 steps is each of four places equally often."""
     made = clips([5] * 400)
@@ -315,7 +345,7 @@ def test_the_verb_is_part_of_the_command_line() -> None:
 def test_the_table_is_plain_csv(table: Path) -> None:
     with table.open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
-    assert list(rows[0]) == ["clip_id", "start", "end", "objects", "caption", "sentence", "cosine"]
+    assert list(rows[0]) == ["clip_id", "clip_seconds", "start", "end", "objects", "caption", "sentence", "cosine"]
 
 
 def test_means_and_objects_by_hand(caplog: pytest.LogCaptureFixture) -> None:

@@ -33,6 +33,8 @@ CLASSES = ("ApplyEyeMakeup", "Archery", "BabyCrawling")
 SMALL = (
     "visual.max_steps=12", "method.d_model=32", "method.feedforward=32", "method.max_epochs=3",
     "method.window_seconds=3", "method.validation_fraction=0.2", "train_dataset.lists=train",
+    # The paper's window ends at 0.8: among the 68 sentences of a handful of videos a few have none so near.
+    "negatives.high=0.9",
 )  # fmt: skip
 
 
@@ -80,7 +82,7 @@ def _ucf101(folder: Path, videos: list[Path]) -> None:
 def run(files: Path, *more: str, **asked: Any) -> RunResult:
     return zsarbench.run(
         "cezsar", protocol=str(files / "rehearsal.toml"), train_on="activitynet-captions",
-        visual="efficientnet-lite0", text="minilm-l6", negatives="uniform", threads=1, out=str(files / "out"),
+        visual="efficientnet-lite0", text="minilm-l6", negatives="cosine-window", threads=1, out=str(files / "out"),
         data_root=[f"activitynet-captions={files / 'anet'}", f"ucf101={files / 'ucf'}"],
         settings=[*SMALL, f"train_dataset.train={files / 'anet' / 'train.json'}", *more], **asked,
     )  # fmt: skip
@@ -109,6 +111,8 @@ def test_from_annotations_and_videos_to_a_result(files: Path) -> None:
     assert record["epochs"] == 3
     assert all(row["loss"] > 0 for row in record["losses"])
     assert record["n_pairs"] > n_read  # captions, and sentences about objects beside them
+    assert record["negatives"]["window_high"] == 0.9
+    assert 0 < record["negatives"]["acceptance_rate"] < 1
     assert record["pairing"]["n_clips_with_sentences"] > n_read / 2
     (table,) = (files / "cache" / "checkpoints").glob("*/pairing/pairs.csv")
     rows = list(pairing_table.read(table))

@@ -131,7 +131,8 @@ def test_a_whole_module_is_refused_without_running_it(release, tmp_path):
             return Path.touch, (tmp_path / "ran",)
 
     torch.save(Trap(), tmp_path / "module.pt")
-    with pytest.raises(ZsarbenchError, match=r"whole module.*is refused.*torch\.save\(m\.state_dict\(\)"):
+    told = r"whole module.*is refused.*torch\.save\(m\.state_dict\(\).* zsarbench cezsar convert state\.pt --out DIR$"
+    with pytest.raises(ZsarbenchError, match=told):
         convert(tmp_path / "module.pt", tmp_path / "out")
     assert not (tmp_path / "ran").exists()
     assert not (tmp_path / "out").exists()

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import pickle
+import shlex
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
+from zsarbench import results
 from zsarbench.errors import UsageError, ZsarbenchError
 from zsarbench.extract import EncoderPart, LocalExecutor, ensure
 from zsarbench.features import FeatureStore
@@ -202,3 +205,74 @@ def test_a_classifier_that_cannot_be_loaded_is_told_before_anything_is_extracted
     )
     with pytest.raises(ZsarbenchError, match=r"weights\.safetensors cannot be read"):
         Cezsar().check_parts(Parts(visual=encoder))
+
+
+# --- the paper's setting, as the README of CEZSAR types it ---
+
+README = Path(__file__).parent.parent / "plugins" / "zsarbench_cezsar" / "README.md"
+SKETCH = ("raise ball", "lower ball")
+
+
+def readme_commands() -> list[list[str]]:
+    text = README.read_text(encoding="utf-8").replace("\\\n", " ")
+    return [shlex.split(line, comments=True)[1:] for line in text.splitlines() if line.startswith("zsarbench ")]
+
+
+@pytest.fixture
+def setting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with what the commands name: train.json, features, and a protocol over drawn clips."""
+    features = tmp_path / "features"
+    features.mkdir()
+    rng = np.random.default_rng(0)
+    entries = {}
+    for number in range(8):
+        video = f"v_{number:011d}"
+        np.save(features / f"{video}.npy", rng.random((30, 1280), dtype=np.float32))
+        sentences = [f"a person number {number} walks {what}" for what in ("home", "away")]
+        entries[video] = {"duration": 30, "timestamps": [[0, 20], [5, 30]], "sentences": sentences}
+    (tmp_path / "train.json").write_text(json.dumps(entries), encoding="utf-8")
+    clips = [f"{name.replace(' ', '-')}-{number:05d}" for name in SKETCH for number in range(2)]
+    for clip in clips:
+        np.save(features / f"{clip}.npy", rng.random((5, 1280), dtype=np.float32))
+    lines = [
+        'name = "sketch/few"', "version = 1", 'dataset = "sketch"', 'setting = "zsl"', 'class_text = "sentence"',
+        'summary = "Few."', 'source = "This."', "[[rounds]]",
+        f"candidates = {json.dumps(SKETCH)}", f"test_clips = {json.dumps(sorted(clips))}",
+    ]  # fmt: skip
+    (tmp_path / "few.toml").write_text("\n".join(lines), encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def typed(words: list[str], *more: str) -> None:
+    """Run a command of the README with the files of the test in place of the user's."""
+    from zsarbench.cli.main import main
+
+    mine = {"ucf101/half-e2e": "few.toml", "visual.classifier=bit-m-r152x2": "visual.classifier=efficientnet-lite0"}
+    with pytest.raises(SystemExit) as done:
+        main([*(mine.get(word, word) for word in words), "--set", "visual.dim=1280", "--threads", "1", *more])
+    assert done.value.code == 0
+
+
+@pytest.mark.weights
+def test_a_run_reads_the_import_of_the_readme_and_its_result_tells_the_colour_order(
+    setting: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def taken_in() -> list[str]:
+        return [line for line in capsys.readouterr().err.splitlines() if line.endswith("clips to compute")]
+
+    (imported,) = [words for words in readme_commands() if words[:2] == ["features", "extract"]]
+    (run,) = [words for words in readme_commands() if words[0] == "run" and "feature-files" in words]
+    typed(imported, "--set", "dataset.lists=train")
+    assert taken_in() == ["features of activitynet-captions by feature-files: 16 of 16 clips to compute"]
+    small = (
+        "method.d_model=8", "method.feedforward=8", "method.max_epochs=1", "train_dataset.lists=train",
+        "dataset.clips_per_class=2",
+    )  # fmt: skip
+    sets = [word for option in small for word in ("--set", option)]
+    typed(run, *sets, "--text", "hashed-words", "--negatives", "uniform", "--out", "results")
+    assert taken_in() == ["features of sketch by feature-files: 4 of 4 clips to compute"]
+    (path,) = setting.glob("results/**/*.json")
+    result = results.read(path)
+    assert "colour_order=bgr: as the release departs, see the README of zsarbench_cezsar" in result.flags
+    assert not any(flag.startswith("pairing:") for flag in result.flags)  # no segment is longer than 240 s

@@ -5,11 +5,15 @@ from __future__ import annotations
 import platform
 import subprocess
 import sys
+from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
-from zsarbench.machine import repeatable
+from zsarbench import machine
+from zsarbench.cli import doctor
+from zsarbench.machine import Machine, repeatable
 
 FAULTS = """
 import resource, torch
@@ -23,6 +27,67 @@ def faults():
 with repeatable(1):
     print(*(faults() for _ in range(5)))
 """
+
+
+def able(monkeypatch: pytest.MonkeyPatch, *names: str) -> None:
+    """Let torch tell that the CPU has these instructions, of those that matter."""
+    told = {"avx2": True, **dict.fromkeys(machine.BFLOAT16, False), **dict.fromkeys(names, True)}
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: told, raising=False)
+
+
+@pytest.mark.parametrize("name", machine.BFLOAT16)
+def test_a_cpu_with_instructions_for_bfloat16_is_not_warned_of(
+    name: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    able(monkeypatch, name)
+    assert Machine.named("cpu", "bfloat16", 1).dtype == torch.bfloat16
+    assert caplog.messages == []
+    assert doctor._bfloat16() == "the CPU gains by it"
+
+
+def test_bfloat16_on_a_cpu_without_instructions_for_it_is_warned_of(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    able(monkeypatch)
+    Machine.named("cpu", "float32", 1)
+    assert caplog.messages == []
+    Machine.named("cpu", "bfloat16", 1)
+    assert caplog.messages == [
+        "this CPU has no instructions for bfloat16, which is many times slower here. Try: --dtype float32"
+    ]
+    assert doctor._bfloat16() == "the CPU has no instructions for it: use --dtype float32 there"
+
+
+def test_a_torch_that_tells_nothing_warns_of_nothing(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.delattr(torch.cpu, "get_capabilities", raising=False)
+    Machine.named("cpu", "bfloat16", 1)
+    assert caplog.messages == []
+    assert "does not tell" in doctor._bfloat16()
+
+
+READS = ("--visual", "feature-files", "--set", "visual.dim=3", "--set", "visual.folder=.")
+
+
+@pytest.mark.parametrize("words", [("run", "--method", "chance"), ("features", "extract", *READS)])
+def test_run_and_extract_warn_of_it(
+    words: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from zsarbench.cli.main import main
+
+    able(monkeypatch)
+    monkeypatch.chdir(tmp_path)
+    for name in "ab":
+        np.save(f"{name}.npy", np.zeros((2, 3), np.float32))
+    Path("clips.csv").write_text("clip,label\na.mp4,lift\nb.mp4,push\n")
+    head = 'name = "folder/two"\nversion = 1\ndataset = "folder"\nsetting = "zsl"\nclass_text = "name"\n'
+    Path("two.toml").write_text(f'{head}summary = "."\nsource = "."\n[[rounds]]\ncandidates = ["lift", "push"]\n')
+    asked = ("--protocol", "two.toml", "--set", "dataset.annotations=clips.csv", "--dtype", "bfloat16")
+    with pytest.raises(SystemExit) as done:
+        main([*words, *asked, "--device", "cpu"])
+    assert done.value.code == 0
+    assert "this CPU has no instructions for bfloat16" in capsys.readouterr().err
 
 
 def test_threads_and_kernels_are_as_before_after_the_block() -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from zsarbench import plots
+from zsarbench import plots, results
 from zsarbench.errors import UsageError, ZsarbenchError
 from zsarbench.gap import Gap, Points
 
@@ -88,6 +89,16 @@ def test_every_class_of_a_semantic_gap_is_named(n_classes: int) -> None:
     assert all(any(f"Class{number:03d}" in text for text in texts) for number in range(n_classes))
 
 
+@pytest.mark.parametrize(("n_classes", "last"), [(5, "Class004"), (101, "101")])
+def test_every_picture_of_a_semantic_gap_tells_its_classes(n_classes: int, last: str) -> None:
+    """Also that of the clips alone, where no star is."""
+    figure = plots.semantic_gap(gap_of(n_classes, False), "made")
+    for axes in figure.axes:
+        texts = [text.get_text() for text in axes.texts]
+        assert len(texts) == n_classes
+        assert last in texts
+
+
 def test_a_folder_that_cannot_be_written_to_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(ZsarbenchError, match=r"cannot be written to .*file.*--out DIR"):
@@ -101,3 +112,81 @@ def test_a_round_that_is_not_there_is_named() -> None:
 
     with pytest.raises(UsageError, match="has rounds 1 to 2, not 3"):
         plot._checked(3, SimpleNamespace(rounds=(1, 2)))  # type: ignore[arg-type]
+
+
+# --- through the command line -----------------------------------------------------------------------------------------
+
+CLASSES = ("lift", "push", "turn", "open")
+
+
+@pytest.fixture(scope="module")
+def result(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A result file that a run of the command line wrote: CEZSAR on features of four classes, two of them seen."""
+    folder = tmp_path_factory.mktemp("run")
+    (folder / "features").mkdir()
+    clips = {f"{name}{number}": name for name in CLASSES for number in range(6)}
+    for clip in clips:
+        np.save(folder / "features" / f"{clip}.npy", RNG.random((4, 8), dtype=np.float32))
+    (folder / "clips.csv").write_text("clip,label\n" + "".join(f"{clip}.mp4,{name}\n" for clip, name in clips.items()))
+    head = 'name = "folder/few"\nversion = 1\ndataset = "folder"\nsetting = "zsl"\nclass_text = "name"\n'
+    lists = f'[[rounds]]\nseen = ["lift", "push"]\ncandidates = {json.dumps(CLASSES[2:])}\n'
+    (folder / "few.toml").write_text(f'{head}summary = "Few."\nsource = "This."\n{lists}')
+    typed(
+        "run", "--method", "cezsar", "--protocol", folder / "few.toml", "--out", folder, "--threads", "1",
+        *("--visual", "feature-files", "--text", "hashed-words", "--negatives", "uniform"),
+        *sets(f"dataset.annotations={folder / 'clips.csv'}", f"visual.folder={folder / 'features'}", "visual.dim=8"),
+        *sets("method.d_model=8", "method.feedforward=8", "method.max_epochs=3", "method.n_negatives=1"),
+    )  # fmt: skip
+    (path,) = folder.rglob("cezsar-*.json")
+    return path
+
+
+def sets(*settings: str) -> list[str]:
+    return [word for setting in settings for word in ("--set", setting)]
+
+
+def typed(*words: object) -> None:
+    from zsarbench.cli.main import main
+
+    with pytest.raises(SystemExit) as done:
+        main([str(word) for word in words])
+    assert done.value.code == 0
+
+
+@pytest.mark.parametrize(
+    ("what", "name", "told"),
+    [("confusion", "confusion-1", CLASSES[2:]), ("training", "training", ("epoch", "training loss"))],
+)
+def test_the_command_draws_a_result(
+    result: Path, tmp_path: Path, what: str, name: str, told: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    typed("plot", what, result, "--out", tmp_path)
+    png, svg = (tmp_path / f"{result.stem}-{name}.{ending}" for ending in ("png", "svg"))
+    assert capsys.readouterr().out.split() == [str(png), str(svg)]
+    assert png.stat().st_size > 5000
+    assert all(f">{word}<" in svg.read_text() for word in told)
+
+
+def test_the_command_makes_the_fit_of_a_semantic_gap_again(
+    result: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It replays the recorded command with the recorded threads, so the scores are the same to the bit."""
+    from zsarbench import gap
+
+    specs, differences = [], []
+    of_run, compare = gap.of_run, gap._compare
+    monkeypatch.setattr(gap, "of_run", lambda spec, *more: specs.append(spec) or of_run(spec, *more))
+    monkeypatch.setattr(gap, "_compare", lambda a, b: differences.append(np.abs(a - b).max()) or compare(a, b))
+    typed("plot", "semantic-gap", result, "--out", tmp_path)
+    recorded = results.read(result)
+    assert [(results.spec_id(spec.identity()), spec.threads, spec.resume) for spec in specs] == [
+        (recorded.spec_id, 1, True)
+    ]
+    assert differences == [0]
+    out = capsys.readouterr()
+    assert "other scores" not in out.err
+    svg = (tmp_path / f"{result.stem}-semantic-gap-1.svg").read_text()
+    assert str(tmp_path / f"{result.stem}-semantic-gap-1.png") in out.out
+    assert "points: 12 clips" in svg  # names with a halo are outlines, no text
+    typed("plot", "semantic-gap", result, "--out", tmp_path, "--threads", "2")
+    assert specs[-1].threads == 2

@@ -179,14 +179,17 @@ def _scatter(axes: Axes, points: Points, gap: Gap, colours: Sequence[Any], many:
         axes.scatter(
             placed[:n, 0], placed[:n, 1], c=[colours[label] for label in gap.labels], s=size, linewidths=0, alpha=0.75
         )
-    if len(points.owner):
-        stars = placed[n:]
-        axes.scatter(stars[:, 0], stars[:, 1], c=[colours[owner] for owner in points.owner], marker="*", s=130,
-                     edgecolors="black", linewidths=0.6, zorder=3)  # fmt: skip
-        halo = [patheffects.withStroke(linewidth=1.6, foreground="white")]
-        for (x, y), owner in zip(stars, points.owner, strict=True):
-            axes.annotate(str(owner + 1) if many else gap.names[owner], (x, y), (3, 3), textcoords="offset points",
-                          fontsize=7, path_effects=halo, zorder=4)  # fmt: skip
+    stars = placed[n:]
+    named = [*zip(stars, points.owner, strict=True)]
+    if named:
+        axes.scatter(stars[:, 0], stars[:, 1], c=[colours[owner] for owner in points.owner], marker="*",
+                     s=70 if many else 130, edgecolors="black", linewidths=0.6, zorder=3)  # fmt: skip
+    else:  # the clips stand alone: hues of a hundred classes are not told apart
+        named = [(np.median(placed[gap.labels == label], axis=0), label) for label in np.unique(gap.labels)]
+    halo = [patheffects.withStroke(linewidth=1.6, foreground="white")]
+    for (x, y), owner in named:
+        axes.annotate(str(owner + 1) if many else gap.names[owner], (x, y), (3, 3), textcoords="offset points",
+                      fontsize=7, path_effects=halo, zorder=4)  # fmt: skip
     axes.set_xticks([])
     axes.set_yticks([])
 

@@ -34,16 +34,17 @@ Side = Callable[[], list[dict[str, float]]]
 Rounds = list[tuple[NDArray[np.int64], NDArray[np.int64]]]
 
 
-def make_features(rng: np.random.Generator) -> tuple[Array, Array, NDArray[np.int64]]:
+def make_features(rng: np.random.Generator, n_classes: int) -> tuple[Array, Array, NDArray[np.int64]]:
     """Make clips (N, D), class vectors (C, D) and labels (N,) of UCF-101's shape, classes partly told apart."""
-    sizes = rng.integers(SMALLEST_CLASS, LARGEST_CLASS + 1, N_CLASSES)
-    while sizes.sum() != N_CLIPS:
-        step = 1 if sizes.sum() < N_CLIPS else -1
+    n_clips = N_CLIPS * n_classes // N_CLASSES
+    sizes = rng.integers(SMALLEST_CLASS, LARGEST_CLASS + 1, n_classes)
+    while sizes.sum() != n_clips:
+        step = 1 if sizes.sum() < n_clips else -1
         movable = np.flatnonzero((sizes + step >= SMALLEST_CLASS) & (sizes + step <= LARGEST_CLASS))
         sizes[rng.choice(movable)] += step
-    labels = np.repeat(np.arange(N_CLASSES), sizes)
-    classes = rng.standard_normal((N_CLASSES, N_DIMS))
-    clips = 0.15 * classes[labels] + rng.standard_normal((N_CLIPS, N_DIMS))
+    labels = np.repeat(np.arange(n_classes), sizes)
+    classes = rng.standard_normal((n_classes, N_DIMS))
+    clips = 0.15 * classes[labels] + rng.standard_normal((n_clips, N_DIMS))
     return clips, classes, labels
 
 
@@ -101,6 +102,7 @@ def largest_difference(a: Sequence[dict[str, float]], b: Sequence[dict[str, floa
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--features", help=".npz with clips (N, D), classes (C, D) and labels (N,)")
+    parser.add_argument("--classes", type=int, default=N_CLASSES, help="of made-up features, 100 to 167 clips each")
     parser.add_argument("--rounds", type=int, default=50)
     parser.add_argument("--repeats", type=int, default=3, help="calls of each side, in turn; the fastest counts")
     parser.add_argument("--seed", type=int, default=0)
@@ -113,7 +115,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with np.load(options.features, allow_pickle=False) as stored:
             clips, classes, labels = stored["clips"], stored["classes"], stored["labels"].astype(np.int64)
     else:
-        clips, classes, labels = make_features(rng)
+        clips, classes, labels = make_features(rng, options.classes)
     # float64 on both sides: in float32 the reference rounds 1 - cosine to 6e-8, which ties classes that differ.
     clips, classes = clips.astype(np.float64), classes.astype(np.float64)
     rounds = draw_rounds(labels, len(classes), options.rounds, rng)

@@ -274,9 +274,12 @@ class Cezsar:
         }
 
     def flags(self) -> list[str]:
-        """Return the options, of the method or its visual part, that reproduce a departure of the release."""
+        """Return what a reader must know: options that reproduce a departure of the release, windows kept from a clip's
+        end.
+        """
         own = {name: getattr(self, name) for name in AS_RELEASED if hasattr(self, name)}
-        return release_flags({**own, "colour_order": self._colour_order})
+        paired = pairing.flags(self._fitted.pairing) if self._fitted is not None else []
+        return [*release_flags({**own, "colour_order": self._colour_order}), *paired]
 
     def _check(self) -> None:
         """Raise where options contradict each other or themselves."""

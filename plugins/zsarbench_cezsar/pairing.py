@@ -1,14 +1,14 @@
 """Pairs segments with sentences about the objects in them, and filters these by the caption (stages 2 and 3).
 
-Windows are drawn inside every clip; the encoder's own classifier names their likeliest objects; of what is written
-about these, the sentences most similar to each caption become further positives of the clip. The windows choose
-sentences and nothing else: the visual side of a pair stays the clip's first steps.
+Windows are drawn inside what is stored of every clip; the encoder's own classifier names their likeliest objects; of
+what is written about these, the sentences most similar to each caption become further positives of the clip. The
+windows choose sentences and nothing else: the visual side of a pair stays the clip's first steps.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -87,6 +87,7 @@ def add_sentences(
     table = PairingTable(folder, maker.identity, resume=context.resume)
     added: dict[str, dict[str, None]] = {clip_id: {} for clip_id in train.clips.ids}
     windows: set[tuple[str, float]] = set()
+    full: set[str] = set()  # clips whose steps fill the limit: they may go on after it, where no window lies
     n_kept, total = 0, 0.0
     parts = torch.arange(len(train.clips)).split(PART_CLIPS)
     with context.progress.task("pairing clips with objects", len(train.clips)) as task:
@@ -97,6 +98,8 @@ def add_sentences(
 
         for row in table.rows(len(parts), make):
             windows.add((row.clip_id, row.start))
+            if row.clip_seconds >= maker.limit_seconds:
+                full.add(row.clip_id)
             if row.sentence:
                 added[row.clip_id][row.sentence] = None
                 n_kept, total = n_kept + 1, total + row.cosine
@@ -105,10 +108,24 @@ def add_sentences(
         "n_sentences_kept": n_kept,
         "n_clips_with_sentences": sum(map(bool, added.values())),
         "mean_cosine_to_caption": round(total / max(1, n_kept), 6),
+        "limit_seconds": maker.limit_seconds,
+        "n_clips_at_the_limit": len(full),
     }
+    for flag in flags(record):
+        _log.warning("%s. To store more of a segment: --set visual.max_steps=240", flag)
     _log.info("paired %d windows with %d sentences about objects; table: %s", len(windows), n_kept, table.path)
     captions = zip(train.clips.captions or (), added.values(), strict=True)
     return replace(train, clips=WithSentences(train.clips, tuple((*own, *more) for own, more in captions))), record
+
+
+def flags(record: Mapping[str, Any]) -> list[str]:
+    """Return what a pairing's record tells that the method does not ask for: windows kept from the end of clips."""
+    if not record.get("n_clips_at_the_limit"):
+        return []
+    return [
+        f"pairing: windows lie in the first {record['limit_seconds']:g} s, all that visual.max_steps stores, "
+        f"of {record['n_clips_at_the_limit']} clips that last as long or longer"
+    ]
 
 
 class _Maker:
@@ -123,11 +140,13 @@ class _Maker:
         self.texts, self.of_label = vocabulary(self.objects)
         sampling: Sampling = getattr(context.parts.visual, "sampling", Sampling())
         self.step_seconds = sampling.step_stride / sampling.frames_per_second
+        self.limit_seconds = sampling.max_steps * self.step_seconds
         generator = context.generator("windows")
         # Drawn at once, so that a clip's windows do not depend on where a pairing was cut off.
         self.drawn = torch.rand(len(clips), options.n_windows, generator=generator, dtype=torch.float64)
         self.identity = checkpoints.identity(
             {
+                "columns": Row._fields,
                 "options": asdict(options),
                 "parts": [checkpoints.described(context.parts.visual), checkpoints.described(context.parts.text)],
                 "labels": found.labels,
@@ -141,12 +160,13 @@ class _Maker:
         """Yield the rows of clips at these positions, in order."""
         for part in index.split(read_at_once(self.clips)):
             steps = self.clips.rows(part)
-            first, last = self._windows(part, steps.mask.sum(1))
+            n_steps = steps.mask.sum(1)
+            first, last = self._windows(part, n_steps)
             places = torch.arange(steps.mask.shape[1])
             shown = (places >= first[..., None]) & (places < last[..., None])
             means = mean_steps(steps, shown)  # (B, W, D)
             likely, labels = top_objects(means.flatten(0, 1), self.found, self.options.objects_per_window)
-            yield from self._described(part, first, last, likely.unflatten(0, first.shape),
+            yield from self._described(part, n_steps, first, last, likely.unflatten(0, first.shape),
                                        labels.unflatten(0, first.shape))  # fmt: skip
 
     def _windows(self, part: Tensor, n_steps: Tensor) -> tuple[Tensor, Tensor]:
@@ -156,7 +176,9 @@ class _Maker:
         first = (self.drawn[part] * places[:, None]).long()
         return first, torch.minimum(first + length, n_steps[:, None])
 
-    def _described(self, part: Tensor, first: Tensor, last: Tensor, likely: Tensor, labels: Tensor) -> Iterator[Row]:
+    def _described(
+        self, part: Tensor, n_steps: Tensor, first: Tensor, last: Tensor, likely: Tensor, labels: Tensor
+    ) -> Iterator[Row]:
         """Yield a row for each distinct window, caption and kept sentence; one without sentence where none is."""
         clip, window, captions = self._queries(part, first, last)
         if not captions:
@@ -171,6 +193,7 @@ class _Maker:
             )
             about = (
                 self.clips.ids[int(part[clip[number]])],
+                int(n_steps[clip[number]]) * self.step_seconds,
                 starts[number] * self.step_seconds,
                 ends[number] * self.step_seconds,
                 objects,

@@ -20,10 +20,12 @@ STATE, TABLE = "pairing.json", "pairs.csv"
 class Row(NamedTuple):
     """A sentence that was kept for a caption because of the objects in a window; empty where none was.
 
-    start and end: of the window, seconds from the clip's start. objects: the likeliest, each with its probability.
+    clip_seconds: what is stored of the clip, where its windows can lie. start and end: of the window, seconds from the
+    clip's start. objects: the likeliest, each with its probability.
     """
 
     clip_id: str
+    clip_seconds: float
     start: float
     end: float
     objects: str
@@ -84,8 +86,9 @@ def read(path: Path) -> Iterator[Row]:
             reader = csv.reader(file)
             if next(reader, None) != list(Row._fields):
                 raise UsageError(f"{path} is no table of pairs: its columns are not {', '.join(Row._fields)}")
-            for clip_id, start, end, objects, caption, sentence, cosine in reader:
-                yield Row(clip_id, float(start), float(end), objects, caption, sentence, float(cosine))
+            for clip_id, clip_seconds, start, end, objects, caption, sentence, cosine in reader:
+                span = float(clip_seconds), float(start), float(end)
+                yield Row(clip_id, *span, objects, caption, sentence, float(cosine))
     except (OSError, ValueError) as error:
         raise UsageError(f"the table of pairs {path} cannot be read: {error}") from error
 

@@ -91,7 +91,8 @@ def _tensors(file: Path) -> dict[str, Tensor]:
             f"{file} holds more than tensors, such as the whole module that the release saves: to load it is to run "
             "whatever code it names, so it is refused. Whoever trusts the file takes the tensors out of it inside the "
             f"release's own folder: python -c \"import torch; m = torch.load('{file.name}', map_location='cpu', "
-            "weights_only=False); torch.save(m.state_dict(), 'state.pt')\"; then: zsarbench cezsar convert state.pt"
+            "weights_only=False); torch.save(m.state_dict(), 'state.pt')\"; then: zsarbench cezsar convert state.pt "
+            "--out DIR"
         ) from error
 
 

@@ -64,8 +64,10 @@ class ActivityNetCaptions:
             stranger = next((name for name in lists if name not in LISTS), "")
             raise UsageError(unknown("list of activitynet-captions", stranger, LISTS))
         if train is None and lists == ("train",):
-            raise UsageError("activitynet-captions: the list train is the user's own file. Try: "
-                             "--set train_dataset.train=train.json")  # fmt: skip
+            raise UsageError(
+                "activitynet-captions: the list train is your own file. Try: --set train_dataset.train=train.json; "
+                "or with --dataset activitynet-captions: --set dataset.train=train.json"
+            )
 
     @cached_property
     def revision(self) -> str:

@@ -14,6 +14,8 @@ import numpy as np
 from zsarbench.errors import UsageError
 from zsarbench.interfaces import Clips, ClipSource, Sampling, Steps
 
+from .preparation import ColourOrder
+
 if TYPE_CHECKING:
     from torch import Tensor
 
@@ -33,6 +35,8 @@ class FeatureFiles:
     folder: where the files lie, those of all data sets of a run. dim: D of every file.
     frames_per_second: rows a second; the release has one.
     max_steps: rows of a clip that are kept, from its start on.
+    colour_order: of the frames that the features were made of, which nothing here can change; None: not known. The
+        release's are "bgr".
     classifier: the encoder whose classifier reads these features, for methods that reason with objects; its weights are
         loaded when they are asked for. weights: a file used in place of its download.
     """
@@ -47,6 +51,7 @@ class FeatureFiles:
         dim: int = DIM,
         frames_per_second: float = 1.0,
         max_steps: int = 16,
+        colour_order: ColourOrder | None = None,
         classifier: ClassifierName | None = None,
         weights: str | None = None,
     ) -> None:
@@ -54,6 +59,7 @@ class FeatureFiles:
         self.dim = dim
         self.frames_per_second = frames_per_second
         self.max_steps = max_steps
+        self.colour_order = colour_order
         self.classifier = classifier
         self.weights = weights
         self.sampling = Sampling(frames_per_second, max_steps)

@@ -37,6 +37,7 @@ def command(ctx: click.Context, as_json: bool) -> None:
         "cores": len(os.sched_getaffinity(0)),
         "packages": {name: _version(name) for name in PACKAGES},
         "devices": _devices(),
+        "bfloat16": _bfloat16(),
         "plugins": sorted({entry.plugin for entry in host.registry}),
         "failed_plugins": {failure.plugin: failure.reason for failure in host.failures},
         "decoder": _decoder_self_test(),
@@ -68,6 +69,16 @@ def _devices() -> list[str]:
 
     found = [f"cuda:{index} ({torch.cuda.get_device_name(index)})" for index in range(torch.cuda.device_count())]
     return ["cpu", *found]
+
+
+def _bfloat16() -> str:
+    """Return whether `--dtype bfloat16` is of use on the CPU."""
+    from zsarbench.machine import gains_by_bfloat16
+
+    gains = gains_by_bfloat16()
+    if gains is None:
+        return "this version of torch does not tell whether the CPU gains by it"
+    return "the CPU gains by it" if gains else "the CPU has no instructions for it: use --dtype float32 there"
 
 
 def _decoder_self_test() -> str:

@@ -86,7 +86,7 @@ def training(path: Path, out: Path) -> None:
 @command.command("semantic-gap")
 @_with(_result, _round, _out)
 @data_root_option
-@click.option("--threads", type=int, help="Threads to compute with; as many as the run had give the same fit.")
+@click.option("--threads", type=int, help="Threads to compute with.  [default: as many as the result had]")
 @click.option("--device", default="auto", show_default=True, help="cpu, cuda, cuda:1, …")
 @click.pass_context
 def semantic_gap(ctx: click.Context, /, path: Path, number: int, out: Path, **machine: Any) -> None:
@@ -97,7 +97,7 @@ def semantic_gap(ctx: click.Context, /, path: Path, number: int, out: Path, **ma
 
     \b
     Example:
-      zsarbench plot semantic-gap RESULT --threads 2
+      zsarbench plot semantic-gap RESULT
     """
     from zsarbench.resolve import resolve
 
@@ -113,13 +113,17 @@ def semantic_gap(ctx: click.Context, /, path: Path, number: int, out: Path, **ma
 
 
 def _request(result: RunResult, **machine: Any) -> RunRequest:
-    """Return what a result's command asks for, going on from the checkpoints of its fits."""
+    """Return what a result's command asks for, going on from the checkpoints of its fits.
+
+    Other thread counts give other bits, so where none is asked for, it is the result's.
+    """
     from zsarbench.cli import run
     from zsarbench.spec import RunRequest
 
     words = shlex.split(result.command)[2:]
     asked = run.command.make_context("run", words).params
     known = {item.name for item in fields(RunRequest)}
+    machine["threads"] = machine["threads"] or result.environment.threads
     return RunRequest(**{name: value for name, value in asked.items() if name in known} | machine | {"resume": True})
 
 

@@ -56,19 +56,19 @@ def draw(
     spare = SPARE_SHARED if draws == "shared" else SPARE_OWN
     size = min(n_pool, max(64, int(spare * k / max(share, 1e-4))))
     while len(pending):
-        left = []
+        block = _shared if draws == "shared" else _own if size < n_pool else _whole
         least = 64 if draws == "shared" else 1
-        for rows in pending.split(min(BLOCK_ANCHORS, max(least, BLOCK_CELLS // size))):
-            block = _shared if draws == "shared" else _own if size < n_pool else _whole
+        n_rows = min(BLOCK_ANCHORS, max(least, BLOCK_CELLS // size))
+        found = torch.empty(len(pending), dtype=torch.bool)
+        for rows, finished in zip(pending.split(n_rows), found.split(n_rows), strict=True):
             done, picked, count = block(admit, rows, n_pool, size, k, rng)
             if size == n_pool:
                 if bool((count == 0).any()):
                     raise NoNegatives(none(int(rows[count == 0][0]), n_pool, what))
                 n_short += int((count < k).sum())
-            else:
-                left.append(rows[~done])
+            finished.copy_(done)
             chosen[rows[done]] = picked
-        pending = torch.cat(left) if left else pending[:0]
+        pending = pending[~found]
         size = min(n_pool, GROWTH[draws] * size)
     return chosen, n_short
 
@@ -88,8 +88,7 @@ def _shared(
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Return which anchors are done (b,) bool, their pool rows (done, k), and how many each found (b,)."""
     candidates = _candidates(n_pool, size, rng)
-    parts = [admit(rows, part) for part in candidates.split(PART)]
-    inside = torch.cat(parts, 1) if len(parts) > 1 else parts[0]
+    inside = _admitted(admit, rows, candidates)
     count = inside.view(torch.uint8).sum(1, dtype=torch.int32)
     done = (count > 0) if size == n_pool else (count >= k)
     if not bool(done.all()):
@@ -119,13 +118,21 @@ def _whole(
     admit: Admit, rows: Tensor, n_pool: int, size: int, k: int, rng: torch.Generator
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Return the same out of the whole pool, by a random key for each anchor and text."""
-    inside = torch.cat([admit(rows, part) for part in torch.arange(n_pool).split(PART)], 1)
+    inside = _admitted(admit, rows, torch.arange(n_pool))
     count = inside.view(torch.uint8).sum(1, dtype=torch.int32)
     keys = torch.rand(inside.shape, generator=rng).masked_fill_(~inside, -1.0)
     best = keys.topk(min(k, n_pool), dim=1).indices
     done = count > 0
     turn = torch.arange(k) % count[done, None].clamp(max=k)
     return done, best[done].gather(1, turn), count
+
+
+def _admitted(admit: Admit, rows: Tensor, candidates: Tensor) -> Tensor:
+    """Return which of the candidates (p,) are admissible for which anchor, (b, p) bool, asking for a part at a time."""
+    inside = torch.empty(len(rows), len(candidates), dtype=torch.bool)
+    for part, columns in zip(candidates.split(PART), inside.split(PART, 1), strict=True):
+        columns.copy_(admit(rows, part))
+    return inside
 
 
 def _candidates(n_pool: int, size: int, rng: torch.Generator) -> Tensor:

@@ -466,13 +466,15 @@ def test_without_resume_the_fit_is_done_anew(tmp_path):
         run_toy(tmp_path, False, Quiet(after=1, act=interrupt))
 
 
-@pytest.mark.parametrize("change", ["options", "seed", "negatives", "captions"])
+@pytest.mark.parametrize("change", ["options", "positions", "seed", "negatives", "captions"])
 def test_a_checkpoint_of_something_else_is_not_used(tmp_path, caplog, change):
     train, *_ = split(toy()[0])
     fitted(train, context(folder=tmp_path), max_epochs=1)
     options, given = {"max_epochs": 1}, context(folder=tmp_path, resume=True)
     if change == "options":
         options["dropout"] = 0.1
+    elif change == "positions":
+        options["positions"] = "sinusoidal"
     elif change == "seed":
         given = context(folder=tmp_path, resume=True, seed=1)
     elif change == "negatives":
@@ -530,6 +532,7 @@ def test_the_record_says_what_was_done():
     assert validation.index(min(validation)) + 1 == record["best_epoch"]
     assert 0 < record["negatives"]["acceptance_rate"] < 1
     assert record["flags"] == []
+    assert record["positions"] == "none"
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from zsarbench.seeding import forked
 from zsarbench_cezsar import model as joint
 from zsarbench_cezsar import pairing, scoring, training
 from zsarbench_cezsar.batches import Corpus
-from zsarbench_cezsar.model import AttendOver, JointModel, count_parameters
+from zsarbench_cezsar.model import AttendOver, JointModel, Positions, count_parameters
 from zsarbench_cezsar.pairs import Pairs, Positives, make_pairs
 from zsarbench_cezsar.release import AS_RELEASED, release_flags
 from zsarbench_cezsar.training import History, SplitBy, Trainer
@@ -55,6 +55,7 @@ class Cezsar:
     mode: what stands for a clip at test (stage 8): its steps, a sentence about its objects, or both (`visual_weight`).
     neighbours: sentences that vote (stage 9); None: 1 where every class has one sentence, else 3.
     prototypes: sentences kept of each class, those nearest to the centres of so many clusters; None: all.
+    positions: "sinusoidal" has the model see the order of the steps, which the published one does not.
     attend_over, normalise_at_test, split_by, padding: `release.AS_RELEASED` has the release's values, which
         flag the result.
     The others: see the constants of `zsarbench_cezsar.model`, `training`, `pairing` and `scoring`.
@@ -90,6 +91,7 @@ class Cezsar:
         neighbours: int | None = None,
         prototypes: int | None = None,
         attend_over: AttendOver = "time",
+        positions: Positions = "none",
         normalise_at_test: bool = True,
         split_by: SplitBy = "video",
         padding: Literal["mask", "zeros"] = "mask",
@@ -119,6 +121,7 @@ class Cezsar:
         self.neighbours = neighbours
         self.prototypes = prototypes
         self.attend_over = attend_over
+        self.positions = positions
         self.normalise_at_test = normalise_at_test
         self.split_by = split_by
         self.padding = padding
@@ -159,6 +162,7 @@ class Cezsar:
             model = JointModel(
                 train.clips.dim, corpus.embeddings.shape[1], d_model=self.d_model, joint_dim=self.joint_dim,
                 dropout=self.dropout, n_heads=self.n_heads, feedforward=self.feedforward, attend_over=self.attend_over,
+                positions=self.positions,
             )  # fmt: skip
             trainer = Trainer(model, loss, corpus, self._training_options(), context, folder)
             history = trainer.run()
@@ -254,6 +258,7 @@ class Cezsar:
         return {
             **self._choice,
             "positives": fitted.positives,
+            "positions": fitted.model.positions,
             "n_sentences": len(fitted.pairs.texts),
             "n_pairs": len(fitted.pairs),
             "n_triplets": len(fitted.pairs) * self.n_negatives,

@@ -485,6 +485,20 @@ def test_a_checkpoint_of_something_else_is_not_used(tmp_path, caplog, change):
     assert "of other settings or data and is left aside" in caplog.text
 
 
+def test_a_sampler_with_other_bounds_in_a_tuple_is_something_else(tmp_path, caplog):
+    class Bounded(Uniform):
+        def __init__(self, bounds: tuple[float, ...]) -> None:
+            self.bounds = bounds
+
+    train, *_ = split(toy()[0])
+    fitted(train, context(folder=tmp_path, negatives=Bounded((0.1, 0.2))), max_epochs=1)
+    for bounds, anew in (((0.1, 0.2), False), ((0.1, 0.3), True)):
+        caplog.clear()
+        given = context(folder=tmp_path, resume=True, negatives=Bounded(bounds))
+        fitted(train, given, max_epochs=1)
+        assert ("of other settings or data and is left aside" in caplog.text) is anew
+
+
 def test_a_damaged_checkpoint_is_named(tmp_path):
     run_toy(tmp_path, False)
     best = next((tmp_path / "fit").glob("best-*.safetensors"))
@@ -595,8 +609,12 @@ def test_captions_that_give_no_negative_are_an_error():
     ("options", "message"),
     [
         ({"d_model": 15}, "d_model=15 is not a multiple of n_heads=2"),
-        ({"patience": 0, "dropout": 1.0}, r"patience=0 is below 1; dropout=1.0 is not in \[0, 1\)"),
-        ({"neighbours": 0}, "neighbours=0 is below 1"),
+        ({"patience": 0, "dropout": 1.0}, r"dropout=1.0 is not in \[0, 1\); patience=0 is below 1. Try: .*dropout=0.2"),
+        ({"neighbours": 0}, "neighbours=0 is below 1. Try: --set method.neighbours=none"),
+        ({"learning_rate": -1.0}, "learning_rate=-1.0 is not above 0. Try: --set method.learning_rate=0.0001"),
+        ({"learning_rate": float("nan")}, "learning_rate=nan is not above 0"),
+        ({"betas": (0.9, 1.5)}, r"betas=0.9,1.5 are not both in \[0, 1\). Try: --set method.betas=0.9,0.99"),
+        ({"weight_decay": -1e-3}, "weight_decay=-0.001 is below 0"),
     ],
 )
 def test_impossible_options_are_refused(options, message):

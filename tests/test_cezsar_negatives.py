@@ -252,13 +252,15 @@ def test_distances_are_written_to_the_same_memory_whatever_their_number():
     vectors, _ = corpus(3 * PART)
     distance = Distances(Texts(vectors), Texts(vectors))
     rows = torch.tensor([5, 9])
+    distance(rows, torch.arange(PART))  # grows to what is needed
+    memory = distance(rows, torch.arange(4 * PART + 6).view(2, -1) % len(vectors)).data_ptr()
     for columns in (torch.arange(7), torch.arange(2 * (2 * PART + 3)).view(2, -1) % len(vectors)):
         made = distance(rows, columns)
         plain = [
             cdist(vectors[row : row + 1], vectors[columns.expand(2, -1)[i]], "cosine") for i, row in enumerate(rows)
         ]
         np.testing.assert_allclose(made.numpy(), np.concatenate(plain), atol=2e-6)
-        assert made.data_ptr() == distance._cells.data_ptr()
+        assert made.data_ptr() == memory
     assert len(distance._gathered) == PART
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from zsarbench_cezsar.drawing import BLOCK_CELLS, PART
+from zsarbench_cezsar.drawing import PART
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Distances:
         self._pool_scale = norms if pool.rows is None else norms[pool.rows]
         like = pool.embeddings
         self._gathered = like.new_empty(min(PART, len(pool)), like.shape[1])
-        self._cells = like.new_empty(min(BLOCK_CELLS, len(positives) * len(pool)))
+        self._cells = like.new_empty(0)
 
     def __call__(self, rows: Tensor, candidates: Tensor) -> Tensor:
         """Return distances (b, p) of positives (b,) to pool texts, at most PART for all (p,), or for each (b, p).

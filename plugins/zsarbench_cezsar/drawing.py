@@ -13,7 +13,8 @@ from zsarbench.errors import NoNegatives
 
 BLOCK_ANCHORS = 512  # anchors that are drawn for at once; with draws "shared" they share one set of candidates
 BLOCK_CELLS = 1 << 22  # anchor-candidate distances held at once: 16 MiB in float32
-PART = 8192  # candidates whose embeddings are gathered at once: 25 MB at 768 features
+OWN_CELLS = 1 << 19  # the same where each anchor has candidates of its own: of a cell, groups and ranks are held too
+PART = 2048  # candidates whose embeddings are gathered at once: 6 MB at 768 features
 SPARE_SHARED = 4.0  # candidates per expected acceptance and negative: few anchors need a second round
 SPARE_OWN = 1.6  # the same where every anchor pays for candidates of its own
 GROWTH = {"shared": 16, "independent": 4}  # candidates of a round to those of the round before
@@ -104,11 +105,19 @@ def _own(
     An anchor that drew a text twice starts anew: what is kept is as likely as any other k distinct texts.
     """
     candidates = torch.randint(n_pool, (len(rows), size), generator=rng)
+    n_rows = max(1, OWN_CELLS // size)
+    parts = [_earliest(admit, *some, k) for some in zip(rows.split(n_rows), candidates.split(n_rows), strict=True)]
+    done, picked, count = (torch.cat(part) for part in zip(*parts, strict=True))
+    return done, picked, count
+
+
+def _earliest(admit: Admit, rows: Tensor, candidates: Tensor, k: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Return the same for some anchors (b,) and their candidates (b, p)."""
     ranks = admit(rows, candidates).cumsum(1, dtype=torch.int32)
     wanted = torch.arange(1, k + 1, dtype=torch.int32).expand(len(rows), -1).contiguous()
     place = torch.searchsorted(ranks, wanted)
-    count = ranks[:, -1]
-    picked = candidates.gather(1, place.clamp(max=size - 1))
+    count = ranks[:, -1].clone()  # not a view, which would keep the ranks
+    picked = candidates.gather(1, place.clamp(max=candidates.shape[1] - 1))
     in_order = picked.sort(1).values
     done = (count >= k) & (in_order[:, 1:] != in_order[:, :-1]).all(1)
     return done, picked[done], count

@@ -338,6 +338,71 @@ def test_a_clip_made_of_captions_is_embedded_without_the_caption_it_is_aligned_w
     assert all(same == 0 and shown > 0 for same, shown in checked)
 
 
+# --- negatives within a batch ---
+
+
+def crowded(n_sources: int, clips_a_source: int) -> TrainSet:
+    """Return clips of few source videos, which follow each other, with two captions each."""
+    train, *_ = split(toy()[0])
+    clips = train.clips.subset(torch.arange(n_sources * clips_a_source))
+    groups = tuple(f"source{i // clips_a_source}" for i in range(len(clips)))
+    return replace(train, clips=clips, groups=groups)
+
+
+@pytest.mark.parametrize("sampler", [Hardest(), SemiHard(), InBatch()], ids=lambda part: type(part).__name__)
+def test_validation_pairs_find_negatives_where_their_source_fills_a_batch(sampler, monkeypatch):
+    """28 pairs a source, batches of 20: in the order of the corpus a batch would be of one source alone."""
+    from zsarbench_cezsar import training
+
+    left_out = {}
+
+    def look(self, which, *given, plain=training.Trainer._mean):
+        mean = plain(self, which, *given)
+        left_out.setdefault(which, []).append((self.tally.n_without, self.tally.n_drawn))
+        return mean
+
+    monkeypatch.setattr(training.Trainer, "_mean", look)
+    record = fitted(crowded(10, 14), context(negatives=sampler), max_epochs=2, batch_size=20, n_negatives=3).record()
+    assert left_out == {"training": [(0, 196)] * 2, "validation": [(0, 84)] * 2}
+    assert record["negatives"]["share_of_anchors_without_negatives"] == 0
+
+
+def test_pairs_without_a_negative_in_their_batch_are_left_out_and_counted():
+    """Two sources to train on and batches of 2: a batch of one source alone is nearly half of them."""
+    given = context(negatives=Hardest())
+    record = fitted(crowded(2, 12), given, max_epochs=3, batch_size=2, validation_fraction=0, n_negatives=3).record()
+    assert 0.2 < record["negatives"]["share_of_anchors_without_negatives"] < 0.7
+    assert record["negatives"]["share_of_anchors_with_fewer_than_k"] == 1
+
+
+@pytest.mark.parametrize(("n_sources", "fraction", "which"), [(1, 0, "training"), (3, 0.3, "validation")])
+def test_where_no_batch_has_negatives_the_error_says_what_to_type(n_sources, fraction, which):
+    given = context(negatives=InBatch())
+    with pytest.raises(
+        NoNegatives, match=rf"none of the \d+ {which} pairs .*--negatives uniform.*method.batch_size=96"
+    ):
+        fitted(crowded(n_sources, 12), given, max_epochs=1, validation_fraction=fraction)
+
+
+def test_what_a_sampler_measures_in_batches_is_a_mean_that_a_resumed_fit_goes_on_with(tmp_path):
+    class Counts(InBatch):
+        def record(self):
+            self.n = getattr(self, "n", 0) + 1
+            return {"calls": float(self.n)}
+
+    train, *_ = split(toy()[0])
+    record = fitted(train, context(negatives=Counts()), max_epochs=3, validation_fraction=0).record()
+    assert record["negatives"]["calls"] == pytest.approx(9.5)  # six batches of 48 an epoch: the mean of 1 to 18
+    given = {"max_epochs": 3, "batch_size": 20, "n_negatives": 3}
+    whole = fitted(crowded(10, 14), context(negatives=Hardest()), **given).record()
+    quiet = Quiet(after=25, act=interrupt)  # ten batches an epoch
+    with pytest.raises(KeyboardInterrupt):
+        fitted(crowded(10, 14), context(negatives=Hardest(), folder=tmp_path, progress=quiet), **given)
+    resumed = fitted(crowded(10, 14), context(negatives=Hardest(), folder=tmp_path, resume=True), **given).record()
+    assert resumed["negatives"] == whole["negatives"]
+    assert resumed["losses"] == whole["losses"]
+
+
 # --- several sentences per class ---
 
 
@@ -414,13 +479,15 @@ def test_without_resume_the_fit_is_done_anew(tmp_path):
         run_toy(tmp_path, False, Quiet(after=1, act=interrupt))
 
 
-@pytest.mark.parametrize("change", ["options", "seed", "negatives", "captions"])
+@pytest.mark.parametrize("change", ["options", "positions", "seed", "negatives", "captions"])
 def test_a_checkpoint_of_something_else_is_not_used(tmp_path, caplog, change):
     train, *_ = split(toy()[0])
     fitted(train, context(folder=tmp_path), max_epochs=1)
     options, given = {"max_epochs": 1}, context(folder=tmp_path, resume=True)
     if change == "options":
         options["dropout"] = 0.1
+    elif change == "positions":
+        options["positions"] = "sinusoidal"
     elif change == "seed":
         given = context(folder=tmp_path, resume=True, seed=1)
     elif change == "negatives":
@@ -429,6 +496,20 @@ def test_a_checkpoint_of_something_else_is_not_used(tmp_path, caplog, change):
         train.clips.captions = tuple(reversed(train.clips.captions))
     fitted(train, given, **options)
     assert "of other settings or data and is left aside" in caplog.text
+
+
+def test_a_sampler_with_other_bounds_in_a_tuple_is_something_else(tmp_path, caplog):
+    class Bounded(Uniform):
+        def __init__(self, bounds: tuple[float, ...]) -> None:
+            self.bounds = bounds
+
+    train, *_ = split(toy()[0])
+    fitted(train, context(folder=tmp_path, negatives=Bounded((0.1, 0.2))), max_epochs=1)
+    for bounds, anew in (((0.1, 0.2), False), ((0.1, 0.3), True)):
+        caplog.clear()
+        given = context(folder=tmp_path, resume=True, negatives=Bounded(bounds))
+        fitted(train, given, max_epochs=1)
+        assert ("of other settings or data and is left aside" in caplog.text) is anew
 
 
 def test_a_damaged_checkpoint_is_named(tmp_path):
@@ -478,6 +559,7 @@ def test_the_record_says_what_was_done():
     assert validation.index(min(validation)) + 1 == record["best_epoch"]
     assert 0 < record["negatives"]["acceptance_rate"] < 1
     assert record["flags"] == []
+    assert record["positions"] == "none"
 
 
 @pytest.mark.parametrize(
@@ -552,8 +634,12 @@ def test_captions_that_give_no_negative_are_an_error():
     ("options", "message"),
     [
         ({"d_model": 15}, "d_model=15 is not a multiple of n_heads=2"),
-        ({"patience": 0, "dropout": 1.0}, r"patience=0 is below 1; dropout=1.0 is not in \[0, 1\)"),
-        ({"neighbours": 0}, "neighbours=0 is below 1"),
+        ({"patience": 0, "dropout": 1.0}, r"dropout=1.0 is not in \[0, 1\); patience=0 is below 1. Try: .*dropout=0.2"),
+        ({"neighbours": 0}, "neighbours=0 is below 1. Try: --set method.neighbours=none"),
+        ({"learning_rate": -1.0}, "learning_rate=-1.0 is not above 0. Try: --set method.learning_rate=0.0001"),
+        ({"learning_rate": float("nan")}, "learning_rate=nan is not above 0"),
+        ({"betas": (0.9, 1.5)}, r"betas=0.9,1.5 are not both in \[0, 1\). Try: --set method.betas=0.9,0.99"),
+        ({"weight_decay": -1e-3}, "weight_decay=-0.001 is below 0"),
     ],
 )
 def test_impossible_options_are_refused(options, message):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 import torch
 from torch import nn
@@ -9,10 +11,10 @@ from torch import nn
 from zsarbench.errors import UsageError
 from zsarbench.seeding import forked, generator
 from zsarbench_cezsar.losses import HingeRank, InfoNCE, Sigmoid, Triplet
-from zsarbench_cezsar.model import JointModel, count_parameters, fit_steps
+from zsarbench_cezsar.model import JointModel, count_parameters, fit_steps, restored, sinusoids
 
 
-def make(attend_over: str = "time", **sizes: int) -> JointModel:
+def make(attend_over: str = "time", **sizes: int | str) -> JointModel:
     with forked(generator(0, "model")):
         return JointModel(
             24, 20, **({"d_model": 16, "feedforward": 32, "joint_dim": 8} | sizes), attend_over=attend_over
@@ -65,11 +67,25 @@ def test_a_clip_without_steps_harms_no_other(attend_over):
     assert all(p.grad is None or p.grad.isfinite().all() for p in model.parameters())
 
 
-def test_order_of_steps_is_not_seen():
-    """Documented limit: there is no positional encoding."""
-    model = make()
+@pytest.mark.parametrize("attend_over", ["time", "batch"])
+def test_order_of_steps_is_seen_with_positions_alone(attend_over):
+    """A documented limit of the published model, which has none."""
     values, mask = clips([5], 5)
-    torch.testing.assert_close(model.video(values, mask), model.video(values.flip(1), mask), atol=1e-5, rtol=0)
+    blind, seeing = make(attend_over), make(attend_over, positions="sinusoidal")
+    torch.testing.assert_close(blind.video(values, mask), blind.video(values.flip(1), mask), atol=1e-5, rtol=0)
+    assert float((seeing.video(values, mask) - seeing.video(values.flip(1), mask)).detach().abs().max()) > 1e-2
+
+
+def test_positions_are_the_published_sinusoids_and_are_kept_with_the_weights():
+    made = sinusoids(4, 6)
+    for step in range(4):
+        for feature in range(6):
+            angle = step / 10_000 ** (feature // 2 * 2 / 6)
+            assert float(made[step, feature]) == pytest.approx([math.sin, math.cos][feature % 2](angle), abs=1e-6)
+    assert sinusoids(3, 5).shape == (3, 5)
+    model, (values, mask) = make(positions="sinusoidal"), clips([5], 5)
+    again = restored(model.sizes, model.state_dict())
+    assert torch.equal(again.video(values, mask), model.video(values, mask))
 
 
 def test_the_published_size():

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
@@ -13,7 +16,10 @@ from scipy.stats import chi2_contingency, chisquare
 from zsarbench.errors import NoNegatives, UsageError
 from zsarbench.interfaces import NegativeSampler
 from zsarbench.seeding import generator
+from zsarbench_cezsar.distances import Distances, Texts
+from zsarbench_cezsar.drawing import PART
 from zsarbench_cezsar.negatives import CosineWindow, Hardest, InBatch, SemiHard, Uniform
+from zsarbench_cezsar.pair_negatives import Negatives
 
 EVERY = (
     CosineWindow(high=2.1), CosineWindow(high=2.1, draws="independent"), Uniform(), InBatch(), Hardest(), SemiHard(),
@@ -192,6 +198,72 @@ def test_the_seed_decides(sampler):
     assert not torch.equal(sample(sampler, vectors, groups, 5, 1), sample(sampler, vectors, groups, 5, 2))
 
 
+@pytest.mark.parametrize(
+    ("sampler", "digest"),
+    [
+        (CosineWindow(low=0.2, high=0.3), "a74874d75370fa53"),
+        (CosineWindow(low=0.2, high=0.3, draws="independent"), "71b47852d489296f"),
+        (CosineWindow(low_quantile=0.0, high_quantile=0.08), "cc445a08620be9fe"),
+        (Uniform(), "e349c667d01573c6"),
+    ],
+    ids=["shared", "independent", "quantiles", "uniform"],
+)
+def test_a_seed_gives_what_it_gave_before(sampler, digest):
+    """20,000 texts in several parts and rounds; the whole pool is searched for a few of the 1,000 anchors."""
+    vectors, groups = corpus(20_000, 16)
+    chosen = sample(sampler, vectors, groups, 5, 1, slice(1000))
+    assert hashlib.sha256(chosen.numpy().tobytes()).hexdigest()[:16] == digest
+
+
+def repeated(n: int) -> tuple[torch.Tensor, SimpleNamespace]:
+    """Return embeddings of distinct texts, and n pairs whose texts stand about three times each, in no order."""
+    vectors, _ = corpus(n // 3)
+    text = torch.randint(n // 3, (n,), generator=generator(3))
+    groups = torch.stack([text, torch.arange(n) // 3], 1)
+    pairs = {"text": text, "pool_text": text, "groups": groups, "pool_groups": groups, "pool_row": torch.arange(n)}
+    return vectors, SimpleNamespace(**pairs)
+
+
+@pytest.mark.parametrize("draws", ["shared", "independent"])
+def test_texts_that_stand_several_times_are_drawn_as_if_gathered_and_not_copied(draws, monkeypatch):
+    vectors, pairs = repeated(1200)
+    sampler, given = CosineWindow(low=0.2, high=0.6, draws=draws), []
+    monkeypatch.setattr(
+        sampler, "sample_texts", lambda *a: given.append(a[0]) or CosineWindow.sample_texts(sampler, *a)
+    )
+    lazily, gathering = Negatives(sampler, pairs, 3), Negatives(Gathering(draws), pairs, 3)
+    measured = lazily.draw(vectors, generator(0))
+    assert gathering.draw(vectors, generator(0)) == measured
+    assert torch.equal(lazily.of_corpus, gathering.of_corpus)
+    assert given[0] is vectors
+
+
+class Gathering:
+    """A stranger's sampler, which has `sample` alone."""
+
+    when = "corpus"
+
+    def __init__(self, draws: str) -> None:
+        self.plain = CosineWindow(low=0.2, high=0.6, draws=draws)
+        self.sample, self.record = self.plain.sample, self.plain.record
+
+
+def test_distances_are_written_to_the_same_memory_whatever_their_number():
+    vectors, _ = corpus(3 * PART)
+    distance = Distances(Texts(vectors), Texts(vectors))
+    rows = torch.tensor([5, 9])
+    distance(rows, torch.arange(PART))  # grows to what is needed
+    memory = distance(rows, torch.arange(4 * PART + 6).view(2, -1) % len(vectors)).data_ptr()
+    for columns in (torch.arange(7), torch.arange(2 * (2 * PART + 3)).view(2, -1) % len(vectors)):
+        made = distance(rows, columns)
+        plain = [
+            cdist(vectors[row : row + 1], vectors[columns.expand(2, -1)[i]], "cosine") for i, row in enumerate(rows)
+        ]
+        np.testing.assert_allclose(made.numpy(), np.concatenate(plain), atol=2e-6)
+        assert made.data_ptr() == memory
+    assert len(distance._gathered) == PART
+
+
 def test_hardest_takes_the_texts_nearest_to_the_video():
     texts, groups = corpus(30)
     videos = torch.randn(30, 12, generator=generator(5))
@@ -219,15 +291,50 @@ def test_a_row_with_fewer_texts_than_k_repeats_them():
     vectors, groups = corpus(6)
     for sampler in EVERY:
         first = sample(sampler, vectors, groups, 7)[0].tolist()
+        assert sampler.record()["share_of_anchors_with_fewer_than_k"] == 1
+        sample(sampler, vectors, groups, 3)
+        assert sampler.record()["share_of_anchors_with_fewer_than_k"] == 0
         assert sorted(set(first)) == [3, 4, 5]
         assert sorted(first.count(row) for row in (3, 4, 5)) == [2, 2, 3]
 
 
 @pytest.mark.parametrize(
-    "options",
-    [{"low": 0.8, "high": 0.2}, {"high_quantile": 1.5}, {"low_quantile": 0.5, "high_quantile": 0.1}],
-    ids=["empty", "no quantile", "empty in quantiles"],
+    ("options", "message"),
+    [
+        ({"low": 0.8, "high": 0.2}, r"low=0.8 is not below high=0.2.*--set negatives.low=0.0 --set negatives.high=0.8"),
+        ({"high_quantile": 1.5}, "high_quantile above 0 and up to 1, not 1.5"),
+        ({"high_quantile": 0.0}, r"above 0 and up to 1, not 0.0. Try: --set negatives.high_quantile=0.08"),
+        ({"low_quantile": 1.0}, r"from 0 to below 1, not 1.0. Try: --set negatives.low_quantile=0"),
+        ({"low_quantile": 0.5, "high_quantile": 0.1}, r"low_quantile=0.5 is not below .*Try: --set"),
+    ],
 )
-def test_an_impossible_window_is_refused(options):
-    with pytest.raises(UsageError, match="cosine-window"):
+def test_an_impossible_window_is_refused(options, message):
+    with pytest.raises(UsageError, match="cosine-window.*" + message):
         CosineWindow(**options)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (
+            {"low_quantile": 0.5, "high": 0.1},
+            r"low_quantile=0.5 \(a distance of 0.[5-9]\d\d here\) is not below high=0.1. "
+            "Try: --set negatives.high_quantile=0.75",
+        ),
+        (
+            {"low": 1.5, "high_quantile": 0.1},
+            r"low=1.5 is not below high_quantile=0.1 \(a distance of 0.\d\d\d here\). "
+            "Try: --set negatives.low_quantile=0",
+        ),
+    ],
+)
+def test_a_window_that_the_corpus_leaves_empty_says_what_to_type(options, message):
+    vectors, groups = corpus(90)
+    with pytest.raises(NoNegatives, match=message):
+        sample(CosineWindow(**options), vectors, groups, 2)
+
+
+def test_texts_all_alike_leave_no_window_between_quantiles():
+    vectors, groups = torch.ones(9, 4), torch.arange(9)[:, None]
+    with pytest.raises(NoNegatives, match="Try: --negatives uniform"):
+        sample(CosineWindow(low_quantile=0.1, high_quantile=0.5), vectors, groups, 2)

@@ -177,6 +177,31 @@ def test_parts_of_another_width_are_refused(state_file, tmp_path, given, message
         Pretrained(weights=str(tmp_path / "out")).check_parts(context(**given).parts)
 
 
+def test_a_mode_that_needs_objects_is_refused_where_none_are_named(state_file, tmp_path):
+    convert(state_file, tmp_path / "out")
+    method = Pretrained(weights=str(tmp_path / "out"), mode="object")
+    with pytest.raises(UsageError, match=r"method 'cezsar-pretrained' reads object scores.*no classifier"):
+        method.check_parts(context().parts)
+    parts = context().parts
+    parts.visual.labels, parts.visual.classify = (("cup", "for tea"),), lambda features: features[..., :1]
+    method.check_parts(parts)
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "message"),
+    [
+        ("neighbours", 0, "neighbours=0 is below 1. Try: --set method.neighbours=none"),
+        ("visual_weight", 3.0, r"visual_weight=3.0 is not in \[0, 1\]. Try: --set method.visual_weight=0.8"),
+        ("max_steps", 0, "max_steps=0 is below 1. Try: --set method.max_steps=16"),
+        ("prototypes", 0, "prototypes=0 is below 1"),
+        ("objects_per_clip", 0, "objects_per_clip=0 is below 1"),
+    ],
+)
+def test_impossible_options_are_refused(option, value, message):
+    with pytest.raises(UsageError, match=f"method 'cezsar-pretrained': {message}"):
+        Pretrained(**{option: value})
+
+
 def test_weights_that_are_not_there_are_named(tmp_path):
     with pytest.raises(UsageError, match=r"has no weights. Try: --set method\.weights=DIR"):
         Pretrained().check_parts(context().parts)

@@ -372,6 +372,19 @@ def test_cached_text_is_the_encoder_bit_for_bit_and_asks_once(tmp_path: Path) ->
     assert (text.dim, text.space, text.fingerprint) == (ToyText.dim, ToyText.space, encoder.fingerprint)
 
 
+def test_a_corpus_of_sentences_is_read_from_the_store_each_time_and_not_kept_in_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("zsarbench.text_cache.MOST_KEPT", 2)
+    text, encoder = cached(tmp_path)
+    first = text.encode(["turning ball", "pushing door"])
+    for texts in (["lifting cup", "pushing door", "throwing", "a"], ["a", "throwing", "a", "lifting cup", "throwing"]):
+        assert torch.equal(text.encode(texts), ToyText().encode(texts))
+    assert torch.equal(text.encode(["turning ball", "pushing door"]), first)
+    assert encoder.asked == ["turning ball", "pushing door", "lifting cup", "throwing", "a"]
+    assert len(text._rows) == 2
+
+
 def test_cached_text_refuses_an_encoder_with_other_shapes(tmp_path: Path) -> None:
     text, encoder = cached(tmp_path)
     encoder.encode = lambda texts: torch.zeros(len(texts), 3)  # type: ignore[method-assign]

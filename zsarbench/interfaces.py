@@ -254,7 +254,13 @@ class TextEncoder(Protocol):
 
 @runtime_checkable
 class NegativeSampler(Protocol):
-    """Draws negative sentences for anchors."""
+    """Draws negative sentences for anchors.
+
+    Optional members: `record() -> Mapping[str, float]`, what the last draw measured, kept in the result (of draws
+    within batches their mean); `sample_texts(embeddings, texts, pool_texts, anchor_groups, pool_groups, k, rng)`, for
+    "corpus": the same draw where positives (B,) and pool (M,) are rows of the embeddings (U, E) of the distinct texts,
+    and the anchors are the positives. Without it `sample` is given copies: 3 GB for a million texts of 768 features.
+    """
 
     when: Literal["corpus", "batch"]
     """"corpus": once per fit over all positives; "batch": anew for every batch, among the batch's own positives."""

@@ -1,4 +1,4 @@
-"""A text encoder that encodes every sentence once: rows are kept in memory and in the feature store."""
+"""A text encoder that encodes every sentence once: rows are kept in the feature store, and few of them in memory."""
 
 from __future__ import annotations
 
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 # About twenty seconds of a small sentence model on two cores: what a kill may cost.
 SENTENCES_A_SHARD = 4096
+# Sentences that are kept in memory of one call: 200 MB at 768 features. A corpus of more is asked for once a fit.
+MOST_KEPT = 65_536
 
 
 class CachedText:
@@ -39,7 +41,12 @@ class CachedText:
         unknown = {text_id: text for text_id, text in zip(ids, texts, strict=True) if text_id not in self._rows}
         if unknown:
             self._encode_missing(unknown)
-            self._load(list(unknown))
+        if len(unknown) > MOST_KEPT:
+            places = {text_id: place for place, text_id in enumerate(dict.fromkeys(ids))}
+            rows = self._read(list(places))
+            return rows if len(rows) == len(ids) else rows[[places[text_id] for text_id in ids]]
+        if unknown:
+            self._rows.update(zip(unknown, self._read(list(unknown)), strict=True))
         return torch.stack([self._rows[text_id] for text_id in ids]) if ids else torch.zeros(0, self.dim)
 
     def _encode_missing(self, texts: dict[str, str]) -> None:
@@ -57,6 +64,6 @@ class CachedText:
             rows = {text_id: row[None] for text_id, row in zip(ids, made.detach().cpu().float(), strict=True)}
             self._stored.adopt(self._stored.write(rows))
 
-    def _load(self, ids: Sequence[str]) -> None:
-        rows = self._stored.clips(ids).rows(range(len(ids))).values[:, 0]
-        self._rows.update(zip(ids, rows, strict=True))
+    def _read(self, ids: Sequence[str]) -> Tensor:
+        """Return the stored rows (N, D) of different ids."""
+        return self._stored.clips(ids).rows(range(len(ids))).values[:, 0]

@@ -157,9 +157,16 @@ def described(part: Any) -> list[Any]:
         name: value
         for name, value in getattr(part, "__dict__", {}).items()
         # whether a module trains or evaluates just now is no property of it
-        if isinstance(value, (str, int, float, bool, type(None))) and not name.startswith("_") and name != "training"
+        if _is_plain(value) and not name.startswith("_") and name != "training"
     }
     return [type(part).__module__, type(part).__qualname__, plain, dict(getattr(part, "fingerprint", {}))]
+
+
+def _is_plain(value: Any) -> bool:
+    """Return whether a value is of a type that an option may have."""
+    if isinstance(value, (tuple, list)):
+        return all(map(_is_plain, value))
+    return isinstance(value, (str, int, float, bool, type(None)))
 
 
 def _replace(path: Path, fill: Callable[[Path], object]) -> None:

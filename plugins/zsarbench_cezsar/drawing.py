@@ -13,7 +13,8 @@ from zsarbench.errors import NoNegatives
 
 BLOCK_ANCHORS = 512  # anchors that are drawn for at once; with draws "shared" they share one set of candidates
 BLOCK_CELLS = 1 << 22  # anchor-candidate distances held at once: 16 MiB in float32
-PART = 8192  # candidates whose embeddings are gathered at once: 25 MB at 768 features
+OWN_CELLS = 1 << 19  # the same where each anchor has candidates of its own: of a cell, groups and ranks are held too
+PART = 2048  # candidates whose embeddings are gathered at once: 6 MB at 768 features
 SPARE_SHARED = 4.0  # candidates per expected acceptance and negative: few anchors need a second round
 SPARE_OWN = 1.6  # the same where every anchor pays for candidates of its own
 GROWTH = {"shared": 16, "independent": 4}  # candidates of a round to those of the round before
@@ -56,19 +57,19 @@ def draw(
     spare = SPARE_SHARED if draws == "shared" else SPARE_OWN
     size = min(n_pool, max(64, int(spare * k / max(share, 1e-4))))
     while len(pending):
-        left = []
+        block = _shared if draws == "shared" else _own if size < n_pool else _whole
         least = 64 if draws == "shared" else 1
-        for rows in pending.split(min(BLOCK_ANCHORS, max(least, BLOCK_CELLS // size))):
-            block = _shared if draws == "shared" else _own if size < n_pool else _whole
+        n_rows = min(BLOCK_ANCHORS, max(least, BLOCK_CELLS // size))
+        found = torch.empty(len(pending), dtype=torch.bool)
+        for rows, finished in zip(pending.split(n_rows), found.split(n_rows), strict=True):
             done, picked, count = block(admit, rows, n_pool, size, k, rng)
             if size == n_pool:
                 if bool((count == 0).any()):
                     raise NoNegatives(none(int(rows[count == 0][0]), n_pool, what))
                 n_short += int((count < k).sum())
-            else:
-                left.append(rows[~done])
+            finished.copy_(done)
             chosen[rows[done]] = picked
-        pending = torch.cat(left) if left else pending[:0]
+        pending = pending[~found]
         size = min(n_pool, GROWTH[draws] * size)
     return chosen, n_short
 
@@ -88,8 +89,7 @@ def _shared(
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Return which anchors are done (b,) bool, their pool rows (done, k), and how many each found (b,)."""
     candidates = _candidates(n_pool, size, rng)
-    parts = [admit(rows, part) for part in candidates.split(PART)]
-    inside = torch.cat(parts, 1) if len(parts) > 1 else parts[0]
+    inside = _admitted(admit, rows, candidates)
     count = inside.view(torch.uint8).sum(1, dtype=torch.int32)
     done = (count > 0) if size == n_pool else (count >= k)
     if not bool(done.all()):
@@ -105,11 +105,19 @@ def _own(
     An anchor that drew a text twice starts anew: what is kept is as likely as any other k distinct texts.
     """
     candidates = torch.randint(n_pool, (len(rows), size), generator=rng)
+    n_rows = max(1, OWN_CELLS // size)
+    parts = [_earliest(admit, *some, k) for some in zip(rows.split(n_rows), candidates.split(n_rows), strict=True)]
+    done, picked, count = (torch.cat(part) for part in zip(*parts, strict=True))
+    return done, picked, count
+
+
+def _earliest(admit: Admit, rows: Tensor, candidates: Tensor, k: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Return the same for some anchors (b,) and their candidates (b, p)."""
     ranks = admit(rows, candidates).cumsum(1, dtype=torch.int32)
     wanted = torch.arange(1, k + 1, dtype=torch.int32).expand(len(rows), -1).contiguous()
     place = torch.searchsorted(ranks, wanted)
-    count = ranks[:, -1]
-    picked = candidates.gather(1, place.clamp(max=size - 1))
+    count = ranks[:, -1].clone()  # not a view, which would keep the ranks
+    picked = candidates.gather(1, place.clamp(max=candidates.shape[1] - 1))
     in_order = picked.sort(1).values
     done = (count >= k) & (in_order[:, 1:] != in_order[:, :-1]).all(1)
     return done, picked[done], count
@@ -119,13 +127,21 @@ def _whole(
     admit: Admit, rows: Tensor, n_pool: int, size: int, k: int, rng: torch.Generator
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Return the same out of the whole pool, by a random key for each anchor and text."""
-    inside = torch.cat([admit(rows, part) for part in torch.arange(n_pool).split(PART)], 1)
+    inside = _admitted(admit, rows, torch.arange(n_pool))
     count = inside.view(torch.uint8).sum(1, dtype=torch.int32)
     keys = torch.rand(inside.shape, generator=rng).masked_fill_(~inside, -1.0)
     best = keys.topk(min(k, n_pool), dim=1).indices
     done = count > 0
     turn = torch.arange(k) % count[done, None].clamp(max=k)
     return done, best[done].gather(1, turn), count
+
+
+def _admitted(admit: Admit, rows: Tensor, candidates: Tensor) -> Tensor:
+    """Return which of the candidates (p,) are admissible for which anchor, (b, p) bool, asking for a part at a time."""
+    inside = torch.empty(len(rows), len(candidates), dtype=torch.bool)
+    for part, columns in zip(candidates.split(PART), inside.split(PART, 1), strict=True):
+        columns.copy_(admit(rows, part))
+    return inside
 
 
 def _candidates(n_pool: int, size: int, rng: torch.Generator) -> Tensor:

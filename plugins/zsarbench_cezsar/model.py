@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from zsarbench.interfaces import ClipFeatures
 
 AttendOver = Literal["time", "batch"]
+Positions = Literal["none", "sinusoidal"]
 
 # Sizes of the published model; "release" is valterlej/cezsar, "paper" arXiv:2605.01165.
 D_MODEL = 1024  # features inside the video branch; release, default of its training script
@@ -19,6 +20,7 @@ DROPOUT = 0.2  # share of activations dropped, outside the Transformer layer; re
 N_HEADS = 2  # attention heads; release
 FEEDFORWARD = 2048  # hidden features of the Transformer layer; release (torch's default)
 ENCODER_DROPOUT = 0.1  # share of activations dropped inside the Transformer layer; release (torch's default)
+LONGEST_WAVE = 10_000.0  # steps, over 2 pi; Vaswani et al. 2017, arXiv:1706.03762, section 3.5
 MAX_STEPS = 16  # steps of a clip, one a second, so seconds; release, training call and test
 
 
@@ -26,8 +28,9 @@ class JointModel(nn.Module):
     """Embeds clips (B, T, D) and sentences (B, E) into one space (B, J).
 
     The order of the layers is the release's. `attend_over` says what the Transformer layer mixes: the steps of a clip
-    ("time"), or, as in the release, the clips of a batch at the same step ("batch"). `sizes`: the constructor's
-    arguments, which checkpoints keep.
+    ("time"), or, as in the release, the clips of a batch at the same step ("batch"). `positions`: "sinusoidal" adds
+    what tells the steps' places to the layer's input, "none", as in the release, leaves their order unseen. `sizes`:
+    the constructor's arguments, which checkpoints keep.
     """
 
     def __init__(
@@ -41,12 +44,15 @@ class JointModel(nn.Module):
         n_heads: int = N_HEADS,
         feedforward: int = FEEDFORWARD,
         attend_over: AttendOver = "time",
+        positions: Positions = "none",
     ) -> None:
         super().__init__()
         self.attend_over = attend_over
+        self.positions = positions
         self.sizes = {
             "video_dim": video_dim, "text_dim": text_dim, "d_model": d_model, "joint_dim": joint_dim,
             "dropout": dropout, "n_heads": n_heads, "feedforward": feedforward, "attend_over": attend_over,
+            "positions": positions,
         }  # fmt: skip
         self.video_in = nn.Sequential(nn.ReLU(), nn.Linear(video_dim, d_model), nn.Dropout(dropout))
         self.encoder = nn.TransformerEncoderLayer(
@@ -63,7 +69,7 @@ class JointModel(nn.Module):
     @property
     def in_order(self) -> bool:
         """Whether the place of a step among a clip's steps changes what comes out."""
-        return self.attend_over == "batch"
+        return self.attend_over == "batch" or self.positions != "none"
 
     def video(self, values: Tensor, mask: Tensor, *, normalise: bool = True, alone: bool = False) -> Tensor:
         """Embed clips: values (B, T, D), mask (B, T) bool, False on padding; return (B, J).
@@ -71,7 +77,10 @@ class JointModel(nn.Module):
         A clip whose mask is False throughout gives zeros, or the norm's bias. `alone` keeps clips apart where
         `attend_over` is "batch": the release embeds one clip at a time at test.
         """
-        hidden = self._attend(self.video_in(values), mask, alone)
+        hidden = self.video_in(values)
+        if self.positions == "sinusoidal":
+            hidden = hidden + sinusoids(*hidden.shape[1:]).to(hidden)
+        hidden = self._attend(hidden, mask, alone)
         joint = self.video_out(hidden).masked_fill(~mask[:, :, None], 0.0)
         mean = joint.sum(1) / mask.sum(1, keepdim=True).clamp(min=1)
         return self.video_norm(mean) if normalise else mean
@@ -90,6 +99,16 @@ class JointModel(nn.Module):
         padding = ~(mask | ~mask.any(1, keepdim=True))
         hidden = self.encoder(hidden, src_key_padding_mask=padding)
         return hidden.transpose(0, 1) if self.attend_over == "batch" else hidden
+
+
+def sinusoids(n_steps: int, n_features: int) -> Tensor:
+    """Return the encodings of the first places (T, F): sines and cosines by turns, of waves that grow geometrically.
+
+    Source: Vaswani et al. 2017, arXiv:1706.03762, section 3.5.
+    """
+    exponents = torch.arange(0, n_features, 2) / n_features
+    angles = torch.arange(n_steps)[:, None] / LONGEST_WAVE**exponents
+    return torch.stack([angles.sin(), angles.cos()], 2).flatten(1)[:, :n_features]
 
 
 def restored(sizes: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> JointModel:

@@ -6,13 +6,15 @@ distance of a sentence to itself is above 0 by rounding in about one case in eig
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Literal
 
 import torch
 from torch import Tensor
 
 from zsarbench.errors import NoNegatives, UsageError
+from zsarbench_cezsar.distances import Distances, Texts, inverse_norms
 from zsarbench_cezsar.drawing import Admit, Draws, count_true, draw, none
 
 LOW = 0.0  # cosine distance; valterlej/cezsar, stage 4
@@ -23,7 +25,20 @@ MEASURED_TEXTS = 1024  # texts drawn on either side to measure quantiles of dist
 TRY = ". Try a wider window (--set negatives.high=1.0, or --set negatives.high_quantile=0.5), or --negatives uniform"
 
 
-class CosineWindow:
+class Recorded:
+    """Keeps what the last draw of a sampler measured."""
+
+    _measured: Mapping[str, float] = MappingProxyType({})
+
+    def record(self) -> Mapping[str, float]:
+        """Return what the last draw measured: of its anchors, how large a share found fewer than K texts, and more."""
+        return dict(self._measured)
+
+    def _note(self, n_short: int, n_anchors: int, **measured: float) -> None:
+        self._measured = {**measured, "share_of_anchors_with_fewer_than_k": n_short / max(1, n_anchors)}
+
+
+class CosineWindow(Recorded):
     """Draws uniformly among the texts whose cosine distance to the positive lies in a window (stage 4).
 
     low, high: bounds as cosine distances; low_quantile, high_quantile: the same as quantiles, in [0, 1], of the
@@ -46,22 +61,31 @@ class CosineWindow:
         high_quantile: float | None = None,
         draws: Draws = "shared",
     ) -> None:
-        for name, value in (("low_quantile", low_quantile), ("high_quantile", high_quantile)):
-            if value is not None and not 0 <= value <= 1:
-                raise UsageError(f"negatives 'cosine-window' takes a {name} between 0 and 1, not {value}")
+        if low_quantile is not None and not 0 <= low_quantile < 1:
+            raise UsageError(
+                f"negatives 'cosine-window' takes a low_quantile from 0 to below 1, not {low_quantile}. "
+                "Try: --set negatives.low_quantile=0"
+            )
+        if high_quantile is not None and not 0 < high_quantile <= 1:
+            raise UsageError(
+                f"negatives 'cosine-window' takes a high_quantile above 0 and up to 1, not {high_quantile}. "
+                "Try: --set negatives.high_quantile=0.08"
+            )
         if low_quantile is None and high_quantile is None and not low < high:
-            raise UsageError(f"the window of 'cosine-window' is empty: low={low} is not below high={high}")
+            raise UsageError(
+                f"the window of 'cosine-window' is empty: low={low} is not below high={high}. "
+                f"Try: --set negatives.low={LOW} --set negatives.high={HIGH}"
+            )
         if low_quantile is not None and high_quantile is not None and not low_quantile < high_quantile:
             raise UsageError(
                 f"the window of 'cosine-window' is empty: low_quantile={low_quantile} is not below "
-                f"high_quantile={high_quantile}"
+                f"high_quantile={high_quantile}. Try: --set negatives.low_quantile=0"
             )
         self.low = low
         self.high = high
         self.low_quantile = low_quantile
         self.high_quantile = high_quantile
         self.draws = draws
-        self._measured: dict[str, float] = {}
 
     def sample(
         self,
@@ -74,20 +98,28 @@ class CosineWindow:
         rng: torch.Generator,
     ) -> Tensor:
         """Return (B, K) pool rows inside the window of each positive; see `zsarbench.interfaces.NegativeSampler`."""
-        scale, pool_scale = inverse_norms(positives), inverse_norms(pool)
-        different = differs(anchor_groups, pool_groups)
+        return self._drawn(Texts(positives), Texts(pool), anchor_groups, pool_groups, k, rng)
 
-        def distance(rows: Tensor, candidates: Tensor) -> Tensor:
-            if candidates.dim() == 1:
-                cosine = positives.index_select(0, rows) @ pool.index_select(0, candidates).T
-            else:  # a row at a time: its candidates stay in the processor's cache
-                pairs = zip(rows.tolist(), candidates, strict=True)
-                cosine = torch.stack([pool.index_select(0, theirs) @ positives[row] for row, theirs in pairs])
-            return 1 - cosine * scale[rows, None] * pool_scale[candidates]
+    def sample_texts(
+        self,
+        embeddings: Tensor,
+        texts: Tensor,
+        pool_texts: Tensor,
+        anchor_groups: Tensor,
+        pool_groups: Tensor,
+        k: int,
+        rng: torch.Generator,
+    ) -> Tensor:
+        """Return the same of texts that are rows of `embeddings`; see `zsarbench.interfaces.NegativeSampler`."""
+        return self._drawn(Texts(embeddings, texts), Texts(embeddings, pool_texts), anchor_groups, pool_groups, k, rng)
 
-        distances = _distances(distance, different, len(positives), len(pool), rng)
-        low = self.low if self.low_quantile is None else float(distances.quantile(self.low_quantile))
-        high = self.high if self.high_quantile is None else float(distances.quantile(self.high_quantile))
+    @torch.no_grad()
+    def _drawn(
+        self, positives: Texts, pool: Texts, anchor_groups: Tensor, pool_groups: Tensor, k: int, rng: torch.Generator
+    ) -> Tensor:
+        distance, different = Distances(positives, pool), differs(anchor_groups, pool_groups)
+        distances = _some(distance, different, rng)
+        low, high = self._window(distances)
         seen = {"admitted": 0, "examined": 0}
 
         def admit(rows: Tensor, candidates: Tensor) -> Tensor:
@@ -99,30 +131,38 @@ class CosineWindow:
             return inside
 
         share = float(((distances > low - ROUNDING) & (distances < high)).float().mean())
-        chosen, n_short = draw(
-            admit,
-            len(positives),
-            len(pool),
-            k,
-            share,
-            rng,
-            what=f"at a cosine distance in ({low:.3f}, {high:.3f}){TRY}",
-            draws=self.draws,
-        )
-        self._measured = {
-            "window_low": low,
-            "window_high": high,
-            "acceptance_rate": seen["admitted"] / max(1, seen["examined"]),
-            "share_of_anchors_with_fewer_than_k": n_short / len(positives),
-        }
+        what = f"at a cosine distance in ({low:.3f}, {high:.3f}){TRY}"
+        chosen, n_short = draw(admit, len(positives), len(pool), k, share, rng, what=what, draws=self.draws)
+        acceptance_rate = seen["admitted"] / max(1, seen["examined"])
+        self._note(n_short, len(positives), window_low=low, window_high=high, acceptance_rate=acceptance_rate)
         return chosen
 
-    def record(self) -> Mapping[str, float]:
-        """Return the window in cosine distances and the measured acceptance rate of the last draw."""
-        return dict(self._measured)
+    def _window(self, distances: Tensor) -> tuple[float, float]:
+        """Return the bounds as cosine distances, given a sample of those of the corpus.
+
+        Raises:
+            NoNegatives: no distance lies between them.
+        """
+        low = self.low if self.low_quantile is None else float(distances.quantile(self.low_quantile))
+        high = self.high if self.high_quantile is None else float(distances.quantile(self.high_quantile))
+        if low < high:
+            return low, high
+        bounds = [
+            f"{name}={plain}" if quantile is None else f"{name}_quantile={quantile} (a distance of {found:.3f} here)"
+            for name, plain, quantile, found in (
+                ("low", self.low, self.low_quantile, low), ("high", self.high, self.high_quantile, high),
+            )
+        ]  # fmt: skip
+        if self.high_quantile is None and self.low_quantile is not None:
+            hint = f"--set negatives.high_quantile={(1 + self.low_quantile) / 2:g}"
+        elif self.low_quantile is None:
+            hint = "--set negatives.low_quantile=0"
+        else:
+            hint = "--negatives uniform, since the texts' distances hardly differ"
+        raise NoNegatives(f"the window of 'cosine-window' is empty: {bounds[0]} is not below {bounds[1]}. Try: {hint}")
 
 
-class Uniform:
+class Uniform(Recorded):
     """Draws uniformly among all texts of other clips, without repetition."""
 
     when: Literal["corpus", "batch"] = "corpus"
@@ -138,31 +178,32 @@ class Uniform:
         rng: torch.Generator,
     ) -> Tensor:
         """Return (B, K) pool rows; the embeddings do not matter; see `zsarbench.interfaces.NegativeSampler`."""
-        admit = differs(anchor_groups, pool_groups)
-        chosen, _ = draw(admit, len(positives), len(pool), k, 1.0, rng, what="of another clip")
+        admit, n_anchors = differs(anchor_groups, pool_groups), len(anchor_groups)
+        chosen, n_short = draw(admit, n_anchors, len(pool_groups), k, 1.0, rng, what="of another clip")
+        self._note(n_short, n_anchors)
         return chosen
 
-
-class InBatch:
-    """Draws uniformly among the texts of other clips in the same batch, without repetition."""
-
-    when: Literal["corpus", "batch"] = "batch"
-
-    def sample(
+    def sample_texts(
         self,
-        anchors: Tensor,
-        positives: Tensor,
-        pool: Tensor,
+        embeddings: Tensor,
+        texts: Tensor,
+        pool_texts: Tensor,
         anchor_groups: Tensor,
         pool_groups: Tensor,
         k: int,
         rng: torch.Generator,
     ) -> Tensor:
-        """Return (B, K) pool rows; the embeddings do not matter; see `zsarbench.interfaces.NegativeSampler`."""
-        return Uniform().sample(anchors, positives, pool, anchor_groups, pool_groups, k, rng)
+        """Return the same; see `zsarbench.interfaces.NegativeSampler`."""
+        return self.sample(embeddings, embeddings, embeddings, anchor_groups, pool_groups, k, rng)
 
 
-class Hardest:
+class InBatch(Uniform):
+    """Draws uniformly among the texts of other clips in the same batch, without repetition."""
+
+    when: Literal["corpus", "batch"] = "batch"
+
+
+class Hardest(Recorded):
     """Takes the K texts of other clips in the batch that lie nearest to the video, by cosine in the joint space."""
 
     when: Literal["corpus", "batch"] = "batch"
@@ -178,10 +219,12 @@ class Hardest:
         rng: torch.Generator,
     ) -> Tensor:
         """Return (B, K) pool rows, nearest first, repeated where there are fewer than K; D must equal E."""
-        return _first(_cosines(anchors, pool), anchor_groups, pool_groups, k)
+        chosen, n_short = _first(_cosines(anchors, pool), anchor_groups, pool_groups, k)
+        self._note(n_short, len(chosen))
+        return chosen
 
 
-class SemiHard:
+class SemiHard(Recorded):
     """Takes the K texts nearest to the video among those that lie farther from it than its positive does.
 
     Where there are fewer, those that lie nearer than the positive follow, the farthest first. Source: FaceNet,
@@ -204,29 +247,23 @@ class SemiHard:
         cosine = _cosines(anchors, pool)
         own = torch.nn.functional.cosine_similarity(anchors, positives)[:, None]
         # Cosines lie in [-1, 1], so that those shifted below -1 come last, in turned order.
-        return _first(torch.where(cosine < own, cosine, -2.5 - cosine), anchor_groups, pool_groups, k)
+        preference = torch.where(cosine < own, cosine, -2.5 - cosine)
+        chosen, n_short = _first(preference, anchor_groups, pool_groups, k)
+        self._note(n_short, len(chosen))
+        return chosen
 
 
 def differs(anchor_groups: Tensor, pool_groups: Tensor) -> Admit:
     """Return the rule that a pool text shares none of the G groups (B, G), (M, G) with the anchor."""
 
     def admit(rows: Tensor, candidates: Tensor) -> Tensor:
-        mine, theirs = anchor_groups[rows], pool_groups[candidates]
         different = torch.ones(len(rows), candidates.shape[-1], dtype=torch.bool)
-        for column in range(mine.shape[1]):
-            different &= mine[:, column, None] != theirs[..., column]
+        # A column at a time: candidates of each anchor's own with all their groups would be gigabytes.
+        for mine, theirs in zip(anchor_groups.unbind(1), pool_groups.unbind(1), strict=True):
+            different &= mine[rows, None] != theirs[candidates]
         return different
 
     return admit
-
-
-def inverse_norms(vectors: Tensor) -> Tensor:
-    """Return 1 / length of each row (M, D) -> (M,), 0 for a zero row.
-
-    Distances are scaled by it, since normalising a million rows would copy 3 GB.
-    """
-    norms = torch.linalg.vector_norm(vectors, dim=1)
-    return torch.where(norms > 0, 1 / norms.clamp(min=torch.finfo(norms.dtype).tiny), 0.0)
 
 
 def _cosines(anchors: Tensor, pool: Tensor) -> Tensor:
@@ -234,22 +271,23 @@ def _cosines(anchors: Tensor, pool: Tensor) -> Tensor:
     return (anchors * inverse_norms(anchors)[:, None]) @ (pool * inverse_norms(pool)[:, None]).T
 
 
-def _first(preference: Tensor, anchor_groups: Tensor, pool_groups: Tensor, k: int) -> Tensor:
-    """Return the K admissible pool rows (B, K) that each anchor prefers (B, M), repeated where there are fewer."""
+def _first(preference: Tensor, anchor_groups: Tensor, pool_groups: Tensor, k: int) -> tuple[Tensor, int]:
+    """Return the K admissible pool rows (B, K) that each anchor prefers (B, M), and how many anchors have fewer.
+
+    Where there are fewer they are repeated.
+    """
     n_anchors, n_pool = preference.shape
     other = differs(anchor_groups, pool_groups)(torch.arange(n_anchors), torch.arange(n_pool))
     count = other.sum(1)
     if bool((count == 0).any()):
         raise NoNegatives(none(int((count == 0).nonzero()[0]), n_pool, "of another clip"))
     order = preference.cpu().masked_fill(~other, -torch.inf).argsort(dim=1, descending=True, stable=True)
-    return order.gather(1, torch.arange(k)[None] % count[:, None])
+    return order.gather(1, torch.arange(k)[None] % count[:, None]), int((count < k).sum())
 
 
-def _distances(
-    distance: Callable[[Tensor, Tensor], Tensor], different: Admit, n_anchors: int, n_pool: int, rng: torch.Generator
-) -> Tensor:
+def _some(distance: Distances, different: Admit, rng: torch.Generator) -> Tensor:
     """Return a sample of the distances between anchors and the texts that are not their own."""
-    rows = torch.randperm(n_anchors, generator=rng)[:MEASURED_TEXTS]
-    columns = torch.randperm(n_pool, generator=rng)[:MEASURED_TEXTS]
+    rows = torch.randperm(len(distance.positives), generator=rng)[:MEASURED_TEXTS]
+    columns = torch.randperm(len(distance.pool), generator=rng)[:MEASURED_TEXTS]
     values = distance(rows, columns)[different(rows, columns)]
     return values if len(values) else torch.zeros(1)

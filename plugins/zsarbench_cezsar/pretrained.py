@@ -10,7 +10,9 @@ from torch import Tensor
 
 from zsarbench.errors import NotGiven, UsageError, ZsarbenchError
 from zsarbench.interfaces import ClassText, ClipFeatures, Context, LearnsFrom, Parts, TrainSet
+from zsarbench.objects import classifier
 from zsarbench_cezsar import checkpoints, scoring
+from zsarbench_cezsar.checking import check
 from zsarbench_cezsar.model import MAX_STEPS, JointModel, count_parameters, restored
 from zsarbench_cezsar.release import AS_RELEASED, release_flags
 
@@ -49,13 +51,14 @@ class Pretrained:
         self.max_steps = max_steps
         self.padding = padding
         self.normalise_at_test = normalise_at_test
+        check(self, "cezsar-pretrained")
         self.class_independent = neighbours == 1
         self._model: JointModel | None = None
         self._of_parts: dict[str, Any] = {}
         self._record: dict[str, Any] = {}
 
     def check_parts(self, parts: Parts) -> None:
-        """Read the weights, and raise where the run's encoders give features of other sizes than they take."""
+        """Read the weights, and raise where they take features of other sizes, or the mode objects, than there are."""
         if self.weights is None:
             raise NotGiven(f"method 'cezsar-pretrained' has no weights. {HOW_TO}")
         self._model, self._record = load_model(Path(self.weights))
@@ -69,6 +72,8 @@ class Pretrained:
                     f"the weights in {self.weights} take {self._model.sizes[size]} {kind} features, and the run's "
                     f"{kind} part gives {part.dim}. Try: --{kind} with the encoder that they were trained with"
                 )
+        if self.mode != "visual":
+            classifier(parts.visual, "cezsar-pretrained")
 
     def fit(self, train: TrainSet | None, context: Context) -> None:
         """Load the weights; nothing is learnt."""

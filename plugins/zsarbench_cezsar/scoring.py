@@ -15,7 +15,7 @@ from zsarbench.batching import in_fixed_batches
 from zsarbench.errors import UsageError
 from zsarbench.interfaces import ClassText, ClipFeatures, Context, TextEncoder
 from zsarbench.objects import classifier
-from zsarbench_cezsar.model import JointModel, first_steps, fit_steps
+from zsarbench_cezsar.model import MAX_STEPS, JointModel, first_steps, fit_steps
 from zsarbench_cezsar.objects import ObjectTexts, clip_sentences, read_at_once
 from zsarbench_cezsar.pairs import first_words
 
@@ -37,7 +37,7 @@ class Options:
     objects_per_clip: int = OBJECTS_PER_CLIP
     neighbours: int | None = None
     prototypes: int | None = None
-    max_steps: int = 16
+    max_steps: int = MAX_STEPS
     padding: Literal["mask", "zeros"] = "mask"
     normalise_at_test: bool = True
 

@@ -14,11 +14,12 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from zsarbench.errors import ZsarbenchError
+from zsarbench.errors import NoNegatives, ZsarbenchError
 from zsarbench.interfaces import Context, Loss, NegativeSampler, Task
 from zsarbench_cezsar import checkpoints
 from zsarbench_cezsar.batches import Corpus, Shown, read_ahead, shown
-from zsarbench_cezsar.model import JointModel
+from zsarbench_cezsar.model import MAX_STEPS, JointModel
+from zsarbench_cezsar.pair_negatives import Negatives, Tally
 from zsarbench_cezsar.pairs import split_pairs
 
 _log = logging.getLogger(__name__)
@@ -48,7 +49,7 @@ class Options:
     n_negatives: int = N_NEGATIVES
     validation_fraction: float = VALIDATION_FRACTION
     split_by: SplitBy = "video"
-    max_steps: int = 16
+    max_steps: int = MAX_STEPS
     padding: Literal["mask", "zeros"] = "mask"
 
 
@@ -56,7 +57,7 @@ class Options:
 class History:
     """What became of a fit: one row of losses per epoch, and the best of them (epochs count from 1).
 
-    negatives: what the sampler measured.
+    negatives: what the sampler measured; of one that draws within batches the mean over epochs.
     """
 
     epochs: list[dict[str, float]] = field(default_factory=list)
@@ -91,7 +92,7 @@ class Trainer:
         )  # fmt: skip
         self.order = context.generator("batches")
         self.sampler: NegativeSampler = _required(context.parts.negatives)
-        self.negatives: Tensor | None = None
+        self.negatives = Negatives(self.sampler, corpus.pairs, options.n_negatives)
         self.history = History()
         self.best: dict[str, Tensor] = {}
         self.best_file = ""
@@ -111,7 +112,8 @@ class Trainer:
         if self.history.finished:
             _log.info("this fit finished after epoch %d; its weights are loaded", len(self.history.epochs))
         else:
-            self._draw_negatives()
+            drawn = self.negatives.draw(self.corpus.embeddings, self.context.generator("negatives"))
+            self.history.negatives |= drawn
             if found is not None:
                 _log.info("resuming at epoch %d", len(self.history.epochs) + 1)
                 checkpoints.unpack(found.tensors("last"), self.modules, self.optimizer, self.order, self.context.device)
@@ -125,6 +127,10 @@ class Trainer:
         self.rows, self.held = split_pairs(
             pairs, options.validation_fraction, options.split_by, self.context.generator("validation")
         )
+        if self.sampler.when == "batch":
+            # In the order of the corpus a batch may be of one source video, in which nothing is a negative.
+            order = torch.randperm(len(self.held), generator=self.context.generator("validation-order"))
+            self.held = self.held[order]
         first = len(self.history.epochs) + 1
         n_batches = self._n_batches(self.rows)
         try:
@@ -144,12 +150,15 @@ class Trainer:
         note = f"epoch {epoch} of at most {self.options.max_epochs}, before: {before or 'none'}"
         self.modules.train()
         shuffled = self.rows[torch.randperm(len(self.rows), generator=self.order)]
-        row = {"loss": self._mean(shuffled, self.order, lambda loss: self._step(loss, task, note))}
+        row = {"loss": self._mean("training", shuffled, self.order, lambda loss: self._step(loss, task, note))}
+        self._note_negatives(epoch)
         if len(self.held):
             self.modules.eval()
             # A generator of its own, so that every epoch is measured on the same negatives.
             with torch.inference_mode():
-                row["validation_loss"] = self._mean(self.held, self.context.generator("validation-negatives"))
+                row["validation_loss"] = self._mean(
+                    "validation", self.held, self.context.generator("validation-negatives")
+                )
         if not all(map(math.isfinite, row.values())):
             raise ZsarbenchError(
                 f"the loss of epoch {epoch} is not finite ({row}): the features hold infinities, or the steps are too "
@@ -166,15 +175,20 @@ class Trainer:
     def _n_batches(self, rows: Tensor) -> int:
         return math.ceil(len(rows) / self.options.batch_size)
 
-    def _mean(self, rows: Tensor, rng: torch.Generator, use: Callable[[Tensor], None] = lambda loss: None) -> float:
+    def _mean(
+        self, which: str, rows: Tensor, rng: torch.Generator, use: Callable[[Tensor], None] = lambda loss: None
+    ) -> float:
         """Return the mean loss over pairs, giving each batch's loss to `use`; batches differ in size by one at most."""
         losses, counts = [], []
+        self.tally = Tally()
         for batch, read in read_ahead(self._read, rows.tensor_split(self._n_batches(rows))):
             loss, n = self._loss(batch, read, rng)
             if n > 0:
                 use(loss)
                 losses.append(loss.detach())
                 counts.append(n)
+        if not losses and self.tally.n_without:
+            raise NoNegatives(_none_within(which, self.tally.n_without, self.options.batch_size))
         if not losses:
             raise ZsarbenchError("no clip to learn from could be read")
         weights = torch.tensor(counts, dtype=torch.float64)
@@ -185,15 +199,21 @@ class Trainer:
         return shown(self.corpus, batch, options.max_steps, options.padding, in_order=self.model.in_order)
 
     def _loss(self, batch: Tensor, read: Shown, rng: torch.Generator) -> tuple[Tensor, int]:
-        """Return the loss of a batch of pairs (B,), of which this was read, and how many of them could be read."""
+        """Return the loss of a batch of pairs (B,), of which this was read, and how many of them it is of.
+
+        Left out are pairs whose clip could not be read, and those that have no negative in their batch.
+        """
         readable = read.mask.any(1)[read.of_pair]
         batch, of_pair = batch[readable], read.of_pair[readable]
+        pool_rows = self.negatives.pool_rows(batch)
+        kept = self.negatives.exist(batch, pool_rows)
+        batch, of_pair = batch[kept], of_pair[kept]
+        self.tally.n_without += len(kept) - len(batch)
         if len(batch) == 0:
             return torch.zeros(()), 0
         pairs, device = self.corpus.pairs, self.context.device
         with torch.autocast(device.type, self.context.dtype, enabled=self.context.dtype != torch.float32):
             video = self.model.video(read.values.to(device), read.mask.to(device))[of_pair.to(device)]
-            pool_rows = self._pool_rows(batch)
             # Each sentence goes through its branch once, however many triplets it stands in.
             texts, places = torch.cat([pairs.text[batch], pairs.pool_text[pool_rows].flatten()]).unique(
                 return_inverse=True
@@ -201,48 +221,19 @@ class Trainer:
             sentences = self.model.sentence(self.corpus.embeddings[texts].to(device))
         video, sentences = video.float(), sentences.float()
         positive, pool = sentences[places[: len(batch)].to(device)], sentences[places[len(batch) :].to(device)]
-        if self.negatives is not None:
+        if self.negatives.of_corpus is not None:
             negative = pool.unflatten(0, pool_rows.shape)
         else:
-            negative = pool[self._within_batch(batch, pool_rows, video, positive, pool, rng).to(device)]
+            chosen = self.negatives.within(batch, pool_rows, video, positive, pool, rng, self.tally)
+            negative = pool[chosen.to(device)]
         return self.loss(video, positive, negative), len(batch)
 
-    def _draw_negatives(self) -> None:
-        """Draw the negatives of all pairs, (P, K) pool rows, once, where the sampler reads the whole corpus."""
-        if self.sampler.when != "corpus":
-            return
-        pairs = self.corpus.pairs
-        positives = self._gathered(pairs.text)
-        # Where the pool is the positives themselves, it is not gathered a second time.
-        pool = positives if pairs.pool_text is pairs.text else self._gathered(pairs.pool_text)
-        self.negatives = self.sampler.sample(
-            positives, positives, pool, pairs.groups, pairs.pool_groups, self.options.n_negatives,
-            self.context.generator("negatives"),
-        )  # fmt: skip
-        record = getattr(self.sampler, "record", dict)
-        self.history.negatives = dict(record())
-
-    def _gathered(self, texts: Tensor) -> Tensor:
-        """Return embeddings by row; a million different captions, in order, are not copied: they weigh 3 GB."""
-        every = self.corpus.embeddings
-        return every if torch.equal(texts, torch.arange(len(every))) else every[texts]
-
-    def _pool_rows(self, batch: Tensor) -> Tensor:
-        """Return the pool rows whose sentences a batch needs: its negatives (B, K), or its own pool (M,)."""
-        if self.negatives is not None:
-            return self.negatives[batch]
-        return self.corpus.pairs.pool_row[batch].unique()
-
-    def _within_batch(
-        self, batch: Tensor, pool_rows: Tensor, video: Tensor, positive: Tensor, pool: Tensor, rng: torch.Generator
-    ) -> Tensor:
-        """Return (B, K) positions in the batch's own pool."""
-        pairs = self.corpus.pairs
-        with torch.no_grad():
-            return self.sampler.sample(
-                video.detach(), positive.detach(), pool.detach(), pairs.groups[batch], pairs.pool_groups[pool_rows],
-                self.options.n_negatives, rng,
-            )  # fmt: skip
+    def _note_negatives(self, epoch: int) -> None:
+        """Take what was measured within this epoch's batches into the mean over epochs."""
+        noted = self.history.negatives
+        for name, value in self.tally.means().items():
+            before = noted.get(name, value)
+            noted[name] = before + (value - before) / epoch
 
     # --- checkpoints ---
 
@@ -284,7 +275,7 @@ class Trainer:
         parts = self.context.parts
         decides = {
             "options": asdict(self.options),
-            "attend_over": self.model.attend_over,
+            "model": self.model.sizes,
             "parts": [checkpoints.described(part) for part in (parts.visual, parts.text, self.sampler, self.loss)],
             "shapes": {name: list(value.shape) for name, value in self.modules.state_dict().items()},
             "dropout": [module.p for module in self.modules.modules() if isinstance(module, nn.Dropout)],
@@ -301,6 +292,16 @@ class Trainer:
         if self.folder is None or done == 0:
             return f"interrupted in epoch {done + 1}; no checkpoint was written"
         return f"interrupted in epoch {done + 1}; the checkpoint of epoch {done} is kept. To go on, add --resume"
+
+
+def _none_within(which: str, n: int, batch_size: int) -> str:
+    """Return what the error of pairs says none of which has a negative in its batch."""
+    more = ", or hold out more videos: --set method.validation_fraction=0.5 (0: none)" if which == "validation" else ""
+    return (
+        f"none of the {n} {which} pairs has a negative in its batch of at most {batch_size} pairs: the batch holds no "
+        "text of another clip and source video. Draw from all clips instead: --negatives uniform, or enlarge the "
+        f"batches: --set method.batch_size={2 * batch_size}{more}"
+    )
 
 
 def _required(sampler: NegativeSampler | None) -> NegativeSampler:

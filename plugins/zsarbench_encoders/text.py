@@ -85,6 +85,8 @@ class SentenceModel:
             rows = torch.stack([padded[name] for name in names], dim=1)  # (M, inputs of the model, columns)
             size = max(8, TOKENS // columns // 8 * 8) - 1  # and a last row that `_forward` adds
             encoded[index] = in_fixed_batches(lambda batch, names=names: self._forward(batch, names), rows, size)
+        if len(distinct) == len(texts):
+            return encoded  # as it is: a copy of a million sentences would be 3 GB more
         position = {text: i for i, text in enumerate(distinct)}
         return encoded[[position[text] for text in texts]]
 

@@ -65,6 +65,11 @@ def any_error(draw: Any, *given: Any) -> Any:
         raise ValueError("empty") from error
 
 
+def other_rows(self: Any, embeddings: Tensor, texts: Tensor, pool_texts: Tensor, *rest: Any) -> Tensor:
+    """Draws among the distinct texts, where the pool holds some of them twice."""
+    return texts[ToyNegatives().sample(embeddings, embeddings, embeddings, *rest)]
+
+
 ENDLESS = sampler(endless)
 NEGATIVES = [
     (altered(ToyNegatives, when="always"), "interface-is-complete"),
@@ -76,6 +81,7 @@ NEGATIVES = [
     (sampler(any_error), "says-when-there-are-none"),
     (sampler(own_generator), "follows-the-generator"),
     (sampler(changes_pool), "follows-the-generator"),
+    (altered(ToyNegatives, sample_texts=other_rows), "draws-alike-from-rows"),
 ]
 
 

@@ -136,6 +136,20 @@ def follows_the_generator(subject: Subject) -> None:
     expect(kept, "the given tensors to stay as they were", "they were changed")
 
 
+def draws_alike_from_rows(subject: Subject) -> None:
+    """`sample_texts`, where there is one, draws what `sample` does from the gathered embeddings."""
+    if not hasattr(subject.component, "sample_texts"):
+        return
+    draw = toy_draw(subject)
+    embeddings, texts = draw.pool[:20], torch.arange(24) % 20  # the last four are the first again
+    groups = draw.pool_groups
+    gathered = Draw(draw.pool, draw.pool, draw.pool, groups, groups).by(subject.make())
+    rng = seeding.generator(0, "conformance", "negatives")
+    made = subject.make().sample_texts(embeddings, texts, texts, groups, groups, K, rng)
+    alike = is_tensor(made, (len(texts), K), torch.int64) and same_bits(made, gathered)
+    expect(alike, "the draw that `sample` gives of the gathered embeddings", f"another one, {shape_of(made)}")
+
+
 # --- losses -----------------------------------------------------------------------------------------------------------
 
 
@@ -222,6 +236,7 @@ def negatives_checks() -> tuple[Check, ...]:
         Check("negatives", "repeats-where-few", SAMPLE, repeats_where_few),
         Check("negatives", "says-when-there-are-none", SAMPLE, says_when_there_are_none),
         Check("negatives", "follows-the-generator", SAMPLE, follows_the_generator),
+        Check("negatives", "draws-alike-from-rows", SAMPLE, draws_alike_from_rows),
     )
 
 

@@ -1,0 +1,54 @@
+"""Which values the options of this plugin's methods may take."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from zsarbench.errors import UsageError
+from zsarbench.options import options_of
+
+AT_LEAST_ONE = (
+    "d_model", "joint_dim", "n_heads", "feedforward", "max_steps",
+    "batch_size", "max_epochs", "patience", "n_negatives", "n_windows", "objects_per_window", "objects_per_clip",
+)  # fmt: skip
+SHARES = ("dropout", "validation_fraction")  # of a whole that may not be taken whole
+
+
+def check(method: Any, name: str) -> None:
+    """Raise where options of a method contradict each other or themselves; those that it does not have are left out.
+
+    Raises:
+        UsageError: it names all that is wrong, and the defaults.
+    """
+    options = options_of(type(method))
+    wrong = list(_wrong({option: getattr(method, option) for option in options}))
+    if wrong:
+        defaults = {option: options[option].default for named, _ in wrong for option in named}
+        hint = " ".join(f"--set method.{option}={_typed(default)}" for option, default in defaults.items())
+        raise UsageError(f"method '{name}': " + "; ".join(why for _, why in wrong) + f". Try: {hint}")
+
+
+def _wrong(values: dict[str, Any]) -> Iterator[tuple[tuple[str, ...], str]]:
+    """Yield options that cannot be, and why."""
+    if values.get("d_model", 0) % max(1, values.get("n_heads", 1)):
+        yield ("d_model", "n_heads"), f"d_model={values['d_model']} is not a multiple of n_heads={values['n_heads']}"
+    least = dict.fromkeys(AT_LEAST_ONE, 1) | {"neighbours": 1, "prototypes": 1, "object_sentences": 0}
+    for option, value in values.items():
+        if option in least and value is not None and value < least[option]:
+            yield (option,), f"{option}={value} is below {least[option]}"
+        elif option in SHARES and not 0 <= value < 1:
+            yield (option,), f"{option}={value} is not in [0, 1)"
+        elif option == "visual_weight" and not 0 <= value <= 1:
+            yield (option,), f"{option}={value} is not in [0, 1]"
+        elif option in ("window_seconds", "learning_rate") and not value > 0:
+            yield (option,), f"{option}={value} is not above 0"
+        elif option == "weight_decay" and not value >= 0:
+            yield (option,), f"{option}={value} is below 0"
+        elif option == "betas" and not all(0 <= beta < 1 for beta in value):
+            yield (option,), f"{option}={_typed(value)} are not both in [0, 1)"
+
+
+def _typed(value: Any) -> str:
+    """Return a value as it is typed on the command line."""
+    return ",".join(map(str, value)) if isinstance(value, tuple) else "none" if value is None else str(value)

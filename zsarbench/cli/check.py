@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from zsarbench.cli.common import as_json, echo_json, host_of, settings_option
+from zsarbench.cli.common import as_json, data_root_option, echo_json, host_of, settings_option
 from zsarbench.errors import UsageError, UsageErrors, ZsarbenchError, unknown
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 @click.command("check", short_help="Find the bugs of a plugin.")
 @click.argument("name", metavar="PLUGIN_OR_NAME")
 @settings_option
-@click.option("--data-root", multiple=True, metavar="DATASET=DIR", help="Your own files of a data set.")
+@data_root_option
 @click.option("--seconds", default=300.0, show_default=True, help="How long one check may take.")
 @as_json
 @click.pass_context

@@ -24,7 +24,9 @@ settings_option = click.option(
     metavar="PART.OPTION=VALUE",
     help="An option of a part; see: zsarbench show NAME.",
 )
-
+data_root_option = click.option(
+    "--data-root", multiple=True, metavar="DATASET=DIR", help="Your own files of a data set."
+)
 format_option = click.option(
     "--format", "format_", default="table", show_default=True, help="A reporter; see: zsarbench list reporter."
 )
@@ -60,10 +62,10 @@ def dataset_of(host: Host, name: str, data_root: Sequence[str] = (), settings: S
         UsageErrors: the name, an option or a folder does not exist.
     """
     from zsarbench.assembly import build_dataset
-    from zsarbench.resolve import resolve_dataset
+    from zsarbench.resolve import resolve_parts
 
-    part, roots = resolve_dataset(host.registry, name, data_root, settings)
-    return build_dataset(part, roots, host.registry)
+    parts, roots = resolve_parts(host.registry, {"dataset": name}, data_root=data_root, settings=settings)
+    return build_dataset(parts["dataset"], roots, host.registry)
 
 
 def columns_of_plugins(host: Host) -> Callable[[RunResult], dict[str, Any]]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from zsarbench.cli.common import as_json, echo_json, host_of, settings_option
+from zsarbench.cli.common import as_json, data_root_option, echo_json, host_of, settings_option
 from zsarbench.errors import UsageError, unknown
 from zsarbench.paths import cache_dir
 
@@ -36,7 +36,7 @@ def command() -> None:
 @click.option("--visual", required=True, help="Visual encoder.")
 @click.option("--text", help="Text encoder, where the visual one reads through it.")
 @settings_option
-@click.option("--data-root", multiple=True, metavar="DATASET=DIR", help="Your own files of a data set.")
+@data_root_option
 @click.option("--shard", metavar="i/n|auto", help="Do only this part of the work, i from 0 to n - 1.")
 @click.option("--executor", default="local", show_default=True, help="Where features are extracted.")
 @click.option("--device", default="auto", show_default=True, help="cpu, cuda, cuda:1, …")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from zsarbench.cli.common import host_of
+from zsarbench.cli.common import data_root_option, host_of
 from zsarbench.errors import UsageError
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ def training(path: Path, out: Path) -> None:
 
 @command.command("semantic-gap")
 @_with(_result, _round, _out)
-@click.option("--data-root", multiple=True, metavar="DATASET=DIR", help="Your own files of a data set.")
+@data_root_option
 @click.option("--threads", type=int, help="Threads to compute with; as many as the run had give the same fit.")
 @click.option("--device", default="auto", show_default=True, help="cpu, cuda, cuda:1, …")
 @click.pass_context

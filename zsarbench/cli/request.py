@@ -8,7 +8,24 @@ from typing import Any
 import click
 
 from zsarbench import spec as specs
-from zsarbench.cli.common import settings_option
+from zsarbench.cli.common import data_root_option, settings_option
+
+train_on_option = click.option(
+    "--train-on", default="seen", show_default=True, metavar="seen|DATASET", help="Where the method learns."
+)
+
+
+def class_text_option(default: str | None = None) -> Callable[..., Any]:
+    """Return the option for what describes a class."""
+    return click.option(
+        "--class-text",
+        default=default,
+        show_default=default is not None,
+        metavar="FORM",
+        help="name, sentence, sentences, documents, or a CSV file with the columns class, text; FORM:nearest-K takes "
+        "the K sentences nearest to the class's name.",
+    )
+
 
 _OPTIONS = (
     click.option("--protocol", default=specs.DEFAULT_PROTOCOL, show_default=True, help="A name, or a file of yours."),
@@ -19,16 +36,9 @@ _OPTIONS = (
     settings_option,
     click.option("--seed", default=0, show_default=True, help="First training seed."),
     click.option("--seeds", default=1, show_default=True, help="Number of training seeds."),
-    click.option(
-        "--train-on", default="seen", show_default=True, metavar="seen|DATASET", help="Where the method learns."
-    ),
-    click.option(
-        "--class-text",
-        metavar="FORM",
-        help="name, sentence, sentences, documents, or a CSV file with the columns class, text; FORM:nearest-K takes "
-        "the K sentences nearest to the class's name.",
-    ),
-    click.option("--data-root", multiple=True, metavar="DATASET=DIR", help="Your own files of a data set."),
+    train_on_option,
+    class_text_option(),
+    data_root_option,
     click.option("--device", default="auto", show_default=True, help="cpu, cuda, cuda:1, …"),
     click.option("--dtype", default="float32", show_default=True, help="float32 or bfloat16."),
     click.option(

@@ -47,7 +47,9 @@ class Run:
         self.progress = progress
         self.machine = Machine.of(spec)
         self.watch = Stopwatch()
+        self.unread: Mapping[str, str] = {}
         self.failures: dict[str, str] = {}
+        self.learnt: dict[str, None] = {}
         self.flags: list[str] = []
         self.method_class = registry.get("method", spec.method.name).load()
 
@@ -85,7 +87,8 @@ class Run:
         with self.watch("features"):
             self.features = self._features(self.inputs, self.inputs.used_clips())
             self.positions = {clip_id: index for index, clip_id in enumerate(self.features.ids)}
-            self.failures |= getattr(self.features, "failures", {})
+            self.unread = getattr(self.features, "failures", {})
+            self.failures |= self.unread
             self.train_features = self._training_features(self.training) if self.training is not None else None
 
     def _cached_text(self, encoder: TextEncoder) -> CachedText:
@@ -181,16 +184,19 @@ class Run:
             tuple(scored),
         )
         return Outcome(
-            self.spec, self.machine, context.parts, self.inputs, self.training, scores, tuple(served), tuple(fits),
-            tuple(records), self.failures, tuple(self.flags), dict(self.watch.seconds), method,
+            self.spec, self.machine, context.parts, self.inputs, self.training, tuple(self.learnt), scores,
+            tuple(served), tuple(fits), tuple(records), self.failures, tuple(self.flags), dict(self.watch.seconds),
+            method,
         )  # fmt: skip
 
     def fit(self, fit: Fit) -> tuple[Method, Context]:
         """Return a method that has learnt from a training set, and the context to score with."""
         method: Method = assembly.build(self.spec.method, self.registry)
         context = self._context(fit)
+        train = self._train_set(fit)
+        self.learnt |= dict.fromkeys(train.clips.ids if train is not None else ())
         with self.watch("fit"):
-            method.fit(self._train_set(fit), context)
+            method.fit(train, context)
         return method, context
 
     def _train_set(self, fit: Fit) -> TrainSet | None:
@@ -201,7 +207,7 @@ class Run:
             data, clips, classes = self.training, self.train_features, self.training.classes
             validation: tuple[str, ...] = ()
         else:
-            index = [self.positions[clip_id] for clip_id in fit.train if clip_id not in self.failures]
+            index = [self.positions[clip_id] for clip_id in fit.train if clip_id not in self.unread]
             data, clips = self.inputs, self.features.subset(index)
             classes, validation = fit.seen, fit.validation
             if not index:
@@ -266,7 +272,7 @@ class Run:
                 f"{len(columns)} classes; they are (N, C)"
             )
         scores = given.detach().to("cpu", torch.float32).numpy().copy()
-        unread = np.array([self.features.ids[i] in self.failures for i in index])
+        unread = np.array([self.features.ids[i] in self.unread for i in index])
         scores[unread] = np.nan
         self._note_nan(scores, unread, index)
         return Block(index.astype(np.int32), columns.astype(np.int32), scores)

@@ -60,7 +60,12 @@ def test_segments_of_the_official_annotations(made: Path) -> None:
     assert list(frame.index) == [f"v_{A}_0", f"v_{A}_1"]
     assert (frame["start"].tolist(), frame["end"].tolist()) == ([1.5, 1.5], [9, 9])
     assert set(frame["group"]) == {f"v_{A}"}
-    assert ActivityNet(annotations=path).revision != ActivityNet().revision
+    revisions = {ActivityNet().revision, ActivityNet(annotations=path).revision}
+    for changed in ({"subset": "validation"}, {"annotations": [{"label": "Archery", "segment": [1.5, 8]}] * 2}):
+        path.write_text(json.dumps({"database": {A: entry | changed}}))
+        revisions.add(ActivityNet(annotations=path).revision)
+    assert len(revisions) == 4
+    path.write_text(json.dumps({"database": {A: entry}}))
     (made / "videos").mkdir()
     (made / "videos" / f"{A}.mp4").touch()
     located = ActivityNet(annotations=path, root=made / "videos").manifest()

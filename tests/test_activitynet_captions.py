@@ -48,6 +48,8 @@ def test_a_segment_is_a_clip_with_its_sentences(tmp_path: Path) -> None:
     assert dataset.splits() == {"train": tuple(frame.index)}
     checked_manifest(dataset, "activitynet-captions")
     assert dataset.revision == made(tmp_path, content).revision != made(tmp_path, {B: content[B]}).revision
+    moved = content | {B: entry([(0, 9.5000001)], ["One."])}  # too little for another id
+    assert dataset.revision != made(tmp_path, moved).revision
 
 
 def test_videos_are_found_as_in_activitynet(tmp_path: Path) -> None:

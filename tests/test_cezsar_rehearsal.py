@@ -15,6 +15,7 @@ import pytest
 
 import zsarbench
 from zsarbench.downloads import fetch
+from zsarbench.features import FeatureStore
 from zsarbench.results import RunResult
 from zsarbench_cezsar import pairing_table
 from zsarbench_datasets import activitynet_captions, ucf101
@@ -55,11 +56,16 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def _annotations(folder: Path, videos: list[Path]) -> None:
-    """Write the real entries of the shortest annotated videos, and put a real video in the place of each."""
+    """Write the real entries of the shortest annotated videos, and put a real video in the place of each but the first.
+
+    The first sentences of two of them, of the one that is gone and of one that is not, name a class.
+    """
     annotated = fetch(activitynet_captions.ANNOTATIONS) / "data" / "datasets" / "acnet_cap" / "val_1.json"
     entries = json.loads(annotated.read_text(encoding="utf-8"))
     several = (video for video, entry in entries.items() if len(entry["sentences"]) >= 3 and entry["duration"] > 5)
     chosen = sorted(several, key=lambda video: (entries[video]["duration"], video))[: len(videos) + 1]
+    for video in chosen[:2]:
+        entries[video]["sentences"][0] += " This is archery."
     (folder / "train.json").write_text(json.dumps({video: entries[video] for video in chosen}), encoding="utf-8")
     for video, path in zip(chosen[1:], videos, strict=True):  # one is gone, as many of ActivityNet are
         (folder / f"{video}{path.suffix}").symlink_to(path)
@@ -104,6 +110,14 @@ def test_from_annotations_and_videos_to_a_result(files: Path) -> None:
     assert "training data activitynet-captions" in result.contamination.audited["activitynet"]
     told = next(flag for flag in result.flags if flag.startswith("trained on activitynet-captions"))
     n_read, n_listed = (int(word) for word in told.split() if word.isdigit())
+    # Sentences are counted of the clips that could be read, with those that name a class of the test.
+    (stored,) = (found for found in FeatureStore(files / "cache" / "features").sets()
+                 if found.info()["key"]["dataset"] == "activitynet-captions")  # fmt: skip
+    listed = activitynet_captions.ActivityNetCaptions(train=files / "anet" / "train.json", lists=("train",)).captions()
+    learnt = [sentence for clip in stored.stored_ids() for sentence in listed[clip]]
+    assert len(stored.stored_ids()) == n_read
+    assert result.contamination.n_sentences == len(learnt) < sum(map(len, listed.values()))
+    assert result.contamination.naming == {"Archery": 1}
     assert 12 <= n_read < n_listed  # the segments of the video that is gone, and those after the end of a stand-in
     # Pairing, mining and training happened, on the sentences of both kinds.
     record = result.method.record["fits"][0]

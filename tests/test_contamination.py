@@ -134,12 +134,12 @@ def test_everything_of_a_run_declares(host: Host) -> None:
     parts = {"visual": "captions", "text": "minilm-l6", "negatives": "cosine-window", "loss": "triplet"}
     said = declarations(host.registry, "cezsar", parts, "sketch", None)
     assert said == {"method cezsar": (), "visual captions": (), "text minilm-l6": None, "captions of sketch": ()}
-    said = declarations(host.registry, "cezsar", {"visual": "torchvision-video"}, "ucf101", "activitynet")
+    said = declarations(host.registry, "cezsar", {"visual": "torchvision-video"}, "ucf101", "activitynet-captions")
     assert said == {
         "method cezsar": (),
         "visual torchvision-video": ("kinetics400",),
-        "training data activitynet": ("activitynet",),
-        "captions of activitynet": None,
+        "training data activitynet-captions": ("activitynet",),
+        "captions of activitynet-captions": (),
     }
     assert declarations(host.registry, None, {}, "ucf101", "folder")["training data folder"] == ("folder",)
 
@@ -299,6 +299,47 @@ def test_the_verb_names_what_is_unknown() -> None:
     assert "unknown: visual open-clip" in done.output
     with pytest.raises(UsageError, match="nothing is named to be audited"):
         CliRunner().invoke(cli, ["contamination", "--protocol", "ucf101/all"], catch_exceptions=False)
+
+
+def invoked(*arguments: str) -> str:
+    return CliRunner().invoke(cli, ["contamination", *arguments], catch_exceptions=False).stdout
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> str:
+    """A folder of the user's own with two classes, as `--data-root` names it."""
+    for name in ("archery", "knitting"):
+        (tmp_path / "videos" / name).mkdir(parents=True)
+        (tmp_path / "videos" / name / "a.mp4").touch()
+    return f"folder={tmp_path / 'videos'}"
+
+
+def test_the_verb_audits_what_the_user_trains_on(folder: str, tmp_path: Path) -> None:
+    arguments = ["--protocol", "ucf101/all", "--train-on", "folder"]
+    found = json.loads(invoked(*arguments, "--data-root", folder, "--json"))
+    assert found["audited"] == {"folder": ["training data folder"]}
+    exact = {(item["candidate"], item["label"]) for item in found["overlapping"] if item["how"] == "exact"}
+    assert exact == {("Archery", "archery"), ("Knitting", "knitting")}
+    assert found["unknown"] == []
+    (tmp_path / "clips.csv").write_text("clip,label\na.mp4,Yo Yo\n")
+    given = ["--set", f"train_dataset.annotations={tmp_path / 'clips.csv'}"]
+    assert "YoYo                     exact      Yo Yo  (folder)" in invoked(*arguments, *given)
+    assert "unknown: label set folder of training data folder" in invoked(*arguments)  # nothing tells its classes
+
+
+def test_the_verb_reads_a_protocol_over_the_users_own_data(folder: str, tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text(
+        'name = "mine/two"\nversion = 1\ndataset = "folder"\nsummary = "Two."\nsource = "made"\nsetting = "zsl"\n'
+        '[[rounds]]\ncandidates = ["archery", "knitting"]\n'
+    )
+    arguments = ["--protocol", str(path), "--method", "cezsar", "--visual", "torchvision-video"]
+    found = json.loads(invoked(*arguments, "--train-on", "activitynet-captions", "--data-root", folder, "--json"))
+    assert set(found["audited"]) == {"kinetics400", "activitynet"}
+    named = {(item["candidate"], item["label_set"]) for item in found["overlapping"] if item["how"] == "exact"}
+    assert named == {(name, labels) for name in ("archery", "knitting") for labels in ("kinetics400", "activitynet")}
+    with pytest.raises(UsageError, match="this verb has no visual part for --set"):
+        invoked(*arguments, "--data-root", folder, "--set", "visual.model=x3d")
 
 
 # --- the threshold ----------------------------------------------------------------------------------------------------

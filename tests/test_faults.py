@@ -1,4 +1,4 @@
-"""What extraction survives: kills, a full disk, two runs at once; tried in processes of its own."""
+"""What extraction survives: kills, another executor after them, a full disk, two runs at once; in own processes."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ import pytest
 import torch
 
 from zsarbench.features import FeatureStore
+from zsarbench.shards import read_sidecar
 from zsarbench.testing.videos import write_video
 
 N_CLIPS = 16
@@ -24,7 +25,8 @@ SCRIPT = """
 import logging, os, signal, sys, time
 from pathlib import Path
 from zsarbench import features_index
-from zsarbench.extract import EncoderPart, LocalExecutor, Settings, ensure
+from zsarbench.extract import EncoderPart, LocalExecutor, Settings, compute, ensure
+from zsarbench.extract_run import part_of
 from zsarbench.features import FeatureSet, FeatureStore
 from zsarbench.interfaces import ClipSource
 from zsarbench.progress import LogProgress
@@ -32,7 +34,7 @@ from zsarbench.spec import PartSpec
 from zsarbench.testing.videos import MisbehavingPrepare, TinyEncoder
 
 logging.basicConfig(level=logging.INFO, format="%(message)s")
-videos, store, fault, when = Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3], int(sys.argv[4])
+videos, store, fault, when, shard = Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3], int(sys.argv[4]), sys.argv[5]
 calls = 0
 
 def killed(call, *, before):
@@ -66,8 +68,13 @@ if fault == "wait":
     FeatureSet.adopt = slow
 sources = [ClipSource(path.stem, str(path)) for path in sorted(videos.glob("*.mp4"))]
 part = EncoderPart(PartSpec("visual", "tiny", "zsarbench.testing.videos:TinyEncoder", "test"), encoder)
-ensure("made", "r1", sources, part, FeatureStore(store), executor=LocalExecutor(), progress=LogProgress(),
-       settings=Settings(threads=1, decoders=2, clips_per_shard=4))
+how = {"executor": LocalExecutor(), "progress": LogProgress(),
+       "settings": Settings(threads=1, decoders=2, clips_per_shard=4)}
+if shard == "whole":
+    ensure("made", "r1", sources, part, FeatureStore(store), **how)
+else:  # one of several processes, which writes no index into the store
+    index_root = store.parent / f"index-{os.getpid()}"
+    compute("made", "r1", sources, part, FeatureStore(store, index_root), part=part_of(shard), **how)
 """
 
 
@@ -82,11 +89,11 @@ def videos(tmp_path_factory: pytest.TempPathFactory) -> Path:
 class Extraction:
     """A process that extracts, marked so that every process it starts can be found."""
 
-    def __init__(self, videos: Path, store: Path, fault: str = "none", when: int = 0) -> None:
+    def __init__(self, videos: Path, store: Path, fault: str = "none", when: int = 0, shard: str = "whole") -> None:
         self.mark = f"ZSARBENCH_TEST_MARK={uuid.uuid4()}"
         name, value = self.mark.split("=")
         self.process = subprocess.Popen(
-            [sys.executable, "-c", SCRIPT, str(videos), str(store), fault, str(when)],
+            [sys.executable, "-c", SCRIPT, str(videos), str(store), fault, str(when), shard],
             env=os.environ | {name: value},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -122,13 +129,23 @@ def features(store: Path) -> torch.Tensor:
     return found.clips(IDS).rows(range(N_CLIPS)).values
 
 
+def shards_of(store: Path) -> dict[str, bytes]:
+    """Return the files of all shards; what a killed run had not yet given its name is none."""
+    return {path.name: path.read_bytes() for path in store.rglob("shards/*") if path.suffix != ".tmp"}
+
+
 @pytest.fixture(scope="module")
-def undisturbed(videos: Path, tmp_path_factory: pytest.TempPathFactory) -> torch.Tensor:
+def undisturbed_store(videos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     store = tmp_path_factory.mktemp("undisturbed")
     code, log = Extraction(videos, store).end()
     assert code == 0, log
     assert "decoded 16 clips, 0 already stored, 0 failed" in log
-    return features(store)
+    return store
+
+
+@pytest.fixture(scope="module")
+def undisturbed(undisturbed_store: Path) -> torch.Tensor:
+    return features(undisturbed_store)
 
 
 needs_proc = pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="processes are found through /proc")
@@ -153,6 +170,30 @@ def test_a_run_killed_again_and_again_loses_one_shard_each_time(
     (stored,) = FeatureStore(tmp_path).sets()
     assert stored.verify().problems == ()
     assert stored.info()["clips"] == N_CLIPS
+
+
+@needs_proc
+def test_what_killed_processes_of_a_shared_extraction_began_the_local_executor_finishes(
+    tmp_path: Path, videos: Path, undisturbed_store: Path
+) -> None:
+    store = tmp_path / "store"
+    for shard, when in (
+        ("0/2", 4),  # the key and its first shard have their names, its second one has none yet
+        ("1/2", 4),  # its first shard is whole, its second has rows, but no sidecar
+    ):
+        code, log = Extraction(videos, store, "before-replace", when, shard).end()
+        assert code == -signal.SIGKILL, log
+    assert not list(store.rglob("index.sqlite"))
+    code, log = Extraction(videos, store).end()
+    assert code == 0, log
+    assert "decoded 8 clips, 8 already stored, 0 failed" in log
+    (stored,) = FeatureStore(store).sets()
+    assert stored.stored_ids() == set(IDS)
+    listed = [clip.clip_id for name in stored.shard_names() for clip in read_sidecar(stored.shards, name).clips]
+    assert sorted(listed) == IDS  # none twice
+    assert shards_of(store) == shards_of(undisturbed_store)
+    assert torch.equal(features(store), features(undisturbed_store))
+    assert stored.verify().problems == ()
 
 
 @needs_proc

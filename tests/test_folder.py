@@ -64,6 +64,21 @@ def test_a_csv_file_of_clips(tmp_path: Path) -> None:
     assert Folder(annotations=path).manifest()["path"][0] == str(tmp_path / "one.mp4")  # beside the file
 
 
+def test_all_that_a_csv_file_says_is_in_the_revision(tmp_path: Path) -> None:
+    """A protocol's hash has the name of an official list alone: swapped lists must not pass for one another."""
+    first = "clip,label,start,end,group,split\na.mp4,run,0,4,film,test\nb.mp4,jump,0,4,show,train\n"
+    others = {
+        first.replace("test", "x").replace("train", "test").replace(",x", ",train"),
+        first.replace("film", "show"),
+        first.replace("run", "walk"),
+        first.replace("0,4,film", "0,5,film"),
+        first.replace("b.mp4", "c.mp4"),
+    }
+    revisions = {Folder(annotations=written(tmp_path, text)).revision for text in (first, *others)}
+    assert len(revisions) == 1 + len(others) == 6
+    assert Folder(annotations=written(tmp_path, first)).revision in revisions
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

@@ -173,6 +173,19 @@ class LastStep(Nearest):
         return steps.values[torch.arange(len(clips)), steps.mask.sum(1) - 1]
 
 
+class Stumbles(Nearest):
+    """Scores the first clip NaN when it is first asked, and never again."""
+
+    asked = False
+
+    def score(self, clips: ClipFeatures, classes: Sequence[ClassText], context: Context) -> Tensor:
+        scores = super().score(clips, classes, context)
+        if not Stumbles.asked:
+            scores[0] = float("nan")
+        Stumbles.asked = True
+        return scores
+
+
 class FromCaptions(Nearest):
     """Maps clips to the mean of their captions by ridge regression, and keeps what it was given."""
 
@@ -215,6 +228,7 @@ def zsarbench_register(registry: Any) -> None:
         ("text", "other-text", OtherText),
         ("method", "nearest", Nearest),
         ("method", "last-step", LastStep),
+        ("method", "stumbles", Stumbles),
         ("method", "from-captions", FromCaptions),
     ):
         defaults = {"visual": "feature-files", "text": "toy-text"} if kind == "method" else {}
@@ -398,6 +412,9 @@ def test_a_method_of_labelled_classes_learns_from_another_data_set(tmp_path: Pat
     assert {overlap.candidate for overlap in result.contamination.overlapping} == set(toys.SEEN[:4])
 
 
+UNREAD = "lifting cup"  # of its clips one cannot be read
+
+
 def test_clips_of_the_other_data_set_that_cannot_be_read_are_not_learnt_from_and_told(
     tmp_path: Path, features: Path
 ) -> None:
@@ -409,17 +426,37 @@ def test_clips_of_the_other_data_set_that_cannot_be_read_are_not_learnt_from_and
             protocol=protocol(tmp_path, seen=[], validation=[], candidates=Made.classes), **asked,
         )[0]  # fmt: skip
 
-    (features / "other-turning-door-3.npy").unlink()
+    unread = f"other-{UNREAD.replace(' ', '-')}-3"
+    (features / f"{unread}.npy").unlink()
     result = learnt()
     n_clips = len(Other.classes) * PER_CLASS
-    assert "other-turning-door-3" not in result.method.record["fits"][0]["clips"]
+    assert unread not in result.method.record["fits"][0]["clips"]
     assert len(result.method.record["fits"][0]["clips"]) == n_clips - 1
     assert result.failures == ()
+    assert result.contamination is not None
+    assert result.contamination.n_sentences == 2 * (n_clips - 1)
+    assert result.contamination.naming == {name: 6 if name == UNREAD else 8 for name in toys.SEEN[:4]}
     assert f"trained on other, revision 1: {n_clips - 1} of {n_clips} clips" in result.flags
     for file in features.glob("other-*.npy"):
         file.unlink()
     with pytest.raises(ZsarbenchError, match=r"no clip of the training data set 'other' can be read: 24 × no \.npy"):
         learnt()
+
+
+def test_sentences_of_seen_clips_that_cannot_be_read_are_not_counted(tmp_path: Path, features: Path) -> None:
+    for clip in ("made-lifting-cup-0", "made-pushing-ball-0"):  # of a seen and of an unseen class
+        (features / f"{clip}.npy").unlink()
+    result, _ = run(tmp_path, "from-captions", settings=[f"visual.folder={features}"], seeds=2)
+    assert result.contamination is not None
+    assert result.contamination.n_sentences == 2 * (len(toys.SEEN) * PER_CLASS - 1)
+    assert result.contamination.naming == {}
+
+
+def test_a_clip_that_one_fit_scored_nan_is_scored_by_the_others(tmp_path: Path, features: Path) -> None:
+    result, _ = run(tmp_path, "stumbles", settings=[f"visual.folder={features}"], seeds=2)
+    assert [(item.n_scored, item.n_failed) for item in result.rounds] == [(15, 1), (16, 0)]
+    (failure,) = result.failures
+    assert failure.reason == "method 'stumbles' scored it NaN"
 
 
 def test_the_plan_counts_the_clips_of_both_data_sets(tmp_path: Path, features: Path) -> None:

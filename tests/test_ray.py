@@ -1,11 +1,15 @@
-"""The Ray executor on real clusters of this machine: two nodes, of which workers and one node are killed."""
+"""The Ray executor on real clusters of this machine: two nodes, of which workers, one node and drivers are killed."""
 
 from __future__ import annotations
 
 import importlib
+import logging
 import os
 import signal
+import subprocess
+import sys
 import threading
+import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -173,6 +177,56 @@ def test_a_worker_and_a_node_are_killed_and_nothing_is_lost_or_twice(
     (stored,) = FeatureStore(tmp_path / "ray").sets()
     assert stored.stored_ids() == set(IDS)
     assert stored.info()["clips"] == N_CLIPS
+    assert stored.verify().problems == ()
+
+
+DRIVER = """
+import sys
+from pathlib import Path
+
+import slow_encoder
+from zsarbench.extract import EncoderPart, Settings, ensure
+from zsarbench.features import FeatureStore
+from zsarbench.interfaces import ClipSource
+from zsarbench.progress import LogProgress
+from zsarbench.spec import PartSpec
+from zsarbench_ray.executor import RayExecutor
+
+address, store, videos, log, doomed = sys.argv[1:]
+options = {"log": log, "seconds": 0.1, "behaviour": "work", "doomed": doomed}
+spec = PartSpec("visual", "slow", "slow_encoder:SlowEncoder", "test", options)
+ensure("made", "r1", [ClipSource(path.stem, str(path)) for path in sorted(Path(videos).glob("*.mp4"))],
+       EncoderPart(spec, slow_encoder.SlowEncoder(**options)), FeatureStore(Path(store)),
+       executor=RayExecutor(address=address), progress=LogProgress(),
+       settings=Settings(threads=1, decoders=1, clips_per_shard=3))
+"""
+
+
+def test_what_a_killed_driver_left_to_its_cluster_the_local_executor_finishes(
+    tmp_path: Path, encoder_module: Any, sources: list[ClipSource], cluster: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    log, doomed, store = tmp_path / "log", tmp_path / "doomed", tmp_path / "store"
+    doomed.mkdir()
+    for node in (cluster.head_node, *cluster.worker_nodes):
+        (doomed / node.node_id).write_text("2")  # each node finishes a shard and is held amid its second
+    videos = Path(str(sources[0].path)).parent
+    command = [sys.executable, "-c", DRIVER, cluster.address, *map(str, (store, videos, log, doomed))]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as driver:
+        deadline = time.monotonic() + 300
+        while len(list(store.rglob("shards/*.json"))) < 2:
+            assert driver.poll() is None, driver.communicate()[1]
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        driver.kill()
+    options = {"log": str(log), "doomed": str(doomed)}
+    with caplog.at_level(logging.INFO):
+        finished = extracted(store, encoder_module, sources, LocalExecutor(), **options)
+    assert "decoded 24 clips, 6 already stored, 0 failed" in caplog.text
+    here = extracted(tmp_path / "here", encoder_module, sources, LocalExecutor(), **options)
+    assert torch.equal(finished, here)
+    assert shards_of(store) == shards_of(tmp_path / "here")
+    (stored,) = FeatureStore(store).sets()
+    assert stored.stored_ids() == set(IDS)
     assert stored.verify().problems == ()
 
 

@@ -15,6 +15,7 @@ from zsarbench import scan
 from zsarbench.cli.main import main
 from zsarbench.progress import LogProgress
 from zsarbench.testing.videos import write_video
+from zsarbench_datasets.folder import Folder
 
 SOUND = ("a", "b")
 
@@ -161,17 +162,18 @@ def test_a_killed_scan_goes_on_where_it_was(root: Path) -> None:
 def test_the_report_tells_no_home_unless_asked(root: Path) -> None:
     write_video(root / "stranger.avi", 5, codec="mpeg4")
     found = scanned(root)
-    text = scan.report(found, "made", "r1", root)
+    head = ["dataset: made", "revision: r1"]
+    text = scan.report(found, head, root)
     assert str(root) not in text
-    head, rows = text.split("\n\n")
-    assert "data set: made\nrevision: r1\n" in head
-    assert "missing: 1\nunreadable: 2\ntruncated: 1\ndamaged: 0\nextra: 1" in head
+    above, rows = text.split("\n\n")
+    assert above.splitlines()[:2] == head
+    assert above.splitlines()[2].startswith("decoder: ")
     lines = [line.split("\t") for line in rows.splitlines()]
     assert lines[0] == ["state", "clip", "label", "file", "reason"]
     assert ["missing", "gone", "x", "x/gone.mp4", "missing file"] in lines
     assert ["extra", "", "", "stranger.avi", "no clip of the data set"] in lines
-    assert str(root / "x" / "gone.mp4") in scan.report(found, "made", "r1", root, absolute=True)
-    assert "\tgone.mp4\t" in scan.report(found, "made", "r1", None)
+    assert str(root / "x" / "gone.mp4") in scan.report(found, head, root, absolute=True)
+    assert "\tgone.mp4\t" in scan.report(found, head, None)
 
 
 def test_the_command_line_writes_json_and_a_report_and_says_by_its_exit_code(
@@ -186,7 +188,9 @@ def test_the_command_line_writes_json_and_a_report_and_says_by_its_exit_code(
     content = json.loads(capsys.readouterr().out)
     assert (content["dataset"], content["clips"], content["sound"]) == ("folder", 5, 2)
     assert {clip["clip_id"]: clip["state"] for clip in content["bad"]}["y/empty"] == "unreadable"
-    assert f"revision: {content['revision']}" in report.read_text()
+    above = report.read_text().split("\n\n")[0]
+    assert f"dataset: folder\nrevision: {content['revision']}\n" in above
+    assert "sound: 2\nmissing: 0\nunreadable: 2\ntruncated: 1\ndamaged: 0\nextra: 0\n" in above
     with pytest.raises(SystemExit):
         main(command)
     assert "looked at 0 files, 5 were known" in capsys.readouterr().out
@@ -199,6 +203,85 @@ def test_the_command_line_writes_json_and_a_report_and_says_by_its_exit_code(
         main([*command, "--report", str(tmp_path / "no" / "folder.txt")])
     assert end.value.code == 2
     assert "cannot be written" in capsys.readouterr().err
+
+
+PROTOCOL = """
+name = "mine/two"
+version = 1
+dataset = "folder"
+summary = "Two classes of three."
+source = "made"
+setting = "zsl"
+[[rounds]]
+seen = ["z"]
+candidates = ["x", "y"]
+{lists}
+"""
+
+
+def verified(capsys: pytest.CaptureFixture[str], *arguments: str, code: int) -> tuple[str, str]:
+    with pytest.raises(SystemExit) as end:
+        main(["data", "verify", *arguments])
+    out, err = capsys.readouterr()
+    assert end.value.code == code, err
+    return out, err
+
+
+def test_only_the_clips_of_a_protocol_are_looked_at_and_counted_by_list(
+    root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = ["clip,label,split", "x/a.mp4,x,test", "y/b.mp4,y,test", "x/cut.mkv,x,more", "y/gone.mp4,y,more"]
+    rows += ["y/empty.mp4,y,train", "y/noise.mp4,z,train"]
+    (tmp_path / "clips.csv").write_text("\n".join(rows))
+    command = ["folder", "--data-root", f"folder={root}", "--set", f"dataset.annotations={tmp_path / 'clips.csv'}"]
+    whole = json.loads(verified(capsys, *command, "--json", code=1)[0])
+    assert (whole["clips"], whole["sound"], whole["extra"]) == (6, 2, 0)
+    assert whole["lists"] == {
+        "more": {"clips": 2, "present": 1, "missing": 1, "sound": 0},
+        "test": {"clips": 2, "present": 2, "missing": 0, "sound": 2},
+        "train": {"clips": 2, "present": 2, "missing": 0, "sound": 0},
+    }
+    protocol = tmp_path / "mine.toml"
+    protocol.write_text(PROTOCOL.format(lists='test_list = "test"'))
+    command += ["--protocol", str(protocol)]
+    out, _ = verified(capsys, *command, "--report", str(tmp_path / "report.txt"), code=1)  # what is learnt from is bad
+    assert "clips: 3\n" in out
+    for line in (
+        "scored: 2 clips, 2 present, 0 missing, 2 sound",
+        "learnt from: 1 clips, 1 present, 0 missing, 0 sound",
+        "test: 2 clips, 2 present, 0 missing, 2 sound",
+    ):
+        assert f"\nlist {line}\n" in out
+        assert f"\nlist {line}\n" in (tmp_path / "report.txt").read_text()
+    assert "\nprotocol: mine/two\n" in out
+    assert "unreadable y/noise" in out
+    protocol.write_text(PROTOCOL.replace('["z"]', "[]").format(lists='test_list = "test"'))
+    content = json.loads(verified(capsys, *command, "--json", code=0)[0])
+    assert (content["clips"], content["sound"], content["extra"]) == (2, 2, 0)  # other clips' files are not extra
+    assert content["lists"]["learnt from"]["clips"] == 0
+    _, err = verified(capsys, "hmdb51", "--protocol", str(protocol), code=2)
+    assert "is over data set 'folder', not 'hmdb51'. Try: zsarbench data verify folder --protocol" in err
+
+
+def test_without_a_folder_it_says_what_to_type(
+    root: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Folder, "manifest", lambda self: manifest_of(a=(None, None, None)).assign(label=None))
+    _, err = verified(capsys, "folder", code=2)
+    assert "no folder of data set 'folder' was given, so none of its 1 clips has a file" in err
+    assert "Try: --data-root folder=DIR" in err
+
+
+def test_lists_that_cannot_be_had_cost_the_counts_alone(
+    root: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def splits(self: Folder) -> None:
+        raise scan.ZsarbenchError("the list is nowhere")
+
+    monkeypatch.setattr(Folder, "splits", splits)
+    out, err = verified(capsys, "folder", "--data-root", f"folder={root}", code=1)
+    assert "clips: 5\n" in out
+    assert "warning: clips are not counted by the lists of folder: the list is nowhere" in err
 
 
 def test_findings_are_kept_one_by_one(tmp_path: Path) -> None:

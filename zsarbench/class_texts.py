@@ -46,8 +46,7 @@ def load(dataset: Dataset, class_text: str) -> dict[str, ClassText]:
         ZsarbenchError: the form or file does not exist, a class has no text, or a text is empty.
     """
     form, _ = parse(class_text)
-    texts = _from_file(Path(form), dataset) if Path(form).suffix else list(dataset.class_texts(form))
-    found = {text.name: text for text in texts}
+    found = read(dataset, class_text)
     missing = [name for name in dataset.classes if name not in found]
     if missing:
         raise ZsarbenchError(f"class texts '{form}' lack {len(missing)} classes, e.g. '{missing[0]}'")
@@ -55,6 +54,17 @@ def load(dataset: Dataset, class_text: str) -> dict[str, ClassText]:
         if not text.texts or not all(sentence.strip() for sentence in text.texts):
             raise ZsarbenchError(f"class texts '{form}' of class '{text.name}' are empty")
     return found
+
+
+def read(dataset: Dataset, class_text: str) -> dict[str, ClassText]:
+    """Return the texts by class name as they are, also where classes have none or empty ones; see `load`.
+
+    Raises:
+        ZsarbenchError: the form or file does not exist, or the file is no list of texts of these classes.
+    """
+    form, _ = parse(class_text)
+    texts = _from_file(Path(form), dataset) if Path(form).suffix else dataset.class_texts(form)
+    return {text.name: text for text in texts}
 
 
 def choose(texts: Mapping[str, ClassText], class_text: str, encoder: TextEncoder | None) -> Mapping[str, ClassText]:

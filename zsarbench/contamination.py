@@ -65,8 +65,10 @@ class Contamination:
     overlapping: by candidate and label set. n_overlapping: distinct unseen classes among them, over all rounds;
     n_clean: the other unseen classes, clean as far as `audited` tells. accuracy: top1_per_video and top1_per_class on
     the clips of "clean" and of "overlapping" classes among all candidates, mean over the rounds that have such clips.
-    n_sentences: sentences the method learnt from, None where it learns from none; naming: how many of them name an
-    unseen class, by class.
+    n_sentences: captions of all clips that the method was given to learn from, each clip once however many fits; clips
+    that could not be read were not given, and do not count. What the method leaves out of these itself, such as clips
+    that it validates on, does count; what it writes beside them, such as CEZSAR's sentences about objects, does not.
+    None where it learns from no captions. naming: how many of them name an unseen class, by class.
     """
 
     audited: Mapping[str, tuple[str, ...]]

@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from zsarbench import assembly, extract, options, protocols
+from zsarbench import assembly, extract, options
 from zsarbench.errors import UsageError
-from zsarbench.inputs import Inputs
+from zsarbench.inputs import Inputs, protocol_clips
 from zsarbench.machine import Machine
 from zsarbench.resolve import Resolver
 from zsarbench.spec import PartSpec, RunRequest
@@ -65,9 +65,7 @@ class _Resolver(Resolver):
         if asked.text is not None:
             entries["text"] = self._entry("text", asked.text)
         settings, roots = self._settings(), self._roots()
-        for kind in settings:
-            if kind not in (*entries, "text"):
-                self.problems.append(f"extraction has no {kind} part for --set {kind}.{min(settings[kind])}")
+        self._check_kinds(settings, (*entries, "text"), "extraction")
         self._check_addressed(settings, entries)
         self._raise()
         entries.pop("text", None)  # taken up where the visual part reads through it
@@ -160,8 +158,8 @@ def _clips(extraction: Extraction, registry: Registry) -> tuple[Inputs, list[str
     manifest = assembly.checked_manifest(dataset, part.name)
     ids = list(manifest["clip_id"])
     if protocol is not None:
-        rounds = [protocols.round_clips(item, manifest) for item in protocol.checked(dataset)]
-        used = {clip_id for train, test in rounds for clip_id in (*train, *test)}
+        learnt, tested = protocol_clips(protocol, dataset, manifest)
+        used = {*learnt, *tested}
         ids = [clip_id for clip_id in ids if clip_id in used]
     indexed = manifest.set_index("clip_id")
     inputs = Inputs(part.name, dataset.revision, tuple(dataset.classes), indexed, {}, dataset.captions(), {})

@@ -47,7 +47,9 @@ class Run:
         self.progress = progress
         self.machine = Machine.of(spec)
         self.watch = Stopwatch()
+        self.unread: Mapping[str, str] = {}
         self.failures: dict[str, str] = {}
+        self.learnt: dict[str, None] = {}
         self.flags: list[str] = []
         self.method_class = registry.get("method", spec.method.name).load()
 
@@ -85,7 +87,8 @@ class Run:
         with self.watch("features"):
             self.features = self._features(self.inputs, self.inputs.used_clips())
             self.positions = {clip_id: index for index, clip_id in enumerate(self.features.ids)}
-            self.failures |= getattr(self.features, "failures", {})
+            self.unread = getattr(self.features, "failures", {})
+            self.failures |= self.unread
             self.train_features = self._training_features(self.training) if self.training is not None else None
 
     def _cached_text(self, encoder: TextEncoder) -> CachedText:
@@ -181,16 +184,19 @@ class Run:
             tuple(scored),
         )
         return Outcome(
-            self.spec, self.machine, context.parts, self.inputs, self.training, scores, tuple(served), tuple(fits),
-            tuple(records), self.failures, tuple(self.flags), dict(self.watch.seconds), method,
+            self.spec, self.machine, context.parts, self.inputs, self.training, tuple(self.learnt), scores,
+            tuple(served), tuple(fits), tuple(records), self.failures, tuple(self.flags), dict(self.watch.seconds),
+            method,
         )  # fmt: skip
 
     def fit(self, fit: Fit) -> tuple[Method, Context]:
         """Return a method that has learnt from a training set, and the context to score with."""
         method: Method = assembly.build(self.spec.method, self.registry)
         context = self._context(fit)
+        train = self._train_set(fit)
+        self.learnt |= dict.fromkeys(train.clips.ids if train is not None else ())
         with self.watch("fit"):
-            method.fit(self._train_set(fit), context)
+            method.fit(train, context)
         return method, context
 
     def _train_set(self, fit: Fit) -> TrainSet | None:
@@ -199,7 +205,7 @@ class Run:
             return None
         if self.training is not None and self.train_features is not None:
             return self._labelled(fit, self.training, self.train_features, self.training.classes)
-        labels = self.inputs.manifest.loc[list(fit.train), "label"].drop(list(self.failures), errors="ignore")
+        labels = self.inputs.manifest.loc[list(fit.train), "label"].drop(list(self.unread), errors="ignore")
         for_choosing = labels.isin(fit.validation if self.spec.protocol.validation_only else ())
         clips, held = (self._clips(labels.index[kept]) for kept in (~for_choosing, for_choosing))
         if not len(clips):
@@ -277,7 +283,7 @@ class Run:
                     f"{len(among)} classes; they are (N, C)"
                 )
             scores[np.ix_(rows, among)] = given.detach().to("cpu", torch.float32).numpy()
-        unread = np.array([self.features.ids[i] in self.failures for i in index])
+        unread = np.array([self.features.ids[i] in self.unread for i in index])
         scores[unread] = np.nan
         self._note_nan(scores, unread, index)
         return Block(index.astype(np.int32), columns.astype(np.int32), scores)

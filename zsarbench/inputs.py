@@ -13,11 +13,12 @@ import torch
 
 from zsarbench import assembly, class_texts, protocols
 from zsarbench.errors import ZsarbenchError
-from zsarbench.interfaces import ClassText, ClipFeatures, ClipSource, Round, Steps, TrainSet
+from zsarbench.interfaces import ClassText, ClipFeatures, ClipSource, Dataset, Round, Steps, TrainSet
 
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from zsarbench.protocols import FileProtocol
     from zsarbench.registry import Registry
     from zsarbench.spec import PartSpec, RunSpec
 
@@ -73,6 +74,21 @@ class Inputs:
         return np.array(
             [position.get(label, -1) for label in self.manifest.loc[list(clip_ids), "label"]], dtype=np.int64
         )
+
+
+def protocol_clips(protocol: FileProtocol, dataset: Dataset, manifest: pd.DataFrame) -> tuple[list[str], list[str]]:
+    """Return the ids of the clips that any round of a protocol learns from, and of those that any tests.
+
+    manifest: the data set's, checked; the ids are in its order.
+
+    Raises:
+        ZsarbenchError: see `FileProtocol.checked` and `protocols.round_clips`.
+    """
+    rounds = [protocols.round_clips(item, manifest) for item in protocol.checked(dataset)]
+    learnt = {clip for train, _ in rounds for clip in train}
+    tested = {clip for _, test in rounds for clip in test}
+    ids = list(manifest["clip_id"])
+    return [clip for clip in ids if clip in learnt], [clip for clip in ids if clip in tested]
 
 
 def load(spec: RunSpec, registry: Registry) -> Inputs:

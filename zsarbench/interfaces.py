@@ -328,6 +328,8 @@ class Dataset(Protocol):
     """
 
     revision: str
+    """Another one whenever clip ids, labels, spans, groups, captions or official lists are others: what rows of a table
+    have in common, beside the protocol's hash, and what stored features are kept under."""
     classes: tuple[str, ...]
     aliases: Mapping[str, str]
     """Other spellings found in public lists, to the official name; case, spaces and punctuation need none."""

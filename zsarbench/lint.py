@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 import torch
 
+from zsarbench.class_texts import words_of
 from zsarbench.interfaces import ClassText
 from zsarbench.names import normalise
 
@@ -34,15 +35,14 @@ class Finding:
 
 def check(
     texts: Sequence[ClassText],
-    names: Sequence[ClassText] | None = None,
     encoder: TextEncoder | None = None,
     *,
     max_rank: int = MAX_RANK,
 ) -> list[Finding]:
     """Return what is suspicious about class texts: the empty ones, duplicates, then the unrelated, worst first.
 
-    texts: one per class, in any form. names: the same classes in the form "name", as words; None: their names as they
-    are. encoder: compares texts with names; None: nothing is called unrelated.
+    texts: one per class, in any form. encoder: compares texts with the names, as words in lower case; None: nothing is
+    called unrelated.
 
     A finding is a question, not a verdict: a good definition that shares no word with a rare name is found too.
     """
@@ -54,9 +54,7 @@ def check(
     ]
     findings += _duplicates(filled)
     if encoder is not None and filled:
-        words = {item.name: item.texts[0] for item in names} if names is not None else {}
-        spoken = {item.name: words.get(item.name, item.name) for item in texts}
-        unrelated = _unrelated(filled, spoken, encoder, max_rank)
+        unrelated = _unrelated(filled, [item.name for item in texts], encoder, max_rank)
         findings += sorted(unrelated, key=lambda finding: -(finding.rank or 0))
     return findings
 
@@ -72,15 +70,15 @@ def _duplicates(filled: Sequence[tuple[str, str]]) -> Iterator[Finding]:
 
 
 def _unrelated(
-    filled: Sequence[tuple[str, str]], spoken: dict[str, str], encoder: TextEncoder, max_rank: int
+    filled: Sequence[tuple[str, str]], names: Sequence[str], encoder: TextEncoder, max_rank: int
 ) -> Iterator[Finding]:
     """Yield the texts that more than `max_rank - 1` other names are nearer to than the name of their own class."""
-    position = {name: index for index, name in enumerate(spoken)}
-    known = torch.nn.functional.normalize(encoder.encode(list(spoken.values())), dim=1)
+    position = {name: index for index, name in enumerate(names)}
+    known = torch.nn.functional.normalize(encoder.encode([words_of(name) for name in names]), dim=1)
     cosine = torch.nn.functional.normalize(encoder.encode([text for _, text in filled]), dim=1) @ known.T
     for (name, text), row in zip(filled, cosine, strict=True):
         rank = int((row > row[position[name]]).sum()) + 1
         if rank > max_rank:
-            nearest = list(spoken)[int(row.argmax())]
-            reason = f"{rank - 1} of {len(spoken)} names are nearer, first of all '{nearest}'"
+            nearest = names[int(row.argmax())]
+            reason = f"{rank - 1} of {len(names)} names are nearer, first of all '{nearest}'"
             yield Finding(name, "unrelated", text, reason, rank)

@@ -29,8 +29,10 @@ class Fit:
 class Outcome:
     """What a run measured, before it is written down.
 
-    training: the other data set that was learnt from. scores: every round of every seed, in the order of `served`.
-    records: what each fit chose and measured. failures: why a clip could not be read, by clip id.
+    training: the other data set that was learnt from. learnt: ids of the clips that any fit was given, of `training`
+    where there is one, else of `inputs`; those that could not be read are not among them. scores: every round of every
+    seed, in the order of `served`. records: what each fit chose and measured. failures: why a clip could not be read,
+    by clip id.
     """
 
     spec: RunSpec
@@ -38,6 +40,7 @@ class Outcome:
     parts: Parts
     inputs: Inputs
     training: Inputs | None
+    learnt: tuple[str, ...]
     scores: Scores
     served: tuple[tuple[Fit, RoundClips], ...]
     fits: tuple[Fit, ...]

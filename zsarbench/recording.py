@@ -192,8 +192,7 @@ def _contamination(outcome: Outcome, registry: Registry) -> contamination.Contam
     if outcome.method.learns_from != "captions":
         return found
     data = training or outcome.inputs
-    clips = data.captions if training else dict.fromkeys(clip for fit in outcome.fits for clip in fit.train)
-    sentences = [sentence for clip in clips for sentence in data.captions.get(clip, ())]
+    sentences = [sentence for clip in outcome.learnt for sentence in data.captions.get(clip, ())]
     naming = contamination.sentences_naming(unseen, sentences, aliases=aliases)
     return replace(found, n_sentences=len(sentences), naming=naming)
 

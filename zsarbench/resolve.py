@@ -6,7 +6,7 @@ against their constructors. All mistakes of one request are reported at once.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -45,28 +45,26 @@ def resolve(asked: RunRequest, host: Host) -> RunSpec:
     return Resolver(asked, host.registry).resolve(host)
 
 
-def resolve_dataset(
+def resolve_parts(
     registry: Registry,
-    name: str,
+    named: Mapping[str, str],
+    *,
+    protocol: FileProtocol | None = None,
     data_root: Sequence[str] = (),
     settings: Sequence[str] = (),
-    protocol: FileProtocol | None = None,
-) -> tuple[PartSpec, dict[str, str]]:
-    """Return the part and the folders of a data set that a verb other than `run` names.
+) -> tuple[dict[str, PartSpec], dict[str, str]]:
+    """Return the parts that a verb other than `run` names, with all their options, and the user's folders.
+
+    named: names by kind as `--set` calls it (`dataset`, `train_dataset`, `text`). protocol: whose options of them count
+    as in a run.
 
     Raises:
         UsageErrors: everything that is wrong with it, at once.
     """
-    resolver = Resolver(RunRequest("", data_root=data_root, settings=settings), registry)
-    entry, given, roots = resolver._entry("dataset", name), resolver._settings(), resolver._roots()
-    resolver._raise()
-    assert entry is not None
-    stated = protocol.options.get("dataset", {}).get(name, {}) if protocol is not None else {}
-    defaults, mistakes = options.check(entry.load(), f"dataset {name}", stated)
-    parsed, problems = options.check(entry.load(), f"dataset {name}", given.get("dataset", {}))
-    if problems := [*mistakes, *problems]:
-        raise UsageErrors(problems)
-    return PartSpec("dataset", name, entry.target, entry.plugin, defaults | parsed), roots
+    train_on = named.get("train_dataset", "seen")
+    return Resolver(RunRequest("", train_on=train_on, data_root=data_root, settings=settings), registry).parts(
+        named, protocol
+    )
 
 
 class Resolver:
@@ -106,6 +104,25 @@ class Resolver:
         self._check_goes_together(specs, protocol, roots)
         self._raise()
         return self._spec(specs, protocol, roots, host)
+
+    def parts(
+        self, named: Mapping[str, str], protocol: FileProtocol | None
+    ) -> tuple[dict[str, PartSpec], dict[str, str]]:
+        """Return these parts by kind, and the folders by data set; see `resolve_parts`."""
+        entries = {kind: self._entry(kind.removeprefix("train_"), name) for kind, name in named.items()}
+        settings, roots = self._settings(), self._roots()
+        self._check_kinds(settings, named, "this verb")
+        self._check_addressed(settings, entries)
+        self._raise()
+        chosen = {kind: entry for kind, entry in entries.items() if entry is not None}
+        specs = {kind: self._complete(kind, entry, protocol, settings) for kind, entry in chosen.items()}
+        self._raise()
+        return specs, roots
+
+    def _check_kinds(self, settings: Mapping[str, Mapping[str, str]], kinds: Collection[str], who: str) -> None:
+        for kind in settings:
+            if kind not in kinds:
+                self.problems.append(f"{who} has no {kind} part for --set {kind}.{min(settings[kind])}")
 
     def _raise(self) -> None:
         if self.problems:

@@ -10,7 +10,7 @@ import logging
 import os
 import sqlite3
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -76,6 +76,23 @@ class Scan:
             "extra": len(self.extra),
         }
 
+    def by_list(self, lists: Mapping[str, Collection[str]]) -> dict[str, dict[str, int]]:
+        """Return for each list of clip ids how many there are, present (there is a file) or missing, and of use.
+
+        present: of these some may be unreadable, truncated or damaged; sound ones are not.
+        """
+        missing = {clip.clip_id for clip in self.bad if clip.state == "missing"}
+        bad = {clip.clip_id for clip in self.bad}
+        return {
+            name: {
+                "clips": len(clips),
+                "present": len(set(clips) - missing),
+                "missing": len(missing.intersection(clips)),
+                "sound": len(set(clips) - bad),
+            }
+            for name, clips in lists.items()
+        }
+
 
 class ScanCache:
     """What is known of files, in an SQLite file; each finding is safe as soon as it is noted."""
@@ -134,13 +151,17 @@ def scan(
     *,
     workers: int,
     progress: Progress,
+    only: Collection[str] | None = None,
     seconds_per_file: float = SECONDS_PER_FILE,
 ) -> Scan:
     """Look at every file of a checked manifest that is not known yet, and judge every clip.
 
-    root: the user's folder, in which videos of no clip are looked for; None: there is none.
+    root: the user's folder, in which videos of no clip are looked for; None: there is none. only: ids of the clips
+    that are looked at and judged; None: all.
     """
-    columns = manifest[["clip_id", "label", "path", "start", "end"]]
+    columns = manifest.loc[:, ["clip_id", "label", "path", "start", "end"]]
+    if only is not None:
+        columns = columns[columns["clip_id"].isin(set(only))]
     rows = list(columns.astype(object).where(columns.notna(), None).itertuples(index=False, name=None))
     paths = {path for _, _, path, _, _ in rows if path is not None}
     states = {path: state for path in paths if (state := file_state(path)) is not None}
@@ -156,7 +177,7 @@ def scan(
         n_clips=len(rows),
         n_with_path=sum(path is not None for _, _, path, _, _ in rows),
         bad=tuple(clip for clip in judged if clip is not None),
-        extra=tuple(videos_below(root, paths)) if root is not None else (),
+        extra=tuple(videos_below(root, set(manifest["path"].dropna()))) if root is not None else (),
         n_surveyed=len(new),
         n_known=len(known),
     )
@@ -228,10 +249,11 @@ def videos_below(root: Path, known: Collection[str]) -> list[str]:
     return sorted(set(found) - set(known))
 
 
-def report(found: Scan, dataset: str, revision: str, root: Path | None, *, absolute: bool = False) -> str:
+def report(found: Scan, head: Sequence[str], root: Path | None, *, absolute: bool = False) -> str:
     """Return a scan as a text to send to a colleague: counts, then one tab-separated line for each bad clip or file.
 
-    Paths are told from the user's folder on, or with `absolute` in full.
+    head: the lines that tell what was scanned and counted. Paths are told from the user's folder on, or with `absolute`
+    in full.
     """
     top = Path(root).expanduser().absolute() if root is not None else None
 
@@ -241,11 +263,9 @@ def report(found: Scan, dataset: str, revision: str, root: Path | None, *, absol
         below = top is not None and Path(path).is_relative_to(top)
         return str(Path(path).relative_to(top)) if below and top is not None else Path(path).name
 
-    head = {"data set": dataset, "revision": revision, "decoder": decoder_version()} | found.counts()
-    lines = [f"{name.replace('_', ' ')}: {value}" for name, value in head.items()]
     rows: list[tuple[str, ...]] = [
         (clip.state, clip.clip_id, clip.label or "", told(clip.path), clip.reason) for clip in found.bad
     ]
     rows += [("extra", "", "", told(path), "no clip of the data set") for path in found.extra]
-    lines += ["", *("\t".join(row) for row in [("state", "clip", "label", "file", "reason"), *rows])]
-    return "\n".join(lines) + "\n"
+    table = ("\t".join(row) for row in [("state", "clip", "label", "file", "reason"), *rows])
+    return "\n".join([*head, f"decoder: {decoder_version()}", "", *table]) + "\n"

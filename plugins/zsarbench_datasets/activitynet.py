@@ -53,8 +53,8 @@ class ActivityNet:
 
     @cached_property
     def revision(self) -> str:
-        """The version and a hash over clip ids and labels; the annotations count, the videos do not."""
-        return common.revision(self.version, {clip: item.label for clip, item in self._segments.items()})
+        """The version and a hash over clips, labels, subsets and spans; the annotations count, the videos do not."""
+        return common.revision(self.version, {clip: common.told(*item) for clip, item in self._segments.items()})
 
     def manifest(self) -> pd.DataFrame:
         """Return one row per clip, sorted by clip_id: `v_<youtube_id>`, or `v_<youtube_id>_<n>` for its segment n.

@@ -71,8 +71,8 @@ class ActivityNetCaptions:
 
     @cached_property
     def revision(self) -> str:
-        """The version and a hash over clip ids and sentences; the videos do not count."""
-        return common.revision(self.version, {clip: "\t".join(item.sentences) for clip, item in self._clips.items()})
+        """The version and a hash over clips, spans, sentences and lists; the videos do not count."""
+        return common.revision(self.version, {clip: common.told(*item) for clip, item in self._clips.items()})
 
     def manifest(self) -> pd.DataFrame:
         """Return one row per clip, sorted by clip_id: `<video id>#<start>-<end>`.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import logging
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -72,11 +73,23 @@ def manifest(
     return frame.astype(dict.fromkeys(texts, "string"))
 
 
-def revision(version: str, labels: Mapping[str, str], *pinned: Download) -> str:
-    """Return the version and a hash over clip ids, labels and the sha256 of pinned files: the same on every machine."""
-    lines = [f"{clip_id}\t{labels[clip_id]}" for clip_id in sorted(labels)]
+def revision(version: str, clips: Mapping[str, str], *pinned: Download) -> str:
+    """Return the version and a hash over clip ids, what is said of them and the sha256 of pinned files.
+
+    It is the same on every machine. A protocol's hash knows an official list by its name alone, and stored features
+    know a clip by its id: where a user's file decides which lists a clip stands in or which span it is, these must
+    be among what is said.
+
+    clips: by clip id its label, or more of it as `told` writes it.
+    """
+    lines = [f"{clip_id}\t{clips[clip_id]}" for clip_id in sorted(clips)]
     lines += [file.sha256 for download in pinned for file in download.files]
     return f"{version}-{hashlib.sha256(chr(10).join(lines).encode()).hexdigest()[:12]}"
+
+
+def told(*values: object) -> str:
+    """Return what is said of a clip as one text, by which no two clips that differ are alike."""
+    return json.dumps(values, ensure_ascii=False)
 
 
 def videos_under(root: Path, dataset: str) -> list[Path]:

@@ -50,9 +50,14 @@ class Folder:
 
     @cached_property
     def revision(self) -> str:
-        """A hash over clip ids, labels, spans and file sizes, so that two folders never pass for one another."""
-        lines = {clip: f"{row.label}\t{row.span}\t{_size(row.path)}" for clip, row in self._rows.items()}
-        return common.revision("1", lines)
+        """A hash over all that is said of the clips and the sizes of their files, so that no two folders are alike."""
+        return common.revision(
+            "1",
+            {
+                clip: common.told(row.label, row.span, row.group, row.split, _size(row.path))
+                for clip, row in self._rows.items()
+            },
+        )
 
     @cached_property
     def classes(self) -> tuple[str, ...]:

@@ -69,8 +69,8 @@ class Kinetics400:
 
     @cached_property
     def revision(self) -> str:
-        """The version and a hash over clip ids and labels; the user's own lists count, the videos do not."""
-        return common.revision(self.version, {clip: item.label for clip, item in _union(self._lists).items()})
+        """The version and a hash over clips, labels, spans and lists; the user's own count, the videos do not."""
+        return _revision(self.version, self._lists)
 
     def manifest(self) -> pd.DataFrame:
         """Return one row per clip of any list, sorted by clip_id, the YouTube id.
@@ -169,8 +169,8 @@ class Kinetics600:
 
     @cached_property
     def revision(self) -> str:
-        """The version and a hash over clip ids and labels; the user's own lists count, the videos do not."""
-        return common.revision(self.version, {clip: item.label for clip, item in _union(self._lists).items()})
+        """The version and a hash over clips, labels, spans and lists; the user's own count, the videos do not."""
+        return _revision(self.version, self._lists)
 
     def manifest(self) -> pd.DataFrame:
         """Return one row per clip of any list, sorted by clip_id; see `Kinetics400.manifest`."""
@@ -283,6 +283,16 @@ def _read_csv(path: Path, classes: Sequence[str], aliases: Mapping[str, str]) ->
                 raise ZsarbenchError(f"{path}: " + unknown("class", name, classes))
             span = (float(row["time_start"]), float(row["time_end"]))
             yield row.get("split") or path.stem, row["youtube_id"], Annotation(label, span)
+
+
+def _revision(version: str, lists: Lists) -> str:
+    listed: dict[str, list[str]] = {}
+    for name, clips in lists.items():
+        for clip in clips:
+            listed.setdefault(clip, []).append(name)
+    return common.revision(
+        version, {clip: common.told(*item, sorted(listed[clip])) for clip, item in _union(lists).items()}
+    )
 
 
 def _union(lists: Lists) -> dict[str, Annotation]:

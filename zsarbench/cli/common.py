@@ -70,10 +70,12 @@ def dataset_of(
         UsageErrors: the name, an option or a folder does not exist.
     """
     from zsarbench.assembly import build_dataset
-    from zsarbench.resolve import resolve_dataset
+    from zsarbench.resolve import resolve_parts
 
-    part, roots = resolve_dataset(host.registry, name, data_root, settings, protocol)
-    return build_dataset(part, roots, host.registry)
+    parts, roots = resolve_parts(
+        host.registry, {"dataset": name}, protocol=protocol, data_root=data_root, settings=settings
+    )
+    return build_dataset(parts["dataset"], roots, host.registry)
 
 
 def columns_of_plugins(host: Host) -> Callable[[RunResult], dict[str, Any]]:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from zsarbench.cli.common import as_json, dataset_of, echo_json, host_of
+from zsarbench.cli.common import as_json, data_root_option, echo_json, host_of, settings_option
+from zsarbench.cli.request import train_on_option
 from zsarbench.errors import UsageError
 
 if TYPE_CHECKING:
@@ -21,7 +22,9 @@ if TYPE_CHECKING:
 @click.option("--method", help="Audited with the parts that it would be run with.")
 @click.option("--visual", help="Visual encoder; in place of the method's own.")
 @click.option("--text", help="Text encoder; in place of the method's own.")
-@click.option("--train-on", metavar="DATASET", help="Another data set that the method learns from.")
+@train_on_option
+@data_root_option
+@settings_option
 @as_json
 @click.pass_context
 def command(
@@ -30,7 +33,9 @@ def command(
     method: str | None,
     visual: str | None,
     text: str | None,
-    train_on: str | None,
+    train_on: str,
+    data_root: tuple[str, ...],
+    settings: tuple[str, ...],
     as_json: bool,
 ) -> None:
     """List the unseen classes of a protocol that are in the label sets which parts were trained on.
@@ -41,20 +46,34 @@ def command(
     \b
     Examples:
       zsarbench contamination --visual torchvision-video --protocol ucf101/truze-v2
-      zsarbench contamination --method cezsar --train-on activitynet --protocol ucf101/all
+      zsarbench contamination --method cezsar --train-on activitynet-captions --protocol ucf101/all
+      zsarbench contamination --train-on folder --data-root folder=DIR --protocol ucf101/truze-v2
     """
     from zsarbench import contamination, protocols
+    from zsarbench.assembly import build_dataset
+    from zsarbench.contamination_labels import LabelSet
     from zsarbench.records import plain
+    from zsarbench.resolve import resolve_parts
 
     registry = host_of(ctx).registry
     rules = protocols.load(registry, protocol)
     parts = _parts(registry, rules, method, {"visual": visual, "text": text})
-    if method is None and not parts and train_on is None:
+    other = {"train_dataset": train_on} if train_on != "seen" else {}
+    if method is None and not parts and not other:
         raise UsageError("nothing is named to be audited. Try: --visual efficientnet-lite0, --method or --train-on")
-    said = contamination.declarations(registry, method, parts, rules.dataset, train_on)
-    dataset = dataset_of(host_of(ctx), rules.dataset)
+    named, roots = resolve_parts(
+        registry, {"dataset": rules.dataset} | other, protocol=rules, data_root=data_root, settings=settings
+    )
+    data = {kind: build_dataset(part, roots, registry) for kind, part in named.items()}
+    dataset, training = data["dataset"], data.get("train_dataset")
     unseen = list(dict.fromkeys(name for item in rules.named(dataset) for name in item.unseen))
-    found = contamination.audit(said, unseen, registry, aliases=dataset.aliases)
+    found = contamination.audit(
+        contamination.declarations(registry, method, parts, rules.dataset, train_on if other else None),
+        unseen,
+        registry,
+        aliases=dataset.aliases,
+        learnt=LabelSet(train_on, training.classes, training.aliases) if training and training.classes else None,
+    )
     if as_json:
         content = plain(found, "contamination")
         echo_json({"protocol": rules.name} | {key: content[key] for key in content if key not in _OF_A_RUN})

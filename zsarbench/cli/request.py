@@ -10,6 +10,23 @@ import click
 from zsarbench import spec as specs
 from zsarbench.cli.common import data_root_option, settings_option
 
+train_on_option = click.option(
+    "--train-on", default="seen", show_default=True, metavar="seen|DATASET", help="Where the method learns."
+)
+
+
+def class_text_option(default: str | None = None) -> Callable[..., Any]:
+    """Return the option for what describes a class."""
+    return click.option(
+        "--class-text",
+        default=default,
+        show_default=default is not None,
+        metavar="FORM",
+        help="name, sentence, sentences, documents, or a CSV file with the columns class, text; FORM:nearest-K takes "
+        "the K sentences nearest to the class's name.",
+    )
+
+
 _OPTIONS = (
     click.option("--protocol", default=specs.DEFAULT_PROTOCOL, show_default=True, help="A name, or a file of yours."),
     click.option("--visual", help="Visual encoder in place of the default one."),
@@ -19,15 +36,8 @@ _OPTIONS = (
     settings_option,
     click.option("--seed", default=0, show_default=True, help="First training seed."),
     click.option("--seeds", default=1, show_default=True, help="Number of training seeds."),
-    click.option(
-        "--train-on", default="seen", show_default=True, metavar="seen|DATASET", help="Where the method learns."
-    ),
-    click.option(
-        "--class-text",
-        metavar="FORM",
-        help="name, sentence, sentences, documents, or a CSV file with the columns class, text; FORM:nearest-K takes "
-        "the K sentences nearest to the class's name.",
-    ),
+    train_on_option,
+    class_text_option(),
     data_root_option,
     click.option("--device", default="auto", show_default=True, help="cpu, cuda, cuda:1, …"),
     click.option("--dtype", default="float32", show_default=True, help="float32 or bfloat16."),

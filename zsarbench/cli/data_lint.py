@@ -1,0 +1,89 @@
+"""`zsarbench data lint`: class texts that are empty, shared by classes, or unrelated to the name of their class."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+import click
+
+from zsarbench.cli.common import as_json, data_root_option, echo_json, host_of, settings_option
+from zsarbench.cli.request import class_text_option
+
+if TYPE_CHECKING:
+    from zsarbench.interfaces import TextEncoder
+    from zsarbench.lint import Finding
+
+MAX_CHARACTERS = 100  # of a text that is shown
+
+
+@click.command("lint")
+@click.argument("name")
+@class_text_option("sentence")
+@click.option("--text", help="Text encoder that compares texts with names.  [default: minilm-l6 where installed]")
+@data_root_option
+@settings_option
+@as_json
+@click.pass_context
+def lint(
+    ctx: click.Context,
+    name: str,
+    class_text: str,
+    text: str | None,
+    data_root: tuple[str, ...],
+    settings: tuple[str, ...],
+    as_json: bool,
+) -> None:
+    """Find suspicious class texts of data set NAME: the empty, the duplicate, and those unrelated to their class.
+
+    A text is called unrelated where ten or more names of other classes are nearer to it in text embedding than its own,
+    the worst first. A finding is a question, not a verdict: a good definition that shares no word with a rare name is
+    found too. Exit code 1 when something is found.
+
+    \b
+    Examples:
+      zsarbench data lint ucf101
+      zsarbench data lint kinetics600 --class-text sentence --text minilm-l6
+      zsarbench data lint ucf101 --class-text my-texts.csv
+    """
+    from zsarbench import class_texts
+    from zsarbench.assembly import build, build_dataset
+    from zsarbench.contamination import NEAR_ENCODER, near_encoder
+    from zsarbench.interfaces import ClassText
+    from zsarbench.lint import check
+    from zsarbench.resolve import resolve_parts
+
+    registry = host_of(ctx).registry
+    named = {"dataset": name} | ({"text": text} if text is not None else {})
+    parts, roots = resolve_parts(registry, named, data_root=data_root, settings=settings)
+    dataset = build_dataset(parts["dataset"], roots, registry)
+    given = class_texts.read(dataset, class_text)
+    encoder: TextEncoder | None = build(parts["text"], registry) if text is not None else near_encoder(registry)
+    chosen = class_texts.choose(given, class_text, encoder)
+    texts = [chosen.get(label, ClassText(label, ())) for label in dataset.classes]
+    found = check(texts, encoder)
+    about = {
+        "dataset": name,
+        "class_text": class_text,
+        "classes": len(texts),
+        "texts": sum(len(item.texts) for item in texts),
+        "text_encoder": None if encoder is None else text or NEAR_ENCODER,
+    }
+    if as_json:
+        echo_json(about | {"findings": [asdict(finding) for finding in found]})
+    else:
+        _show(about, found)
+    ctx.exit(1 if found else 0)
+
+
+def _show(about: dict[str, object], found: list[Finding]) -> None:
+    for key, value in about.items():
+        click.echo(f"{key.replace('_', ' ')}: {value}")
+    if about["text_encoder"] is None:
+        click.echo("unrelated texts were not looked for: the extra `offline` is not installed. Try: --text NAME")
+    for finding in found:
+        click.echo(f"{finding.problem} {finding.name}: {finding.reason}")
+        if finding.text.strip():
+            text = " ".join(finding.text.split())
+            click.echo(f"    {text if len(text) <= MAX_CHARACTERS else text[: MAX_CHARACTERS - 1] + '…'}")
+    click.echo(f"{len(found)} findings")

@@ -56,21 +56,15 @@ class Distances:
         if n > len(self._cells):
             self._cells = self._cells.new_empty(n)
         far = self._cells[:n].view(len(rows), -1)
-        if candidates.dim() == 1:
-            self._of_all(rows, candidates, far)
-        else:
-            self._of_each(rows, candidates, far)
-        return far.mul_(self._scale[rows, None]).mul_(self._pool_scale[candidates]).neg_().add_(1)
-
-    def _of_all(self, rows: Tensor, candidates: Tensor, out: Tensor) -> None:
         anchors = self.positives.embeddings.index_select(0, self.positives.places(rows))
-        torch.mm(anchors, self._gather(candidates).T, out=out)
-
-    def _of_each(self, rows: Tensor, candidates: Tensor, out: Tensor) -> None:
-        # a row at a time: its candidates stay in the processor's cache
-        for place, theirs, products in zip(self.positives.places(rows).tolist(), candidates, out, strict=True):
-            for part, some in zip(theirs.split(PART), products.split(PART), strict=True):
-                torch.mv(self._gather(part), self.positives.embeddings[place], out=some)
+        if candidates.dim() == 1:
+            torch.mm(anchors, self._gather(candidates).T, out=far)
+        else:
+            for part, products in zip(candidates.split(PART, 1), far.split(PART, 1), strict=True):
+                # a row at a time: its candidates stay in the processor's cache
+                for anchor, theirs, out in zip(anchors, part, products, strict=True):
+                    torch.mv(self._gather(theirs), anchor, out=out)
+        return far.mul_(self._scale[rows, None]).mul_(self._pool_scale[candidates]).neg_().add_(1)
 
     def _gather(self, candidates: Tensor) -> Tensor:
         found = self._gathered[: len(candidates)]

@@ -1,12 +1,4 @@
-"""Shards of features made by the workers of a Ray cluster.
-
-    ray start --head --include-dashboard=false --disable-usage-stats          # on one node
-    ray start --address=HEAD:6379 --disable-usage-stats                       # on each other
-    zsarbench features extract --dataset D --visual V --executor ray          # on any node
-
-All nodes need the same zsarbench and plugins, the same folders for the videos and for the cache (ZSARBENCH_CACHE), and
-where Ray asks for a token (RAY_AUTH_MODE) the same token.
-"""
+"""Shards of features made by the workers of a Ray cluster; README.md beside this file says what to type."""
 
 from __future__ import annotations
 
@@ -91,11 +83,11 @@ class RayExecutor:
         local: dict[str, Any] = {"include_dashboard": False} if self.address == "local" else {}
         try:
             ray.init(address=self.address, log_to_driver=False, logging_level=logging.WARNING, **local)
-        except (ConnectionError, ValueError, RuntimeError) as error:
+        except (ConnectionError, ValueError, RuntimeError, ray.exceptions.RayError) as error:
             raise ZsarbenchError(
-                f"no Ray cluster is at '{self.address}': {str(error).strip().splitlines()[0]}. "
+                f"no Ray cluster can be joined at '{self.address}': {_first_line(error)}. "
                 "Try: ray start --head --include-dashboard=false --disable-usage-stats, "
-                "or --set executor.address=local"
+                "or --set executor.address=local; where the cluster asks for a token, RAY_AUTH_MODE=token"
             ) from error
         _log.info("Ray: %d nodes, %g cores", len(_alive()), ray.cluster_resources().get("CPU", 0))
         return True
@@ -129,7 +121,7 @@ class RayExecutor:
         except ray.exceptions.RayError as error:
             raise ZsarbenchError(
                 f"shard {shard.index} could not be made, its workers died {self.retries + 1} times: "
-                f"{str(error).strip().splitlines()[0]}. What was finished is kept; type the same command to go on"
+                f"{_first_line(error)}. What was finished is kept; type the same command to go on"
             ) from error
         return report
 
@@ -141,6 +133,11 @@ def _make(name: str, shared: list[Any], shard: Shard) -> ShardReport:
         _tasks[name] = ray.get(shared[0])
     (report,) = _tasks[name].run([shard])
     return report
+
+
+def _first_line(error: Exception) -> str:
+    """Return the first line of what Ray says at length, without its full stop."""
+    return str(error).strip().partition("\n")[0].rstrip(".")
 
 
 def _alive() -> list[dict[str, Any]]:

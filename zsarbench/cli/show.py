@@ -11,6 +11,8 @@ from zsarbench.cli.common import as_json, echo_json, host_of
 from zsarbench.errors import UsageError, unknown
 from zsarbench.registry import Entry, Registry
 
+_TRAINED = ("method", "visual", "text")  # what else declares no label set, such as an executor, learns from none
+
 
 @click.command("show", short_help="Show a name's source, options and defaults.")
 @click.argument("name")
@@ -37,7 +39,7 @@ def command(ctx: click.Context, name: str, as_json: bool) -> None:
         for key, value in content.items():
             if key not in ("kind", "name", "options") and value not in ("", [], {}, None):
                 click.echo(f"  {key.replace('_', ' ')}: {_text(value)}")
-        if content["trained_on"] is None and content["kind"] != "protocol":
+        if content["trained_on"] is None and content["kind"] in _TRAINED:
             click.echo("  trained on: unknown")
         for option, row in content.get("options", {}).items():
             click.echo(f"  --set {content['kind']}.{option}={row['default']}  ({row['type']})")
@@ -71,7 +73,7 @@ def _describe(entry: Entry, registry: Registry) -> dict[str, Any]:
             "notes": protocol.notes.strip(),
         }
     content["default_parts"] = dict(entry.defaults)
-    if entry.kind not in ("reporter", "executor"):
+    if entry.kind != "reporter":
         content["options"] = {
             name: {"type": option.type_text, "default": option.default}
             for name, option in options.options_of(entry.load()).items()

@@ -5,8 +5,8 @@ python .ci/measure.py benchmarks/ucf101.toml [--out benchmarks/results] [--jobs 
 The file names protocols, and rows of methods with what a run of them is asked (as in zsarbench.spec.RunRequest). Every
 row is tried on every protocol; one that does not apply is listed with its reason: the file's, or what zsarbench says. A
 result answers a row that has the same spec on the same data, so an interrupted command goes on when it is typed again.
-Rows are measured by --jobs processes of one thread each; those that read a set of features wait for the first of them,
-so that these are extracted once.
+Rows are measured by --jobs processes of one thread each, in the file's order: slow ones should stand early, but after a
+quick one that reads the same features, since those that read a set of features wait for the first of them.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import functools
 import multiprocessing
 import os
 import sys
+import threading
 import time
 import tomllib
 from collections import deque
@@ -111,13 +112,14 @@ def one(row: Row, protocol: str, given: Mapping[str, Any]) -> Measured:
 def measure(rows: Sequence[Row], protocols: Sequence[str], given: Mapping[str, Any], jobs: int) -> Iterator[Measured]:
     """Yield every row on every protocol when it is measured; what is wrong with any row is told before the first."""
     waiting: dict[str, deque[Asked]] = {}
-    for protocol in protocols:
-        for row in rows:
+    for row in rows:
+        for protocol in protocols:
             waiting.setdefault(reads((row, protocol, given)), deque()).append((row, protocol, given))
     if jobs == 1:
         yield from (one(*task) for tasks in waiting.values() for task in tasks)
         return
-    with ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("spawn")) as pool:
+    spawning = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(jobs, mp_context=spawning, initializer=end_with_parent) as pool:
         nothing = waiting.pop("", ())
         running = {pool.submit(one, *tasks.popleft()): reading for reading, tasks in waiting.items()}
         running |= {pool.submit(one, *task): "" for task in nothing}
@@ -126,6 +128,18 @@ def measure(rows: Sequence[Row], protocols: Sequence[str], given: Mapping[str, A
                 tasks = waiting.pop(running.pop(future), ())
                 running |= {pool.submit(one, *task): "" for task in tasks}
                 yield future.result()
+
+
+def end_with_parent() -> None:
+    """Have this process end as soon as the one that started it is gone, also where that was killed."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+
+    def watch() -> None:
+        parent.join()
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def reads(task: Asked) -> str:

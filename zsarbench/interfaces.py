@@ -218,7 +218,10 @@ class VisualEncoder(Protocol):
 
     Optional members: `prepare` (needed where `needs` is "frames"), `captions_in_steps` (default "all" where captions
     are read), `labels` (names and definitions) with `classify(features (..., D)) -> logits (..., L)` where there is a
-    classifier, `text_encoder` as a constructor parameter, which is filled with the run's text part.
+    classifier, `text_encoder` as a constructor parameter, which is filled with the run's text part; over frames also
+    `batch_size`, the steps that go through the model at once, and `independent_steps = True`, which promises that a
+    step is encoded by itself, bit for bit, and that `encode` may be called from several threads at a time: extraction
+    then cuts clips between steps, so that all batches are full, and gives each core a pass of its own.
     """
 
     dim: int

@@ -26,6 +26,7 @@ class FrozenNetwork:
 
     needs: Literal["frames"] = "frames"
     space = None
+    independent_steps = True
 
     def __init__(
         self,

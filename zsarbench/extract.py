@@ -8,8 +8,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from zsarbench.clips import StoredClips
+from zsarbench.encoding import Settings
 from zsarbench.errors import ZsarbenchError
-from zsarbench.extract_task import EncoderPart, EncodeTask, Settings
+from zsarbench.extract_task import EncoderPart, EncodeTask
 from zsarbench.features import FeatureSet, FeatureStore
 from zsarbench.interfaces import ClipSource, Executor, ExtractionTask, Progress, Shard, ShardReport
 from zsarbench.shards import sidecar_path

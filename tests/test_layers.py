@@ -20,7 +20,7 @@ LAYERS = (
     {"plugins", "builtin", "options", "protocols", "protocol", "assembly", "class", "spec", "resolve", "downloads",
      "video", "decoding", "workers", "survey", "scan", "features", "shards", "clips", "text_cache", "metrics",
      "statistics", "scores", "results", "summaries", "reported", "lint", "contamination", "objects"},
-    {"inputs", "machine", "outcome", "extract", "recording", "harness", "sweep", "gap", "testing"},
+    {"inputs", "machine", "outcome", "encoding", "extract", "recording", "harness", "sweep", "gap", "testing"},
     {"display", "tables", "reporters", "paired", "plots", "leaderboard"},
     {"cli"},
 )  # fmt: skip

@@ -25,7 +25,7 @@ def faults():
     return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
 
 with repeatable(1):
-    print(*(faults() for _ in range(5)))
+    print(*(faults() for _ in range(30)))
 """
 
 

@@ -101,6 +101,7 @@ def test_threads_and_kernels_are_as_before_after_the_block() -> None:
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc is told to keep what was freed")
 def test_a_large_block_is_memory_that_was_freed_before() -> None:
     done = subprocess.run([sys.executable, "-c", FAULTS], check=True, capture_output=True, text=True)
-    first, *_, last = map(int, done.stdout.split())
+    first, *rest = map(int, done.stdout.split())
     assert first > 64  # 64 MiB, in pages of 1 MiB at the most
-    assert last < first / 10
+    # An aligned block does not fit into the hole of the one before, so the first few grow the heap; after that, none.
+    assert max(rest[-20:]) < first / 10

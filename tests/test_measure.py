@@ -37,12 +37,12 @@ def measure() -> ModuleType:
 def test_rows_wait_for_each_other_only_where_they_read_the_same_features(measure: ModuleType, tmp_path: Path) -> None:
     captions = {"visual": "captions", "text": "minilm-l6"}
 
-    def reads(method: str, not_on: dict[str, str] = {}, **asked: object) -> str:  # noqa: B006 (nobody changes it)
-        row = measure.Row(method, {"method": method, **asked}, not_on)
+    def reads(method: str, *, why_not: str = "", **asked: object) -> str:
+        row = measure.Row(method, {"method": method, **asked}, {"everywhere": why_not} if why_not else {})
         return measure.reads((row, "sketch/compositional", {"out": str(tmp_path), "threads": 1}))
 
     assert reads("chance") == ""
-    assert reads("conse", {"everywhere": "needs the videos"}, **captions) == ""
+    assert reads("conse", why_not="needs the videos", **captions) == ""
     assert reads("nearest-text", **captions) == reads("sae", seeds=3, **captions) != ""
     assert reads("nearest-text", class_text="name", **captions) == reads("nearest-text", **captions)
     assert reads("nearest-text", settings=["visual.join=true"], **captions) != reads("nearest-text", **captions)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -16,7 +15,7 @@ import numpy as np
 from zsarbench.decoding import Decoded, DecodePool, Failure
 from zsarbench.errors import ZsarbenchError
 from zsarbench.interfaces import Clips, ClipSource, Sampling, VisualEncoder
-from zsarbench.workers import cores
+from zsarbench.workers import cores, in_order
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -101,7 +100,7 @@ def framed(encoder: VisualEncoder, sources: Iterable[ClipSource], settings: Sett
             yield from _joined(map(encode, _whole(clips, n_steps, n_clips)))
             return
         with _passes(settings.threads) as passes:
-            yield from _joined(_in_order(passes, encode, _cut(clips, n_steps), 2 * settings.threads))
+            yield from _joined(in_order(passes, encode, _cut(clips, n_steps), 2 * settings.threads))
 
 
 def _whole(clips: Iterable[Decoded], n_steps: int, n_clips: int) -> Iterator[list[Piece]]:
@@ -150,19 +149,6 @@ def _passes(n: int) -> Iterator[ThreadPoolExecutor]:
     finally:
         pool.shutdown(cancel_futures=True)
         torch.set_num_threads(before)
-
-
-def _in_order(
-    pool: ThreadPoolExecutor, encode: Callable[[list[Piece]], Encoded], groups: Iterable[list[Piece]], n_begun: int
-) -> Iterator[Encoded]:
-    """Yield what is made of each group, in order, with at most so many begun whose result was not asked for yet."""
-    begun: deque[Future[Encoded]] = deque()
-    for group in groups:
-        begun.append(pool.submit(encode, group))
-        if len(begun) >= n_begun:
-            yield begun.popleft().result()
-    while begun:
-        yield begun.popleft().result()
 
 
 def _encoded(encoder: VisualEncoder, group: list[Piece]) -> Encoded:

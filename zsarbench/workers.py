@@ -16,7 +16,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
@@ -40,6 +40,17 @@ class Lost:
 
     reason: str
     seconds: float
+
+
+def in_order(pool: Executor, work: Callable[[Item], Answer], items: Iterable[Item], max_ahead: int) -> Iterator[Answer]:
+    """Yield the answer to each item, in order, with at most so many begun whose answer was not asked for yet."""
+    ahead: deque[Future[Answer]] = deque()
+    for item in items:
+        ahead.append(pool.submit(work, item))
+        if len(ahead) >= max_ahead:
+            yield ahead.popleft().result()
+    while ahead:
+        yield ahead.popleft().result()
 
 
 class WorkerPool(Generic[Item, Answer]):
@@ -69,13 +80,7 @@ class WorkerPool(Generic[Item, Answer]):
 
     def in_order(self, items: Iterable[Item]) -> Iterator[tuple[Item, Answer | Lost]]:
         """Yield each item with what became of it, in order."""
-        ahead: deque[Future[tuple[Item, Answer | Lost]]] = deque()
-        for item in items:
-            ahead.append(self._threads.submit(self._one, item))
-            if len(ahead) >= self._max_ahead:
-                yield ahead.popleft().result()
-        while ahead:
-            yield ahead.popleft().result()
+        return in_order(self._threads, self._one, items, self._max_ahead)
 
     def as_done(self, items: Iterable[Item]) -> Iterator[tuple[Item, Answer | Lost]]:
         """Yield each item with what became of it, as soon as it is known."""

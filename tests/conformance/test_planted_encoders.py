@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -76,6 +77,24 @@ def with_padding(self: Any, clips: Clips) -> Steps:
     return Steps(values * clips.mask[..., None], clips.mask)
 
 
+def with_other_steps(self: Any, clips: Clips) -> Steps:
+    """Takes the mean of a clip's steps off each of them."""
+    made = Windows.encode(self, clips)
+    mean = made.values.sum(1, keepdim=True) / made.mask.sum(1)[:, None, None].clamp(min=1)
+    return Steps((made.values - mean) * made.mask[..., None], made.mask)
+
+
+class InOneThread(Windows):
+    """Keeps its clips where another thread replaces them before they are read."""
+
+    independent_steps = True
+
+    def encode(self, clips: Clips) -> Steps:
+        self.clips = clips
+        time.sleep(0.05)
+        return Windows.encode(self, self.clips)
+
+
 def unmasked(self: Any, clips: Clips) -> Steps:
     assert clips.frames is not None
     assert clips.mask is not None
@@ -121,6 +140,8 @@ VISUAL = [
     (altered(Windows, encode=lambda self, clips: Windows.encode(self, clips).values), "gives-steps"),
     (altered(Windows, encode=whole_batch), "clip-alone"),
     (altered(Windows, encode=with_padding), "padding-stays-out"),
+    (altered(Windows, encode=with_other_steps, independent_steps=True), "steps-alone"),
+    (InOneThread, "steps-alone"),
     (altered(Windows, labels=("cup",)), "classifies"),
     (altered(Windows, labels=(("cup", "a container"),)), "classifies"),
     (altered(Captions, encode=all_described), "gives-steps"),

@@ -7,6 +7,7 @@ import pickle
 import subprocess
 import sys
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -186,6 +187,23 @@ def padding_stays_out(subject: Subject) -> None:
     expect(same_bits(made.values[0, :1], whole.values[1, :1]), "the length of padding not to matter", said)
 
 
+def steps_alone(subject: Subject) -> None:
+    """Where `independent_steps` is promised, a step alone has the same bits, in several threads at once too."""
+    encoder, batch, whole = subject.component, toy_batch(subject), _encoded(subject)
+    if not getattr(encoder, "independent_steps", False):
+        return
+    frames, mask = batch.frames, batch.mask
+    if frames is None or mask is None:
+        raise Broken("frames, where steps are independent", f"it needs {encoder.needs}")
+    places = [(clip, step) for clip, step in mask.nonzero().tolist()]
+    alone = [Clips((batch.ids[i],), frames[i : i + 1, t : t + 1], None, mask[i : i + 1, t : t + 1]) for i, t in places]
+    with ThreadPoolExecutor(len(places)) as pool:
+        made = list(pool.map(encoder.encode, alone))
+    for (clip, step), one in zip(places, made, strict=True):
+        mine, theirs = one.values[0, 0], whole.values[clip, step]
+        expect(same_bits(mine, theirs), "a step alone to have the same bits", farthest(mine, theirs))
+
+
 def _far(one: Steps, other: Steps) -> str:
     return farthest(one.values, other.values)
 
@@ -267,6 +285,7 @@ def visual_checks() -> tuple[Check, ...]:
         Check("visual", "gives-steps", f"{VISUAL}.encode", gives_steps),
         Check("visual", "clip-alone", VISUAL, clip_alone),
         Check("visual", "padding-stays-out", f"{VISUAL}.encode", padding_stays_out),
+        Check("visual", "steps-alone", VISUAL, steps_alone),
         Check("visual", "classifies", VISUAL, classifies),
     )
 

@@ -118,8 +118,8 @@ def _intervals(outcome: Outcome) -> dict[str, tuple[float, float]]:
             for side, rounds in sides.items():
                 if rounds:
                     found[f"top{k}_{statistic}{side}"] = _interval(outcome, rounds, statistic)
-            if setting != "zsl":
-                name = "harmonic_mean" if statistic == "per_class" else "harmonic_mean_per_video"
+            name = "harmonic_mean" if statistic == "per_class" else "harmonic_mean_per_video"
+            if name in metrics.check_metrics(None, setting):
                 of_seen, of_unseen = sides.values()
                 low, high = statistics.harmonic_interval(
                     of_seen,

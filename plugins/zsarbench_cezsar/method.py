@@ -278,9 +278,7 @@ class Cezsar:
         }
 
     def flags(self) -> list[str]:
-        """Return what a reader must know: options that reproduce a departure of the release, windows kept from a clip's
-        end.
-        """
+        """Return which departures of the release are reproduced, and that windows could not lie anywhere in a clip."""
         own = {name: getattr(self, name) for name in AS_RELEASED if hasattr(self, name)}
         paired = pairing.flags(self._fitted.pairing) if self._fitted is not None else []
         return [*release_flags({**own, "colour_order": self._colour_order}), *paired]

@@ -6,7 +6,8 @@ The file names protocols, and rows of methods with what a run of them is asked (
 row is tried on every protocol; one that does not apply is listed with its reason: the file's, or what zsarbench says. A
 result answers a row that has the same spec on the same data, so an interrupted command goes on when it is typed again.
 Rows are measured by --jobs processes of one thread each, in the file's order: slow ones should stand early, but after a
-quick one that reads the same features, since those that read a set of features wait for the first of them.
+quick one that reads the same features, since those that read a set of features wait for the first of them. Rows whose
+classes have documents encode these one after the other, each what the ones before it left.
 """
 
 from __future__ import annotations
@@ -19,12 +20,11 @@ import sys
 import threading
 import time
 import tomllib
-from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from zsarbench import results, sweep
 from zsarbench.errors import NotApplicable, UsageErrors
@@ -60,6 +60,13 @@ class Measured:
     failed: bool
     seconds: float
     busy: float
+
+
+class Reads(NamedTuple):
+    """Which set of features a task reads, and which documents; "" for none."""
+
+    features: str
+    documents: str
 
 
 Asked = tuple[Row, str, Mapping[str, Any]]
@@ -111,23 +118,31 @@ def one(row: Row, protocol: str, given: Mapping[str, Any]) -> Measured:
 
 def measure(rows: Sequence[Row], protocols: Sequence[str], given: Mapping[str, Any], jobs: int) -> Iterator[Measured]:
     """Yield every row on every protocol when it is measured; what is wrong with any row is told before the first."""
-    waiting: dict[str, deque[Asked]] = {}
-    for row in rows:
-        for protocol in protocols:
-            waiting.setdefault(reads((row, protocol, given)), deque()).append((row, protocol, given))
+    left = [(task := (row, protocol, given), reads(task)) for row in rows for protocol in protocols]
     if jobs == 1:
-        yield from (one(*task) for tasks in waiting.values() for task in tasks)
+        yield from (one(*task) for task, _ in left)
         return
+    stored: set[str] = {""}
     spawning = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(jobs, mp_context=spawning, initializer=end_with_parent) as pool:
-        nothing = waiting.pop("", ())
-        running = {pool.submit(one, *tasks.popleft()): reading for reading, tasks in waiting.items()}
-        running |= {pool.submit(one, *task): "" for task in nothing}
-        while running:
+        running: dict[Future[Measured], Reads] = {}
+        while left or running:
+            while len(running) < jobs and (free := next_free(left, running.values(), stored)) is not None:
+                task, reading = left.pop(free)
+                running[pool.submit(one, *task)] = reading
             for future in wait(running, return_when=FIRST_COMPLETED).done:
-                tasks = waiting.pop(running.pop(future), ())
-                running |= {pool.submit(one, *task): "" for task in tasks}
+                stored.add(running.pop(future).features)
                 yield future.result()
+
+
+def next_free(left: Sequence[tuple[Asked, Reads]], running: Iterable[Reads], stored: Container[str]) -> int | None:
+    """Return the first task that need not wait for what a running one encodes, None where all of them must."""
+    features = {reading.features for reading in running if reading.features not in stored}
+    documents = {reading.documents for reading in running if reading.documents}
+    for number, (_, reading) in enumerate(left):
+        if reading.features not in features and reading.documents not in documents:
+            return number
+    return None
 
 
 def end_with_parent() -> None:
@@ -142,12 +157,14 @@ def end_with_parent() -> None:
     threading.Thread(target=watch, daemon=True).start()
 
 
-def reads(task: Asked) -> str:
-    """Return which set of features a task reads, "" for none."""
+def reads(task: Asked) -> Reads:
+    """Return what a task reads."""
     spec = cell(*task).spec
     if spec is None or "visual" not in spec.parts:
-        return ""
-    return repr((spec.parts["visual"], spec.parts.get("text"), spec.dataset))
+        return Reads("", "")
+    text = spec.parts.get("text")
+    documents = repr((text, spec.dataset)) if spec.class_text.startswith("documents") else ""
+    return Reads(repr((spec.parts["visual"], text, spec.dataset)), documents)
 
 
 def figure(item: Measured) -> str:

@@ -14,6 +14,7 @@ import torch
 from zsarbench import machine
 from zsarbench.cli import doctor
 from zsarbench.machine import Machine, repeatable
+from zsarbench_encoders.visual import Timm
 
 FAULTS = """
 import resource, torch
@@ -56,6 +57,16 @@ def test_bfloat16_on_a_cpu_without_instructions_for_it_is_warned_of(
         "this CPU has no instructions for bfloat16, which is many times slower here. Try: --dtype float32"
     ]
     assert doctor._bfloat16() == "the CPU has no instructions for it: use --dtype float32 there"
+
+
+def test_so_is_an_encoder_that_computes_in_bfloat16(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    able(monkeypatch)
+    Timm(model="test_resnet", pretrained=False, compute_dtype="bfloat16").to("cpu")
+    assert [line.partition("Try: ")[2] for line in caplog.messages] == ["--set visual.compute_dtype=float32"]
+    Timm(model="test_resnet", pretrained=False).to("cpu")
+    assert len(caplog.messages) == 1
 
 
 def test_a_torch_that_tells_nothing_warns_of_nothing(

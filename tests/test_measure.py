@@ -34,18 +34,51 @@ def measure() -> ModuleType:
     return module
 
 
-def test_rows_wait_for_each_other_only_where_they_read_the_same_features(measure: ModuleType, tmp_path: Path) -> None:
-    captions = {"visual": "captions", "text": "minilm-l6"}
+CAPTIONS = {"visual": "captions", "text": "minilm-l6"}
 
-    def reads(method: str, *, why_not: str = "", **asked: object) -> str:
+
+def test_rows_read_the_same_where_visual_part_text_part_and_data_are_the_same(
+    measure: ModuleType, tmp_path: Path
+) -> None:
+    def reads(method: str, *, why_not: str = "", **asked: object) -> tuple[str, str]:
         row = measure.Row(method, {"method": method, **asked}, {"everywhere": why_not} if why_not else {})
-        return measure.reads((row, "sketch/compositional", {"out": str(tmp_path), "threads": 1}))
+        found: tuple[str, str] = measure.reads((row, "sketch/compositional", {"out": str(tmp_path), "threads": 1}))
+        return found
 
-    assert reads("chance") == ""
-    assert reads("conse", why_not="needs the videos", **captions) == ""
-    assert reads("nearest-text", **captions) == reads("sae", seeds=3, **captions) != ""
-    assert reads("nearest-text", class_text="name", **captions) == reads("nearest-text", **captions)
-    assert reads("nearest-text", settings=["visual.join=true"], **captions) != reads("nearest-text", **captions)
+    assert reads("chance") == reads("conse", why_not="needs the videos", **CAPTIONS) == ("", "")
+    plain = reads("nearest-text", **CAPTIONS)
+    assert plain.features
+    assert not plain.documents
+    assert reads("sae", seeds=3, **CAPTIONS) == reads("nearest-text", class_text="name", **CAPTIONS) == plain
+    assert reads("nearest-text", settings=["visual.join=true"], **CAPTIONS) != plain
+    told = reads("zsarcap", class_text="documents", **CAPTIONS)
+    assert told.features == plain.features
+    assert told.documents
+    assert told == reads("nearest-text", class_text="documents", **CAPTIONS)
+
+
+@pytest.mark.parametrize(
+    ("running", "stored", "free"),
+    [
+        ([], "", 0),
+        (["a"], "", 2),  # the first of those that read a makes its features
+        (["a"], "a", 0),
+        (["a", "b"], "", 3),
+        (["a", "b"], "b", 2),
+        (["b d"], "b", 0),
+        (["b d", "a"], "b", 3),  # documents are never encoded twice at a time
+        (["a", "b", "c"], "", None),
+    ],
+)
+def test_rows_wait_for_what_a_running_one_encodes(
+    running: list[str], stored: str, free: int | None, measure: ModuleType
+) -> None:
+    def reading(told: str) -> object:
+        features, _, documents = told.partition(" ")
+        return measure.Reads(features, documents)
+
+    left = [((), reading(told)) for told in ("a", "a", "b d", "c")]
+    assert measure.next_free(left, [reading(told) for told in running], {"", stored}) == free
 
 
 def test_a_table_typed_again_measures_nothing(

@@ -132,7 +132,5 @@ class EncodeTask:
 
 
 def _constructed(part: PartSpec, filled: Mapping[str, Any], device: str) -> Any:
-    made = assembly.construct(assembly.load_target(part.target), part.kind, part.name, {**part.options, **filled})
-    if hasattr(made, "to"):
-        made.to(device)
-    return made
+    options = {**part.options, **filled}
+    return assembly.moved(assembly.construct(assembly.load_target(part.target), part.kind, part.name, options), device)

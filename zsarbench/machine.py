@@ -76,10 +76,7 @@ class Machine:
             raise UsageError(
                 f"device '{asked}' is not there: {str(error).splitlines()[0]}. Try: zsarbench doctor"
             ) from error
-        if dtype == "bfloat16" and device.type == "cpu" and gains_by_bfloat16() is False:
-            _log.warning(
-                "this CPU has no instructions for bfloat16, which is many times slower here. Try: --dtype float32"
-            )
+        warn_of_bfloat16(device, dtype, "--dtype float32")
         return cls(device, getattr(torch, dtype), threads or cores())
 
     @contextmanager
@@ -95,6 +92,12 @@ def gains_by_bfloat16() -> bool | None:
         return None
     found = torch.cpu.get_capabilities()
     return any(found.get(name, False) for name in BFLOAT16)
+
+
+def warn_of_bfloat16(device: torch.device, dtype: str, instead: str) -> None:
+    """Warn where a computation in this dtype is many times slower than in float32, and say what to type instead."""
+    if dtype == "bfloat16" and device.type == "cpu" and gains_by_bfloat16() is False:
+        _log.warning("this CPU has no instructions for bfloat16, which is many times slower here. Try: %s", instead)
 
 
 @contextmanager

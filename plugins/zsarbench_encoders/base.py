@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from zsarbench.batching import in_fixed_batches
 from zsarbench.interfaces import Clips, Prepare, Sampling, Steps
+from zsarbench.machine import warn_of_bfloat16
 
 ComputeDtype = Literal["float32", "bfloat16", "float16"]
 
@@ -56,6 +57,7 @@ class FrozenNetwork:
 
     def to(self, device: torch.device | str) -> FrozenNetwork:
         """Move the model to where it computes; features come back to the CPU."""
+        warn_of_bfloat16(torch.device(device), self.compute_dtype, "--set visual.compute_dtype=float32")
         self.network.to(device)
         self._mean, self._std = self._mean.to(device), self._std.to(device)
         return self

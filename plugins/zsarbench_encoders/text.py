@@ -83,8 +83,11 @@ class SentenceModel:
             padded = self.network.tokenizer.pad(chosen, padding="max_length", max_length=columns, return_tensors="pt")
             names = tuple(padded)
             rows = torch.stack([padded[name] for name in names], dim=1)  # (M, inputs of the model, columns)
-            size = max(8, TOKENS // columns // 8 * 8) - 1  # and a last row that `_forward` adds
-            encoded[index] = in_fixed_batches(lambda batch, names=names: self._forward(batch, names), rows, size)
+            size = max(8, TOKENS // columns // 8 * 8)
+            rows, order = _with_padding(rows, names.index("attention_mask"), size)
+            made = torch.empty(len(rows), self.dim)
+            made[order] = in_fixed_batches(lambda batch, names=names: self._forward(batch, names), rows[order], size)
+            encoded[index] = made[: len(index)]
         if len(distinct) == len(texts):
             return encoded  # as it is: a copy of a million sentences would be 3 GB more
         position = {text: i for i, text in enumerate(distinct)}
@@ -102,14 +105,35 @@ class SentenceModel:
     def _forward(self, batch: Tensor, names: tuple[str, ...]) -> Tensor:
         import torch
 
-        # Where no row of a batch has padding, transformers drops the mask, and on a GPU torch then takes an attention
-        # kernel that knows no mask and rounds otherwise: so a last row with padding stands in every batch.
-        filler = batch[:1].clone()
-        filler[:, names.index("attention_mask"), 1:] = 0
-        inputs = torch.cat([batch, filler]).to(self.network.device).unbind(1)
+        inputs = batch.to(self.network.device).unbind(1)
         with torch.inference_mode():
             output = self.network(dict(zip(names, inputs, strict=True)))
-        return output["sentence_embedding"][:-1].float().cpu()
+        return output["sentence_embedding"].float().cpu()
+
+
+def _with_padding(rows: Tensor, mask: int, size: int) -> tuple[Tensor, Tensor]:
+    """Return rows (M, inputs, columns) with others behind them, and an order: each `size` begin with a padded row.
+
+    Where no row of a batch has padding, transformers drops the mask, and on a GPU torch then takes an attention kernel
+    that knows no mask and rounds otherwise. Where too few rows have padding, made ones help out. mask: which input
+    tells it.
+    """
+    import torch
+
+    n_made, n_batches = 0, -(-len(rows) // size)
+    padded = ~rows[:, mask].bool().all(1)
+    while int(padded.sum()) + n_made < n_batches:
+        n_made += 1
+        n_batches = -(-(len(rows) + n_made) // size)
+    short = rows[:1].repeat(n_made, 1, 1)
+    short[:, mask, 1:] = 0
+    padded = torch.cat([padded, torch.ones(n_made, dtype=torch.bool)])
+    first = padded.nonzero().flatten()[:n_batches]
+    rest = torch.ones(len(padded), dtype=torch.bool)
+    rest[first] = False
+    others = rest.nonzero().flatten().split(size - 1)
+    parts = [torch.cat([first[i : i + 1], *others[i : i + 1]]) for i in range(n_batches)]
+    return torch.cat([rows, short]), torch.cat(parts)
 
 
 class SentenceTransformers(SentenceModel):

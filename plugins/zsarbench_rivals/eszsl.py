@@ -62,4 +62,4 @@ def _class_contrast(x: Tensor, labels: Tensor, n_classes: int) -> Tensor:
 
 
 def _bilinear(v: Tensor) -> Scorer:
-    return lambda features, vectors: features.double() @ v @ vectors.double().T
+    return lambda features, vectors: features.double() @ (v @ vectors.double().T)  # classes are fewer than clips

@@ -49,6 +49,33 @@ def ids_say_nothing(subject: Subject) -> None:
     expect(close(renamed, whole), "ids of clips not to matter", f"under other ids {farthest(renamed, whole)}")
 
 
+def validation_set_decides_only(subject: Subject) -> None:
+    """Each clip of the validation set twice decides the same settings: scores differ only if more is learnt from it."""
+    train = toys.train_set(apart=True)
+    judged = train.validation_set
+    if subject.component.learns_from == "nothing" or judged is None:
+        return
+    clips, classes = unseen_clips(), toys.class_texts(toys.UNSEEN)
+    once = scored(fit(subject, train=train), clips, classes)
+    assert judged.labels is not None
+    doubled = replace(
+        judged, clips=_twice(judged.clips), labels=judged.labels.repeat(2), groups=(*judged.groups, *judged.groups)
+    )
+    twice = scored(fit(subject, train=replace(train, validation_set=doubled)), clips, classes)
+    expect(
+        close(twice, once),
+        "a validation set to decide settings and nothing else",
+        f"with each of its clips twice {farthest(twice, once)}",
+    )
+
+
+def _twice(clips: ClipFeatures) -> MemoryClips:
+    steps: Any = clips.rows([*range(len(clips)), *range(len(clips))])
+    captions = None if clips.captions is None else [*clips.captions, *clips.captions]
+    ids = [*clips.ids, *(f"{clip_id}-again" for clip_id in clips.ids)]
+    return MemoryClips(ids, steps.values, steps.mask, captions=captions)
+
+
 def _renamed(clips: ClipFeatures, name: str) -> MemoryClips:
     steps: Any = clips.rows(range(len(clips)))
     ids = [f"{name}{number:03}" for number in range(len(clips))]
@@ -60,5 +87,6 @@ def leak_checks() -> tuple[Check, ...]:
     return (
         Check("method", "clip-alone", f"{METHOD}.score", clip_alone),
         Check("method", "choices-are-of-the-fit", METHOD, choices_are_of_the_fit),
+        Check("method", "validation-set-decides-only", f"{METHOD}.fit", validation_set_decides_only),
         Check("method", "ids-say-nothing", f"{METHOD}.score", ids_say_nothing),
     )

@@ -153,17 +153,29 @@ def clips(
     return MemoryClips(ids, wider, torch.nn.functional.pad(whole.mask, (0, padding)), captions=captions)
 
 
-def train_set(*, sentences: int = 1, per_class: int = 8, dim: int = DIM, labelled: bool = True) -> TrainSet:
-    """Return the clips of the seen classes, two of each source video; unlabelled ones belong to no class."""
-    made = clips(SEEN, per_class, name="train", dim=dim)
-    return TrainSet(
-        clips=made,
-        labels=torch.arange(len(SEEN)).repeat_interleave(per_class) if labelled else None,
-        groups=tuple(f"source-{number // 2}" for number in range(len(made))),
-        classes=class_texts(SEEN, sentences) if labelled else (),
-        validation=SEEN[-2:] if labelled else (),
-        dataset="toy",
-    )
+def train_set(
+    *, sentences: int = 1, per_class: int = 8, dim: int = DIM, labelled: bool = True, apart: bool = False
+) -> TrainSet:
+    """Return the clips of the seen classes, two of each source video; unlabelled ones belong to no class.
+
+    apart: the validation classes are no seen ones, but those of a validation set.
+    """
+
+    def clips_of(classes: Sequence[str], **more: Any) -> TrainSet:
+        made = clips(classes, per_class, name="train", dim=dim)
+        return TrainSet(
+            clips=made,
+            labels=torch.arange(len(classes)).repeat_interleave(per_class) if labelled else None,
+            groups=tuple(f"{classes[0]}-source-{number // 2}" for number in range(len(made))),
+            classes=class_texts(classes, sentences) if labelled else (),
+            dataset="toy",
+            **more,
+        )
+
+    held = SEEN[-2:]
+    if apart:
+        return clips_of(SEEN[:-2], validation=held, validation_set=clips_of(held, validation=()))
+    return clips_of(SEEN, validation=held if labelled else ())
 
 
 def context(

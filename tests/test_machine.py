@@ -6,6 +6,7 @@ import platform
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -102,11 +103,15 @@ def test_run_and_extract_warn_of_it(
 
 
 def test_threads_and_kernels_are_as_before_after_the_block() -> None:
-    before = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
+    def state() -> tuple[int, bool, bool]:
+        memory: Any = torch.utils.deterministic
+        fills: bool = memory.fill_uninitialized_memory
+        return torch.get_num_threads(), torch.are_deterministic_algorithms_enabled(), fills
+
+    before = state()
     with repeatable(before[0] + 1):
-        assert torch.get_num_threads() == before[0] + 1
-        assert torch.are_deterministic_algorithms_enabled()
-    assert (torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()) == before
+        assert state() == (before[0] + 1, True, False)
+    assert state() == before
 
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc is told to keep what was freed")

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from zsarbench.errors import ZsarbenchError
 from zsarbench.interfaces import Clips, TextEncoder, VisualEncoder
 from zsarbench_encoders.captions import Captions
-from zsarbench_encoders.text import WIDTHS, MiniLML6, SBertDistilRoberta, SentenceTransformers
+from zsarbench_encoders.text import WIDTHS, MiniLML6, SBertDistilRoberta, SentenceTransformers, _with_padding
 from zsarbench_encoders.weights import package_folder
 
 pytestmark = pytest.mark.weights
@@ -65,6 +65,21 @@ def test_full_batches_without_padding_give_the_same_bits(minilm: MiniLML6, alone
     assert {len(ids) for ids in minilm._tokenize([text, *others])["input_ids"]} == {16}
     assert torch.equal(minilm.encode([*others, text])[-1], alone[text])
     assert torch.equal(minilm.encode([text, *others])[0], alone[text])
+
+
+@given(
+    st.lists(st.integers(1, 4), min_size=1, max_size=40), st.sampled_from([2, 3, 8]), st.sampled_from(["left", "right"])
+)
+def test_every_batch_begins_with_a_padded_row(lengths: list[int], size: int, side: str) -> None:
+    columns = torch.arange(4) if side == "right" else torch.arange(4).flip(0)
+    masks = (columns < torch.tensor(lengths)[:, None]).long()
+    given_rows = torch.stack([torch.arange(len(lengths))[:, None].expand(-1, 4) + 1, masks], dim=1)
+    rows, order = _with_padding(given_rows, 1, size)
+    assert torch.equal(rows[: len(lengths)], given_rows)
+    assert sorted(order.tolist()) == list(range(len(rows)))
+    assert all(0 in rows[batch[0], 1] for batch in order.split(size))
+    n_padded = int((masks == 0).any(1).sum())
+    assert len(rows) == len(lengths) or n_padded < len(order.split(size))  # none is made that is not needed
 
 
 def test_agrees_with_sentence_transformers_own_encode(minilm: MiniLML6) -> None:

@@ -108,13 +108,12 @@ def parts(dtype: str, sources: Sequence[ClipSource]) -> Parts:
 def parts_of_processes(n: int, dtype: str, sources: Sequence[ClipSource]) -> Parts:
     """Measure in n processes at the same time; the mean of theirs."""
     with ProcessPoolExecutor(n, mp_context=multiprocessing.get_context("spawn")) as pool:
-        made = list(pool.map(parts, [dtype] * n, [sources] * n))
+        return mean_of(list(pool.map(parts, [dtype] * n, [sources] * n)))
+
+
+def mean_of(made: Sequence[Parts]) -> Parts:
+    """Return the mean of several measurements."""
     return Parts(*np.mean([astuple(part) for part in made], axis=0).tolist())
-
-
-def middle(before: Parts, after: Parts) -> Parts:
-    """Return the mean of two measurements."""
-    return Parts(*((a + b) / 2 for a, b in zip(astuple(before), astuple(after), strict=True)))
 
 
 def decode_seconds(encoder: EfficientNetLite0, some: Sequence[ClipSource]) -> tuple[float, float]:
@@ -159,6 +158,26 @@ def extracted(
     )  # fmt: skip
     assert done.n_made == len(sources)
     return time.perf_counter() - wall, cpu_of_all() - cpu
+
+
+def against_limit(folder: Path, dtype: str, sources: Sequence[ClipSource], repeats: int) -> list[tuple[float, float]]:
+    """Extract several times; return each time's share of the limit around it, and its clips a second."""
+    print_parts(dtype, "one core busy ", parts_of_processes(1, dtype, sources))
+    encoder = EfficientNetLite0(compute_dtype=dtype)
+    runs = []
+    before = parts_of_processes(cores(), dtype, sources)
+    for number in range(repeats):
+        wall, cpu = extracted(folder / f"{dtype}{number}", encoder, {"compute_dtype": dtype}, sources)
+        after = parts_of_processes(cores(), dtype, sources)
+        around, before = mean_of([before, after]), after
+        print_parts(dtype, "all cores busy", around)
+        rate, limit, work = len(sources) / wall, cores() / around.of_a_clip, around.of_a_clip * len(sources)
+        runs.append((rate / limit, rate))
+        print(
+            f"          limit {limit:.1f} clips/s, extraction {rate:.1f}: {rate / limit:.0%} of it; {cpu:.1f} s of "
+            f"CPU, {work / cpu:.0%} decoding and forward, {cpu / wall / cores():.0%} of all cores"
+        )
+    return runs
 
 
 class Plain:
@@ -212,22 +231,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"{len(sources)} clips of {WIDTH}x{HEIGHT}, {cores()} cores, torch {torch.__version__}, channels_last")
         rates = {}
         for dtype in options.dtypes:
-            chosen = {"compute_dtype": dtype}
-            print_parts(dtype, "one core busy ", parts_of_processes(1, dtype, sources))
-            encoder = EfficientNetLite0(compute_dtype=dtype)
-            runs = []
-            before = parts_of_processes(cores(), dtype, sources)
-            for number in range(options.repeats):
-                wall, cpu = extracted(folder / f"{dtype}{number}", encoder, chosen, sources)
-                after = parts_of_processes(cores(), dtype, sources)
-                around, before = middle(before, after), after
-                print_parts(dtype, "all cores busy", around)
-                rate, limit, share = len(sources) / wall, cores() / around.of_a_clip, around.of_a_clip * len(sources)
-                runs.append((rate / limit, rate))
-                print(
-                    f"          limit {limit:.1f} clips/s, extraction {rate:.1f}: {rate / limit:.0%} of it; {cpu:.1f} "
-                    f"s of CPU, {share / cpu:.0%} decoding and forward, {cpu / wall / cores():.0%} of all cores"
-                )
+            runs = against_limit(folder, dtype, sources, options.repeats)
             of_limit, rates[dtype] = sorted(runs)[len(runs) // 2]
             print(f"          {of_limit:.0%} of the limit, the median of {len(runs)}")
             met &= of_limit >= GOAL_OF_LIMIT

@@ -112,11 +112,11 @@ class SentenceModel:
 
 
 def _with_padding(rows: Tensor, mask: int, size: int) -> tuple[Tensor, Tensor]:
-    """Return rows (M, inputs, columns) with others behind them, and an order: each `size` begin with a padded row.
+    """Return rows (M, inputs, columns), and an order of them in which each batch of `size` begins with a padded one.
 
     Where no row of a batch has padding, transformers drops the mask, and on a GPU torch then takes an attention kernel
-    that knows no mask and rounds otherwise. Where too few rows have padding, made ones help out. mask: which input
-    tells it.
+    that knows no mask and rounds otherwise. Where too few rows have padding, made ones follow the given ones. mask: the
+    number of the input that is 0 on padding.
     """
     import torch
 

@@ -51,13 +51,14 @@ def ids_say_nothing(subject: Subject) -> None:
 
 def validation_set_decides_only(subject: Subject) -> None:
     """Each clip of the validation set twice decides the same settings: scores differ only if more is learnt from it."""
+    if subject.component.learns_from == "nothing":
+        return
     train = toys.train_set(apart=True)
     judged = train.validation_set
-    if subject.component.learns_from == "nothing" or judged is None:
-        return
+    assert judged is not None
+    assert judged.labels is not None
     clips, classes = unseen_clips(), toys.class_texts(toys.UNSEEN)
     once = scored(fit(subject, train=train), clips, classes)
-    assert judged.labels is not None
     doubled = replace(
         judged, clips=_twice(judged.clips), labels=judged.labels.repeat(2), groups=(*judged.groups, *judged.groups)
     )

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import weakref
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from zsarbench.interfaces import CaptionsInSteps, Steps
-from zsarbench.shards import RowReader
+from zsarbench.shards import RowReader, widen
 
 if TYPE_CHECKING:
     from torch import Tensor
-
-MOST_SPARE = 2  # batches whose memory is kept: one is computed on while the next is read
 
 
 @dataclass(frozen=True)
@@ -32,32 +29,6 @@ class RowTable:
     steps: np.ndarray
     checksum: np.ndarray
     verified: np.ndarray
-
-
-class Memory:
-    """Memory for batches, lent again once nothing refers to the batch it was lent for.
-
-    Fresh memory for a batch of 128 windows of 16 x 4096 features, 32 MiB, costs more time than reading them into it.
-    """
-
-    def __init__(self) -> None:
-        self._spare: list[np.ndarray] = []
-
-    def lend(self, n: int, *row: int) -> Tensor:
-        """Return a tensor (n, *row) float32 with anything in it."""
-        import torch
-
-        base = self._spare.pop() if self._spare else None
-        if base is None or len(base) < n or base.shape[1:] != row:
-            base = np.empty((n, *row), dtype=np.float32)
-        lent = base[:n]
-        # The tensor, and every view of it, keeps `lent` alive, which nothing else refers to.
-        weakref.finalize(lent, self._take_back, base).atexit = False
-        return torch.from_numpy(lent)
-
-    def _take_back(self, base: np.ndarray) -> None:
-        if len(self._spare) < MOST_SPARE:
-            self._spare.append(base)
 
 
 class StoredClips:
@@ -88,7 +59,6 @@ class StoredClips:
         self.captions_in_steps = captions_in_steps
         self.failures = failures
         self.flags = flags
-        self._memory = Memory()
         self._reader = reader
         self._table = table
         self._positions = np.arange(len(ids)) if positions is None else positions
@@ -106,15 +76,20 @@ class StoredClips:
 
         chosen = self._positions[_numpy(index)]
         steps = np.minimum(self._table.steps[chosen], self.max_steps)
-        values = self._memory.lend(len(chosen), self.max_steps, self.dim)
+        values = torch.empty(len(chosen), self.max_steps, self.dim)
         array = values.numpy()
         for row, length in enumerate(steps.tolist()):
             array[row, length:] = 0.0
-        plain = self._table.verified[chosen] if self._reader.dtype == "float32" else np.zeros(len(chosen), dtype=bool)
-        for row in np.flatnonzero(~plain & (steps > 0)).tolist():
+        verified = self._table.verified[chosen]
+        for row in np.flatnonzero(~verified & (steps > 0)).tolist():
             self._read(int(chosen[row]), array[row, : steps[row]])
-        if plain.any():
-            self._reader.fill(self._plain(array, chosen, steps, np.flatnonzero(plain)))
+        rows = np.flatnonzero(verified)
+        columns = (rows, steps[rows], self._table.shard[chosen[rows]], self._table.position[chosen[rows]])
+        wanted = [
+            (self._table.names[shard], position, array[row, :length])
+            for row, length, shard, position in zip(*(column.tolist() for column in columns), strict=True)
+        ]
+        self._reader.read_rows(wanted, torch.get_num_threads())
         return Steps(values, torch.arange(self.max_steps) < torch.from_numpy(steps)[:, None])
 
     def subset(self, index: Sequence[int] | Tensor) -> StoredClips:
@@ -141,37 +116,14 @@ class StoredClips:
             most_steps=most_steps,
         )
 
-    def _plain(
-        self, array: np.ndarray, chosen: np.ndarray, steps: np.ndarray, rows: np.ndarray
-    ) -> Iterator[tuple[str, int, memoryview]]:
-        """Yield for rows of a batch (B, T, D) float32 where their bytes lie and where they go, as they are."""
-        out, stride, names = array.reshape(-1).view(np.uint8).data, array[0].nbytes, self._table.names
-        places = chosen[rows]
-        lengths = steps[rows] * self._reader.row_bytes
-        columns = (rows * stride, lengths, self._table.shard[places], self._table.position[places])
-        for start, length, shard, position in zip(*(column.tolist() for column in columns), strict=True):
-            yield names[shard], position, out[start : start + length]
-
     def _read(self, place: int, out: np.ndarray) -> None:
-        """Read the first steps of a clip into (t, D) float32; all of them are read where they are to be verified."""
+        """Read and verify all steps of a clip, of which the first (t, D) are wanted."""
         table, reader = self._table, self._reader
+        raw = np.empty(int(table.steps[place]) * reader.row_bytes, dtype=np.uint8)
         name, position = table.names[table.shard[place]], int(table.position[place])
-        verified = bool(table.verified[place])
-        checksum, length = (None, len(out)) if verified else (int(table.checksum[place]), int(table.steps[place]))
-        if length == len(out) and reader.dtype == "float32":
-            reader.read(name, position, out.data.cast("B"), checksum)
-        else:
-            raw = np.empty(length * reader.row_bytes, dtype=np.uint8)
-            reader.read(name, position, raw.data, checksum)
-            out[:] = _float32(raw, reader.dtype).reshape(length, -1)[: len(out)]
+        reader.read(name, position, raw.data, int(table.checksum[place]))
+        widen(raw[: len(out) * reader.row_bytes], reader.dtype, out)
         table.verified[place] = True
-
-
-def _float32(raw: np.ndarray, dtype: str) -> np.ndarray:
-    """Return stored bytes as float32; a bfloat16 is the upper half of one."""
-    return (
-        raw.view(np.float32) if dtype == "float32" else (raw.view(np.uint16).astype(np.uint32) << 16).view(np.float32)
-    )
 
 
 class MemoryClips:

@@ -7,15 +7,18 @@ what the sidecar says: the same work done twice makes the same files, and a dama
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import threading
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import xxhash
 
 from zsarbench.decoding import Failure
@@ -26,6 +29,7 @@ if TYPE_CHECKING:
 
 ITEM_BYTES = {"float32": 4, "bfloat16": 2}
 MAX_OPEN_FILES = 256  # well below the usual limit of 1,024 a process
+MIN_BYTES_OF_THREADS = 2**22  # that several threads read; of less, waking them takes longer than reading
 
 
 @dataclass(frozen=True)
@@ -235,42 +239,60 @@ class RowReader:
         """The bytes of one row as it is stored."""
         return self.dim * ITEM_BYTES[self.dtype]
 
-    def read(self, name: str, position: int, out: memoryview, checksum: int | None) -> None:
-        """Fill a view with the bytes of a shard that begin at a position; a checksum of None is not verified.
+    def read(self, name: str, position: int, out: memoryview, checksum: int) -> None:
+        """Fill a view with the bytes of a shard that begin at a position, and verify them.
 
         Raises:
             ZsarbenchError: the file is missing, too short, or its bytes do not match the checksum.
         """
-        self.fill([(name, position, out)])
-        if checksum is not None and _checksum(out) != checksum:
+        with self._lock:
+            self._fill(name, self._opened(name), position, out)
+        if _checksum(out) != checksum:
             raise ZsarbenchError(
                 f"{data_path(self.folder, name)} is damaged at byte {position}: its checksum does not match. "
                 "Try: zsarbench features verify --rebuild, then the same command again"
             )
 
-    def fill(self, wanted: Iterable[tuple[str, int, memoryview]]) -> None:
-        """Fill views with the bytes of shards that begin at positions, without verifying them.
+    def read_rows(self, wanted: Sequence[tuple[str, int, np.ndarray]], threads: int) -> None:
+        """Fill arrays (t, D) float32 with the rows of shards that begin at positions, without verifying them.
 
         Raises:
             ZsarbenchError: a file is missing or too short.
         """
         with self._lock:
-            for name, position, out in wanted:
-                self._fill(name, position, out)
+            for start in range(0, len(wanted), MAX_OPEN_FILES):  # so that no file is closed while it is needed
+                part = wanted[start : start + MAX_OPEN_FILES]
+                found = [(name, self._opened(name), position, out) for name, position, out in part]
+                if threads == 1 or sum(out.nbytes for *_, out in part) < MIN_BYTES_OF_THREADS:
+                    self._read_rows(found)
+                else:
+                    each = [found[thread::threads] for thread in range(threads)]
+                    list(_threads(os.getpid(), threads).map(self._read_rows, each))
 
     def close(self) -> None:
         """Close the files; they open again when needed."""
         while self._files:
             os.close(self._files.popitem()[1])
 
-    def _fill(self, name: str, position: int, view: memoryview) -> None:
+    def _read_rows(self, found: Iterable[tuple[str, int, int, np.ndarray]]) -> None:
+        """Fill arrays from files, each told by name and descriptor; bytes are widened while the cache holds them."""
+        raw = np.empty(0, dtype=np.uint8)
+        for name, file, position, out in found:
+            if self.dtype == "float32":
+                self._fill(name, file, position, out.data.cast("B"))
+                continue
+            if len(raw) != len(out) * self.row_bytes:
+                raw = np.empty(len(out) * self.row_bytes, dtype=np.uint8)
+            self._fill(name, file, position, raw.data)
+            widen(raw, self.dtype, out)
+
+    def _fill(self, name: str, file: int, position: int, view: memoryview) -> None:
         try:
-            file = self._opened(name)
             while view and (count := os.preadv(file, [view], position)):
                 view = view[count:]
                 position += count
         except OSError as error:
-            raise ZsarbenchError(f"features {data_path(self.folder, name)} cannot be read: {error.strerror}") from error
+            raise self._unreadable(name, error) from error
         if view:
             raise ZsarbenchError(
                 f"{data_path(self.folder, name)} is too short: it was cut off. "
@@ -280,13 +302,33 @@ class RowReader:
     def _opened(self, name: str) -> int:
         """Return the descriptor of a shard's file; where many are open, the one used longest ago is closed."""
         file = self._files.get(name)
-        if file is None:
-            file = self._files[name] = os.open(data_path(self.folder, name), os.O_RDONLY)
-            if len(self._files) > MAX_OPEN_FILES:
-                os.close(self._files.popitem(last=False)[1])
-        else:
+        if file is not None:
             self._files.move_to_end(name)
+            return file
+        try:
+            file = self._files[name] = os.open(data_path(self.folder, name), os.O_RDONLY)
+        except OSError as error:
+            raise self._unreadable(name, error) from error
+        if len(self._files) > MAX_OPEN_FILES:
+            os.close(self._files.popitem(last=False)[1])
         return file
+
+    def _unreadable(self, name: str, error: OSError) -> ZsarbenchError:
+        return ZsarbenchError(f"features {data_path(self.folder, name)} cannot be read: {error.strerror}")
+
+
+@functools.cache
+def _threads(process: int, n: int) -> ThreadPoolExecutor:
+    """Return the threads that read in this process: a fork of it has none of another's."""
+    return ThreadPoolExecutor(n, "read")
+
+
+def widen(raw: np.ndarray, dtype: str, out: np.ndarray) -> None:
+    """Write stored bytes (t * bytes of D) as float32 (t, D); a bfloat16 is the upper half of one."""
+    if dtype == "float32":
+        out[:] = raw.view(np.float32).reshape(out.shape)
+        return
+    np.left_shift(raw.view(np.uint16).reshape(out.shape), 16, out=out.view(np.uint32), dtype=np.uint32)
 
 
 def _checksum(raw: memoryview) -> int:

@@ -3,7 +3,7 @@
 Both sides hold the same made features of the paper's shape, 16 steps x 4096, in the same dtype, and give the same
 batches (B, 16, 4096) float32 in the same shuffled order; that they are equal is checked, byte for byte, and so is that
 the same seed gives them again. The cache is warm: every file was just written and is read once before. The DataLoader
-has its two workers running before the clock starts.
+has its two workers running before the clock starts; the store reads with as many threads, and memory is as in a run.
 
     python benchmarks/speed/training_reads.py
     python benchmarks/speed/training_reads.py --windows 8000 --dtype bfloat16
@@ -25,6 +25,7 @@ from torch.utils.data import DataLoader, Dataset
 from zsarbench.clips import StoredClips
 from zsarbench.features import FeatureStore
 from zsarbench.features_key import FeatureKey
+from zsarbench.machine import repeatable
 from zsarbench.seeding import generator
 
 STEPS, DIM = 16, 4096  # of a window; the paper's
@@ -110,14 +111,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--windows", type=int, default=2000)
     parser.add_argument("--dtype", choices=("float32", "bfloat16"), default="float32")
     parser.add_argument("--batch-size", type=int, default=128)
-    parser.add_argument("--workers", type=int, default=2, help="of the DataLoader")
+    parser.add_argument("--workers", type=int, default=2, help="of the DataLoader, and threads that read the store")
     parser.add_argument("--repeats", type=int, default=5, help="passes of each side, in turn; the fastest counts")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--folder", type=Path, help="where the files are made; a temporary folder unless given")
     options = parser.parse_args(arguments)
 
     n, seed = options.windows, options.seed
-    with tempfile.TemporaryDirectory(dir=options.folder) as place:
+    with tempfile.TemporaryDirectory(dir=options.folder) as place, repeatable(max(1, options.workers)):
         clips = write_store(Path(place) / "store", n, options.dtype, seed)
         write_files(Path(place) / "files", n, options.dtype, seed)
         bfloat16 = options.dtype == "bfloat16"
@@ -136,7 +137,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     gigabytes = n * STEPS * DIM * (2 if bfloat16 else 4) / 1e9
     print(f"{n} windows x {STEPS} x {DIM} {options.dtype} ({gigabytes:.2f} GB), batches of {options.batch_size}")
     print(f"same batches, and again for the same seed: {same}")
-    for name, what in (("files", f"DataLoader, {options.workers} workers"), ("store", "feature store, this thread")):
+    sides = ("files", f"DataLoader, {options.workers} workers"), ("store", f"feature store, {options.workers} threads")
+    for name, what in sides:
         print(f"{name}  {n / fastest[name]:9.0f} windows/s  {gigabytes / fastest[name]:5.2f} GB/s  ({what})")
     print(f"ratio {fastest['files'] / fastest['store']:.2f}")
     return 0 if same else 1

@@ -69,9 +69,10 @@ def extract(
       srun -n 8 zsarbench features extract --dataset kinetics400 --visual bit-m-r152x2 --shard auto …
       zsarbench features extract --protocol ucf101/truze-v2 --visual efficientnet-lite0 --executor ray …
     """
-    # Threads of the model that wait for each other shall sleep: awake, they take the cores from the decoders. It has to
-    # be said before torch is loaded.
+    # Before torch is loaded: threads of the model that wait for each other shall sleep, since awake they take the cores
+    # from the decoders; and its maps, 100 MB and more, shall lie in huge pages, which the processor finds faster.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
     from zsarbench import extract_run
     from zsarbench.progress import default_progress
     from zsarbench.spec import request

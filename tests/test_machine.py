@@ -31,6 +31,13 @@ with repeatable(1):
 """
 
 
+def test_a_processor_is_named_by_the_instructions_that_kernels_are_chosen_by(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: "AVX7")
+    monkeypatch.setattr(platform, "machine", lambda: "z80")
+    assert machine.processor(torch.device("cpu")) == "z80, AVX7"
+    assert doctor._devices()[0] == "cpu (z80, AVX7)"
+
+
 def able(monkeypatch: pytest.MonkeyPatch, *names: str) -> None:
     """Let torch tell that the CPU has these instructions, of those that matter."""
     told = {"avx2": True, **dict.fromkeys(machine.BFLOAT16, False), **dict.fromkeys(names, True)}

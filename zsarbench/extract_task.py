@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import platform
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -12,7 +11,7 @@ from zsarbench.encoding import Outcome, Settings, framed, threads_a_pass, told
 from zsarbench.features import FeatureSet
 from zsarbench.features_key import FeatureKey
 from zsarbench.interfaces import CaptionsInSteps, ClipSource, Sampling, Shard, ShardReport, VisualEncoder
-from zsarbench.machine import repeatable
+from zsarbench.machine import processor, repeatable
 from zsarbench.video import decoder_version
 
 if TYPE_CHECKING:
@@ -127,7 +126,7 @@ class EncodeTask:
             "torch": torch.__version__,
             "device": self.settings.device,
             "threads": threads_a_pass(encoder, self.settings) if decoded else self.threads,
-            "machine": platform.machine(),
+            "processor": processor(torch.device(self.settings.device)),
         }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import functools
 import logging
+import platform
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -84,6 +85,16 @@ class Machine:
         """Compute with the declared thread count and deterministic kernels inside the block."""
         with repeatable(self.threads):
             yield
+
+
+def processor(device: torch.device) -> str:
+    """Return what computes, as results and shards name it: by its instructions torch chooses its kernels.
+
+    Other kernels add in another order. So the last bits are another machine's, and what is trained on them drifts apart.
+    """
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return f"{platform.machine()}, {torch.backends.cpu.get_cpu_capability()}"
 
 
 def gains_by_bfloat16() -> bool | None:

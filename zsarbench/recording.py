@@ -16,6 +16,7 @@ import torch
 import zsarbench
 from zsarbench import contamination, metrics, results, seeding, statistics, summaries
 from zsarbench.contamination_labels import LabelSet
+from zsarbench.machine import processor
 from zsarbench.results import (
     ClassTextInfo,
     ClipFailure,
@@ -264,14 +265,13 @@ def _texts_sha256(outcome: Outcome) -> str:
 
 def _environment(outcome: Outcome) -> Environment:
     machine = outcome.machine
-    name = torch.cuda.get_device_name(machine.device) if machine.device.type == "cuda" else platform.machine()
     commit, dirty = _git_state(Path(zsarbench.__file__).parent.parent)
     return Environment(
         python=platform.python_version(),
         torch=torch.__version__,
         zsarbench=zsarbench.__version__,
         platform=f"{platform.system()}-{platform.machine()}",
-        device=f"{machine.device.type} ({name})",
+        device=f"{machine.device.type} ({processor(machine.device)})",
         dtype=outcome.spec.dtype,
         threads=machine.threads,
         commit=commit,

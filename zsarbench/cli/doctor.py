@@ -67,8 +67,10 @@ def _version(package: str) -> str:
 def _devices() -> list[str]:
     import torch
 
-    found = [f"cuda:{index} ({torch.cuda.get_device_name(index)})" for index in range(torch.cuda.device_count())]
-    return ["cpu", *found]
+    from zsarbench.machine import processor
+
+    names = ["cpu", *(f"cuda:{index}" for index in range(torch.cuda.device_count()))]
+    return [f"{name} ({processor(torch.device(name))})" for name in names]
 
 
 def _bfloat16() -> str:

@@ -91,7 +91,7 @@ class Machine:
 def processor(device: torch.device) -> str:
     """Return what computes, as results and shards name it: by its instructions torch chooses its kernels.
 
-    Other kernels add in another order. So the last bits are another machine's, and what is trained on them drifts apart.
+    Other kernels add in another order: the last bits are of that machine, and what is trained on them drifts apart.
     """
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 ITEM_BYTES = {"float32": 4, "bfloat16": 2}
 MAX_OPEN_FILES = 256  # well below the usual limit of 1,024 a process
-MIN_BYTES_OF_THREADS = 2**22  # that several threads read; of less, waking them takes longer than reading
+MIN_BYTES_OF_THREADS = 2**17  # of a read, on average, that several threads share: shorter ones wait for Python instead
 
 
 @dataclass(frozen=True)
@@ -263,7 +263,7 @@ class RowReader:
             for start in range(0, len(wanted), MAX_OPEN_FILES):  # so that no file is closed while it is needed
                 part = wanted[start : start + MAX_OPEN_FILES]
                 found = [(name, self._opened(name), position, out) for name, position, out in part]
-                if threads == 1 or sum(out.nbytes for *_, out in part) < MIN_BYTES_OF_THREADS:
+                if threads == 1 or sum(out.nbytes for *_, out in part) < len(part) * MIN_BYTES_OF_THREADS:
                     self._read_rows(found)
                 else:
                     each = [found[thread::threads] for thread in range(threads)]

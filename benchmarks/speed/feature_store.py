@@ -28,15 +28,23 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:  # torch's memory would count as that of opening
+    import numpy as np
+    from torch import Tensor
+
+    from zsarbench.clips import StoredClips
+
+    Gather = Callable[[np.ndarray], Tensor]
 
 STEPS, DIM = 16, 4096
 ENTRY_DIM = 1280  # efficientnet-lite0's
 CLIPS_A_SHARD = 64
 BATCH = 256
 PASSES = 3
-VERIFIED = "store, checksums verified"
-SIDES = ("one file per clip", "one file per clip, copied into place", "store")
+VERIFIED, STORE = "store, checksums verified", "store"
+PLAIN, IN_PLACE = "one file per clip", "one file per clip, copied into place"
 GOAL_SECONDS, GOAL_MEGABYTES, GOAL_RATIO = 1.0, 200.0, 5.0
 
 
@@ -106,17 +114,15 @@ def opening(folder: Path, n_clips: int, repeats: int) -> bool:
     return whole < GOAL_SECONDS and peak < GOAL_MEGABYTES
 
 
-def gathering(folder: Path, n_entries: int, n_batches: int) -> bool:
+def write_entries(folder: Path, n_entries: int, rng: np.random.Generator) -> StoredClips:
+    """Write made rows into a store and as one file a clip, and return them as clips of the store."""
     import numpy as np
     import torch
-    from torch.utils.data import default_collate
 
     from zsarbench.features import FeatureStore
 
     stored = FeatureStore(folder / "store").open(key("float32"), ENTRY_DIM)
-    files = folder / "files"
-    files.mkdir()
-    rng = np.random.default_rng(1)
+    (folder / "files").mkdir()
     generator = torch.Generator().manual_seed(1)
     ids = [f"{number:06}" for number in range(n_entries)]
     for first in range(0, n_entries, CLIPS_A_SHARD):
@@ -126,11 +132,18 @@ def gathering(folder: Path, n_entries: int, n_batches: int) -> bool:
         }
         stored.adopt(stored.write(rows))
         for name, row in rows.items():
-            np.save(files / f"{name}.npy", row.numpy())
-    clips = stored.clips(ids)
+            np.save(folder / "files" / f"{name}.npy", row.numpy())
+    return stored.clips(ids)
+
+
+def sides_of(clips: StoredClips, files: Path) -> dict[str, Gather]:
+    """Return by name what gathers a batch (B, 16, 1280) of clips at some positions."""
+    import numpy as np
+    import torch
+    from torch.utils.data import default_collate
 
     def loaded(number: int) -> torch.Tensor:
-        return torch.from_numpy(np.load(files / f"{ids[number]}.npy"))
+        return torch.from_numpy(np.load(files / f"{clips.ids[number]}.npy"))
 
     def plain(index: np.ndarray) -> torch.Tensor:
         rows = [loaded(number) for number in index]
@@ -143,36 +156,44 @@ def gathering(folder: Path, n_entries: int, n_batches: int) -> bool:
             values[place, : len(row)] = row
         return values
 
-    sides = {
-        "one file per clip": plain,
-        "one file per clip, copied into place": in_place,
-        "store": lambda index: clips.rows(index).values,
-    }
-    same, spent = True, {VERIFIED: (0.0, 0.0), **dict.fromkeys(SIDES, (float("inf"), 0.0))}
+    return {PLAIN: plain, IN_PLACE: in_place, STORE: lambda index: clips.rows(index).values}
+
+
+def gathering(folder: Path, n_entries: int, n_batches: int) -> bool:
+    import numpy as np
+    import torch
+
+    rng = np.random.default_rng(1)
+    clips = write_entries(folder, n_entries, rng)
+    sides = sides_of(clips, folder / "files")
+    same, spent = True, {VERIFIED: np.zeros(2), **dict.fromkeys(sides, np.full(2, np.inf))}
     for index in np.array_split(rng.permutation(n_entries), max(1, n_entries // BATCH)):
-        values, *took = timed(lambda index=index: clips.rows(index).values)
-        spent[VERIFIED] = tuple(before + now / n_entries for before, now in zip(spent[VERIFIED], took, strict=True))
-        same &= torch.equal(values, plain(index)) and torch.equal(values, in_place(index))
+        values, took = timed(sides[STORE], [index])
+        spent[VERIFIED] += took / n_entries
+        same &= all(torch.equal(values, sides[name](index)) for name in (PLAIN, IN_PLACE))
     batches = [rng.choice(n_entries, BATCH, replace=False) for _ in range(n_batches)]
     for _ in range(PASSES):
         for name, gather in sides.items():
-            _, *took = timed(lambda gather=gather: [len(gather(index)) for index in batches])
-            spent[name] = min(spent[name], tuple(now / (n_batches * BATCH) for now in took))
-    plain_seconds, plain_cpu = spent[SIDES[0]]
+            _, took = timed(gather, batches)
+            spent[name] = min(spent[name], took / (n_batches * BATCH), key=lambda each: each[0])
+    ratios = {name: spent[PLAIN] / each for name, each in spent.items()}
     for name, (seconds, cpu) in spent.items():
         print(
-            f"{name:37s} {1e6 * seconds:6.1f} µs a clip, ratio {plain_seconds / seconds:4.1f}; "
-            f"{1e6 * cpu:6.1f} µs of CPU, ratio {plain_cpu / cpu:4.1f}"
+            f"{name:37s} {1e6 * seconds:6.1f} µs a clip, ratio {ratios[name][0]:4.1f}; "
+            f"{1e6 * cpu:6.1f} µs of CPU, ratio {ratios[name][1]:4.1f}"
         )
     print("the same bytes" if same else "UNEQUAL bytes")
-    return same and plain_seconds / spent["store"][0] > GOAL_RATIO
+    return same and bool(ratios[STORE][0] > GOAL_RATIO)
 
 
-def timed(call: Callable[[], Any]) -> tuple[Any, float, float]:
-    """Return what a call returns, its seconds, and those of the CPU."""
-    start, cpu = time.perf_counter(), time.process_time()
-    made = call()
-    return made, time.perf_counter() - start, time.process_time() - cpu
+def timed(gather: Gather, batches: Sequence[np.ndarray]) -> tuple[Tensor, np.ndarray]:
+    """Return the last of some batches, and the seconds and CPU seconds that all of them took."""
+    import numpy as np
+
+    start = np.array([time.perf_counter(), time.process_time()])
+    for index in batches:
+        values = gather(index)
+    return values, np.array([time.perf_counter(), time.process_time()]) - start
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -189,7 +210,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     with tempfile.TemporaryDirectory(dir=options.folder) as folder:
         met = [opening(Path(folder) / "large", options.clips, options.repeats)]
-        from zsarbench.machine import repeatable  # not before: torch's memory would count as that of opening
+        from zsarbench.machine import repeatable
         from zsarbench.workers import cores
 
         with repeatable(cores()):

@@ -33,6 +33,7 @@ from zsarbench.progress import LogProgress
 from zsarbench.spec import PartSpec
 from zsarbench.testing.videos import MisbehavingPrepare, TinyEncoder
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell starts what runs in the background without it
 logging.basicConfig(level=logging.INFO, format="%(message)s")
 videos, store, fault, when, shard = Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3], int(sys.argv[4]), sys.argv[5]
 calls = 0

@@ -27,6 +27,10 @@ def stored_in_shards(folder, rows, clips_a_shard=1, dtype="float32") -> FeatureS
     return stored
 
 
+def wanted(name, position, out):
+    return shards.Wanted(name, position, out, len(out), None)
+
+
 def test_a_batch_that_is_held_keeps_its_rows_while_others_are_read(tmp_path):
     rows = rows_of(12)
     clips = stored_in_shards(tmp_path, rows, 12).clips(list(rows))
@@ -62,10 +66,29 @@ def test_what_a_thread_cannot_read_is_told(tmp_path, monkeypatch):
     monkeypatch.setattr(shards, "MIN_BYTES_OF_THREADS", 1)
     reader = shards.RowReader(stored.shards, 4, "float32")
     outs = [np.zeros((1, 4), dtype=np.float32) for _ in range(4)]
+    size = path.stat().st_size
+    beyond = [wanted(path.stem, size - 24 + 16 * number, out) for number, out in enumerate(outs)]
     with pytest.raises(ZsarbenchError, match="is too short: it was cut off"):
-        reader.read_rows([(path.stem, path.stat().st_size - 24 + 16 * i, out) for i, out in enumerate(outs)], 2)
-    reader.read_rows([(path.stem, path.stat().st_size - 16, outs[0])], 2)
+        reader.read_rows(beyond, 2)
+    reader.read_rows([wanted(path.stem, size - 16, outs[0])], 2)
     assert outs[0].tobytes() == path.read_bytes()[-16:]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+@pytest.mark.parametrize("cut", [False, True])
+def test_threads_verify_what_is_read_first(tmp_path, monkeypatch, dtype, cut):
+    rows = rows_of(9)
+    stored = stored_in_shards(tmp_path, rows, 9, dtype)
+    [path] = stored.shards.glob("*.safetensors")
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1  # in the last of the three steps of the last clip
+    path.write_bytes(bytes(content))
+    monkeypatch.setattr(shards, "MIN_BYTES_OF_THREADS", 1)
+    clips = stored.clips(list(rows)).cut(1 if cut else 3)
+    for _ in range(2):  # a clip whose bytes are wrong is not taken for verified
+        with pytest.raises(ZsarbenchError, match="its checksum does not match"):
+            clips.rows(range(9))
+    assert clips.rows(range(8)).values[:, 0, 0].tolist() == list(range(8))
 
 
 @pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="open files are counted in /proc, which is not here")
@@ -75,5 +98,5 @@ def test_a_reader_keeps_few_files_open(tmp_path, monkeypatch):
     monkeypatch.setattr(shards, "MAX_OPEN_FILES", 3)
     reader = shards.RowReader(stored.shards, 4, "float32")
     before = len(os.listdir("/proc/self/fd"))
-    reader.read_rows([(name, 8, np.zeros((1, 4), dtype=np.float32)) for name in names], 1)
+    reader.read_rows([wanted(name, 8, np.zeros((1, 4), dtype=np.float32)) for name in names], 1)
     assert len(os.listdir("/proc/self/fd")) - before == 3

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from zsarbench.interfaces import CaptionsInSteps, Steps
-from zsarbench.shards import RowReader, widen
+from zsarbench.shards import RowReader, Wanted
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -80,16 +80,18 @@ class StoredClips:
         array = values.numpy()
         for row, length in enumerate(steps.tolist()):
             array[row, length:] = 0.0
-        verified = self._table.verified[chosen]
-        for row in np.flatnonzero(~verified & (steps > 0)).tolist():
-            self._read(int(chosen[row]), array[row, : steps[row]])
-        rows = np.flatnonzero(verified)
-        columns = (rows, steps[rows], self._table.shard[chosen[rows]], self._table.position[chosen[rows]])
+        rows = np.flatnonzero(steps)
+        table, places = self._table, chosen[rows]
+        stored = table.shard, table.position, table.steps, table.checksum, table.verified
+        columns = rows, steps[rows], *(column[places] for column in stored)
         wanted = [
-            (self._table.names[shard], position, array[row, :length])
-            for row, length, shard, position in zip(*(column.tolist() for column in columns), strict=True)
+            Wanted(table.names[shard], position, array[row, :kept], whole, None if verified else checksum)
+            for row, kept, shard, position, whole, checksum, verified in zip(
+                *(column.tolist() for column in columns), strict=True
+            )
         ]
         self._reader.read_rows(wanted, torch.get_num_threads())
+        table.verified[places] = True
         return Steps(values, torch.arange(self.max_steps) < torch.from_numpy(steps)[:, None])
 
     def subset(self, index: Sequence[int] | Tensor) -> StoredClips:
@@ -115,15 +117,6 @@ class StoredClips:
             positions=self._positions[chosen],
             most_steps=most_steps,
         )
-
-    def _read(self, place: int, out: np.ndarray) -> None:
-        """Read and verify all steps of a clip, of which the first (t, D) are wanted."""
-        table, reader = self._table, self._reader
-        raw = np.empty(int(table.steps[place]) * reader.row_bytes, dtype=np.uint8)
-        name, position = table.names[table.shard[place]], int(table.position[place])
-        reader.read(name, position, raw.data, int(table.checksum[place]))
-        widen(raw[: len(out) * reader.row_bytes], reader.dtype, out)
-        table.verified[place] = True
 
 
 class MemoryClips:

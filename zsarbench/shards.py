@@ -13,10 +13,10 @@ import os
 import threading
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import xxhash
@@ -215,6 +215,19 @@ def size_problem(folder: Path, name: str, size: int) -> str | None:
     return f"{data_path(folder, name)} has {there} bytes, not {size}" if there != size else None
 
 
+class Wanted(NamedTuple):
+    """The first rows of a clip: of which shard, from which byte on, into what (t, D) float32.
+
+    checksum: to be verified, of all the clip's `steps` rows, which are read then; None to read the first t alone.
+    """
+
+    name: str
+    position: int
+    out: np.ndarray
+    steps: int
+    checksum: int | None
+
+
 class RowReader:
     """Reads rows of shards by position, without mapping files: a truncated one is an error here, no SIGBUS."""
 
@@ -247,44 +260,57 @@ class RowReader:
         """
         with self._lock:
             self._fill(name, self._opened(name), position, out)
-        if _checksum(out) != checksum:
-            raise ZsarbenchError(
-                f"{data_path(self.folder, name)} is damaged at byte {position}: its checksum does not match. "
-                "Try: zsarbench features verify --rebuild, then the same command again"
-            )
+        self._verify(name, position, out, checksum)
 
-    def read_rows(self, wanted: Sequence[tuple[str, int, np.ndarray]], threads: int) -> None:
-        """Fill arrays (t, D) float32 with the rows of shards that begin at positions, without verifying them.
+    def read_rows(self, wanted: Sequence[Wanted], threads: int) -> None:
+        """Fill arrays with the first rows of clips, as float32.
 
         Raises:
-            ZsarbenchError: a file is missing or too short.
+            ZsarbenchError: a file is missing or too short, or bytes to be verified do not match their checksum.
         """
         with self._lock:
             for start in range(0, len(wanted), MAX_OPEN_FILES):  # so that no file is closed while it is needed
                 part = wanted[start : start + MAX_OPEN_FILES]
-                found = [(name, self._opened(name), position, out) for name, position, out in part]
-                if threads == 1 or sum(out.nbytes for *_, out in part) < len(part) * MIN_BYTES_OF_THREADS:
+                found = [(self._opened(clip.name), clip) for clip in part]
+                if threads == 1 or sum(clip.out.nbytes for clip in part) < len(part) * MIN_BYTES_OF_THREADS:
                     self._read_rows(found)
-                else:
-                    each = [found[thread::threads] for thread in range(threads)]
-                    list(_threads(os.getpid(), threads).map(self._read_rows, each))
+                    continue
+                mine, *others = (found[thread::threads] for thread in range(threads))
+                begun = [_helpers(os.getpid(), threads - 1).submit(self._read_rows, other) for other in others]
+                try:
+                    self._read_rows(mine)
+                finally:
+                    wait(begun)  # also where this one failed: files stay open as long as they are read from
+                for each in begun:
+                    each.result()
 
     def close(self) -> None:
         """Close the files; they open again when needed."""
         while self._files:
             os.close(self._files.popitem()[1])
 
-    def _read_rows(self, found: Iterable[tuple[str, int, int, np.ndarray]]) -> None:
-        """Fill arrays from files, each told by name and descriptor; bytes are widened while the cache holds them."""
-        raw = np.empty(0, dtype=np.uint8)
-        for name, file, position, out in found:
-            if self.dtype == "float32":
-                self._fill(name, file, position, out.data.cast("B"))
-                continue
-            if len(raw) != len(out) * self.row_bytes:
-                raw = np.empty(len(out) * self.row_bytes, dtype=np.uint8)
-            self._fill(name, file, position, raw.data)
-            widen(raw, self.dtype, out)
+    def _read_rows(self, found: Iterable[tuple[int, Wanted]]) -> None:
+        """Fill arrays from files of these descriptors; bytes are widened while the cache holds them."""
+        spare = np.empty(0, dtype=np.uint8)
+        for file, (name, position, out, steps, checksum) in found:
+            n_read = len(out) if checksum is None else steps
+            as_stored = self.dtype == "float32" and n_read == len(out)
+            size = n_read * self.row_bytes
+            if not as_stored and len(spare) < size:
+                spare = np.empty(size, dtype=np.uint8)
+            raw = out.data.cast("B") if as_stored else spare[:size].data
+            self._fill(name, file, position, raw)
+            if checksum is not None:
+                self._verify(name, position, raw, checksum)
+            if not as_stored:
+                _widen(spare[: len(out) * self.row_bytes], self.dtype, out)
+
+    def _verify(self, name: str, position: int, raw: memoryview, checksum: int) -> None:
+        if _checksum(raw) != checksum:
+            raise ZsarbenchError(
+                f"{data_path(self.folder, name)} is damaged at byte {position}: its checksum does not match. "
+                "Try: zsarbench features verify --rebuild, then the same command again"
+            )
 
     def _fill(self, name: str, file: int, position: int, view: memoryview) -> None:
         try:
@@ -318,12 +344,12 @@ class RowReader:
 
 
 @functools.cache
-def _threads(process: int, n: int) -> ThreadPoolExecutor:
-    """Return the threads that read in this process: a fork of it has none of another's."""
+def _helpers(process: int, n: int) -> ThreadPoolExecutor:
+    """Return threads that read beside the one that asks; by process, since a fork has none of another's threads."""
     return ThreadPoolExecutor(n, "read")
 
 
-def widen(raw: np.ndarray, dtype: str, out: np.ndarray) -> None:
+def _widen(raw: np.ndarray, dtype: str, out: np.ndarray) -> None:
     """Write stored bytes (t * bytes of D) as float32 (t, D); a bfloat16 is the upper half of one."""
     if dtype == "float32":
         out[:] = raw.view(np.float32).reshape(out.shape)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import resource
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-from zsarbench import shards
+from zsarbench import rows as store_rows
 from zsarbench.errors import ZsarbenchError
 from zsarbench.features import FeatureSet, FeatureStore
 from zsarbench.features_key import FeatureKey
@@ -27,8 +28,11 @@ def stored_in_shards(folder, rows, clips_a_shard=1, dtype="float32") -> FeatureS
     return stored
 
 
-def wanted(name, position, out):
-    return shards.Wanted(name, position, out, len(out), None)
+def one_step_each(names, positions) -> store_rows.RowTable:
+    """Return a table of verified clips of one step, a clip a position, each of the shard of the same place."""
+    n = len(positions)
+    ones = np.ones(n, dtype=np.int64)
+    return store_rows.RowTable(tuple(names), np.arange(n) % len(names), np.array(positions), ones, 0 * ones, ones > 0)
 
 
 def test_a_batch_that_is_held_keeps_its_rows_while_others_are_read(tmp_path):
@@ -46,8 +50,8 @@ def test_threads_read_the_same_rows_with_few_files_open(tmp_path, monkeypatch, d
     clips = stored_in_shards(tmp_path, rows, 2, dtype).clips(list(rows))
     order = torch.randperm(30, generator=torch.Generator().manual_seed(0))
     expected = clips.rows(order)  # verified, so that the next ones are read without
-    monkeypatch.setattr(shards, "MAX_OPEN_FILES", 4)
-    monkeypatch.setattr(shards, "MIN_BYTES_OF_THREADS", 1)
+    monkeypatch.setattr(store_rows, "most_open_files", lambda: 4)
+    monkeypatch.setattr(store_rows, "MIN_BYTES_OF_THREADS", 1)
     before = torch.get_num_threads()
     torch.set_num_threads(3)
     try:
@@ -63,15 +67,15 @@ def test_threads_read_the_same_rows_with_few_files_open(tmp_path, monkeypatch, d
 def test_what_a_thread_cannot_read_is_told(tmp_path, monkeypatch):
     stored = stored_in_shards(tmp_path, rows_of(8), 8)
     [path] = stored.shards.glob("*.safetensors")
-    monkeypatch.setattr(shards, "MIN_BYTES_OF_THREADS", 1)
-    reader = shards.RowReader(stored.shards, 4, "float32")
-    outs = [np.zeros((1, 4), dtype=np.float32) for _ in range(4)]
+    monkeypatch.setattr(store_rows, "MIN_BYTES_OF_THREADS", 1)
+    reader = store_rows.RowReader(stored.shards, 4, "float32")
+    out = np.zeros((4, 1, 4), dtype=np.float32)
     size = path.stat().st_size
-    beyond = [wanted(path.stem, size - 24 + 16 * number, out) for number, out in enumerate(outs)]
+    beyond = one_step_each([path.stem], [size - 24 + 16 * number for number in range(4)])
     with pytest.raises(ZsarbenchError, match="is too short: it was cut off"):
-        reader.read_rows(beyond, 2)
-    reader.read_rows([wanted(path.stem, size - 16, outs[0])], 2)
-    assert outs[0].tobytes() == path.read_bytes()[-16:]
+        reader.read_batch(beyond, np.arange(4), out, 2)
+    reader.read_batch(one_step_each([path.stem], [size - 16]), np.arange(1), out[:1], 2)
+    assert out[0].tobytes() == path.read_bytes()[-16:]
 
 
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
@@ -83,7 +87,7 @@ def test_threads_verify_what_is_read_first(tmp_path, monkeypatch, dtype, cut):
     content = bytearray(path.read_bytes())
     content[-1] ^= 1  # in the last of the three steps of the last clip
     path.write_bytes(bytes(content))
-    monkeypatch.setattr(shards, "MIN_BYTES_OF_THREADS", 1)
+    monkeypatch.setattr(store_rows, "MIN_BYTES_OF_THREADS", 1)
     clips = stored.clips(list(rows)).cut(1 if cut else 3)
     for _ in range(2):  # a clip whose bytes are wrong is not taken for verified
         with pytest.raises(ZsarbenchError, match="its checksum does not match"):
@@ -95,8 +99,26 @@ def test_threads_verify_what_is_read_first(tmp_path, monkeypatch, dtype, cut):
 def test_a_reader_keeps_few_files_open(tmp_path, monkeypatch):
     stored = stored_in_shards(tmp_path, rows_of(12))
     names = [path.stem for path in stored.shards.glob("*.safetensors")]
-    monkeypatch.setattr(shards, "MAX_OPEN_FILES", 3)
-    reader = shards.RowReader(stored.shards, 4, "float32")
+    monkeypatch.setattr(store_rows, "most_open_files", lambda: 3)
+    reader = store_rows.RowReader(stored.shards, 4, "float32")
     before = len(os.listdir("/proc/self/fd"))
-    reader.read_rows([wanted(name, 8, np.zeros((1, 4), dtype=np.float32)) for name in names], 1)
+    reader.read_batch(one_step_each(names, [8] * 12), np.arange(12), np.zeros((12, 1, 4), dtype=np.float32), 1)
     assert len(os.listdir("/proc/self/fd")) - before == 3
+
+
+def test_padding_is_zero_whatever_memory_held(tmp_path):
+    rows = {"a": torch.ones(1, 4), "b": torch.ones(3, 4), "c": torch.ones(2, 4)}
+    stored = stored_in_shards(tmp_path, rows, 3)
+    [path] = stored.shards.glob("*.safetensors")
+    starts = [path.stat().st_size - 6 * 16 + before * 16 for before in (0, 1, 4)]
+    steps = np.array([1, 3, 0])  # the last one as a clip that could not be read
+    table = store_rows.RowTable((path.stem,), np.array([0, 0, -1]), np.array(starts), steps, 0 * steps, steps >= 0)
+    out = np.full((3, 2, 4), np.nan, dtype=np.float32)
+    store_rows.RowReader(stored.shards, 4, "float32").read_batch(table, np.arange(3), out, 1)
+    assert out[..., 0].tolist() == [[1, 0], [1, 1], [0, 0]]
+
+
+@pytest.mark.parametrize(("allowed", "most"), [(1024, 256), (2, 1), (10**6, 4096), (resource.RLIM_INFINITY, 4096)])
+def test_a_quarter_of_the_files_a_process_may_open_are_kept_open(monkeypatch, allowed, most):
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (allowed, allowed))
+    assert store_rows.most_open_files.__wrapped__() == most

@@ -3,32 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from zsarbench.interfaces import CaptionsInSteps, Steps
-from zsarbench.shards import RowReader, Wanted
+from zsarbench.rows import RowReader, RowTable
 
 if TYPE_CHECKING:
     from torch import Tensor
-
-
-@dataclass(frozen=True)
-class RowTable:
-    """Where the steps of N clips lie; a clip without features has 0 steps.
-
-    names: of the shards. shard: (N,) indices into `names`. position, steps and checksum: (N,) int64; the position is
-    in bytes. verified: (N,) bool, set once the checksum was found right in this process.
-    """
-
-    names: tuple[str, ...]
-    shard: np.ndarray
-    position: np.ndarray
-    steps: np.ndarray
-    checksum: np.ndarray
-    verified: np.ndarray
 
 
 class StoredClips:
@@ -75,24 +58,9 @@ class StoredClips:
         import torch
 
         chosen = self._positions[_numpy(index)]
-        steps = np.minimum(self._table.steps[chosen], self.max_steps)
         values = torch.empty(len(chosen), self.max_steps, self.dim)
-        array = values.numpy()
-        for row, length in enumerate(steps.tolist()):
-            array[row, length:] = 0.0
-        rows = np.flatnonzero(steps)
-        table, places = self._table, chosen[rows]
-        stored = table.shard, table.position, table.steps, table.checksum, table.verified
-        columns = rows, steps[rows], *(column[places] for column in stored)
-        wanted = [
-            Wanted(table.names[shard], position, array[row, :kept], whole, None if verified else checksum)
-            for row, kept, shard, position, whole, checksum, verified in zip(
-                *(column.tolist() for column in columns), strict=True
-            )
-        ]
-        self._reader.read_rows(wanted, torch.get_num_threads())
-        table.verified[places] = True
-        return Steps(values, torch.arange(self.max_steps) < torch.from_numpy(steps)[:, None])
+        self._reader.read_batch(self._table, chosen, values.numpy(), torch.get_num_threads())
+        return Steps(values, torch.arange(self.max_steps) < torch.from_numpy(self._table.steps[chosen])[:, None])
 
     def subset(self, index: Sequence[int] | Tensor) -> StoredClips:
         """Return the clips at these positions, in this order; `max_steps` stays that of the whole."""

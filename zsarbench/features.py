@@ -25,9 +25,9 @@ from zsarbench.errors import ZsarbenchError
 from zsarbench.features_index import DamagedIndex
 from zsarbench.features_key import FeatureKey
 from zsarbench.interfaces import CaptionsInSteps, ClipSource
+from zsarbench.rows import RowReader
 from zsarbench.shards import (
     ITEM_BYTES,
-    RowReader,
     Sidecar,
     data_path,
     read_sidecar,

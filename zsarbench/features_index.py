@@ -12,9 +12,9 @@ from pathlib import Path
 
 import numpy as np
 
-from zsarbench.clips import RowTable
 from zsarbench.decoding import Failure
 from zsarbench.errors import ZsarbenchError
+from zsarbench.rows import RowTable
 from zsarbench.shards import Sidecar
 
 BUSY_SECONDS = 120.0  # how long to wait while another run writes

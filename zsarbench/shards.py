@@ -7,18 +7,14 @@ what the sidecar says: the same work done twice makes the same files, and a dama
 
 from __future__ import annotations
 
-import functools
 import json
 import os
 import threading
-from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor, wait
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import xxhash
 
 from zsarbench.decoding import Failure
@@ -28,8 +24,6 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 ITEM_BYTES = {"float32": 4, "bfloat16": 2}
-MAX_OPEN_FILES = 256  # well below the usual limit of 1,024 a process
-MIN_BYTES_OF_THREADS = 2**17  # of a read, on average, that several threads share: shorter ones wait for Python instead
 
 
 @dataclass(frozen=True)
@@ -134,7 +128,7 @@ def write_shard(
     clips, stored = [], []
     for clip_id, row in rows.items():
         row = row.to(getattr(torch, dtype)).contiguous()
-        checksum = _checksum(row.view(torch.uint8).numpy().data.cast("B"))
+        checksum = checksum_of(row.view(torch.uint8).numpy().data.cast("B"))
         clips.append(StoredClip(clip_id, len(row), checksum, tuple(flags.get(clip_id, ())), sizes.get(clip_id)))
         stored.append(row)
     content = safetensors.torch.save({"rows": torch.cat(stored)}) if stored else b""
@@ -215,149 +209,7 @@ def size_problem(folder: Path, name: str, size: int) -> str | None:
     return f"{data_path(folder, name)} has {there} bytes, not {size}" if there != size else None
 
 
-class Wanted(NamedTuple):
-    """The first rows of a clip: of which shard, from which byte on, into what (t, D) float32.
-
-    checksum: to be verified, of all the clip's `steps` rows, which are read then; None to read the first t alone.
-    """
-
-    name: str
-    position: int
-    out: np.ndarray
-    steps: int
-    checksum: int | None
-
-
-class RowReader:
-    """Reads rows of shards by position, without mapping files: a truncated one is an error here, no SIGBUS."""
-
-    def __init__(self, folder: Path, dim: int, dtype: str) -> None:
-        self.folder = folder
-        self.dim = dim
-        self.dtype = dtype
-        self._files: OrderedDict[str, int] = OrderedDict()  # descriptors, the one used last at the end
-        self._lock = threading.Lock()
-
-    def __getstate__(self) -> tuple[Path, int, str]:
-        return self.folder, self.dim, self.dtype
-
-    def __setstate__(self, state: tuple[Path, int, str]) -> None:
-        self.__init__(*state)  # type: ignore[misc]
-
-    def __del__(self) -> None:
-        self.close()
-
-    @property
-    def row_bytes(self) -> int:
-        """The bytes of one row as it is stored."""
-        return self.dim * ITEM_BYTES[self.dtype]
-
-    def read(self, name: str, position: int, out: memoryview, checksum: int) -> None:
-        """Fill a view with the bytes of a shard that begin at a position, and verify them.
-
-        Raises:
-            ZsarbenchError: the file is missing, too short, or its bytes do not match the checksum.
-        """
-        with self._lock:
-            self._fill(name, self._opened(name), position, out)
-        self._verify(name, position, out, checksum)
-
-    def read_rows(self, wanted: Sequence[Wanted], threads: int) -> None:
-        """Fill arrays with the first rows of clips, as float32.
-
-        Raises:
-            ZsarbenchError: a file is missing or too short, or bytes to be verified do not match their checksum.
-        """
-        with self._lock:
-            for start in range(0, len(wanted), MAX_OPEN_FILES):  # so that no file is closed while it is needed
-                part = wanted[start : start + MAX_OPEN_FILES]
-                found = [(self._opened(clip.name), clip) for clip in part]
-                if threads == 1 or sum(clip.out.nbytes for clip in part) < len(part) * MIN_BYTES_OF_THREADS:
-                    self._read_rows(found)
-                    continue
-                mine, *others = (found[thread::threads] for thread in range(threads))
-                begun = [_helpers(os.getpid(), threads - 1).submit(self._read_rows, other) for other in others]
-                try:
-                    self._read_rows(mine)
-                finally:
-                    wait(begun)  # also where this one failed: files stay open as long as they are read from
-                for each in begun:
-                    each.result()
-
-    def close(self) -> None:
-        """Close the files; they open again when needed."""
-        while self._files:
-            os.close(self._files.popitem()[1])
-
-    def _read_rows(self, found: Iterable[tuple[int, Wanted]]) -> None:
-        """Fill arrays from files of these descriptors; bytes are widened while the cache holds them."""
-        spare = np.empty(0, dtype=np.uint8)
-        for file, (name, position, out, steps, checksum) in found:
-            n_read = len(out) if checksum is None else steps
-            as_stored = self.dtype == "float32" and n_read == len(out)
-            size = n_read * self.row_bytes
-            if not as_stored and len(spare) < size:
-                spare = np.empty(size, dtype=np.uint8)
-            raw = out.data.cast("B") if as_stored else spare[:size].data
-            self._fill(name, file, position, raw)
-            if checksum is not None:
-                self._verify(name, position, raw, checksum)
-            if not as_stored:
-                _widen(spare[: len(out) * self.row_bytes], self.dtype, out)
-
-    def _verify(self, name: str, position: int, raw: memoryview, checksum: int) -> None:
-        if _checksum(raw) != checksum:
-            raise ZsarbenchError(
-                f"{data_path(self.folder, name)} is damaged at byte {position}: its checksum does not match. "
-                "Try: zsarbench features verify --rebuild, then the same command again"
-            )
-
-    def _fill(self, name: str, file: int, position: int, view: memoryview) -> None:
-        try:
-            while view and (count := os.preadv(file, [view], position)):
-                view = view[count:]
-                position += count
-        except OSError as error:
-            raise self._unreadable(name, error) from error
-        if view:
-            raise ZsarbenchError(
-                f"{data_path(self.folder, name)} is too short: it was cut off. "
-                "Try: zsarbench features verify --rebuild, then the same again"
-            )
-
-    def _opened(self, name: str) -> int:
-        """Return the descriptor of a shard's file; where many are open, the one used longest ago is closed."""
-        file = self._files.get(name)
-        if file is not None:
-            self._files.move_to_end(name)
-            return file
-        try:
-            file = self._files[name] = os.open(data_path(self.folder, name), os.O_RDONLY)
-        except OSError as error:
-            raise self._unreadable(name, error) from error
-        if len(self._files) > MAX_OPEN_FILES:
-            os.close(self._files.popitem(last=False)[1])
-        return file
-
-    def _unreadable(self, name: str, error: OSError) -> ZsarbenchError:
-        return ZsarbenchError(f"features {data_path(self.folder, name)} cannot be read: {error.strerror}")
-
-
-@functools.cache
-def _helpers(process: int, n: int) -> ThreadPoolExecutor:
-    """Return threads that read beside the one that asks; by process, since a fork has none of another's threads."""
-    return ThreadPoolExecutor(n, "read")
-
-
-def _widen(raw: np.ndarray, dtype: str, out: np.ndarray) -> None:
-    """Write stored bytes (t * bytes of D) as float32 (t, D); a bfloat16 is the upper half of one."""
-    if dtype == "float32":
-        out[:] = raw.view(np.float32).reshape(out.shape)
-        return
-    np.left_shift(raw.view(np.uint16).reshape(out.shape), 16, out=out.view(np.uint32), dtype=np.uint32)
-
-
-def _checksum(raw: memoryview) -> int:
+def checksum_of(raw: memoryview) -> int:
     """Return the xxh3-64 of bytes as the signed integer that SQLite can hold."""
     value: int = xxhash.xxh3_64_intdigest(raw)
     return value - 2**64 if value >= 2**63 else value

@@ -110,14 +110,15 @@ def test_run_and_extract_warn_of_it(
 
 
 def test_threads_and_kernels_are_as_before_after_the_block() -> None:
-    def state() -> tuple[int, bool, bool]:
+    def state() -> tuple[int, bool, bool, bool]:
         memory: Any = torch.utils.deterministic
         fills: bool = memory.fill_uninitialized_memory
-        return torch.get_num_threads(), torch.are_deterministic_algorithms_enabled(), fills
+        rounds = torch.backends.cudnn.allow_tf32
+        return torch.get_num_threads(), torch.are_deterministic_algorithms_enabled(), fills, rounds
 
     before = state()
     with repeatable(before[0] + 1):
-        assert state() == (before[0] + 1, True, False)
+        assert state() == (before[0] + 1, True, False, False)
     assert state() == before
 
 

@@ -11,6 +11,7 @@ import pytest
 SPEED = Path(__file__).parent.parent / "benchmarks" / "speed"
 TINY = {
     "extraction": ("--clips 2 --plain-clips 1 --dtypes float32 --repeats 1", "times the plain pipeline"),
+    "extraction_gpu": ("--clips 2 --model test_resnet --dtypes float32 --repeats 1 --device cpu", "of the limit"),
     "extraction_memory": ("--sizes 2 4", "growth"),
     "feature_store": ("--clips 256 --entries 300 --batches 2 --repeats 1", "the same bytes"),
     "half_splits": ("--classes 12 --rounds 2 --repeats 1", "largest difference"),

@@ -282,7 +282,8 @@ class NegativeSampler(Protocol):
 
         anchors (B, D) and positives (B, E): embeddings; pool (M, E); groups (B, G) and (M, G) int64: a pool text that
         equals the anchor's in any of the G columns (its text, its source video) is never its negative. A row with
-        fewer than K admissible texts repeats them; one with none raises.
+        fewer than K admissible texts repeats them; one with none raises. Within batches the embeddings are on the
+        run's device; groups and generator are on the CPU.
 
         Raises:
             zsarbench.errors.NoNegatives: an anchor has no admissible negative; never an endless loop.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import functools
 import logging
+import os
 import platform
 import time
 from collections.abc import Iterator
@@ -117,10 +118,13 @@ def repeatable(threads: int) -> Iterator[None]:
     """Compute with a number of threads and deterministic kernels inside the block.
 
     Other thread counts give other bits; and where several threads add into one row, as in the gradient of a gather, the
-    order of the sums, and so the bits, would change from run to run.
+    order of the sums, and so the bits, would change from run to run. float32 is float32: by default a GPU rounds what
+    convolutions read to 10 bits (TF32).
     """
     reuse_freed_memory()
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # without it products on a GPU are not repeatable
     before, deterministic = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
+    rounds = torch.backends.cudnn.allow_tf32
     memory: Any = torch.utils.deterministic  # a module with properties, which no checker of types knows
     fills = memory.fill_uninitialized_memory
     torch.set_num_threads(threads)
@@ -128,9 +132,11 @@ def repeatable(threads: int) -> Iterator[None]:
     # Else every result is filled with NaN before it is computed, against programs that read what they never wrote: a
     # quarter of the time of an image model.
     memory.fill_uninitialized_memory = False
+    torch.backends.cudnn.allow_tf32 = False
     try:
         yield
     finally:
+        torch.backends.cudnn.allow_tf32 = rounds
         memory.fill_uninitialized_memory = fills
         torch.use_deterministic_algorithms(deterministic)
         torch.set_num_threads(before)

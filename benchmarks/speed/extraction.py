@@ -54,7 +54,7 @@ from timm.data import create_transform, resolve_model_data_config
 from zsarbench.decoding import decode_clip
 from zsarbench.extract import EncoderPart, LocalExecutor, Settings, compute
 from zsarbench.features import FeatureStore
-from zsarbench.interfaces import Clips, ClipSource
+from zsarbench.interfaces import Clips, ClipSource, Prepare, Sampling
 from zsarbench.machine import reuse_freed_memory
 from zsarbench.progress import LogProgress
 from zsarbench.spec import PartSpec
@@ -103,7 +103,7 @@ def parts(dtype: str, sources: Sequence[ClipSource]) -> Parts:
     reuse_freed_memory()
     torch.set_num_threads(1)
     encoder = EfficientNetLite0(compute_dtype=dtype)
-    decode, n_steps = decode_seconds(encoder, sources[:DISTINCT])
+    decode, n_steps = decode_seconds(encoder.sampling, encoder.prepare, sources[:DISTINCT])
     return Parts(decode, forward_seconds(encoder), n_steps)
 
 
@@ -118,12 +118,12 @@ def mean_of(made: Sequence[Parts]) -> Parts:
     return Parts(*np.mean([astuple(part) for part in made], axis=0).tolist())
 
 
-def decode_seconds(encoder: EfficientNetLite0, some: Sequence[ClipSource]) -> tuple[float, float]:
+def decode_seconds(sampling: Sampling, prepare: Prepare, some: Sequence[ClipSource]) -> tuple[float, float]:
     """Return the CPU seconds that one clip takes to decode and prepare, and its steps, on average."""
-    decode_clip(some[0], encoder.sampling, encoder.prepare)
+    decode_clip(some[0], sampling, prepare)
     start, n_steps = time.process_time(), 0
     for source in some:
-        decoded = decode_clip(source, encoder.sampling, encoder.prepare)
+        decoded = decode_clip(source, sampling, prepare)
         assert decoded.frames is not None
         n_steps += len(decoded.frames)
     return (time.process_time() - start) / len(some), n_steps / len(some)

@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import torch
 
+from zsarbench.machine import repeatable
 from zsarbench.plugins import load_plugins
 from zsarbench.testing import conformance
 from zsarbench_datasets.folder import Folder
@@ -66,6 +68,16 @@ def test_conformance(case: conformance.Case) -> None:
     if (case.check.kind, case.subject.name) in HUB and case.check.name != "options-can-be-set":
         pytest.skip("its weights come from a hub")
     case()
+
+
+COMPUTING = ("visual", "text", "negatives", "loss", "method")
+ON_A_GPU = conformance.cases(REGISTRY, kinds=COMPUTING, settings=SETTINGS, device="cuda")
+
+
+@pytest.mark.parametrize("case", ON_A_GPU if torch.cuda.is_available() else [], ids=str)
+def test_conformance_on_a_gpu(case: conformance.Case) -> None:
+    with repeatable(2):  # as a run computes
+        test_conformance(case)
 
 
 @pytest.mark.realdata

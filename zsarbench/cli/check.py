@@ -22,11 +22,18 @@ if TYPE_CHECKING:
 @click.argument("name", metavar="PLUGIN_OR_NAME")
 @settings_option
 @data_root_option
+@click.option("--device", default="cpu", show_default=True, help="Where components compute: cpu, cuda, cuda:1, …")
 @click.option("--seconds", default=300.0, show_default=True, help="How long one check may take.")
 @as_json
 @click.pass_context
 def command(
-    ctx: click.Context, name: str, settings: tuple[str, ...], data_root: tuple[str, ...], seconds: float, as_json: bool
+    ctx: click.Context,
+    name: str,
+    settings: tuple[str, ...],
+    data_root: tuple[str, ...],
+    device: str,
+    seconds: float,
+    as_json: bool,
 ) -> None:
     """Run the conformance kit over all that a plugin registers, or over one registered name.
 
@@ -38,6 +45,7 @@ def command(
       zsarbench check my-plugin
       zsarbench check soft-margin --json
       zsarbench check cezsar --set method.max_epochs=2 --set method.d_model=64
+      zsarbench check my-plugin --device cuda
     """
     host = host_of(ctx)
     entries = _entries(host, name)
@@ -48,14 +56,18 @@ def command(
             raise UsageError(f"--data-root {root} names no data set that is checked, or no folder that exists")
         chosen["dataset", dataset]["root"] = Path(folder)
 
+    from zsarbench.machine import Machine
     from zsarbench.testing.conformance import outcomes, subject_of
 
+    machine = Machine.named(device, "float32", None)
     found: list[Outcome] = []
-    for entry in entries:
-        subject = subject_of(entry, registry=host.registry, chosen=chosen[entry.kind, entry.name])
-        found += (mine := list(outcomes(subject, seconds=seconds)))
-        if not as_json:
-            _show(entry, mine)
+    with machine.repeatable():  # as in a run
+        for entry in entries:
+            options = chosen[entry.kind, entry.name]
+            subject = subject_of(entry, registry=host.registry, chosen=options, device=str(machine.device))
+            found += (mine := list(outcomes(subject, seconds=seconds)))
+            if not as_json:
+                _show(entry, mine)
     problems = [outcome.problem for outcome in found if outcome.problem is not None]
     if as_json:
         echo_json([asdict(outcome) for outcome in found])

@@ -12,8 +12,9 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
-from zsarbench import options
+from zsarbench import assembly, options
 from zsarbench.errors import NotGiven, UsageError, ZsarbenchError
+from zsarbench.spec import PART_KINDS
 from zsarbench.testing import toys
 
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ class Subject:
     """A component under test; what is expensive to build is built once.
 
     chosen: options in place of the constructor's defaults, for example to train less. shared: what subjects keep
-    together, as protocols do their data sets.
+    together, as protocols do their data sets. device: where it is tried, as torch names it.
     """
 
     def __init__(
@@ -89,6 +90,7 @@ class Subject:
         entry: Entry | None = None,
         registry: Registry | None = None,
         shared: dict[Any, Any] | None = None,
+        device: str = "cpu",
     ) -> None:
         self.kind = kind
         self.name = name
@@ -96,6 +98,7 @@ class Subject:
         self.registry = registry
         self.chosen = dict(chosen or {})
         self.shared = {} if shared is None else shared
+        self.device = device
         self._load = load
         self._kept: dict[Any, Any] = {}
 
@@ -123,7 +126,7 @@ class Subject:
         return self.once("component", self.make)
 
     def make(self, **arguments: Any) -> Any:
-        """Return a new instance.
+        """Return a new instance, on the device where a run would put it there.
 
         Raises:
             NotHere: what it is made of is not on this machine.
@@ -131,13 +134,14 @@ class Subject:
         if options.takes(self.target, "text_encoder"):
             arguments["text_encoder"] = toys.ToyText()
         try:
-            return self.target(**self.chosen, **arguments)
+            made = self.target(**self.chosen, **arguments)
         except NotGiven as error:
             raise NotHere(str(error)) from error
         except UsageError as error:
             raise Broken("options whose defaults build the component", f"it said: {error}") from error
         except ZsarbenchError as error:
             raise NotHere(str(error)) from error
+        return assembly.moved(made, self.device) if self.kind in PART_KINDS else made
 
     def once(self, key: Any, make: Callable[[], Any]) -> Any:
         """Return what `make` returns, or raise what it raises, calling it only the first time."""

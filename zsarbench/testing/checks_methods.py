@@ -14,6 +14,7 @@ from zsarbench import records, seeding
 from zsarbench.clips import MemoryClips
 from zsarbench.errors import UsageError
 from zsarbench.interfaces import ClassText, ClipFeatures, Steps, TrainSet
+from zsarbench.spec import PART_KINDS
 from zsarbench.testing import checks_constructors, toys
 from zsarbench.testing.checking import Broken, Check, Subject, close, expect, farthest, same_bits, shape_of
 
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 METHOD = "zsarbench.interfaces.Method"
-PART_KINDS = ("visual", "text", "negatives", "loss")
 
 
 @dataclass(frozen=True)
@@ -35,10 +35,10 @@ class Fitted:
 
 def toy_context(subject: Subject, **changed: Any) -> Any:
     """Return a context with the parts that the method's entry names; all four where it was given without an entry."""
-    made = toys.context(**changed)
+    made = toys.context(device=subject.device, **changed)
     if subject.entry is not None and "parts" not in changed:
         parts = {kind: getattr(made.parts, kind) for kind in PART_KINDS if kind in subject.entry.defaults}
-        made = toys.context(parts=parts, **changed)
+        made = toys.context(device=subject.device, parts=parts, **changed)
     return made
 
 
@@ -58,9 +58,9 @@ def fitted(subject: Subject, sentences: int = 1) -> Fitted:
 
 
 def scored(made: Fitted, clips: ClipFeatures, classes: Sequence[ClassText]) -> Tensor:
-    """Return the scores of clips."""
+    """Return the scores of clips, on the CPU."""
     scores: Tensor = made.method.score(clips, classes, made.context)
-    return scores
+    return scores.cpu() if isinstance(scores, torch.Tensor) else scores
 
 
 def unseen_clips(**changed: Any) -> MemoryClips:

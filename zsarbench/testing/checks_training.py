@@ -41,7 +41,7 @@ class Draw:
         drawn: Tensor = sampler.sample(
             self.anchors, self.positives, self.pool, self.anchor_groups, self.pool_groups, k, rng
         )
-        return drawn
+        return drawn.cpu() if isinstance(drawn, torch.Tensor) else drawn
 
     def tensors(self) -> tuple[Tensor, ...]:
         """Return all that was given."""
@@ -51,7 +51,8 @@ class Draw:
 def toy_draw(subject: Subject, *, columns: int = 2, sources: int = 8, n_anchors: int = 24) -> Draw:
     """Return a draw over 24 texts, three of each of 8 source videos; some texts stand twice.
 
-    A corpus sampler gets anchors in a space of their own, a batch sampler gets the batch's positives as its pool.
+    A corpus sampler gets anchors in a space of their own, a batch sampler gets the batch's positives as its pool, on
+    the device of training.
     """
     rng = seeding.generator(0, "conformance", "pool")
     # A direction that all texts share keeps them at the distances of real sentences, about 0.3, and not at 1.
@@ -61,6 +62,7 @@ def toy_draw(subject: Subject, *, columns: int = 2, sources: int = 8, n_anchors:
     groups[20:, 0] = groups[:4, 0]
     if subject.component.when == "batch":
         anchors = texts[:n_anchors] + 0.3 * torch.randn(n_anchors, 8, generator=rng)
+        anchors, texts = anchors.to(subject.device), texts.to(subject.device)
         pool, pool_groups = texts[:n_anchors], groups[:n_anchors]
     else:
         anchors = torch.randn(n_anchors, 12, generator=rng)
@@ -153,11 +155,13 @@ def draws_alike_from_rows(subject: Subject) -> None:
 # --- losses -----------------------------------------------------------------------------------------------------------
 
 
-def _triplets(n_rows: int = 6, k: int = K, seed: int = 0) -> tuple[Tensor, Tensor, Tensor]:
+def _triplets(subject: Subject, n_rows: int = 6, k: int = K, seed: int = 0) -> tuple[Tensor, Tensor, Tensor]:
     """Return video (B, 8), positive (B, 8), negative (B, K, 8) that need gradients."""
     rng = seeding.generator(seed, "conformance", "triplets")
     shapes = ((n_rows, 8), (n_rows, 8), (n_rows, k, 8))
-    video, positive, negative = (torch.randn(shape, generator=rng).requires_grad_() for shape in shapes)
+    video, positive, negative = (
+        torch.randn(shape, generator=rng).to(subject.device).requires_grad_() for shape in shapes
+    )
     return video, positive, negative
 
 
@@ -165,7 +169,7 @@ def is_finite_scalar(subject: Subject) -> None:
     """A loss of any batch is one finite number, and the inputs stay as they were."""
     loss = subject.component
     for n_rows, k in ((6, K), (1, 1), (1, K), (6, 1)):
-        given = _triplets(n_rows, k)
+        given = _triplets(subject, n_rows, k)
         before = [tensor.detach().clone() for tensor in given]
         value = loss(*given).detach()
         where = f"for video ({n_rows}, 8) and negative ({n_rows}, {k}, 8)"
@@ -179,7 +183,7 @@ def gradient_flows(subject: Subject) -> None:
     """A finite gradient reaches the video and every parameter of the loss; a loss may stop it elsewhere."""
     loss = subject.make()
     for seed in range(3):
-        video, positive, negative = _triplets(seed=seed)
+        video, positive, negative = _triplets(subject, seed=seed)
         value = loss(video, positive, negative)
         expect(value.requires_grad, "a loss with a gradient", "it has none: something was detached")
         value.backward()
@@ -194,7 +198,7 @@ def gradient_flows(subject: Subject) -> None:
 
 def is_finite_on_ties(subject: Subject) -> None:
     """Loss and gradient are finite where a video equals its positive and a negative."""
-    video = _triplets()[0]
+    video = _triplets(subject)[0]
     same = video.detach().clone().requires_grad_()
     negative = video.detach()[:, None].expand(-1, K, -1).clone().requires_grad_()
     value = subject.component(video, same, negative)
@@ -206,7 +210,7 @@ def is_finite_on_ties(subject: Subject) -> None:
 def order_does_not_matter(subject: Subject) -> None:
     """The order of a batch's rows, and of a row's negatives, does not change the loss."""
     loss = subject.component
-    video, positive, negative = (tensor.detach() for tensor in _triplets())
+    video, positive, negative = (tensor.detach() for tensor in _triplets(subject))
     with torch.no_grad():
         value = float(loss(video, positive, negative))
         rows = float(loss(video.flip(0), positive.flip(0), negative.flip(0)))
@@ -218,7 +222,7 @@ def order_does_not_matter(subject: Subject) -> None:
 
 def prefers_the_positive(subject: Subject) -> None:
     """The loss is lower where videos lie at their positives and far from their negatives than the other way round."""
-    video = torch.nn.functional.normalize(_triplets()[0].detach(), dim=1)
+    video = torch.nn.functional.normalize(_triplets(subject)[0].detach(), dim=1)
     far = -video
     with torch.no_grad():
         good = float(subject.component(video, video.clone(), far[:, None].expand(-1, K, -1).clone()))

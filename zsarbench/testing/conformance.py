@@ -77,6 +77,7 @@ def subject_of(
     registry: Registry | None = None,
     chosen: Mapping[str, Any] | None = None,
     shared: dict[Any, Any] | None = None,
+    device: str = "cpu",
 ) -> Subject:
     """Return what checks are run on.
 
@@ -86,6 +87,7 @@ def subject_of(
         registry: where a protocol's data set and parts are found.
         chosen: options in place of the constructor's defaults.
         shared: one dictionary for subjects that shall build a data set once for all of them.
+        device: where it computes, as torch names it.
 
     Raises:
         UsageError: a component that is no entry came without its kind.
@@ -93,11 +95,11 @@ def subject_of(
     if isinstance(component, Entry):
         load = component.path if component.kind == "protocol" else component.load
         about = (component.kind, component.name, load)
-        return Subject(*about, chosen=chosen, entry=component, registry=registry, shared=shared)
+        return Subject(*about, chosen=chosen, entry=component, registry=registry, shared=shared, device=device)
     if kind is None:
         raise UsageError(f"what kind of component is {component!r}? Give one of: {', '.join(KINDS)}")
     name = getattr(component, "__name__", str(component))
-    return Subject(kind, name, lambda: component, chosen=chosen, registry=registry)
+    return Subject(kind, name, lambda: component, chosen=chosen, registry=registry, device=device)
 
 
 def outcomes(subject: Subject, *, seconds: float = SECONDS) -> Iterator[Outcome]:
@@ -112,10 +114,11 @@ def run_checks(
     *,
     registry: Registry | None = None,
     chosen: Mapping[str, Any] | None = None,
+    device: str = "cpu",
     seconds: float = SECONDS,
 ) -> list[Problem]:
     """Return the bugs found in a component, [] where there are none; see `subject_of` for the arguments."""
-    subject = subject_of(component, kind, registry=registry, chosen=chosen)
+    subject = subject_of(component, kind, registry=registry, chosen=chosen, device=device)
     return [outcome.problem for outcome in outcomes(subject, seconds=seconds) if outcome.problem is not None]
 
 
@@ -141,27 +144,38 @@ class Case:
 
 
 def cases(
-    registry: Registry, *, plugin: str | None = None, kinds: Iterable[str] = KINDS, settings: Settings | None = None
+    registry: Registry,
+    *,
+    plugin: str | None = None,
+    kinds: Iterable[str] = KINDS,
+    settings: Settings | None = None,
+    device: str = "cpu",
 ) -> list[Case]:
     """Return every check of every component.
 
-    plugin: only what this plugin registered. settings: options in place of defaults, by (kind, name).
+    plugin: only what this plugin registered. settings: options in place of defaults, by (kind, name). device: where
+    components compute, as torch names it.
     """
     wanted, given, shared = set(kinds), settings or {}, dict[Any, Any]()
     found = []
     for entry in registry:
         if plugin in (None, entry.plugin) and entry.kind in wanted:
             chosen = given.get((entry.kind, entry.name))
-            subject = subject_of(entry, registry=registry, chosen=chosen, shared=shared)
+            subject = subject_of(entry, registry=registry, chosen=chosen, shared=shared, device=device)
             found += [Case(check, subject) for check in checks_for(entry.kind)]
     return found
 
 
 def parametrize(
-    registry: Registry, *, plugin: str | None = None, kinds: Iterable[str] = KINDS, settings: Settings | None = None
+    registry: Registry,
+    *,
+    plugin: str | None = None,
+    kinds: Iterable[str] = KINDS,
+    settings: Settings | None = None,
+    device: str = "cpu",
 ) -> pytest.MarkDecorator:
     """Return a mark that gives a test's argument `case` each of `cases`."""
     import pytest
 
-    found = cases(registry, plugin=plugin, kinds=kinds, settings=settings)
+    found = cases(registry, plugin=plugin, kinds=kinds, settings=settings, device=device)
     return pytest.mark.parametrize("case", found, ids=str)

@@ -179,14 +179,19 @@ def train_set(
 
 
 def context(
-    *, parts: Mapping[str, Any] | None = None, seed: int = 0, checkpoints: Path | None = None, resume: bool = False
+    *,
+    parts: Mapping[str, Any] | None = None,
+    seed: int = 0,
+    checkpoints: Path | None = None,
+    resume: bool = False,
+    device: str = "cpu",
 ) -> Context:
-    """Return a context on the CPU; parts: by kind, by default toys of all four kinds."""
+    """Return a context; parts: by kind, by default toys of all four kinds."""
     if parts is None:
         parts = {"visual": ToyVisual(), "text": ToyText(), "negatives": ToyNegatives(), "loss": ToyLoss()}
     return Context(
         parts=Parts(**parts),
-        device=torch.device("cpu"),
+        device=torch.device(device),
         dtype=torch.float32,
         generator=lambda name: seeding.generator(seed, name),
         checkpoints=checkpoints,

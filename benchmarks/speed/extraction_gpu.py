@@ -1,0 +1,112 @@
+"""Times extraction with the model on a GPU against what decoding on all cores and the forward pass there allow.
+
+The limit is the slower of two rates. Decoding: n cores make n / decode clips a second, where `decode` is the CPU time
+that a clip takes to decode and prepare while every core does so. Forward: the GPU makes 1 / (steps * forward), where
+`forward` is the time of a step in groups of whole batches as extraction makes them, frames and rows carried there and
+back. The weights are random: their values do not change the time.
+
+The clips, 320x240 at 25 frames a second like UCF-101's (7 s on average), are those of extraction.py.
+
+    python benchmarks/speed/extraction_gpu.py                                   # CEZSAR's encoder, 400 clips
+    python benchmarks/speed/extraction_gpu.py --model tf_efficientnet_lite0 --clips 2000
+"""
+
+from __future__ import annotations
+
+import argparse
+import multiprocessing
+import os
+import tempfile
+import time
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as `zsarbench features extract` does, before torch is loaded
+os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
+
+import numpy as np
+import torch
+from extraction import DISTINCT, decode_seconds, write_clips
+
+from zsarbench.encoding import BATCHES_A_GROUP
+from zsarbench.extract import EncoderPart, LocalExecutor, Settings, compute
+from zsarbench.features import FeatureStore
+from zsarbench.interfaces import Clips, ClipSource
+from zsarbench.machine import processor, repeatable
+from zsarbench.progress import LogProgress
+from zsarbench.spec import PartSpec
+from zsarbench.workers import cores
+from zsarbench_encoders.visual import Timm
+
+
+def decode_rate(encoder: Timm, sources: Sequence[ClipSource]) -> tuple[float, float]:
+    """Return the clips a second that all cores decode, each in a process of its own, and the steps of a clip."""
+    n, some = cores(), sources[:DISTINCT]
+    with ProcessPoolExecutor(n, mp_context=multiprocessing.get_context("spawn")) as pool:
+        made = list(pool.map(decode_seconds, [encoder.sampling] * n, [encoder.prepare] * n, [some] * n))
+    seconds, n_steps = np.mean(made, axis=0).tolist()
+    return n / seconds, n_steps
+
+
+def steps_a_second(encoder: Timm, repeats: int = 4) -> float:
+    """Return the rate of the forward pass over groups of random frames, after a first one."""
+    size = encoder.prepare(np.zeros((240, 320, 3), dtype=np.uint8)).shape[-1]
+    n = BATCHES_A_GROUP * encoder.batch_size
+    frames = torch.randint(0, 256, (1, n, 1, 3, size, size), dtype=torch.uint8)
+    clips = Clips(("clip",), frames, None, torch.ones(1, n, dtype=torch.bool))
+    with repeatable(cores()):
+        encoder.encode(clips)
+        start = time.perf_counter()
+        for _ in range(repeats):
+            encoder.encode(clips)
+    return repeats * n / (time.perf_counter() - start)
+
+
+def extracted(folder: Path, encoder: Timm, sources: Sequence[ClipSource], device: str) -> float:
+    """Return the clips a second of extracting all of them with an encoder that is built and warm."""
+    part = PartSpec("visual", "timm", "zsarbench_encoders.visual:Timm", "encoders", {"model": encoder.model})
+    start = time.perf_counter()
+    done = compute(
+        "made", "r1", sources, EncoderPart(part, encoder), FeatureStore(folder), executor=LocalExecutor(),
+        progress=LogProgress(), settings=Settings(device=device, threads=cores()),
+    )  # fmt: skip
+    assert done.n_made == len(sources)
+    return len(sources) / (time.perf_counter() - start)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--model", default="resnetv2_152x2_bit.goog_in21k", help="of timm")
+    parser.add_argument("--clips", type=int, default=400)
+    parser.add_argument("--dtypes", nargs="+", default=["float32", "bfloat16"], help="of the forward pass")
+    parser.add_argument("--repeats", type=int, default=2, help="extractions of each dtype; the fastest counts")
+    parser.add_argument("--device", default="cuda")
+    options = parser.parse_args(arguments)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / "clips").mkdir()
+        sources = write_clips(folder / "clips", options.clips)
+        where = processor(torch.device(options.device))
+        print(f"{options.model} on {where}, {len(sources)} clips, {cores()} cores, torch {torch.__version__}")
+        for dtype in options.dtypes:
+            encoder = Timm(model=options.model, pretrained=False, compute_dtype=dtype)
+            encoder.to(options.device)
+            decoded, n_steps = decode_rate(encoder, sources)
+            forward = steps_a_second(encoder)
+            limit = min(decoded, forward / n_steps)
+            print(
+                f"{dtype:9s} decoding {decoded:.1f} clips/s, forward {forward:.0f} steps/s = "
+                f"{forward / n_steps:.1f} clips/s"
+            )
+            rate = max(
+                extracted(folder / f"{dtype}{number}", encoder, sources, options.device)
+                for number in range(options.repeats)
+            )
+            share = rate / limit
+            print(f"          extraction {rate:.1f} clips/s, {rate * n_steps:.0f} steps/s: {share:.0%} of the limit")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

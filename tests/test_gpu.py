@@ -13,6 +13,7 @@ from click.testing import CliRunner
 
 from zsarbench.cli import doctor
 from zsarbench.cli.main import Session, cli
+from zsarbench.errors import UsageError
 from zsarbench.interfaces import Clips
 from zsarbench.machine import Machine
 from zsarbench.testing import conformance, toys
@@ -31,6 +32,8 @@ class OnTheCpu:
         self.centre = torch.zeros(toys.DIM)
 
     def score(self, clips, classes, context):
+        if clips.dim != toys.DIM:
+            raise UsageError("other dimensions are not scored")
         steps = clips.rows(range(len(clips)))
         means = steps.values.sum(1).to(context.device) - self.centre
         return means @ context.parts.text.encode([one.name for one in classes]).to(context.device).T

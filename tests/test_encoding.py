@@ -89,11 +89,35 @@ def test_an_encoder_that_does_not_promise_it_sees_whole_clips_in_one_thread(sour
     encoder = Apart(batch_size=1)
     encoder.independent_steps = False
     list(encoding.framed(encoder, sources, SETTINGS))
-    assert encoder.in_threads == {threading.get_ident()}
+    assert len(encoder.in_threads) == 1
     assert {threads for _, threads in encoder.passes} == {2}
     assert encoding.threads_a_pass(encoder, SETTINGS) == 2
     assert encoding.threads_a_pass(Apart(), SETTINGS) == 1
     assert encoding.threads_a_pass(Apart(), Settings(device="cuda", threads=2)) == 2
+
+
+def test_the_next_group_is_gathered_while_one_is_encoded(
+    sources: list[ClipSource], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    second, waited = threading.Event(), []
+
+    class Waits(TinyEncoder):
+        def encode(self, clips: Clips) -> Steps:
+            waited.append(second.wait(60))
+            return super().encode(clips)
+
+    def noting(groups: Iterator[Any]) -> Iterator[Any]:
+        for number, group in enumerate(groups):
+            if number == 1:
+                second.set()
+            yield group
+
+    whole = encoding._whole
+    monkeypatch.setattr(encoding, "_whole", lambda *given: noting(whole(*given)))
+    outcomes = list(encoding.framed(Waits(batch_size=1), sources, SETTINGS))
+    assert [each.source for each in outcomes] == sources
+    assert len(waited) > 1
+    assert all(waited)
 
 
 def test_a_clip_fails_where_any_of_its_pieces_does(sources: list[ClipSource]) -> None:

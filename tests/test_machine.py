@@ -122,6 +122,20 @@ def test_threads_and_kernels_are_as_before_after_the_block() -> None:
     assert state() == before
 
 
+def test_attention_is_repeatable_on_a_gpu_and_stays_as_it_is_on_a_cpu() -> None:
+    def fused() -> list[bool]:
+        cuda: Any = torch.backends.cuda
+        return [cuda.flash_sdp_enabled(), cuda.mem_efficient_sdp_enabled(), cuda.cudnn_sdp_enabled()]
+
+    before = fused()
+    with Machine(torch.device("cpu"), torch.float32, 1).repeatable():
+        assert fused() == before
+    with Machine(torch.device("cuda"), torch.float32, 1).repeatable():
+        assert fused() == [False, False, False]
+    assert fused() == before
+    assert any(before)
+
+
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc is told to keep what was freed")
 def test_a_large_block_is_memory_that_was_freed_before() -> None:
     done = subprocess.run([sys.executable, "-c", FAULTS], check=True, capture_output=True, text=True)

@@ -90,17 +90,17 @@ def framed(encoder: VisualEncoder, sources: Iterable[ClipSource], settings: Sett
     n_clips = max(1, settings.ahead_bytes // clip_bytes)
     ahead = min(MAX_CLIPS_AHEAD, max(workers + 1, n_clips))
     apart = _apart(encoder, settings)
+    n_passes, threads = (settings.threads, 1) if apart else (1, settings.threads)
     n_steps = (BATCHES_A_PASS if apart else BATCHES_A_GROUP) * int(getattr(encoder, "batch_size", 32))
     encode: Callable[[list[Piece]], Encoded] = partial(_encoded, encoder)
     with DecodePool(
         prepare, sampling, workers=workers, seconds_per_clip=settings.seconds_per_clip, max_ahead=ahead
     ) as pool:
         clips = pool.decode(sources)
-        if not apart:
-            yield from _joined(map(encode, _whole(clips, n_steps, n_clips)))
-            return
-        with _passes(settings.threads) as passes:
-            yield from _joined(in_order(passes, encode, _cut(clips, n_steps), 2 * settings.threads))
+        # The next group is gathered while one is encoded, so that no pass waits for it; a GPU too would stand idle.
+        groups = _cut(clips, n_steps) if apart else _whole(clips, n_steps, max(1, n_clips // 2))
+        with _passes(n_passes, threads) as passes:
+            yield from _joined(in_order(passes, encode, groups, 2 * n_passes))
 
 
 def _whole(clips: Iterable[Decoded], n_steps: int, n_clips: int) -> Iterator[list[Piece]]:
@@ -138,12 +138,12 @@ def _cut(clips: Iterable[Decoded], n_steps: int) -> Iterator[list[Piece]]:
 
 
 @contextmanager
-def _passes(n: int) -> Iterator[ThreadPoolExecutor]:
-    """Give n threads that compute with one thread each; what was not begun is dropped at the end of the block."""
+def _passes(n: int, threads: int) -> Iterator[ThreadPoolExecutor]:
+    """Give n threads for forward passes of so many threads; what was not begun is dropped at the end of the block."""
     import torch
 
     before = torch.get_num_threads()
-    pool = ThreadPoolExecutor(n, "forward", initializer=torch.set_num_threads, initargs=(1,))
+    pool = ThreadPoolExecutor(n, "forward", initializer=torch.set_num_threads, initargs=(threads,))
     try:
         yield pool
     finally:

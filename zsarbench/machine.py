@@ -9,7 +9,7 @@ import os
 import platform
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -85,7 +85,7 @@ class Machine:
     @contextmanager
     def repeatable(self) -> Iterator[None]:
         """Compute with the declared thread count and deterministic kernels inside the block."""
-        with repeatable(self.threads):
+        with repeatable(self.threads), _plain_attention() if self.device.type == "cuda" else nullcontext():
             yield
 
 
@@ -140,6 +140,21 @@ def repeatable(threads: int) -> Iterator[None]:
         memory.fill_uninitialized_memory = fills
         torch.use_deterministic_algorithms(deterministic)
         torch.set_num_threads(before)
+
+
+@contextmanager
+def _plain_attention() -> Iterator[None]:
+    """Compute attention by plain products: the gradients of a GPU's fused kernels are not the same every time."""
+    backends: Any = torch.backends.cuda
+    fused = ("flash", "mem_efficient", "cudnn")
+    before = {name: getattr(backends, f"{name}_sdp_enabled")() for name in fused}
+    for name in fused:
+        getattr(backends, f"enable_{name}_sdp")(False)
+    try:
+        yield
+    finally:
+        for name, enabled in before.items():
+            getattr(backends, f"enable_{name}_sdp")(enabled)
 
 
 @functools.cache

@@ -18,7 +18,7 @@ LAYERS = (
     {"errors", "registry", "names", "paths", "seeding", "hookspecs", "progress", "records", "batching"},
     {"interfaces"},
     {"plugins", "builtin", "options", "protocols", "protocol", "assembly", "class", "spec", "resolve", "downloads",
-     "video", "decoding", "workers", "survey", "scan", "features", "shards", "clips", "text_cache", "metrics",
+     "video", "decoding", "workers", "survey", "scan", "features", "shards", "rows", "clips", "text_cache", "metrics",
      "statistics", "scores", "results", "summaries", "reported", "lint", "contamination", "objects"},
     {"inputs", "machine", "outcome", "encoding", "extract", "recording", "harness", "sweep", "gap", "testing"},
     {"display", "tables", "reporters", "paired", "plots", "leaderboard"},

@@ -15,7 +15,7 @@ import zsarbench
 
 HOST = Path(zsarbench.__file__).parent
 LAYERS = (
-    {"errors", "registry", "names", "paths", "seeding", "hookspecs", "progress", "records", "batching"},
+    {"errors", "registry", "names", "paths", "files", "seeding", "hookspecs", "progress", "records", "batching"},
     {"interfaces"},
     {"plugins", "builtin", "options", "protocols", "protocol", "assembly", "class", "spec", "resolve", "downloads",
      "video", "decoding", "workers", "survey", "scan", "features", "shards", "rows", "clips", "text_cache", "metrics",

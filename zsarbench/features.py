@@ -24,6 +24,7 @@ from zsarbench.decoding import Failure, file_state
 from zsarbench.errors import ZsarbenchError
 from zsarbench.features_index import DamagedIndex
 from zsarbench.features_key import FeatureKey
+from zsarbench.files import write_whole
 from zsarbench.interfaces import CaptionsInSteps, ClipSource
 from zsarbench.rows import RowReader
 from zsarbench.shards import (
@@ -33,7 +34,6 @@ from zsarbench.shards import (
     read_sidecar,
     sidecar_path,
     size_problem,
-    write_atomically,
     write_shard,
 )
 
@@ -97,7 +97,7 @@ class FeatureStore:
         try:
             (folder / "shards").mkdir(parents=True, exist_ok=True)
             if key is not None and not described.exists():
-                write_atomically(described, key.encode())
+                write_whole(described, key.encode())
             if described.exists():
                 os.utime(described)
             if self.index_root is not None:

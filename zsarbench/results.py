@@ -9,7 +9,6 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-import os
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from zsarbench import metrics as metrics_module
 from zsarbench import scores as scores_module
 from zsarbench.contamination import Contamination
 from zsarbench.errors import ZsarbenchError
+from zsarbench.files import write_whole
 from zsarbench.interfaces import LearnsFrom, Sampling, Setting
 from zsarbench.records import build, plain, problems_of
 from zsarbench.scores import Scores
@@ -303,8 +303,8 @@ def write(result: RunResult, scores: Scores, folder: Path) -> Path:
         if problems := validate(record):
             raise ZsarbenchError(f"the result {target.stem} is not sound:\n  " + "\n  ".join(problems))
         text = json.dumps(record, sort_keys=True, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
-        _write_whole(target.with_suffix(".npz"), content)
-        _write_whole(target, text.encode())
+        write_whole(target.with_suffix(".npz"), content)
+        write_whole(target, text.encode())
     except BaseException:
         target.with_suffix(".npz").unlink(missing_ok=True)
         raise
@@ -380,21 +380,3 @@ def _reserve(place: Path, stem: str) -> Path:
             except FileExistsError:
                 pass
         number += 1
-
-
-def _write_whole(path: Path, content: bytes) -> None:
-    """Put a file in place whole or not at all, also where the machine stops."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with temporary.open("xb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)

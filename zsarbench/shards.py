@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import os
-import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,6 +18,7 @@ import xxhash
 
 from zsarbench.decoding import Failure
 from zsarbench.errors import ZsarbenchError
+from zsarbench.files import write_whole
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -137,9 +137,8 @@ def write_shard(
     try:
         folder.mkdir(parents=True, exist_ok=True)
         if content:
-            write_atomically(data_path(folder, sidecar.name), content)
-        write_atomically(sidecar_path(folder, sidecar.name), sidecar.to_json().encode())
-        _sync_folder(folder)
+            write_whole(data_path(folder, sidecar.name), content)
+        write_whole(sidecar_path(folder, sidecar.name), sidecar.to_json().encode())
     except OSError as error:
         raise ZsarbenchError(
             f"features cannot be written to {folder}: {error.strerror}; what was finished is kept. "
@@ -158,9 +157,8 @@ def copy_shard(source: Path, target: Path, sidecar: Sidecar) -> None:
     try:
         for path in [*paths, sidecar_path(source, sidecar.name)]:
             status = path.stat()
-            write_atomically(target / path.name, path.read_bytes())
+            write_whole(target / path.name, path.read_bytes())
             os.utime(target / path.name, ns=(status.st_atime_ns, status.st_mtime_ns))
-        _sync_folder(target)
     except OSError as error:
         raise ZsarbenchError(
             f"features cannot be copied to {target}: {error.strerror}; what was finished is kept. "
@@ -213,25 +211,3 @@ def checksum_of(raw: memoryview) -> int:
     """Return the xxh3-64 of bytes as the signed integer that SQLite can hold."""
     value: int = xxhash.xxh3_64_intdigest(raw)
     return value - 2**64 if value >= 2**63 else value
-
-
-def write_atomically(path: Path, content: bytes) -> None:
-    """Write a file so that a crash at any point leaves all of it, or what was there before."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}.tmp")
-    try:
-        with temporary.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

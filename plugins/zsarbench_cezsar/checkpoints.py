@@ -8,10 +8,8 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +20,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from zsarbench.errors import ZsarbenchError
+from zsarbench.files import replacing, write_whole
 
 _log = logging.getLogger(__name__)
 STATE = "checkpoint.json"
@@ -97,9 +96,10 @@ def write(
     folder.mkdir(parents=True, exist_ok=True)
     for role, values in tensors.items():
         whole = {name: value.detach().cpu().contiguous() for name, value in values.items()}
-        _replace(folder / files[role], partial(save_file, whole))
+        with replacing(folder / files[role]) as temporary:
+            save_file(whole, temporary)
     text = json.dumps({"schema": SCHEMA, "files": dict(files), **state}, sort_keys=True, indent=1)
-    _replace(folder / STATE, lambda path: path.write_text(text, encoding="utf-8"))
+    write_whole(folder / STATE, text.encode())
     for path in folder.iterdir():
         if path.suffix in (".safetensors", ".tmp") and path.name not in files.values():
             path.unlink()
@@ -167,20 +167,3 @@ def _is_plain(value: Any) -> bool:
     if isinstance(value, (tuple, list)):
         return all(map(_is_plain, value))
     return isinstance(value, (str, int, float, bool, type(None)))
-
-
-def _replace(path: Path, fill: Callable[[Path], object]) -> None:
-    """Write a file beside its place, push it to the disk, and put it there in one step."""
-    temporary = path.with_name(path.name + ".tmp")
-    fill(temporary)
-    _flush(temporary)
-    os.replace(temporary, path)
-    _flush(path.parent)
-
-
-def _flush(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -5,13 +5,12 @@ from __future__ import annotations
 import csv
 import json
 import logging
-import os
 from collections.abc import Callable, Iterable, Iterator
-from functools import partial
 from pathlib import Path
-from typing import NamedTuple, TextIO
+from typing import NamedTuple
 
 from zsarbench.errors import UsageError
+from zsarbench.files import replacing, write_whole
 
 _log = logging.getLogger(__name__)
 STATE, TABLE = "pairing.json", "pairs.csv"
@@ -50,7 +49,7 @@ class PairingTable:
         if not (resume and _identity_in(state) == identity):
             for path in (*folder.glob("part-*.csv"), folder / TABLE, state):
                 path.unlink(missing_ok=True)
-            _replace(state, lambda file: json.dump({"identity": identity}, file))
+            write_whole(state, json.dumps({"identity": identity}).encode())
 
     @property
     def path(self) -> Path | None:
@@ -68,8 +67,8 @@ class PairingTable:
             parts = [self.folder / f"part-{number:06d}.csv" for number in range(n_parts)]
             for number, path in enumerate(parts):
                 if not path.exists():
-                    _replace(path, partial(_fill, rows=make(number)))
-            _replace(table, partial(_fill, rows=(row for path in parts for row in read(path))))
+                    _write(path, make(number))
+            _write(table, (row for path in parts for row in read(path)))
             for path in parts:
                 path.unlink()
         yield from read(table)
@@ -93,10 +92,11 @@ def read(path: Path) -> Iterator[Row]:
         raise UsageError(f"the table of pairs {path} cannot be read: {error}") from error
 
 
-def _fill(file: TextIO, rows: Iterable[Row]) -> None:
-    writer = csv.writer(file)
-    writer.writerow(Row._fields)
-    writer.writerows(rows)
+def _write(path: Path, rows: Iterable[Row]) -> None:
+    with replacing(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(Row._fields)
+        writer.writerows(rows)
 
 
 def _identity_in(state: Path) -> str | None:
@@ -105,11 +105,3 @@ def _identity_in(state: Path) -> str | None:
     except (OSError, ValueError, KeyError, TypeError):
         return None
     return identity
-
-
-def _replace(path: Path, fill: Callable[[TextIO], object]) -> None:
-    """Write a file beside its place and put it there in one step."""
-    temporary = path.with_name(path.name + ".tmp")
-    with temporary.open("w", encoding="utf-8", newline="") as file:
-        fill(file)
-    os.replace(temporary, path)

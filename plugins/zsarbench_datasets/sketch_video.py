@@ -11,6 +11,7 @@ import av
 import numpy as np
 from PIL import Image, ImageDraw
 
+from zsarbench.files import replacing
 from zsarbench_datasets.sketch_drawing import (
     FRAMES,
     FRAMES_PER_SECOND,
@@ -57,8 +58,8 @@ def frames(plan: ClipPlan) -> list[np.ndarray]:
 def write(plan: ClipPlan, path: Path) -> None:
     """Write a clip as H.264 in MP4; the file appears whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    with av.open(str(unfinished), "w", format="mp4", options={"fflags": "+bitexact"}) as container:
+    options = {"fflags": "+bitexact"}
+    with replacing(path) as unfinished, av.open(str(unfinished), "w", format="mp4", options=options) as container:
         stream = container.add_stream("libx264", rate=FRAMES_PER_SECOND, options=H264)
         stream.width = stream.height = SIZE
         stream.pix_fmt = "yuv420p"
@@ -66,7 +67,6 @@ def write(plan: ClipPlan, path: Path) -> None:
         for picture in frames(plan):
             container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
         container.mux(stream.encode())
-    os.replace(unfinished, path)
 
 
 def main(folder: str, seed: str, clips_per_class: str, part: str, parts: str) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import os
 import re
 from collections.abc import Iterable
 from importlib.resources import files
@@ -15,6 +14,7 @@ from markupsafe import Markup
 
 from zsarbench import results
 from zsarbench.errors import ZsarbenchError
+from zsarbench.files import write_whole
 from zsarbench.leaderboard.rows import Board, Row, Unplaced
 from zsarbench.results import RunResult
 
@@ -61,12 +61,7 @@ def markdown(board: Board) -> str:
 def write(path: Path, text: str) -> Path:
     """Put a text file in place whole, in folders that are made where they lack, and return its path."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        temporary.write_bytes(text.encode())
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    write_whole(path, text.encode())
     return path
 
 

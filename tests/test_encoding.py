@@ -89,14 +89,14 @@ def test_an_encoder_that_does_not_promise_it_sees_whole_clips_in_one_thread(sour
     encoder = Apart(batch_size=1)
     encoder.independent_steps = False
     list(encoding.framed(encoder, sources, SETTINGS))
-    assert len(encoder.in_threads) == 1
+    assert encoder.in_threads == {threading.get_ident()}
     assert {threads for _, threads in encoder.passes} == {2}
     assert encoding.threads_a_pass(encoder, SETTINGS) == 2
     assert encoding.threads_a_pass(Apart(), SETTINGS) == 1
     assert encoding.threads_a_pass(Apart(), Settings(device="cuda", threads=2)) == 2
 
 
-def test_the_next_group_is_gathered_while_one_is_encoded(
+def test_the_next_group_is_gathered_while_a_gpu_encodes_one(
     sources: list[ClipSource], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     second, waited = threading.Event(), []
@@ -114,7 +114,8 @@ def test_the_next_group_is_gathered_while_one_is_encoded(
 
     whole = encoding._whole
     monkeypatch.setattr(encoding, "_whole", lambda *given: noting(whole(*given)))
-    outcomes = list(encoding.framed(Waits(batch_size=1), sources, SETTINGS))
+    settings = Settings(device="cuda", threads=2, decoders=2)  # the encoder stays where it is
+    outcomes = list(encoding.framed(Waits(batch_size=1), sources, settings))
     assert [each.source for each in outcomes] == sources
     assert len(waited) > 1
     assert all(waited)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import stat
 from pathlib import Path
 
 import pytest
@@ -42,10 +44,27 @@ def test_it_is_on_the_disk_before_it_is_in_place_and_so_is_its_name(
     done, flushed, replace = [], os.fsync, os.replace
 
     def noted(descriptor: int) -> None:
-        done.append("folder" if Path(f"/proc/self/fd/{descriptor}").is_dir() else "file")
+        done.append("folder" if stat.S_ISDIR(os.fstat(descriptor).st_mode) else "file")
         flushed(descriptor)
 
     monkeypatch.setattr(os, "fsync", noted)
     monkeypatch.setattr(os, "replace", lambda *paths: (done.append("replace"), replace(*paths)))
     write_whole(tmp_path / "a.txt", b"new")
     assert done == ["file", "replace", "folder"]
+
+
+def test_a_file_system_that_cannot_push_folders_is_no_reason_to_fail(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(descriptor: int) -> None:
+        if kinds[stat.S_ISDIR(os.fstat(descriptor).st_mode)]:
+            raise OSError(errno.EINVAL, "Invalid argument")
+
+    kinds = {True: True, False: False}
+    monkeypatch.setattr(os, "fsync", refused)
+    write_whole(tmp_path / "a.txt", b"new")
+    assert (tmp_path / "a.txt").read_bytes() == b"new"
+    kinds[False] = True
+    with pytest.raises(OSError, match="Invalid argument"):
+        write_whole(tmp_path / "b.txt", b"new")
+    assert os.listdir(tmp_path) == ["a.txt"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import subprocess
 import sys
@@ -14,6 +15,7 @@ import torch
 
 from zsarbench import machine
 from zsarbench.cli import doctor
+from zsarbench.errors import UsageError
 from zsarbench.machine import Machine, repeatable
 from zsarbench_encoders.visual import Timm
 
@@ -113,27 +115,61 @@ def test_threads_and_kernels_are_as_before_after_the_block() -> None:
     def state() -> tuple[int, bool, bool, bool]:
         memory: Any = torch.utils.deterministic
         fills: bool = memory.fill_uninitialized_memory
-        rounds = torch.backends.cudnn.allow_tf32
-        return torch.get_num_threads(), torch.are_deterministic_algorithms_enabled(), fills, rounds
+        warns = torch.is_deterministic_algorithms_warn_only_enabled()
+        return torch.get_num_threads(), torch.are_deterministic_algorithms_enabled(), warns, fills
 
     before = state()
     with repeatable(before[0] + 1):
-        assert state() == (before[0] + 1, True, False, False)
+        inside = (before[0] + 1, True, True, False)
+        assert state() == inside
+        with repeatable(1):  # as an extraction within a run
+            pass
+        assert state() == inside
     assert state() == before
 
 
-def test_attention_is_repeatable_on_a_gpu_and_stays_as_it_is_on_a_cpu() -> None:
-    def fused() -> list[bool]:
-        cuda: Any = torch.backends.cuda
-        return [cuda.flash_sdp_enabled(), cuda.mem_efficient_sdp_enabled(), cuda.cudnn_sdp_enabled()]
+def of_a_gpu() -> list[Any]:
+    cuda: Any = torch.backends.cuda
+    fused = [cuda.flash_sdp_enabled(), cuda.mem_efficient_sdp_enabled(), cuda.cudnn_sdp_enabled()]
+    return [*fused, torch.backends.cudnn.allow_tf32, torch.get_float32_matmul_precision()]
 
-    before = fused()
-    with Machine(torch.device("cpu"), torch.float32, 1).repeatable():
-        assert fused() == before
-    with Machine(torch.device("cuda"), torch.float32, 1).repeatable():
-        assert fused() == [False, False, False]
-    assert fused() == before
-    assert any(before)
+
+def test_what_a_gpu_does_not_repeat_or_rounds_is_off_there_and_stays_as_it_is_on_a_cpu(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("CUBLAS_WORKSPACE_CONFIG", raising=False)
+    torch.set_float32_matmul_precision("high")
+    try:
+        before = of_a_gpu()
+        with Machine(torch.device("cpu"), torch.float32, 1).repeatable():
+            assert of_a_gpu() == before
+        assert "CUBLAS_WORKSPACE_CONFIG" not in os.environ
+        for _ in range(2):
+            with Machine(torch.device("cuda"), torch.float32, 1).repeatable():
+                assert of_a_gpu() == [False, False, False, False, "highest"]
+            assert of_a_gpu() == before == [True, True, True, True, "high"]
+        assert os.environ["CUBLAS_WORKSPACE_CONFIG"] == ":4096:8"
+    finally:
+        torch.set_float32_matmul_precision("highest")
+
+
+@pytest.mark.skipif(not hasattr(torch.backends.cudnn, "conv"), reason="this torch has no settings by operator")
+def test_settings_of_single_operators_are_kept() -> None:
+    cudnn: Any = torch.backends.cudnn
+    before = cudnn.conv.fp32_precision
+    cudnn.conv.fp32_precision = "ieee"  # after which `allow_tf32` cannot be read
+    try:
+        for _ in range(2):
+            with repeatable(1, "cuda"):
+                assert (cudnn.conv.fp32_precision, cudnn.rnn.fp32_precision) == ("ieee", "ieee")
+            assert (cudnn.conv.fp32_precision, cudnn.rnn.fp32_precision) == ("ieee", before)
+    finally:
+        cudnn.conv.fp32_precision = before
+
+
+def test_a_device_that_computes_nothing_is_refused() -> None:
+    with pytest.raises(UsageError, match="device 'meta' is not there"):
+        Machine.named("meta", "float32", 1)
 
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc is told to keep what was freed")

@@ -67,7 +67,13 @@ class StoredClips:
         return self._view(_numpy(index), self.max_steps)
 
     def cut(self, max_steps: int) -> StoredClips:
-        """Return the same clips without the steps after these; once a clip was verified, they are not read."""
+        """Return the same clips without the steps after these; once a clip was verified, they are not read.
+
+        Raises:
+            ValueError: no step would be left.
+        """
+        if max_steps < 1:
+            raise ValueError(f"clips cannot be cut to {max_steps} steps; at least 1 is needed")
         return self._view(np.arange(len(self)), min(max_steps, self.max_steps))
 
     def _view(self, chosen: np.ndarray, most_steps: int) -> StoredClips:

@@ -36,7 +36,8 @@ class Settings:
     for encoders of independent steps on a CPU, which take so many passes of one thread each.
     decoders: processes; None: as many as threads. seconds_per_clip: after this long a clip counts as undecodable.
     clips_per_shard: what a kill may cost.
-    ahead_bytes: memory for frames that wait for the model, and as much again for those in it.
+    ahead_bytes: memory for frames that wait for the model; those given to it, and their copies, take up to three times
+    as much.
     """
 
     device: str = "cpu"
@@ -89,7 +90,7 @@ def framed(encoder: VisualEncoder, sources: Iterable[ClipSource], settings: Sett
     clip_bytes = _clip_bytes(prepare, sampling)
     n_clips = max(1, settings.ahead_bytes // clip_bytes)
     ahead = min(MAX_CLIPS_AHEAD, max(workers + 1, n_clips))
-    apart = _apart(encoder, settings)
+    apart, on_cpu = _apart(encoder, settings), settings.device == "cpu"
     n_passes, threads = (settings.threads, 1) if apart else (1, settings.threads)
     n_steps = (BATCHES_A_PASS if apart else BATCHES_A_GROUP) * int(getattr(encoder, "batch_size", 32))
     encode: Callable[[list[Piece]], Encoded] = partial(_encoded, encoder)
@@ -97,7 +98,10 @@ def framed(encoder: VisualEncoder, sources: Iterable[ClipSource], settings: Sett
         prepare, sampling, workers=workers, seconds_per_clip=settings.seconds_per_clip, max_ahead=ahead
     ) as pool:
         clips = pool.decode(sources)
-        # The next group is gathered while one is encoded, so that no pass waits for it; a GPU too would stand idle.
+        if on_cpu and not apart:  # here and now, so that Ctrl-C ends a pass, which may be a long one
+            yield from _joined(map(encode, _whole(clips, n_steps, n_clips)))
+            return
+        # The next group is gathered while one is encoded: a GPU that waits for it stands idle.
         groups = _cut(clips, n_steps) if apart else _whole(clips, n_steps, max(1, n_clips // 2))
         with _passes(n_passes, threads) as passes:
             yield from _joined(in_order(passes, encode, groups, 2 * n_passes))

@@ -82,7 +82,7 @@ class EncodeTask:
         Raises:
             ZsarbenchError: a file cannot be written, or the encoder does not return what its interface says.
         """
-        with repeatable(self.threads):
+        with repeatable(self.threads, self.settings.device):
             encoder = self.encoder.built(self.settings.device)
             sizes: list[tuple[int, int]] = []  # of the shards begun: index, clips
 

@@ -265,7 +265,7 @@ class Run:
             return None
         with seeding.forked(seeding.generator(fit.seed, fit.round_seed, "loss")):
             loss: Loss = assembly.build(self.spec.parts["loss"], self.registry)
-        return loss
+        return assembly.moved(loss, self.machine.device)  # type: ignore[no-any-return]
 
     def _score(self, method: Method, rounds: Sequence[RoundClips], context: Context) -> Block:
         """Return one score matrix over the clips and candidates of these rounds; clips that were not read get NaN."""

@@ -74,8 +74,8 @@ class Machine:
         name = asked if asked != "auto" else ("cuda" if torch.cuda.is_available() else "cpu")
         try:
             device = torch.device(name)
-            torch.empty(1, device=device)
-        except (RuntimeError, AssertionError) as error:
+            torch.zeros(1, device=device).item()
+        except (RuntimeError, AssertionError, NotImplementedError) as error:
             raise UsageError(
                 f"device '{asked}' is not there: {str(error).splitlines()[0]}. Try: zsarbench doctor"
             ) from error
@@ -85,7 +85,7 @@ class Machine:
     @contextmanager
     def repeatable(self) -> Iterator[None]:
         """Compute with the declared thread count and deterministic kernels inside the block."""
-        with repeatable(self.threads), _plain_attention() if self.device.type == "cuda" else nullcontext():
+        with repeatable(self.threads, self.device):
             yield
 
 
@@ -114,17 +114,16 @@ def warn_of_bfloat16(device: torch.device, dtype: str, instead: str) -> None:
 
 
 @contextmanager
-def repeatable(threads: int) -> Iterator[None]:
+def repeatable(threads: int, device: torch.device | str = "cpu") -> Iterator[None]:
     """Compute with a number of threads and deterministic kernels inside the block.
 
     Other thread counts give other bits; and where several threads add into one row, as in the gradient of a gather, the
-    order of the sums, and so the bits, would change from run to run. float32 is float32: by default a GPU rounds what
-    convolutions read to 10 bits (TF32).
+    order of the sums, and so the bits, would change from run to run.
     """
     reuse_freed_memory()
-    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # without it products on a GPU are not repeatable
-    before, deterministic = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
-    rounds = torch.backends.cudnn.allow_tf32
+    before = torch.get_num_threads()
+    deterministic = torch.are_deterministic_algorithms_enabled()
+    warns = torch.is_deterministic_algorithms_warn_only_enabled()
     memory: Any = torch.utils.deterministic  # a module with properties, which no checker of types knows
     fills = memory.fill_uninitialized_memory
     torch.set_num_threads(threads)
@@ -132,29 +131,46 @@ def repeatable(threads: int) -> Iterator[None]:
     # Else every result is filled with NaN before it is computed, against programs that read what they never wrote: a
     # quarter of the time of an image model.
     memory.fill_uninitialized_memory = False
-    torch.backends.cudnn.allow_tf32 = False
     try:
-        yield
+        with _repeatable_on_a_gpu() if torch.device(device).type == "cuda" else nullcontext():
+            yield
     finally:
-        torch.backends.cudnn.allow_tf32 = rounds
         memory.fill_uninitialized_memory = fills
-        torch.use_deterministic_algorithms(deterministic)
+        torch.use_deterministic_algorithms(deterministic, warn_only=warns)
         torch.set_num_threads(before)
 
 
 @contextmanager
-def _plain_attention() -> Iterator[None]:
-    """Compute attention by plain products: the gradients of a GPU's fused kernels are not the same every time."""
-    backends: Any = torch.backends.cuda
+def _repeatable_on_a_gpu() -> Iterator[None]:
+    """Compute with what a GPU repeats bit for bit, and with float32 as it is.
+
+    Gradients of the fused kernels of attention are not the same every time; plain products take their place. By default
+    convolutions, and where a user asked for it products, read float32 rounded to 10 bits (TF32).
+    """
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # read by cuBLAS at its start, so it stays set
+    cuda, cudnn = torch.backends.cuda, torch.backends.cudnn
     fused = ("flash", "mem_efficient", "cudnn")
-    before = {name: getattr(backends, f"{name}_sdp_enabled")() for name in fused}
+    enabled = [getattr(cuda, f"{name}_sdp_enabled")() for name in fused]
+    products = torch.get_float32_matmul_precision()
+    settings: list[tuple[Any, str, Any]] = [(cudnn, "allow_tf32", False)]
+    try:
+        cudnn.allow_tf32  # noqa: B018
+    except RuntimeError:  # someone used the settings of newer versions of torch, an operator each
+        settings = [(getattr(cudnn, name), "fp32_precision", "ieee") for name in ("conv", "rnn")]
+    rounds = [getattr(place, name) for place, name, _ in settings]
     for name in fused:
-        getattr(backends, f"enable_{name}_sdp")(False)
+        getattr(cuda, f"enable_{name}_sdp")(False)
+    torch.set_float32_matmul_precision("highest")
+    for place, name, value in settings:
+        setattr(place, name, value)
     try:
         yield
     finally:
-        for name, enabled in before.items():
-            getattr(backends, f"enable_{name}_sdp")(enabled)
+        for (place, name, _), value in zip(settings, rounds, strict=True):
+            setattr(place, name, value)
+        torch.set_float32_matmul_precision(products)
+        for name, each in zip(fused, enabled, strict=True):
+            getattr(cuda, f"enable_{name}_sdp")(each)
 
 
 @functools.cache

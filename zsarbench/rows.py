@@ -28,7 +28,7 @@ class RowTable:
     """Where the steps of N clips lie; a clip without features has 0 steps.
 
     names: of the shards. shard: (N,) indices into `names`. position, steps and checksum: (N,) int64; the position is
-    in bytes. verified: (N,) bool, set once the checksum was found right in this process.
+    in bytes. verified: (N,) bool, set once the clip was read and its checksum found right.
     """
 
     names: tuple[str, ...]
@@ -175,9 +175,9 @@ class RowReader:
 
 @functools.cache
 def most_open_files() -> int:
-    """Return how many files a reader keeps open: a quarter of what this process may, since it reads others too."""
+    """Return how many files a reader keeps open: an eighth of what this process may, since a run has several."""
     allowed, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    return 4096 if allowed == resource.RLIM_INFINITY else min(4096, max(1, allowed // 4))
+    return 4096 if allowed == resource.RLIM_INFINITY else min(4096, max(1, allowed // 8))
 
 
 @functools.cache

@@ -49,13 +49,13 @@ def decode_rate(encoder: Timm, sources: Sequence[ClipSource]) -> tuple[float, fl
     return n / seconds, n_steps
 
 
-def steps_a_second(encoder: Timm, repeats: int = 4) -> float:
+def steps_a_second(encoder: Timm, device: str, repeats: int = 4) -> float:
     """Return the rate of the forward pass over groups of random frames, after a first one."""
     size = encoder.prepare(np.zeros((240, 320, 3), dtype=np.uint8)).shape[-1]
     n = BATCHES_A_GROUP * encoder.batch_size
     frames = torch.randint(0, 256, (1, n, 1, 3, size, size), dtype=torch.uint8)
     clips = Clips(("clip",), frames, None, torch.ones(1, n, dtype=torch.bool))
-    with repeatable(cores()):
+    with repeatable(cores(), device):
         encoder.encode(clips)
         start = time.perf_counter()
         for _ in range(repeats):
@@ -93,7 +93,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             encoder = Timm(model=options.model, pretrained=False, compute_dtype=dtype)
             encoder.to(options.device)
             decoded, n_steps = decode_rate(encoder, sources)
-            forward = steps_a_second(encoder)
+            forward = steps_a_second(encoder, options.device)
             limit = min(decoded, forward / n_steps)
             print(
                 f"{dtype:9s} decoding {decoded:.1f} clips/s, forward {forward:.0f} steps/s = "

@@ -46,6 +46,8 @@ class PairingTable:
             return
         folder.mkdir(parents=True, exist_ok=True)
         state = folder / STATE
+        for path in folder.glob(".*.tmp"):  # of a process that was killed
+            path.unlink(missing_ok=True)
         if not (resume and _identity_in(state) == identity):
             for path in (*folder.glob("part-*.csv"), folder / TABLE, state):
                 path.unlink(missing_ok=True)

@@ -76,7 +76,7 @@ ON_A_GPU = conformance.cases(REGISTRY, kinds=COMPUTING, settings=SETTINGS, devic
 
 @pytest.mark.parametrize("case", ON_A_GPU if torch.cuda.is_available() else [], ids=str)
 def test_conformance_on_a_gpu(case: conformance.Case) -> None:
-    with repeatable(2):  # as a run computes
+    with repeatable(2, "cuda"):  # as a run computes
         test_conformance(case)
 
 

@@ -126,7 +126,7 @@ class Subject:
         return self.once("component", self.make)
 
     def make(self, **arguments: Any) -> Any:
-        """Return a new instance, on the device where a run would put it there.
+        """Return a new instance, a part on the subject's device, where a run puts it too.
 
         Raises:
             NotHere: what it is made of is not on this machine.

@@ -112,12 +112,17 @@ def same_seed_same_scores(subject: Subject) -> None:
     made = []
     for noise in (1, 2):
         with seeding.forked(seeding.generator(noise, "conformance", "noise")):
-            before = torch.random.get_rng_state()
+            before = _random_states()
             made.append(scored(fit(subject), unseen_clips(), toys.class_texts(toys.UNSEEN)))
-            kept = same_bits(before, torch.random.get_rng_state())
+            kept = all(same_bits(*pair) for pair in zip(before, _random_states(), strict=True))
         expect(kept, "torch's global random state to stay as it was", "it moved; use zsarbench.seeding.forked")
     said = f"{farthest(*made)}: randomness that is not of `context.generator`"
     expect(same_bits(*made), "the same scores from the same seed", said)
+
+
+def _random_states() -> list[Tensor]:
+    """Return torch's global random states: the CPU's and that of each GPU."""
+    return [torch.random.get_rng_state(), *(torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [])]
 
 
 def independence_is_true(subject: Subject) -> None:

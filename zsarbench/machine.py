@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import torch
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from zsarbench.errors import UsageError
 from zsarbench.workers import cores
@@ -148,29 +149,23 @@ def _repeatable_on_a_gpu() -> Iterator[None]:
     convolutions, and where a user asked for it products, read float32 rounded to 10 bits (TF32).
     """
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # read by cuBLAS at its start, so it stays set
-    cuda, cudnn = torch.backends.cuda, torch.backends.cudnn
-    fused = ("flash", "mem_efficient", "cudnn")
-    enabled = [getattr(cuda, f"{name}_sdp_enabled")() for name in fused]
-    products = torch.get_float32_matmul_precision()
+    cudnn, products = torch.backends.cudnn, torch.get_float32_matmul_precision()
     settings: list[tuple[Any, str, Any]] = [(cudnn, "allow_tf32", False)]
     try:
         cudnn.allow_tf32  # noqa: B018
     except RuntimeError:  # someone used the settings of newer versions of torch, an operator each
         settings = [(getattr(cudnn, name), "fp32_precision", "ieee") for name in ("conv", "rnn")]
     rounds = [getattr(place, name) for place, name, _ in settings]
-    for name in fused:
-        getattr(cuda, f"enable_{name}_sdp")(False)
     torch.set_float32_matmul_precision("highest")
     for place, name, value in settings:
         setattr(place, name, value)
     try:
-        yield
+        with sdpa_kernel(SDPBackend.MATH):
+            yield
     finally:
         for (place, name, _), value in zip(settings, rounds, strict=True):
             setattr(place, name, value)
         torch.set_float32_matmul_precision(products)
-        for name, each in zip(fused, enabled, strict=True):
-            getattr(cuda, f"enable_{name}_sdp")(each)
 
 
 @functools.cache

@@ -149,14 +149,13 @@ def cpu_of_all() -> float:
 
 
 def extracted(
-    folder: Path, encoder: Any, options: dict[str, Any], sources: Sequence[ClipSource]
+    folder: Path, encoder: Any, part: PartSpec, sources: Sequence[ClipSource], device: str = "cpu"
 ) -> tuple[float, float]:
     """Return the wall and the CPU seconds of extracting all clips with an encoder that is built and warm."""
-    part = PartSpec("visual", "efficientnet-lite0", "zsarbench_encoders.visual:EfficientNetLite0", "encoders", options)
     wall, cpu = time.perf_counter(), cpu_of_all()
     done = compute(
         "made", "r1", sources, EncoderPart(part, encoder), FeatureStore(folder), executor=LocalExecutor(),
-        progress=LogProgress(), settings=Settings(threads=cores()),
+        progress=LogProgress(), settings=Settings(device=device, threads=cores()),
     )  # fmt: skip
     assert done.n_made == len(sources)
     return time.perf_counter() - wall, cpu_of_all() - cpu
@@ -165,11 +164,12 @@ def extracted(
 def against_limit(folder: Path, dtype: str, sources: Sequence[ClipSource], repeats: int) -> list[tuple[float, float]]:
     """Extract several times; return each time's share of the limit around it, and its clips a second."""
     print_parts(dtype, "one core busy ", parts_of_processes(1, dtype, sources))
-    encoder = EfficientNetLite0(compute_dtype=dtype)
+    encoder, options = EfficientNetLite0(compute_dtype=dtype), {"compute_dtype": dtype}
+    part = PartSpec("visual", "efficientnet-lite0", "zsarbench_encoders.visual:EfficientNetLite0", "encoders", options)
     runs = []
     before = parts_of_processes(cores(), dtype, sources)
     for number in range(repeats):
-        wall, cpu = extracted(folder / f"{dtype}{number}", encoder, {"compute_dtype": dtype}, sources)
+        wall, cpu = extracted(folder / f"{dtype}{number}", encoder, part, sources)
         after = parts_of_processes(cores(), dtype, sources)
         around, before = mean_of([before, after]), after
         print_parts(dtype, "all cores busy", around)

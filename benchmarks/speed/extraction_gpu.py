@@ -15,26 +15,19 @@ from __future__ import annotations
 
 import argparse
 import multiprocessing
-import os
 import tempfile
 import time
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as `zsarbench features extract` does, before torch is loaded
-os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
-
+import extraction  # before torch is loaded: it sets how threads wait and where large tensors lie
 import numpy as np
 import torch
-from extraction import DISTINCT, decode_seconds, write_clips
 
 from zsarbench.encoding import BATCHES_A_GROUP
-from zsarbench.extract import EncoderPart, LocalExecutor, Settings, compute
-from zsarbench.features import FeatureStore
 from zsarbench.interfaces import Clips, ClipSource
 from zsarbench.machine import processor, repeatable
-from zsarbench.progress import LogProgress
 from zsarbench.spec import PartSpec
 from zsarbench.workers import cores
 from zsarbench_encoders.visual import Timm
@@ -42,9 +35,9 @@ from zsarbench_encoders.visual import Timm
 
 def decode_rate(encoder: Timm, sources: Sequence[ClipSource]) -> tuple[float, float]:
     """Return the clips a second that all cores decode, each in a process of its own, and the steps of a clip."""
-    n, some = cores(), sources[:DISTINCT]
+    n, some = cores(), sources[: extraction.DISTINCT]
     with ProcessPoolExecutor(n, mp_context=multiprocessing.get_context("spawn")) as pool:
-        made = list(pool.map(decode_seconds, [encoder.sampling] * n, [encoder.prepare] * n, [some] * n))
+        made = list(pool.map(extraction.decode_seconds, [encoder.sampling] * n, [encoder.prepare] * n, [some] * n))
     seconds, n_steps = np.mean(made, axis=0).tolist()
     return n / seconds, n_steps
 
@@ -63,18 +56,6 @@ def steps_a_second(encoder: Timm, device: str, repeats: int = 4) -> float:
     return repeats * n / (time.perf_counter() - start)
 
 
-def extracted(folder: Path, encoder: Timm, sources: Sequence[ClipSource], device: str) -> float:
-    """Return the clips a second of extracting all of them with an encoder that is built and warm."""
-    part = PartSpec("visual", "timm", "zsarbench_encoders.visual:Timm", "encoders", {"model": encoder.model})
-    start = time.perf_counter()
-    done = compute(
-        "made", "r1", sources, EncoderPart(part, encoder), FeatureStore(folder), executor=LocalExecutor(),
-        progress=LogProgress(), settings=Settings(device=device, threads=cores()),
-    )  # fmt: skip
-    assert done.n_made == len(sources)
-    return len(sources) / (time.perf_counter() - start)
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", default="resnetv2_152x2_bit.goog_in21k", help="of timm")
@@ -86,7 +67,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / "clips").mkdir()
-        sources = write_clips(folder / "clips", options.clips)
+        sources = extraction.write_clips(folder / "clips", options.clips)
         where = processor(torch.device(options.device))
         print(f"{options.model} on {where}, {len(sources)} clips, {cores()} cores, torch {torch.__version__}")
         for dtype in options.dtypes:
@@ -99,9 +80,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 f"{dtype:9s} decoding {decoded:.1f} clips/s, forward {forward:.0f} steps/s = "
                 f"{forward / n_steps:.1f} clips/s"
             )
+            chosen = {"model": options.model, "pretrained": False, "compute_dtype": dtype}
+            part = PartSpec("visual", "timm", "zsarbench_encoders.visual:Timm", "encoders", chosen)
             rate = max(
-                extracted(folder / f"{dtype}{number}", encoder, sources, options.device)
-                for number in range(options.repeats)
+                len(sources) / extraction.extracted(folder / f"{dtype}{n}", encoder, part, sources, options.device)[0]
+                for n in range(options.repeats)
             )
             share = rate / limit
             print(f"          extraction {rate:.1f} clips/s, {rate * n_steps:.0f} steps/s: {share:.0%} of the limit")

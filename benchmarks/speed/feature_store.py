@@ -75,7 +75,7 @@ def write_sparse(root: Path, n_clips: int) -> None:
             for number, checksum in zip(numbers, checksums, strict=True)
         )
         size = 80 + len(clips) * STEPS * DIM * 2
-        sidecar = Sidecar(stored.key, DIM, "bfloat16", size, 80, clips, {}, {"machine": "made"})
+        sidecar = Sidecar(stored.key, DIM, "bfloat16", size, 80, clips, {}, {"processor": "made"})
         with data_path(stored.shards, sidecar.name).open("wb") as file:
             file.truncate(size)
         sidecar_path(stored.shards, sidecar.name).write_text(sidecar.to_json())

@@ -512,6 +512,17 @@ def test_a_sampler_with_other_bounds_in_a_tuple_is_something_else(tmp_path, capl
         assert ("of other settings or data and is left aside" in caplog.text) is anew
 
 
+def test_a_loss_whose_file_was_moved_finds_its_checkpoint(tmp_path, caplog):
+    class Moved(Scaled):
+        __module__, __qualname__ = "elsewhere", Scaled.__qualname__
+
+    caplog.set_level(logging.INFO)
+    train, *_ = split(toy()[0])
+    fitted(train, context(folder=tmp_path, loss=Scaled()), max_epochs=1)
+    fitted(train, context(folder=tmp_path, loss=Moved(), resume=True), max_epochs=1)
+    assert "this fit finished after epoch 1; its weights are loaded" in caplog.text
+
+
 def test_a_damaged_checkpoint_is_named(tmp_path):
     run_toy(tmp_path, False)
     best = next((tmp_path / "fit").glob("best-*.safetensors"))

@@ -23,7 +23,7 @@ from zsarbench.interfaces import ClipFeatures, ClipSource, Sampling
 from zsarbench.shards import data_path, sidecar_path
 from zsarbench.spec import PartSpec
 from zsarbench.testing.toys import ToyText
-from zsarbench.text_cache import CachedText
+from zsarbench.text_cache import CachedTextEncoder
 
 KEY = FeatureKey(
     "made", "r1", {"name": "tiny", "options": {"batch_size": 16}}, {"weights_sha256": "0"}, Sampling(), "pyav 1"
@@ -353,9 +353,9 @@ class CountingText(ToyText):
         return super().encode(texts)
 
 
-def cached(root: Path) -> tuple[CachedText, CountingText]:
+def cached(root: Path) -> tuple[CachedTextEncoder, CountingText]:
     encoder = CountingText()
-    return CachedText(encoder, FeatureStore(root), PartSpec("text", "toy", "a:B", "test")), encoder
+    return CachedTextEncoder(encoder, FeatureStore(root), PartSpec("text", "toy", "a:B", "test")), encoder
 
 
 def test_cached_text_is_the_encoder_bit_for_bit_and_asks_once(tmp_path: Path) -> None:

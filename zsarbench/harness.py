@@ -29,7 +29,7 @@ from zsarbench.resolve import resolve
 from zsarbench.results import RunResult
 from zsarbench.scores import Block, RoundScores, Scores
 from zsarbench.spec import RunSpec, request
-from zsarbench.text_cache import CachedText
+from zsarbench.text_cache import CachedTextEncoder
 
 if TYPE_CHECKING:
     from zsarbench.registry import Registry
@@ -91,8 +91,8 @@ class Run:
             self.failures |= self.unread
             self.train_features = self._training_features(self.training) if self.training is not None else None
 
-    def _cached_text(self, encoder: TextEncoder) -> CachedText:
-        return CachedText(encoder, self.store, self.spec.parts["text"])
+    def _cached_text(self, encoder: TextEncoder) -> CachedTextEncoder:
+        return CachedTextEncoder(encoder, self.store, self.spec.parts["text"])
 
     def _features(self, data: Inputs, clip_ids: list[str]) -> ClipFeatures:
         """Return the features of these clips, extracting those the store lacks."""

@@ -22,7 +22,7 @@ SENTENCES_A_SHARD = 4096
 MOST_KEPT = 65_536
 
 
-class CachedText:
+class CachedTextEncoder:
     """Wraps a text encoder; the rows are its own, bit for bit, since row i depends on sentence i alone."""
 
     def __init__(self, encoder: TextEncoder, store: FeatureStore, part: PartSpec) -> None:

@@ -152,14 +152,18 @@ def digest(values: Tensor) -> str:
 
 
 def described(part: Any) -> list[Any]:
-    """Return the class of a part, its plain attributes and its fingerprint, in JSON types."""
+    """Return the class name of a part, its plain attributes and its fingerprint, in JSON types.
+
+    Not the module of the class: a file that moves leaves every stored fit valid. Two parts of one class name are told
+    apart by the harness, which names the checkpoint folder by the parts' registered names and options.
+    """
     plain = {
         name: value
         for name, value in getattr(part, "__dict__", {}).items()
         # whether a module trains or evaluates just now is no property of it
         if _is_plain(value) and not name.startswith("_") and name != "training"
     }
-    return [type(part).__module__, type(part).__qualname__, plain, dict(getattr(part, "fingerprint", {}))]
+    return [type(part).__qualname__, plain, dict(getattr(part, "fingerprint", {}))]
 
 
 def _is_plain(value: Any) -> bool:

@@ -29,10 +29,10 @@ from typing import Any, NamedTuple
 from zsarbench import results, sweep
 from zsarbench.errors import NotApplicable, UsageErrors
 from zsarbench.plugins import Host, load_plugins
-from zsarbench.progress import LogProgress
 from zsarbench.resolve import resolve
 from zsarbench.spec import RunRequest
 from zsarbench.sweep import Cell
+from zsarbench.utils.progress import LogProgress
 
 METRIC = "top1_per_video"
 

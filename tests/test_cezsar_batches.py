@@ -6,7 +6,7 @@ import torch
 
 from zsarbench.clips import MemoryClips
 from zsarbench.interfaces import TrainSet
-from zsarbench.seeding import forked, generator
+from zsarbench.utils.seeding import forked, generator
 from zsarbench_cezsar.batches import Corpus, shown
 from zsarbench_cezsar.model import JointModel
 from zsarbench_cezsar.pairs import make_pairs

@@ -23,7 +23,7 @@ from torch import Tensor, nn
 
 from zsarbench.errors import NoNegatives, UsageError, ZsarbenchError
 from zsarbench.interfaces import ClassText, Context, Parts, Sampling, Steps, TrainSet
-from zsarbench.seeding import generator
+from zsarbench.utils.seeding import generator
 from zsarbench_cezsar.losses import HingeRank, InfoNCE, Sigmoid, Triplet
 from zsarbench_cezsar.method import Cezsar
 from zsarbench_cezsar.negatives import CosineWindow, Hardest, InBatch, SemiHard, Uniform

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from zsarbench.errors import UsageError
-from zsarbench.seeding import forked, generator
+from zsarbench.utils.seeding import forked, generator
 from zsarbench_cezsar.losses import HingeRank, InfoNCE, Sigmoid, Triplet
 from zsarbench_cezsar.model import JointModel, count_parameters, fit_steps, restored, sinusoids
 

@@ -15,7 +15,7 @@ from scipy.stats import chi2_contingency, chisquare
 
 from zsarbench.errors import NoNegatives, UsageError
 from zsarbench.interfaces import NegativeSampler
-from zsarbench.seeding import generator
+from zsarbench.utils.seeding import generator
 from zsarbench_cezsar.distances import Distances, Texts
 from zsarbench_cezsar.drawing import PART
 from zsarbench_cezsar.negatives import CosineWindow, Hardest, InBatch, SemiHard, Uniform

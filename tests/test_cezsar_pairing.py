@@ -16,8 +16,8 @@ from click.testing import CliRunner
 from zsarbench.clips import MemoryClips
 from zsarbench.errors import UsageError
 from zsarbench.interfaces import Context, TrainSet
-from zsarbench.objects import Classifier
 from zsarbench.testing import toys
+from zsarbench.utils.classifiers import Classifier
 from zsarbench_cezsar import pairing, pairing_table
 from zsarbench_cezsar.objects import ObjectTexts, mean_steps, top_objects, vocabulary
 from zsarbench_cezsar.pairing import Options, add_sentences

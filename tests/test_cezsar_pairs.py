@@ -9,7 +9,7 @@ import torch
 
 from zsarbench.errors import UsageError, ZsarbenchError
 from zsarbench.interfaces import ClassText, ClipFeatures, Steps, TrainSet
-from zsarbench.seeding import generator
+from zsarbench.utils.seeding import generator
 from zsarbench_cezsar.pairs import Pairs, first_words, make_pairs, split_pairs
 
 

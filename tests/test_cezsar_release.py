@@ -14,8 +14,8 @@ from zsarbench.clips import MemoryClips
 from zsarbench.errors import UsageError, ZsarbenchError
 from zsarbench.interfaces import ClassText, Context, Parts
 from zsarbench.plugins import load_plugins
-from zsarbench.progress import LogProgress
-from zsarbench.seeding import forked, generator
+from zsarbench.utils.progress import LogProgress
+from zsarbench.utils.seeding import forked, generator
 from zsarbench_cezsar.model import JointModel, fit_steps
 from zsarbench_cezsar.pretrained import Pretrained, load_model
 from zsarbench_cezsar.release import AS_RELEASED, convert, release_flags

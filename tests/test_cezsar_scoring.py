@@ -11,14 +11,14 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from zsarbench import seeding
 from zsarbench.clips import MemoryClips, StoredClips
 from zsarbench.errors import UsageError
 from zsarbench.features import FeatureStore
 from zsarbench.features_key import FeatureKey
 from zsarbench.interfaces import ClassText, Context, Parts
-from zsarbench.objects import Classifier
 from zsarbench.testing import toys
+from zsarbench.utils import seeding
+from zsarbench.utils.classifiers import Classifier
 from zsarbench_cezsar import scoring
 from zsarbench_cezsar.losses import Triplet
 from zsarbench_cezsar.method import Cezsar

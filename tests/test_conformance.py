@@ -12,12 +12,13 @@ import torch
 from click.testing import CliRunner
 from torch import Tensor
 
-from zsarbench import hookimpl, seeding
+from zsarbench import hookimpl
 from zsarbench.cli.main import Session, cli
 from zsarbench.errors import NotGiven, UsageError, ZsarbenchError
 from zsarbench.plugins import Host, load_plugins
 from zsarbench.testing import conformance, toys
 from zsarbench.testing.toys import ToyLoss, ToyText
+from zsarbench.utils import seeding
 from zsarbench_baselines.nearest_text import NearestText
 
 

@@ -22,11 +22,11 @@ from zsarbench.display import display
 from zsarbench.errors import UsageError, ZsarbenchError
 from zsarbench.metrics import topk_expectation
 from zsarbench.plugins import Host, load_plugins
-from zsarbench.progress import LogProgress
 from zsarbench.registry import Registry
 from zsarbench.resolve import resolve
 from zsarbench.spec import request
 from zsarbench.testing.samples import contaminated, sample_result, sample_scores
+from zsarbench.utils.progress import LogProgress
 from zsarbench_datasets.hmdb51 import HMDB51
 from zsarbench_datasets.kinetics import Kinetics400
 from zsarbench_datasets.ucf101 import UCF101

@@ -18,10 +18,10 @@ from zsarbench.errors import ZsarbenchError
 from zsarbench.extract import EncoderPart, EncodeTask, LocalExecutor, Settings, ensure, plan
 from zsarbench.features import FeatureStore
 from zsarbench.interfaces import Clips, ClipSource, Executor, Sampling, Shard, ShardReport, Steps
-from zsarbench.progress import LogProgress
 from zsarbench.spec import PartSpec
 from zsarbench.testing.toys import ToyText
 from zsarbench.testing.videos import KeepFrame, MisbehavingPrepare, TinyEncoder, read_number, write_video
+from zsarbench.utils.progress import LogProgress
 from zsarbench.video import read_steps
 
 N_CLIPS = 12

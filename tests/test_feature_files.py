@@ -17,8 +17,8 @@ from zsarbench.extract import EncoderPart, LocalExecutor, ensure
 from zsarbench.features import FeatureStore
 from zsarbench.interfaces import Clips, ClipSource, Parts
 from zsarbench.plugins import load_plugins
-from zsarbench.progress import LogProgress
 from zsarbench.spec import PartSpec
+from zsarbench.utils.progress import LogProgress
 from zsarbench_encoders.feature_files import FeatureFiles
 
 DIM = 3

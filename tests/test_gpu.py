@@ -15,8 +15,8 @@ from zsarbench.cli import doctor
 from zsarbench.cli.main import Session, cli
 from zsarbench.errors import UsageError
 from zsarbench.interfaces import Clips
-from zsarbench.machine import Machine
 from zsarbench.testing import conformance, toys
+from zsarbench.utils.compute import Machine
 from zsarbench_encoders.visual import Timm
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU that CUDA knows")

@@ -13,7 +13,7 @@ import pytest
 from zsarbench import protocols
 from zsarbench.downloads import Download, RemoteFile
 from zsarbench.errors import UsageError, ZsarbenchError
-from zsarbench.names import match
+from zsarbench.utils.class_names import match
 from zsarbench_datasets import hmdb51
 from zsarbench_datasets.hmdb51 import HMDB51, source_video
 

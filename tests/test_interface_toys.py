@@ -34,13 +34,13 @@ from zsarbench.interfaces import (
     TrainSet,
 )
 from zsarbench.plugins import load_plugins
-from zsarbench.progress import LogProgress
 from zsarbench.resolve import resolve
 from zsarbench.results import RunResult
 from zsarbench.scores import Scores
 from zsarbench.spec import request
 from zsarbench.testing import toys
 from zsarbench.testing.videos import KeepFrame, read_number, write_video
+from zsarbench.utils.progress import LogProgress
 from zsarbench_encoders import feature_files
 
 PER_CLASS = 4

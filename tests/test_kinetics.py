@@ -16,7 +16,7 @@ import pytest
 from zsarbench import protocols
 from zsarbench.downloads import Download, RemoteFile
 from zsarbench.errors import UsageError, ZsarbenchError
-from zsarbench.names import match
+from zsarbench.utils.class_names import match
 from zsarbench_datasets import kinetics
 from zsarbench_datasets.kinetics import Kinetics400, Kinetics600
 

@@ -21,12 +21,12 @@ from zsarbench import harness, hookimpl, inputs, scores
 from zsarbench.errors import UsageError, ZsarbenchError
 from zsarbench.interfaces import ClassText, ClipFeatures, Context, LearnsFrom, TrainSet
 from zsarbench.plugins import entry_points, load_plugins
-from zsarbench.progress import LogProgress
 from zsarbench.resolve import resolve
 from zsarbench.results import RunResult
 from zsarbench.scores import Scores
 from zsarbench.spec import request
 from zsarbench.testing import toys
+from zsarbench.utils.progress import LogProgress
 
 PER_CLASS = 6
 WORLDS = ("as it is", "other labels", "other clips", "other texts")

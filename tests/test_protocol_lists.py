@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from zsarbench.names import match
+from zsarbench.utils.class_names import match
 from zsarbench_datasets.activitynet import ActivityNet
 from zsarbench_datasets.hmdb51 import HMDB51
 from zsarbench_datasets.kinetics import Kinetics400, Kinetics600

@@ -15,8 +15,8 @@ import pytest
 
 from zsarbench import protocols
 from zsarbench.interfaces import Round
-from zsarbench.names import match
 from zsarbench.plugins import load_plugins
+from zsarbench.utils.class_names import match
 from zsarbench_datasets.ucf101 import UCF101
 
 MIRROR = Path(os.environ.get("ZSARBENCH_MIRROR", "."))

@@ -19,10 +19,10 @@ from zsarbench.errors import ZsarbenchError
 from zsarbench.interfaces import ClassText, ClipFeatures, Context, LearnsFrom, TrainSet
 from zsarbench.paired import paired
 from zsarbench.plugins import load_plugins
-from zsarbench.progress import LogProgress
 from zsarbench.resolve import resolve
 from zsarbench.results import RunResult
 from zsarbench.spec import request
+from zsarbench.utils.progress import LogProgress
 
 PER_CLASS = 4
 

@@ -22,9 +22,9 @@ from zsarbench.errors import ZsarbenchError
 from zsarbench.extract import EncoderPart, LocalExecutor, Settings, ensure
 from zsarbench.features import FeatureStore
 from zsarbench.interfaces import ClipSource, Executor
-from zsarbench.progress import LogProgress
 from zsarbench.spec import PartSpec
 from zsarbench.testing.videos import write_video
+from zsarbench.utils.progress import LogProgress
 
 ray = pytest.importorskip("ray", reason="the extra `ray` is not installed")
 cluster_utils = importlib.import_module("ray.cluster_utils")

@@ -18,10 +18,10 @@ from PIL import Image
 from torch import Tensor
 from transformers import CLIPTokenizer, VideoMAEImageProcessor, XCLIPConfig, XCLIPModel
 
-from zsarbench import seeding
 from zsarbench.clips import MemoryClips
 from zsarbench.errors import UsageError, ZsarbenchError
 from zsarbench.interfaces import ClassText, Clips, Context, Parts, TextEncoder, VisualEncoder
+from zsarbench.utils import seeding
 from zsarbench_rivals import clip, xclip
 from zsarbench_rivals.clip import TEMPLATES, Clip
 from zsarbench_rivals.xclip import XClipTexts, XClipVideos

@@ -14,11 +14,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from zsarbench import seeding
 from zsarbench.clips import MemoryClips
 from zsarbench.errors import ZsarbenchError
 from zsarbench.interfaces import ClassText, Context, Parts, TrainSet
-from zsarbench.progress import LogProgress
+from zsarbench.utils import seeding
+from zsarbench.utils.progress import LogProgress
 from zsarbench_rivals import ranking
 from zsarbench_rivals.ale import ALE
 from zsarbench_rivals.dem import DEM

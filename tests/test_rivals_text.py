@@ -11,12 +11,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from zsarbench import seeding
 from zsarbench.clips import MemoryClips
 from zsarbench.errors import UsageError
 from zsarbench.interfaces import ClassText, Context, Parts
-from zsarbench.objects import Classifier
-from zsarbench.progress import LogProgress
+from zsarbench.utils import seeding
+from zsarbench.utils.classifiers import Classifier
+from zsarbench.utils.progress import LogProgress
 from zsarbench_rivals.conse import ConSE
 from zsarbench_rivals.objects import top_objects
 from zsarbench_rivals.objects2action import Objects2Action

@@ -13,8 +13,8 @@ import pytest
 
 from zsarbench import scan
 from zsarbench.cli.main import main
-from zsarbench.progress import LogProgress
 from zsarbench.testing.videos import write_video
+from zsarbench.utils.progress import LogProgress
 from zsarbench_datasets.folder import Folder
 
 SOUND = ("a", "b")

@@ -19,7 +19,7 @@ import pytest
 from zsarbench.downloads import Download, RemoteFile
 from zsarbench.errors import UsageError, ZsarbenchError
 from zsarbench.interfaces import ClassText
-from zsarbench.names import match
+from zsarbench.utils.class_names import match
 from zsarbench_datasets import ucf101
 from zsarbench_datasets.ucf101 import UCF101, readable
 

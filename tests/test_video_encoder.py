@@ -14,7 +14,7 @@ from torchvision.models import get_model, get_model_weights
 
 from zsarbench.errors import UsageError, ZsarbenchError
 from zsarbench.interfaces import Clips, VisualEncoder
-from zsarbench.names import normalise
+from zsarbench.utils.class_names import normalise
 from zsarbench_datasets.kinetics import Kinetics400
 from zsarbench_encoders.preparation import BilinearCrop
 from zsarbench_encoders.video import CLASSIFIERS, TorchvisionVideo

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from zsarbench.errors import ZsarbenchError
 from zsarbench.interfaces import TextEncoder
-from zsarbench.names import readable
+from zsarbench.utils.class_names import readable
 from zsarbench_datasets.ucf101 import UCF101
 from zsarbench_encoders.words import WordVectors
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from zsarbench.errors import UsageError, ZsarbenchError, unknown
 from zsarbench.interfaces import ClassText, Dataset, TextEncoder
-from zsarbench.names import match, readable
+from zsarbench.utils.class_names import match, readable
 
 MIN_WORDS = 15  # of a sentence in a document: shorter ones are headings, menus and captions; ZSARCap's figure
 _RULE = re.compile(r"(?P<form>.+):nearest-(?P<count>[1-9]\d*)")

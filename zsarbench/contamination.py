@@ -18,7 +18,7 @@ import numpy as np
 from zsarbench import assembly, metrics
 from zsarbench.contamination_labels import LabelSet, find
 from zsarbench.errors import ZsarbenchError
-from zsarbench.names import normalise, readable
+from zsarbench.utils.class_names import normalise, readable
 
 if TYPE_CHECKING:
     from zsarbench.interfaces import TextEncoder

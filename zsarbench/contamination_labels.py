@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from zsarbench.errors import ZsarbenchError
-from zsarbench.names import normalise
+from zsarbench.utils.class_names import normalise
 
 if TYPE_CHECKING:
     from zsarbench.registry import Registry

@@ -19,7 +19,7 @@ from urllib.parse import quote, urlsplit
 from urllib.request import url2pathname
 
 from zsarbench.errors import ZsarbenchError
-from zsarbench.paths import cache_dir
+from zsarbench.utils.cache import cache_dir
 
 log = logging.getLogger(__name__)
 

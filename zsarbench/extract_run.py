@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 from zsarbench import assembly, extract, options
 from zsarbench.errors import UsageError
 from zsarbench.inputs import Inputs, protocol_clips
-from zsarbench.machine import Machine
 from zsarbench.resolve import Resolver
 from zsarbench.spec import PartSpec, RunRequest
 from zsarbench.text_cache import CachedTextEncoder
+from zsarbench.utils.compute import Machine
 
 if TYPE_CHECKING:
     from zsarbench.features import FeatureStore
@@ -171,7 +171,9 @@ def _encoder(extraction: Extraction, registry: Registry, store: FeatureStore, ma
     parts = extraction.parts
     text: Any = None
     if "text" in parts:
-        text = CachedTextEncoder(assembly.moved(assembly.build(parts["text"], registry), machine.device), store, parts["text"])
+        text = CachedTextEncoder(
+            assembly.moved(assembly.build(parts["text"], registry), machine.device), store, parts["text"]
+        )
     takes_text = options.takes(registry.get("visual", parts["visual"].name).load(), "text_encoder")
     visual = assembly.build(parts["visual"], registry, **({"text_encoder": text} if takes_text else {}))
     return extract.EncoderPart(parts["visual"], assembly.moved(visual, machine.device), parts.get("text"), text)

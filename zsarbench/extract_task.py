@@ -11,7 +11,7 @@ from zsarbench.encoding import Outcome, Settings, framed, threads_a_pass, told
 from zsarbench.features import FeatureSet
 from zsarbench.features_key import FeatureKey
 from zsarbench.interfaces import CaptionsInSteps, ClipSource, Sampling, Shard, ShardReport, VisualEncoder
-from zsarbench.machine import processor, repeatable
+from zsarbench.utils.compute import processor, repeatable
 from zsarbench.video import decoder_version
 
 if TYPE_CHECKING:

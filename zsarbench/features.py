@@ -24,7 +24,6 @@ from zsarbench.decoding import Failure, file_state
 from zsarbench.errors import ZsarbenchError
 from zsarbench.features_index import DamagedIndex
 from zsarbench.features_key import FeatureKey
-from zsarbench.files import write_whole
 from zsarbench.interfaces import CaptionsInSteps, ClipSource
 from zsarbench.rows import RowReader
 from zsarbench.shards import (
@@ -36,6 +35,7 @@ from zsarbench.shards import (
     size_problem,
     write_shard,
 )
+from zsarbench.utils.atomic import write_whole
 
 if TYPE_CHECKING:
     from torch import Tensor

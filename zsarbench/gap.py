@@ -10,13 +10,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from zsarbench import seeding
 from zsarbench.errors import UsageError
 from zsarbench.harness import Run
 from zsarbench.interfaces import ClipFeatures, Progress
 from zsarbench.plugins import Host
 from zsarbench.scores import Scores
 from zsarbench.spec import RunSpec
+from zsarbench.utils import seeding
 
 _log = logging.getLogger(__name__)
 CLIPS_A_CLASS = 30  # drawn of each class: enough to see a cloud

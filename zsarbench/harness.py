@@ -14,22 +14,23 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from zsarbench import assembly, class_texts, extract, inputs, recording, results, seeding
+from zsarbench import assembly, class_texts, extract, inputs, recording, results
 from zsarbench.clips import MemoryClips
 from zsarbench.errors import ZsarbenchError
 from zsarbench.features import FeatureStore
 from zsarbench.inputs import Inputs, RoundClips
 from zsarbench.interfaces import ClipFeatures, Context, Loss, Method, Progress, TextEncoder, TrainSet
-from zsarbench.machine import Machine, Stopwatch
 from zsarbench.outcome import Fit, Outcome
-from zsarbench.paths import cache_dir
 from zsarbench.plugins import Host, load_plugins
-from zsarbench.progress import LogProgress
 from zsarbench.resolve import resolve
 from zsarbench.results import RunResult
 from zsarbench.scores import Block, RoundScores, Scores
 from zsarbench.spec import RunSpec, request
 from zsarbench.text_cache import CachedTextEncoder
+from zsarbench.utils import seeding
+from zsarbench.utils.cache import cache_dir
+from zsarbench.utils.compute import Machine, Stopwatch
+from zsarbench.utils.progress import LogProgress
 
 if TYPE_CHECKING:
     from zsarbench.registry import Registry

@@ -10,7 +10,7 @@ import torch
 
 from zsarbench.class_texts import words_of
 from zsarbench.interfaces import ClassText
-from zsarbench.names import normalise
+from zsarbench.utils.class_names import normalise
 
 if TYPE_CHECKING:
     from zsarbench.interfaces import TextEncoder

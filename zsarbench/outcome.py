@@ -8,9 +8,9 @@ from typing import Any
 
 from zsarbench.inputs import Inputs, RoundClips
 from zsarbench.interfaces import Method, Parts
-from zsarbench.machine import Machine
 from zsarbench.scores import Scores
 from zsarbench.spec import RunSpec
+from zsarbench.utils.compute import Machine
 
 
 @dataclass(frozen=True)

@@ -11,12 +11,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from zsarbench import metrics, results, seeding
+from zsarbench import metrics, results
 from zsarbench.errors import UsageError, ZsarbenchError, unknown
 from zsarbench.results import RunResult
 from zsarbench.scores import Scores
 from zsarbench.statistics import PairedInterval, ScoredRound, paired_interval
 from zsarbench.tables import differing_settings
+from zsarbench.utils import seeding
 
 _OF_SEEN = {"seen": True, "base": True, "unseen": False, "novel": False}
 METRICS = (

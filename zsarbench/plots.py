@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from zsarbench import seeding
 from zsarbench.errors import ZsarbenchError
+from zsarbench.utils import seeding
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from zsarbench import protocol_files
 from zsarbench.errors import UsageError, ZsarbenchError, unknown
 from zsarbench.interfaces import Round, Setting
-from zsarbench.names import match
+from zsarbench.utils.class_names import match
 
 CLIP_RULES = protocol_files.CLIP_RULES
 

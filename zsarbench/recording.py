@@ -14,9 +14,8 @@ import numpy as np
 import torch
 
 import zsarbench
-from zsarbench import contamination, metrics, results, seeding, statistics, summaries
+from zsarbench import contamination, metrics, results, statistics, summaries
 from zsarbench.contamination_labels import LabelSet
-from zsarbench.machine import processor
 from zsarbench.results import (
     ClassTextInfo,
     ClipFailure,
@@ -28,6 +27,8 @@ from zsarbench.results import (
     RunResult,
 )
 from zsarbench.summaries import RoundResult
+from zsarbench.utils import seeding
+from zsarbench.utils.compute import processor
 
 if TYPE_CHECKING:
     from zsarbench.outcome import Outcome

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from zsarbench.errors import ZsarbenchError, unknown
-from zsarbench.records import build, problems_of
+from zsarbench.utils.schema import build, problems_of
 
 NOT_STATED = "not stated"
 EVIDENCE = {

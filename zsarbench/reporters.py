@@ -15,7 +15,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from zsarbench.display import INTERVAL, NOTHING, Display, Group, display
-from zsarbench.records import plain
+from zsarbench.utils.schema import plain
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -20,11 +20,11 @@ from zsarbench import metrics as metrics_module
 from zsarbench import scores as scores_module
 from zsarbench.contamination import Contamination
 from zsarbench.errors import ZsarbenchError
-from zsarbench.files import write_whole
 from zsarbench.interfaces import LearnsFrom, Sampling, Setting
-from zsarbench.records import build, plain, problems_of
 from zsarbench.scores import Scores
 from zsarbench.summaries import RoundResult, Summary, round_problems, summary_problems
+from zsarbench.utils.atomic import write_whole
+from zsarbench.utils.schema import build, plain, problems_of
 
 SCHEMA = 1
 

@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, Literal, get_args
 from zsarbench.decoding import FileState, file_state
 from zsarbench.errors import ZsarbenchError
 from zsarbench.interfaces import Progress
-from zsarbench.paths import VIDEO_ENDINGS
 from zsarbench.survey import Look, Survey
+from zsarbench.utils.cache import VIDEO_ENDINGS
 from zsarbench.video import decoder_version
 from zsarbench.workers import Lost, WorkerPool
 

@@ -18,7 +18,7 @@ import xxhash
 
 from zsarbench.decoding import Failure
 from zsarbench.errors import ZsarbenchError
-from zsarbench.files import write_whole
+from zsarbench.utils.atomic import write_whole
 
 if TYPE_CHECKING:
     from torch import Tensor

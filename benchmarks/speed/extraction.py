@@ -55,9 +55,9 @@ from zsarbench.decoding import decode_clip
 from zsarbench.extract import EncoderPart, LocalExecutor, Settings, compute
 from zsarbench.features import FeatureStore
 from zsarbench.interfaces import Clips, ClipSource, Prepare, Sampling
-from zsarbench.machine import reuse_freed_memory
-from zsarbench.progress import LogProgress
 from zsarbench.spec import PartSpec
+from zsarbench.utils.compute import reuse_freed_memory
+from zsarbench.utils.progress import LogProgress
 from zsarbench.workers import cores
 from zsarbench_encoders.visual import EfficientNetLite0
 

@@ -27,8 +27,8 @@ import torch
 
 from zsarbench.encoding import BATCHES_A_GROUP
 from zsarbench.interfaces import Clips, ClipSource
-from zsarbench.machine import processor, repeatable
 from zsarbench.spec import PartSpec
+from zsarbench.utils.compute import processor, repeatable
 from zsarbench.workers import cores
 from zsarbench_encoders.visual import Timm
 

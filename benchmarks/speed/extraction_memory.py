@@ -32,9 +32,9 @@ def extract_alone(videos: Path, store: Path, n_clips: int) -> None:
     from zsarbench.extract import EncoderPart, LocalExecutor, Settings, ensure
     from zsarbench.features import FeatureStore
     from zsarbench.interfaces import ClipSource
-    from zsarbench.progress import LogProgress
     from zsarbench.spec import PartSpec
     from zsarbench.testing.videos import TinyEncoder
+    from zsarbench.utils.progress import LogProgress
 
     part = PartSpec("visual", "tiny", "zsarbench.testing.videos:TinyEncoder", "made")
     sources = [ClipSource(f"{number:06}", str(videos / f"{number:06}.mp4")) for number in range(n_clips)]

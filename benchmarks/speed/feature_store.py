@@ -210,7 +210,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     with tempfile.TemporaryDirectory(dir=options.folder) as folder:
         met = [opening(Path(folder) / "large", options.clips, options.repeats)]
-        from zsarbench.machine import repeatable
+        from zsarbench.utils.compute import repeatable
         from zsarbench.workers import cores
 
         with repeatable(cores()):

@@ -25,8 +25,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from zsarbench.machine import repeatable
-from zsarbench.seeding import generator, numpy_generator
+from zsarbench.utils.compute import repeatable
+from zsarbench.utils.seeding import generator, numpy_generator
 from zsarbench_cezsar.drawing import Draws
 from zsarbench_cezsar.negatives import HIGH, LOW, CosineWindow
 from zsarbench_cezsar.pair_negatives import Negatives

@@ -28,7 +28,7 @@ from torch import Tensor
 from zsarbench.features import FeatureStore
 from zsarbench.features_key import FeatureKey
 from zsarbench.interfaces import ClipFeatures, Context, Parts, Steps
-from zsarbench.seeding import forked, generator
+from zsarbench.utils.seeding import forked, generator
 from zsarbench_cezsar.batches import Corpus
 from zsarbench_cezsar.losses import Triplet
 from zsarbench_cezsar.model import JointModel

@@ -25,8 +25,8 @@ from torch.utils.data import DataLoader, Dataset
 from zsarbench.clips import StoredClips
 from zsarbench.features import FeatureStore
 from zsarbench.features_key import FeatureKey
-from zsarbench.machine import repeatable
-from zsarbench.seeding import generator
+from zsarbench.utils.compute import repeatable
+from zsarbench.utils.seeding import generator
 
 STEPS, DIM = 16, 4096  # of a window; the paper's
 WINDOWS_A_SHARD = 250

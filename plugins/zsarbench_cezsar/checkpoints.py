@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from zsarbench.errors import ZsarbenchError
-from zsarbench.files import replacing, write_whole
+from zsarbench.utils.atomic import replacing, write_whole
 
 _log = logging.getLogger(__name__)
 STATE = "checkpoint.json"

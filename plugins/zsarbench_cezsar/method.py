@@ -10,10 +10,10 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
-from zsarbench import objects
 from zsarbench.errors import NoNegatives, UsageError, ZsarbenchError
 from zsarbench.interfaces import ClassText, ClipFeatures, Context, LearnsFrom, Parts, TrainSet
-from zsarbench.seeding import forked
+from zsarbench.utils import classifiers
+from zsarbench.utils.seeding import forked
 from zsarbench_cezsar import model as joint
 from zsarbench_cezsar import pairing, scoring, training
 from zsarbench_cezsar.batches import Corpus
@@ -171,7 +171,7 @@ class Cezsar:
     def check_parts(self, parts: Parts) -> None:
         """Raise where objects are asked for and the visual part names none."""
         if self.mode != "visual" or self.object_sentences:
-            objects.classifier(parts.visual, "cezsar")
+            classifiers.classifier(parts.visual, "cezsar")
         self._pairing_options(parts)  # a classifier that cannot be loaded is told before anything is extracted
 
     def _training_options(self) -> training.Options:
@@ -181,7 +181,7 @@ class Cezsar:
         """Return how to pair clips with sentences about their objects; None where that is not done."""
         wanted = self.object_sentences
         if wanted is None:
-            wanted = 0 if objects.find_classifier(parts.visual) is None else pairing.OBJECT_SENTENCES
+            wanted = 0 if classifiers.find_classifier(parts.visual) is None else pairing.OBJECT_SENTENCES
         if wanted == 0:
             return None
         return pairing.Options(self.n_windows, self.window_seconds, self.objects_per_window, wanted)

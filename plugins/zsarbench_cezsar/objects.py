@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from zsarbench.interfaces import ClipFeatures, Steps
-from zsarbench.objects import Classifier
+from zsarbench.utils.classifiers import Classifier
 from zsarbench_cezsar.pairs import first_words, identity
 
 MORE_THAN_WORDS = 5  # words that a sentence about an object has at least one more of; valterlej/cezsar, stage 3

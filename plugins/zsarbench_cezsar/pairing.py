@@ -18,7 +18,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from zsarbench.interfaces import ClipFeatures, Context, Sampling, Steps, TrainSet
-from zsarbench.objects import Classifier, classifier
+from zsarbench.utils.classifiers import Classifier, classifier
 from zsarbench_cezsar import checkpoints
 from zsarbench_cezsar.model import first_steps
 from zsarbench_cezsar.objects import ObjectTexts, mean_steps, read_at_once, top_objects, vocabulary

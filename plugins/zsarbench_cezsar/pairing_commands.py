@@ -11,7 +11,7 @@ import click
 
 from zsarbench.cli.common import as_json, echo_json
 from zsarbench.errors import UsageError
-from zsarbench.paths import cache_dir
+from zsarbench.utils.cache import cache_dir
 from zsarbench_cezsar import pairing_table
 from zsarbench_cezsar.pairing_table import Row
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from zsarbench.errors import UsageError
-from zsarbench.files import replacing, write_whole
+from zsarbench.utils.atomic import replacing, write_whole
 
 _log = logging.getLogger(__name__)
 STATE, TABLE = "pairing.json", "pairs.csv"

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from zsarbench.errors import NotGiven, UsageError, ZsarbenchError
 from zsarbench.interfaces import ClassText, ClipFeatures, Context, LearnsFrom, Parts, TrainSet
-from zsarbench.objects import classifier
+from zsarbench.utils.classifiers import classifier
 from zsarbench_cezsar import checkpoints, scoring
 from zsarbench_cezsar.checking import check
 from zsarbench_cezsar.model import MAX_STEPS, JointModel, count_parameters, restored

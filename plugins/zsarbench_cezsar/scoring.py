@@ -11,10 +11,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from zsarbench.batching import in_fixed_batches
 from zsarbench.errors import UsageError
 from zsarbench.interfaces import ClassText, ClipFeatures, Context, TextEncoder
-from zsarbench.objects import classifier
+from zsarbench.utils.batching import in_fixed_batches
+from zsarbench.utils.classifiers import classifier
 from zsarbench_cezsar.model import MAX_STEPS, JointModel, first_steps, fit_steps
 from zsarbench_cezsar.objects import ObjectTexts, clip_sentences, read_at_once
 from zsarbench_cezsar.pairs import first_words

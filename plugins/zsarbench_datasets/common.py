@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from zsarbench.errors import UsageError
-from zsarbench.names import match
-from zsarbench.paths import VIDEO_ENDINGS
+from zsarbench.utils.cache import VIDEO_ENDINGS
+from zsarbench.utils.class_names import match
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from zsarbench.errors import UsageError, ZsarbenchError
 from zsarbench.interfaces import ClassText
-from zsarbench.names import readable
-from zsarbench.paths import VIDEO_ENDINGS
+from zsarbench.utils.cache import VIDEO_ENDINGS
+from zsarbench.utils.class_names import readable
 from zsarbench_datasets import common
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, ClassVar
 from zsarbench.downloads import Download, fetch, read_downloads
 from zsarbench.errors import UsageError, ZsarbenchError
 from zsarbench.interfaces import ClassText
-from zsarbench.names import readable
+from zsarbench.utils.class_names import readable
 from zsarbench_datasets import common
 
 if TYPE_CHECKING:

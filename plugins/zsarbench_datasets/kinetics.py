@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, ClassVar, NamedTuple
 from zsarbench.downloads import Download, fetch, read_downloads
 from zsarbench.errors import UsageError, ZsarbenchError, unknown
 from zsarbench.interfaces import ClassText
-from zsarbench.names import match
+from zsarbench.utils.class_names import match
 from zsarbench_datasets import common
 
 if TYPE_CHECKING:

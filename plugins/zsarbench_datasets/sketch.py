@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from zsarbench.errors import UsageError, ZsarbenchError
 from zsarbench.interfaces import ClassText
-from zsarbench.paths import cache_dir
+from zsarbench.utils.cache import cache_dir
 from zsarbench_datasets import sketch_drawing, sketch_plans, sketch_words
 from zsarbench_datasets.sketch_drawing import ClipPlan
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from random import Random
 
-from zsarbench.seeding import derive
+from zsarbench.utils.seeding import derive
 from zsarbench_datasets.sketch_drawing import LAST, MOTIONS, ClipPlan
 from zsarbench_datasets.sketch_objects import DISTRACTORS, INDOOR, PLACES, PROPS, shade
 from zsarbench_datasets.sketch_words import COLOURS, WHO

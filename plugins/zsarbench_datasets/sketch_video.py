@@ -11,7 +11,7 @@ import av
 import numpy as np
 from PIL import Image, ImageDraw
 
-from zsarbench.files import replacing
+from zsarbench.utils.atomic import replacing
 from zsarbench_datasets.sketch_drawing import (
     FRAMES,
     FRAMES_PER_SECOND,

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, ClassVar
 from zsarbench.downloads import Download, fetch, read_downloads
 from zsarbench.errors import UsageError, ZsarbenchError
 from zsarbench.interfaces import ClassText
-from zsarbench.names import match, readable
+from zsarbench.utils.class_names import match, readable
 from zsarbench_datasets import common
 
 if TYPE_CHECKING:

@@ -8,9 +8,9 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
-from zsarbench.batching import in_fixed_batches
 from zsarbench.interfaces import Clips, Prepare, Sampling, Steps
-from zsarbench.machine import warn_of_bfloat16
+from zsarbench.utils.batching import in_fixed_batches
+from zsarbench.utils.compute import warn_of_bfloat16
 
 ComputeDtype = Literal["float32", "bfloat16", "float16"]
 

@@ -11,8 +11,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from zsarbench.batching import in_fixed_batches
 from zsarbench.errors import ZsarbenchError
+from zsarbench.utils.batching import in_fixed_batches
 
 from .weights import check_files, first_line, package_folder, state_dict_sha256
 

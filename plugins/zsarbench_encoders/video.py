@@ -9,9 +9,9 @@ from typing import Any
 from torch import Tensor, nn
 from torchvision.models import get_model, get_model_weights
 
-from zsarbench import seeding
 from zsarbench.errors import UsageError, ZsarbenchError, unknown
 from zsarbench.interfaces import Sampling
+from zsarbench.utils import seeding
 
 from .base import ComputeDtype, FrozenNetwork
 from .preparation import BilinearCrop

@@ -11,9 +11,9 @@ import torch
 from timm.data import ImageNetInfo, infer_imagenet_subset, resolve_model_data_config
 from torch import Tensor, nn
 
-from zsarbench import seeding
 from zsarbench.errors import UsageError, ZsarbenchError, unknown
 from zsarbench.interfaces import Sampling
+from zsarbench.utils import seeding
 
 from .base import ComputeDtype, FrozenNetwork
 from .preparation import ColourOrder, ResizeCrop

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from zsarbench.interfaces import ClassText, ClipFeatures, Context, LearnsFrom, Parts, TrainSet
-from zsarbench.objects import Describe, classifier
+from zsarbench.utils.classifiers import Describe, classifier
 from zsarbench_rivals.objects import top_objects
 from zsarbench_rivals.representation import class_vectors, text_encoder
 

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from zsarbench.interfaces import Context
-from zsarbench.seeding import forked
+from zsarbench.utils.seeding import forked
 from zsarbench_rivals.learnt import SCALES, LearntMethod
 from zsarbench_rivals.representation import Scale
 from zsarbench_rivals.selection import Grid, Scorer, Seen, Settings, settings_of

@@ -11,8 +11,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from zsarbench.interfaces import ClipFeatures, Context, TrainSet
-from zsarbench.objects import Classifier, classifier, find_classifier
-from zsarbench.seeding import forked
+from zsarbench.utils.classifiers import Classifier, classifier, find_classifier
+from zsarbench.utils.seeding import forked
 from zsarbench_rivals.learnt import LearntMethod
 from zsarbench_rivals.objects import top_objects
 from zsarbench_rivals.representation import Scaling, pooled, text_encoder

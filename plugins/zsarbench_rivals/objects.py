@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from zsarbench.interfaces import ClipFeatures
-from zsarbench.objects import Classifier
+from zsarbench.utils.classifiers import Classifier
 
 READ_AT_ONCE = 64  # clips: 16 steps of 21,843 probabilities each take 90 MB
 

@@ -10,8 +10,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from zsarbench.interfaces import ClassText, ClipFeatures, Context, LearnsFrom, Parts, TextEncoder, TrainSet
-from zsarbench.objects import Describe, classifier
-from zsarbench.seeding import forked
+from zsarbench.utils.classifiers import Describe, classifier
+from zsarbench.utils.seeding import forked
 from zsarbench_rivals.objects import top_objects
 from zsarbench_rivals.objects2action import affinity, sparse, translate
 from zsarbench_rivals.representation import class_vectors, text_encoder

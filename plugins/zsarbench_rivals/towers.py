@@ -10,9 +10,9 @@ import open_clip
 import torch
 from torch import Tensor
 
-from zsarbench.batching import in_fixed_batches
 from zsarbench.errors import UsageError, ZsarbenchError, unknown
 from zsarbench.interfaces import Clips, Sampling, Steps
+from zsarbench.utils.batching import in_fixed_batches
 from zsarbench_encoders.preparation import ResizeCrop
 from zsarbench_encoders.weights import read_state_dict, state_dict_sha256
 

@@ -10,9 +10,9 @@ from PIL import Image
 from torch import Tensor
 from transformers import AutoTokenizer, VideoMAEImageProcessor, XCLIPModel
 
-from zsarbench.batching import in_fixed_batches
 from zsarbench.errors import ZsarbenchError
 from zsarbench.interfaces import Clips, Sampling, Steps
+from zsarbench.utils.batching import in_fixed_batches
 from zsarbench_encoders.preparation import ResizeCrop
 from zsarbench_encoders.weights import state_dict_sha256
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from zsarbench.machine import repeatable
 from zsarbench.plugins import load_plugins
 from zsarbench.testing import conformance
+from zsarbench.utils.compute import repeatable
 from zsarbench_datasets.folder import Folder
 
 RANKING = {"epochs": 1, "learning_rate": 0.1, "features": "standardised"}

@@ -56,8 +56,8 @@ def command(
             raise UsageError(f"--data-root {root} names no data set that is checked, or no folder that exists")
         chosen["dataset", dataset]["root"] = Path(folder)
 
-    from zsarbench.machine import Machine
     from zsarbench.testing.conformance import outcomes, subject_of
+    from zsarbench.utils.compute import Machine
 
     machine = Machine.named(device, "float32", None)
     found: list[Outcome] = []

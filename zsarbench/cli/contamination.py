@@ -52,8 +52,8 @@ def command(
     from zsarbench import contamination, protocols
     from zsarbench.assembly import build_dataset
     from zsarbench.contamination_labels import LabelSet
-    from zsarbench.records import plain
     from zsarbench.resolve import resolve_parts
+    from zsarbench.utils.schema import plain
 
     registry = host_of(ctx).registry
     rules = protocols.load(registry, protocol)

@@ -91,7 +91,7 @@ def get(ctx: click.Context, names: tuple[str, ...]) -> None:
     ZSARBENCH_MIRROR, a folder or an address, replaces the host part of every download.
     """
     from zsarbench.downloads import fetch
-    from zsarbench.progress import default_progress
+    from zsarbench.utils.progress import default_progress
 
     known = {download.name: download for _, download in _downloads(host_of(ctx).registry)}
     if strangers := [name for name in names if name not in known]:

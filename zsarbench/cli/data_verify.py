@@ -11,7 +11,7 @@ import click
 
 from zsarbench.cli.common import as_json, data_root_option, echo_json, host_of, settings_option, write_text
 from zsarbench.errors import UsageError, ZsarbenchError
-from zsarbench.paths import cache_dir
+from zsarbench.utils.cache import cache_dir
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -61,8 +61,8 @@ def verify(
     """
     from zsarbench import scan
     from zsarbench.assembly import build_dataset, checked_manifest
-    from zsarbench.progress import default_progress
     from zsarbench.resolve import resolve_parts
+    from zsarbench.utils.progress import default_progress
     from zsarbench.workers import cores
 
     registry = host_of(ctx).registry

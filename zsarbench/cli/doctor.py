@@ -13,7 +13,7 @@ import click
 
 from zsarbench import __version__
 from zsarbench.cli.common import as_json, echo_json, host_of
-from zsarbench.paths import cache_dir
+from zsarbench.utils.cache import cache_dir
 
 PACKAGES = ("torch", "torchvision", "timm", "sentence-transformers", "av", "pandas", "safetensors", "pluggy")
 
@@ -67,7 +67,7 @@ def _version(package: str) -> str:
 def _devices() -> list[str]:
     import torch
 
-    from zsarbench.machine import processor
+    from zsarbench.utils.compute import processor
 
     names = ["cpu", *(f"cuda:{index}" for index in range(torch.cuda.device_count()))]
     return [f"{name} ({processor(torch.device(name))})" for name in names]
@@ -75,7 +75,7 @@ def _devices() -> list[str]:
 
 def _bfloat16() -> str:
     """Return whether `--dtype bfloat16` is of use on the CPU."""
-    from zsarbench.machine import gains_by_bfloat16
+    from zsarbench.utils.compute import gains_by_bfloat16
 
     gains = gains_by_bfloat16()
     if gains is None:

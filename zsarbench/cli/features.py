@@ -12,7 +12,7 @@ import click
 
 from zsarbench.cli.common import as_json, data_root_option, echo_json, host_of, settings_option
 from zsarbench.errors import UsageError, unknown
-from zsarbench.paths import cache_dir
+from zsarbench.utils.cache import cache_dir
 
 if TYPE_CHECKING:
     from zsarbench.features import FeatureSet, FeatureStore
@@ -74,8 +74,8 @@ def extract(
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
     from zsarbench import extract_run
-    from zsarbench.progress import default_progress
     from zsarbench.spec import request
+    from zsarbench.utils.progress import default_progress
 
     registry = host_of(ctx).registry
     part = extract_run.part_of(shard) if shard is not None else (0, 1)

@@ -103,7 +103,7 @@ def semantic_gap(ctx: click.Context, /, path: Path, number: int, out: Path, **ma
 
     host = host_of(ctx)
     from zsarbench import gap, plots, results
-    from zsarbench.progress import default_progress
+    from zsarbench.utils.progress import default_progress
 
     result, scores = results.read(path), _scores(path)
     _checked(number, scores)

@@ -31,7 +31,7 @@ def command(ctx: click.Context, /, plan: bool, format_: str, as_json: bool, **as
     host = host_of(ctx)
     spec = resolve(specs.RunRequest(**asked), host)
     from zsarbench import harness
-    from zsarbench.progress import default_progress
+    from zsarbench.utils.progress import default_progress
 
     progress = default_progress()
     if plan:

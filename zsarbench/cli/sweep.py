@@ -52,7 +52,7 @@ def command(
       zsarbench sweep --grid protocol=ucf101/truze-v1,ucf101/all method=nearest-text,eszsl,conse --set visual.join=true
     """
     from zsarbench import sweep
-    from zsarbench.progress import default_progress
+    from zsarbench.utils.progress import default_progress
 
     host = host_of(ctx)
     axes = [sweep.Axis.parse(text) for text in (*grid, *more)]

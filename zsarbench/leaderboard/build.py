@@ -14,9 +14,9 @@ from markupsafe import Markup
 
 from zsarbench import results
 from zsarbench.errors import ZsarbenchError
-from zsarbench.files import write_whole
 from zsarbench.leaderboard.rows import Board, Row, Unplaced
 from zsarbench.results import RunResult
+from zsarbench.utils.atomic import write_whole
 
 _MARKDOWN_SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~!&$])")
 

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from zsarbench import seeding
 from zsarbench.interfaces import Clips, Sampling, Steps
 from zsarbench.testing import checks_constructors
 from zsarbench.testing.checking import (
@@ -27,6 +26,7 @@ from zsarbench.testing.checking import (
     same_bits,
     shape_of,
 )
+from zsarbench.utils import seeding
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from zsarbench import records, seeding
 from zsarbench.clips import MemoryClips
 from zsarbench.errors import UsageError
 from zsarbench.interfaces import ClassText, ClipFeatures, Steps, TrainSet
 from zsarbench.spec import PART_KINDS
 from zsarbench.testing import checks_constructors, toys
 from zsarbench.testing.checking import Broken, Check, Subject, close, expect, farthest, same_bits, shape_of
+from zsarbench.utils import schema, seeding
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -115,7 +115,7 @@ def same_seed_same_scores(subject: Subject) -> None:
             before = _random_states()
             made.append(scored(fit(subject), unseen_clips(), toys.class_texts(toys.UNSEEN)))
             kept = all(same_bits(*pair) for pair in zip(before, _random_states(), strict=True))
-        expect(kept, "torch's global random state to stay as it was", "it moved; use zsarbench.seeding.forked")
+        expect(kept, "torch's global random state to stay as it was", "it moved; use zsarbench.utils.seeding.forked")
     said = f"{farthest(*made)}: randomness that is not of `context.generator`"
     expect(same_bits(*made), "the same scores from the same seed", said)
 
@@ -221,7 +221,7 @@ def record_is_plain(subject: Subject) -> None:
     if not hasattr(method, "record"):
         return
     try:
-        records.plain(dict(method.record()), "record")
+        schema.plain(dict(method.record()), "record")
     except Exception as error:
         raise Broken("`record()` to be a mapping of JSON types", str(error)) from error
 

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from zsarbench import seeding
 from zsarbench.errors import NoNegatives
 from zsarbench.testing import checks_constructors
 from zsarbench.testing.checking import Broken, Check, Subject, expect, is_tensor, same_bits, shape_of
+from zsarbench.utils import seeding
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 
-from zsarbench import seeding
-from zsarbench.batching import in_fixed_batches
 from zsarbench.clips import MemoryClips
 from zsarbench.errors import NoNegatives
 from zsarbench.interfaces import ClassText, Clips, Context, Parts, Sampling, Steps, TrainSet
-from zsarbench.progress import LogProgress
 from zsarbench.testing.videos import KeepFrame
+from zsarbench.utils import seeding
+from zsarbench.utils.batching import in_fixed_batches
+from zsarbench.utils.progress import LogProgress
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import av
 import numpy as np
 
-from zsarbench.batching import in_fixed_batches
 from zsarbench.interfaces import Clips, Sampling, Steps
+from zsarbench.utils.batching import in_fixed_batches
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from zsarbench.errors import ZsarbenchError
-from zsarbench.records import build, plain, problems_of
+from zsarbench.utils.schema import build, plain, problems_of
 
 
 @dataclass(frozen=True)

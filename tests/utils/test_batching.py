@@ -5,7 +5,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from zsarbench.batching import in_fixed_batches
+from zsarbench.utils.batching import in_fixed_batches
 
 
 @settings(deadline=None, max_examples=30)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from zsarbench.files import replacing, write_whole
+from zsarbench.utils.atomic import replacing, write_whole
 
 
 def test_what_a_block_wrote_takes_the_place_of_the_file(tmp_path: Path) -> None:

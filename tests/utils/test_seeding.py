@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import torch
 
-from zsarbench import seeding
+from zsarbench.utils import seeding
 
 
 def test_seeds_are_the_same_on_every_machine() -> None:

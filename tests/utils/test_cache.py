@@ -7,7 +7,7 @@ from pathlib import Path
 import platformdirs
 import pytest
 
-from zsarbench.paths import cache_dir
+from zsarbench.utils.cache import cache_dir
 
 
 def test_the_cache_is_where_the_environment_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

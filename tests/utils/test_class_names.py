@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from zsarbench.names import match, normalise
+from zsarbench.utils.class_names import match, normalise
 
 CLASSES = ("HandstandPushups", "Basketball", "YoYo", "SalsaSpin")
 ALIASES = {"Basketball Shooting": "Basketball", "Salsa Spins": "SalsaSpin", "Swing Basketball": "swing_baseball"}

@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 import torch
 
-from zsarbench import machine
 from zsarbench.cli import doctor
 from zsarbench.errors import UsageError
-from zsarbench.machine import Machine, repeatable
+from zsarbench.utils import compute
+from zsarbench.utils.compute import Machine, repeatable
 from zsarbench_encoders.visual import Timm
 
 FAULTS = """
@@ -36,17 +36,17 @@ with repeatable(1):
 def test_a_processor_is_named_by_the_instructions_that_kernels_are_chosen_by(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: "AVX7")
     monkeypatch.setattr(platform, "machine", lambda: "z80")
-    assert machine.processor(torch.device("cpu")) == "z80, AVX7"
+    assert compute.processor(torch.device("cpu")) == "z80, AVX7"
     assert doctor._devices()[0] == "cpu (z80, AVX7)"
 
 
 def able(monkeypatch: pytest.MonkeyPatch, *names: str) -> None:
     """Let torch tell that the CPU has these instructions, of those that matter."""
-    told = {"avx2": True, **dict.fromkeys(machine.BFLOAT16, False), **dict.fromkeys(names, True)}
+    told = {"avx2": True, **dict.fromkeys(compute.BFLOAT16, False), **dict.fromkeys(names, True)}
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: told, raising=False)
 
 
-@pytest.mark.parametrize("name", machine.BFLOAT16)
+@pytest.mark.parametrize("name", compute.BFLOAT16)
 def test_a_cpu_with_instructions_for_bfloat16_is_not_warned_of(
     name: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -21,7 +21,7 @@ from zsarbench.plugins import load_plugins
 
 if TYPE_CHECKING:
     from zsarbench.interfaces import TextEncoder
-    from zsarbench.registry import Registry
+    from zsarbench.plugins.registry import Registry
 
 PRE_TRAINING = "kinetics400"
 FIXED_ON = "hmdb51/truze-v1"

@@ -65,7 +65,7 @@ def test_a_link_that_misses_its_line_is_stale(tmp_path):
 
 
 def test_every_option_named_exists():
-    from zsarbench.options import options_of
+    from zsarbench.plugins.options import options_of
     from zsarbench_cezsar.method import Cezsar
     from zsarbench_cezsar.negatives import CosineWindow
     from zsarbench_cezsar.pretrained import Pretrained

@@ -22,7 +22,7 @@ from zsarbench.display import display
 from zsarbench.errors import UsageError, ZsarbenchError
 from zsarbench.metrics import topk_expectation
 from zsarbench.plugins import Host, load_plugins
-from zsarbench.registry import Registry
+from zsarbench.plugins.registry import Registry
 from zsarbench.resolve import resolve
 from zsarbench.spec import request
 from zsarbench.testing.samples import contaminated, sample_result, sample_scores

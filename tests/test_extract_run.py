@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 import torch
 
-from zsarbench import extract_run, hookimpl, plugins
+from zsarbench import extract_run, hookimpl
 from zsarbench.cli.main import main
 from zsarbench.errors import UsageError, UsageErrors
 from zsarbench.features import FeatureStore
-from zsarbench.plugins import Host, load_plugins
+from zsarbench.plugins import Host, load_plugins, loading
 from zsarbench.spec import request
 from zsarbench.testing.videos import write_video
 
@@ -32,9 +32,9 @@ class Toys:
 @pytest.fixture
 def host(monkeypatch: pytest.MonkeyPatch) -> Host:
     pytest.importorskip("zsarbench_datasets")
-    real = plugins.entry_points()
+    real = loading.entry_points()
     found = {"toys": Toys, "datasets": real["datasets"]}
-    monkeypatch.setattr(plugins, "entry_points", lambda: found)
+    monkeypatch.setattr(loading, "entry_points", lambda: found)
     return load_plugins()
 
 

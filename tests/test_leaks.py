@@ -20,7 +20,8 @@ from torch import Tensor
 from zsarbench import harness, hookimpl, inputs, scores
 from zsarbench.errors import UsageError, ZsarbenchError
 from zsarbench.interfaces import ClassText, ClipFeatures, Context, LearnsFrom, TrainSet
-from zsarbench.plugins import entry_points, load_plugins
+from zsarbench.plugins import load_plugins
+from zsarbench.plugins.loading import entry_points
 from zsarbench.resolve import resolve
 from zsarbench.results import RunResult
 from zsarbench.scores import Scores

@@ -8,10 +8,9 @@ from pathlib import Path
 import pytest
 
 import zsarbench_rivals
-from zsarbench import options
 from zsarbench.interfaces import Method
-from zsarbench.plugins import load_plugins
-from zsarbench.registry import Entry
+from zsarbench.plugins import load_plugins, options
+from zsarbench.plugins.registry import Entry
 
 ENTRIES = tuple(load_plugins(loaders={"rivals": lambda: zsarbench_rivals}).registry)
 METHODS = [entry for entry in ENTRIES if entry.kind == "method" and entry.plugin == "rivals"]

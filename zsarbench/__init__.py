@@ -9,7 +9,7 @@ import pluggy
 __version__ = "0.1.0"
 
 hookimpl = pluggy.HookimplMarker("zsarbench")
-"""Marks a function of a plugin as an implementation of a hook of `zsarbench.hookspecs`."""
+"""Marks a function of a plugin as an implementation of a hook of `zsarbench.plugins.hookspecs`."""
 
 __all__ = ["__version__", "hookimpl", "run"]
 

@@ -15,14 +15,15 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from zsarbench import assembly, metrics
+from zsarbench import metrics
 from zsarbench.contamination_labels import LabelSet, find
 from zsarbench.errors import ZsarbenchError
+from zsarbench.plugins import building
 from zsarbench.utils.class_names import normalise, readable
 
 if TYPE_CHECKING:
     from zsarbench.interfaces import TextEncoder
-    from zsarbench.registry import Registry
+    from zsarbench.plugins.registry import Registry
     from zsarbench.scores import Scores
 
 _log = logging.getLogger(__name__)
@@ -167,7 +168,7 @@ def near_encoder(registry: Registry) -> TextEncoder | None:
     """Return the encoder that NEAR_COSINE holds for, or None where it is not installed."""
     try:
         target = registry.get("text", NEAR_ENCODER).load()
-        encoder: TextEncoder = assembly.construct(target, "text", NEAR_ENCODER, {})
+        encoder: TextEncoder = building.construct(target, "text", NEAR_ENCODER, {})
     except ZsarbenchError:
         return None
     return encoder

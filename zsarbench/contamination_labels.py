@@ -12,7 +12,7 @@ from zsarbench.errors import ZsarbenchError
 from zsarbench.utils.class_names import normalise
 
 if TYPE_CHECKING:
-    from zsarbench.registry import Registry
+    from zsarbench.plugins.registry import Registry
 
 IMAGENET_SUBSETS = (
     "imagenet-1k", "imagenet-12k", "imagenet-21k", "imagenet-21k-goog", "imagenet-21k-miil", "imagenet-22k",

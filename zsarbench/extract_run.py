@@ -8,9 +8,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from zsarbench import assembly, extract, options
+from zsarbench import extract
 from zsarbench.errors import UsageError
 from zsarbench.inputs import Inputs, protocol_clips
+from zsarbench.plugins import building, options
 from zsarbench.resolve import Resolver
 from zsarbench.spec import PartSpec, RunRequest
 from zsarbench.text_cache import CachedTextEncoder
@@ -19,8 +20,8 @@ from zsarbench.utils.compute import Machine
 if TYPE_CHECKING:
     from zsarbench.features import FeatureStore
     from zsarbench.interfaces import Progress
+    from zsarbench.plugins.registry import Registry
     from zsarbench.protocols import FileProtocol
-    from zsarbench.registry import Registry
 
 _PART = re.compile(r"(\d+)/(\d+)")
 # Who starts several processes tells each its number: torchrun, then SLURM's srun.
@@ -132,7 +133,7 @@ def run(
             inputs.sources(clip_ids),
             _encoder(extraction, registry, store, machine),
             store,
-            executor=assembly.build(extraction.parts["executor"], registry),
+            executor=building.build(extraction.parts["executor"], registry),
             progress=progress,
             settings=extract.Settings(device=str(machine.device), threads=machine.threads),
             strict=asked.strict,
@@ -154,8 +155,8 @@ def run(
 def _clips(extraction: Extraction, registry: Registry) -> tuple[Inputs, list[str]]:
     """Return the data set and the ids of the clips to extract, in the manifest's order."""
     part, protocol = extraction.dataset, extraction.protocol
-    dataset = assembly.build_dataset(part, extraction.roots, registry)
-    manifest = assembly.checked_manifest(dataset, part.name)
+    dataset = building.build_dataset(part, extraction.roots, registry)
+    manifest = building.checked_manifest(dataset, part.name)
     ids = list(manifest["clip_id"])
     if protocol is not None:
         learnt, tested = protocol_clips(protocol, dataset, manifest)
@@ -172,8 +173,8 @@ def _encoder(extraction: Extraction, registry: Registry, store: FeatureStore, ma
     text: Any = None
     if "text" in parts:
         text = CachedTextEncoder(
-            assembly.moved(assembly.build(parts["text"], registry), machine.device), store, parts["text"]
+            building.moved(building.build(parts["text"], registry), machine.device), store, parts["text"]
         )
     takes_text = options.takes(registry.get("visual", parts["visual"].name).load(), "text_encoder")
-    visual = assembly.build(parts["visual"], registry, **({"text_encoder": text} if takes_text else {}))
-    return extract.EncoderPart(parts["visual"], assembly.moved(visual, machine.device), parts.get("text"), text)
+    visual = building.build(parts["visual"], registry, **({"text_encoder": text} if takes_text else {}))
+    return extract.EncoderPart(parts["visual"], building.moved(visual, machine.device), parts.get("text"), text)

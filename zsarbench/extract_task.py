@@ -6,11 +6,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from zsarbench import assembly, options
 from zsarbench.encoding import Outcome, Settings, framed, threads_a_pass, told
 from zsarbench.features import FeatureSet
 from zsarbench.features_key import FeatureKey
 from zsarbench.interfaces import CaptionsInSteps, ClipSource, Sampling, Shard, ShardReport, VisualEncoder
+from zsarbench.plugins import building as assembly
+from zsarbench.plugins import options
 from zsarbench.utils.compute import processor, repeatable
 from zsarbench.video import decoder_version
 

@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from zsarbench import assembly, class_texts, extract, inputs, recording, results
+from zsarbench import class_texts, extract, inputs, recording, results
 from zsarbench.clips import MemoryClips
 from zsarbench.errors import ZsarbenchError
 from zsarbench.features import FeatureStore
 from zsarbench.inputs import Inputs, RoundClips
 from zsarbench.interfaces import ClipFeatures, Context, Loss, Method, Progress, TextEncoder, TrainSet
 from zsarbench.outcome import Fit, Outcome
-from zsarbench.plugins import Host, load_plugins
+from zsarbench.plugins import Host, building, load_plugins
 from zsarbench.resolve import resolve
 from zsarbench.results import RunResult
 from zsarbench.scores import Block, RoundScores, Scores
@@ -33,7 +33,7 @@ from zsarbench.utils.compute import Machine, Stopwatch
 from zsarbench.utils.progress import LogProgress
 
 if TYPE_CHECKING:
-    from zsarbench.registry import Registry
+    from zsarbench.plugins.registry import Registry
 
 _log = logging.getLogger(__name__)
 N_PROBED = 8  # clips that `--plan` extracts to estimate the rest; start-up of the decoders makes it an upper bound
@@ -61,8 +61,8 @@ class Run:
             self.training = inputs.load_training(self.spec, self.registry)
         with self.watch("parts"):
             self.store = FeatureStore(cache_dir() / "features")
-            self.parts = assembly.build_parts(self.spec, self.registry, self._cached_text, self.machine.device)
-            method = assembly.build(self.spec.method, self.registry)
+            self.parts = building.build_parts(self.spec, self.registry, self._cached_text, self.machine.device)
+            method = building.build(self.spec.method, self.registry)
             if hasattr(method, "check_parts"):
                 method.check_parts(self.parts)
         with self.watch("class texts"):
@@ -106,7 +106,7 @@ class Run:
             sources,
             self._encoder_part(),
             self.store,
-            executor=assembly.build(self.spec.executor, self.registry),
+            executor=building.build(self.spec.executor, self.registry),
             progress=self.progress,
             settings=extract.Settings(device=str(self.machine.device), threads=self.machine.threads),
             strict=self.spec.strict,
@@ -192,7 +192,7 @@ class Run:
 
     def fit(self, fit: Fit) -> tuple[Method, Context]:
         """Return a method that has learnt from a training set, and the context to score with."""
-        method: Method = assembly.build(self.spec.method, self.registry)
+        method: Method = building.build(self.spec.method, self.registry)
         context = self._context(fit)
         train = self._train_set(fit)
         self.learnt |= dict.fromkeys(train.clips.ids if train is not None else ())
@@ -265,8 +265,8 @@ class Run:
         if "loss" not in self.spec.parts:
             return None
         with seeding.forked(seeding.generator(fit.seed, fit.round_seed, "loss")):
-            loss: Loss = assembly.build(self.spec.parts["loss"], self.registry)
-        return assembly.moved(loss, self.machine.device)  # type: ignore[no-any-return]
+            loss: Loss = building.build(self.spec.parts["loss"], self.registry)
+        return building.moved(loss, self.machine.device)  # type: ignore[no-any-return]
 
     def _score(self, method: Method, rounds: Sequence[RoundClips], context: Context) -> Block:
         """Return one score matrix over the clips and candidates of these rounds; clips that were not read get NaN."""

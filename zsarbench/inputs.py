@@ -11,15 +11,16 @@ import numpy as np
 import pandas as pd
 import torch
 
-from zsarbench import assembly, class_texts, protocols
+from zsarbench import class_texts, protocols
 from zsarbench.errors import ZsarbenchError
 from zsarbench.interfaces import ClassText, ClipFeatures, ClipSource, Dataset, Round, Steps, TrainSet
+from zsarbench.plugins import building
 
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from zsarbench.plugins.registry import Registry
     from zsarbench.protocols import FileProtocol
-    from zsarbench.registry import Registry
     from zsarbench.spec import PartSpec, RunSpec
 
 
@@ -99,7 +100,7 @@ def load(spec: RunSpec, registry: Registry) -> Inputs:
             their count is not what the protocol's file says.
     """
     bare = _load_dataset(spec, spec.dataset, registry)
-    dataset = assembly.build_dataset(spec.dataset, spec.data_roots, registry)
+    dataset = building.build_dataset(spec.dataset, spec.data_roots, registry)
     rows = bare.manifest.reset_index()
     rounds = []
     for item in spec.protocol.checked(dataset):
@@ -118,8 +119,8 @@ def load_training(spec: RunSpec, registry: Registry) -> Inputs | None:
 
 
 def _load_dataset(spec: RunSpec, part: PartSpec, registry: Registry) -> Inputs:
-    dataset = assembly.build_dataset(part, spec.data_roots, registry)
-    manifest = assembly.checked_manifest(dataset, part.name).set_index("clip_id")
+    dataset = building.build_dataset(part, spec.data_roots, registry)
+    manifest = building.checked_manifest(dataset, part.name).set_index("clip_id")
     texts = class_texts.load(dataset, spec.class_text) if dataset.classes else {}
     return Inputs(
         part.name, dataset.revision, tuple(dataset.classes), manifest, texts, dataset.captions(), dataset.aliases

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, get_args
 
 from zsarbench.errors import ZsarbenchError, unknown
 from zsarbench.interfaces import Round, Setting
-from zsarbench.registry import KINDS
+from zsarbench.plugins.registry import KINDS
 from zsarbench.spec import PART_KINDS
 
 CLIP_RULES = ("train_list", "test_list", "held_out_list")

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from zsarbench.interfaces import Dataset
-    from zsarbench.registry import Registry
+    from zsarbench.plugins.registry import Registry
 
 
 @dataclass(frozen=True)

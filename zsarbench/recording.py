@@ -32,7 +32,7 @@ from zsarbench.utils.compute import processor
 
 if TYPE_CHECKING:
     from zsarbench.outcome import Outcome
-    from zsarbench.registry import Registry
+    from zsarbench.plugins.registry import Registry
 
 N_RESAMPLES = 2000
 N_REASONS = 8  # why clips could not be read, that the log tells; the result has all

@@ -11,9 +11,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from zsarbench import class_texts, options, protocols
-from zsarbench.assembly import build_dataset
+from zsarbench import class_texts, protocols
 from zsarbench.errors import NotApplicable, UsageErrors, ZsarbenchError, unknown
+from zsarbench.plugins import options
+from zsarbench.plugins.building import build_dataset
 from zsarbench.spec import (
     CONTROLS,
     DENOMINATORS,
@@ -29,8 +30,8 @@ from zsarbench.spec import (
 
 if TYPE_CHECKING:
     from zsarbench.plugins import Host
+    from zsarbench.plugins.registry import Entry, Registry
     from zsarbench.protocols import FileProtocol
-    from zsarbench.registry import Entry, Registry
 
 _SETTABLE = ("method", "dataset", "train_dataset", *PART_KINDS, "executor")
 

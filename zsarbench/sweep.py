@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zsarbench import harness, results
-from zsarbench.assembly import build_dataset
 from zsarbench.errors import NotApplicable, UsageError, UsageErrors, ZsarbenchError, unknown
+from zsarbench.plugins.building import build_dataset
 from zsarbench.resolve import resolve
 from zsarbench.spec import PART_KINDS, RunRequest, RunSpec
 

@@ -11,7 +11,7 @@ import pytest
 
 from zsarbench.errors import UsageError
 from zsarbench.interfaces import ClassText
-from zsarbench.registry import Registry
+from zsarbench.plugins.registry import Registry
 from zsarbench.testing import conformance
 
 

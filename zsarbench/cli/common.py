@@ -69,7 +69,7 @@ def dataset_of(
     Raises:
         UsageErrors: the name, an option or a folder does not exist.
     """
-    from zsarbench.assembly import build_dataset
+    from zsarbench.plugins.building import build_dataset
     from zsarbench.resolve import resolve_parts
 
     parts, roots = resolve_parts(

@@ -13,8 +13,8 @@ from zsarbench.errors import UsageError
 
 if TYPE_CHECKING:
     from zsarbench.contamination import Contamination
+    from zsarbench.plugins.registry import Registry
     from zsarbench.protocols import FileProtocol
-    from zsarbench.registry import Registry
 
 
 @click.command("contamination", short_help="List the unseen classes that parts were trained on.")
@@ -50,8 +50,8 @@ def command(
       zsarbench contamination --train-on folder --data-root folder=DIR --protocol ucf101/truze-v2
     """
     from zsarbench import contamination, protocols
-    from zsarbench.assembly import build_dataset
     from zsarbench.contamination_labels import LabelSet
+    from zsarbench.plugins.building import build_dataset
     from zsarbench.resolve import resolve_parts
     from zsarbench.utils.schema import plain
 

@@ -47,10 +47,10 @@ def lint(
       zsarbench data lint ucf101 --class-text my-texts.csv
     """
     from zsarbench import class_texts
-    from zsarbench.assembly import build, build_dataset
     from zsarbench.contamination import NEAR_ENCODER, near_encoder
     from zsarbench.interfaces import ClassText
     from zsarbench.lint import check
+    from zsarbench.plugins.building import build, build_dataset
     from zsarbench.resolve import resolve_parts
 
     registry = host_of(ctx).registry

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from zsarbench.interfaces import Dataset
+    from zsarbench.plugins.registry import Registry
     from zsarbench.protocols import FileProtocol
-    from zsarbench.registry import Registry
     from zsarbench.scan import Scan
 
 MAX_LINES = 40
@@ -60,7 +60,7 @@ def verify(
       zsarbench data verify kinetics400 --protocol kinetics400/all-cezsar-18035 --data-root kinetics400=/data/k400
     """
     from zsarbench import scan
-    from zsarbench.assembly import build_dataset, checked_manifest
+    from zsarbench.plugins.building import build_dataset, checked_manifest
     from zsarbench.resolve import resolve_parts
     from zsarbench.utils.progress import default_progress
     from zsarbench.workers import cores

@@ -9,9 +9,10 @@ from typing import Any
 
 import pandas as pd
 
-from zsarbench import options, protocols
-from zsarbench.assembly import MANIFEST_COLUMNS, checked_manifest
+from zsarbench import protocols
 from zsarbench.errors import UsageError, ZsarbenchError
+from zsarbench.plugins import options
+from zsarbench.plugins.building import MANIFEST_COLUMNS, checked_manifest
 from zsarbench.protocols import FileProtocol
 from zsarbench.spec import CLASS_TEXT_FORMS, PART_KINDS
 from zsarbench.testing import checks_constructors

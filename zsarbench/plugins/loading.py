@@ -11,8 +11,8 @@ from typing import Any
 
 import pluggy
 
-from zsarbench import builtin, hookspecs
-from zsarbench.registry import Registry
+from zsarbench.plugins import builtin, hookspecs
+from zsarbench.plugins.registry import Registry
 
 GROUP = "zsarbench"
 _log = logging.getLogger(__name__)
@@ -111,4 +111,4 @@ def _check_alone(name: str, plugin: Any) -> None:
     manager.register(plugin, name=name)
     manager.check_pending()
     if not manager.get_hookcallers(plugin):
-        raise pluggy.PluginValidationError(plugin, f"plugin '{name}' implements no hook of zsarbench.hookspecs")
+        raise pluggy.PluginValidationError(plugin, f"plugin '{name}' implements no hook of zsarbench.plugins.hookspecs")

@@ -6,7 +6,7 @@ from typing import Any, Literal
 import pytest
 
 from zsarbench.errors import UsageError
-from zsarbench.options import check, options_of, parse
+from zsarbench.plugins.options import check, options_of, parse
 
 
 class Toy:

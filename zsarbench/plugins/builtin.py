@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from zsarbench.registry import Registrar
+from zsarbench.plugins.registry import Registrar
 
 
 def register(registry: Registrar) -> None:

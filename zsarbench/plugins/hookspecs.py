@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     import click
 
-    from zsarbench.registry import Registrar
+    from zsarbench.plugins.registry import Registrar
     from zsarbench.results import RunResult
     from zsarbench.spec import RunSpec
 

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from zsarbench import options
 from zsarbench.errors import ZsarbenchError, unknown
 from zsarbench.interfaces import (
     Dataset,
@@ -19,11 +18,12 @@ from zsarbench.interfaces import (
     TextEncoder,
     VisualEncoder,
 )
+from zsarbench.plugins import options
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from zsarbench.registry import Registry
+    from zsarbench.plugins.registry import Registry
     from zsarbench.spec import PartSpec, RunSpec
 
 _INTERFACES = {

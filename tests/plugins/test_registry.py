@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from zsarbench.errors import UsageError, ZsarbenchError
-from zsarbench.registry import Entry, Registry
+from zsarbench.plugins.registry import Entry, Registry
 
 
 def filled() -> Registry:

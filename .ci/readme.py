@@ -7,7 +7,7 @@ PATH is below benchmarks/: a folder of results, or the beginning of the names of
 that begins with `differences:` in place of `table:` holds the paired differences to the result after `against`.
 
 Links to code stand in the rows of a plugin's tables: a name such as `scoring.nearest`, of a module beside the page, or
-`zsarbench.video.read_steps`, of any package here, is made a link to the line of its definition.
+`zsarbench.data.video.frames.read_steps`, of any package here, is made a link to the line of its definition.
 """
 
 from __future__ import annotations

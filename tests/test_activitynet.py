@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from zsarbench import protocols
-from zsarbench.downloads import Download, RemoteFile
+from zsarbench.data.downloads import Download, RemoteFile
 from zsarbench.errors import UsageError, ZsarbenchError
 from zsarbench_datasets import activitynet
 from zsarbench_datasets.activitynet import ActivityNet

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 import zsarbench
-from zsarbench.downloads import fetch
+from zsarbench.data.downloads import fetch
 from zsarbench.features import FeatureStore
 from zsarbench.results import RunResult
 from zsarbench_cezsar import pairing_table

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from zsarbench import encoding
-from zsarbench.decoding import Decoded, Failure
+from zsarbench.data.video.decoding import Decoded, Failure
 from zsarbench.encoding import Outcome, Settings
 from zsarbench.interfaces import Clips, ClipSource, Steps
 from zsarbench.testing.videos import TinyEncoder, write_video

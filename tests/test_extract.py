@@ -13,7 +13,8 @@ import pytest
 import torch
 
 from zsarbench.clips import StoredClips
-from zsarbench.decoding import DecodePool
+from zsarbench.data.video.decoding import DecodePool
+from zsarbench.data.video.frames import read_steps
 from zsarbench.errors import ZsarbenchError
 from zsarbench.extract import EncoderPart, EncodeTask, LocalExecutor, Settings, ensure, plan
 from zsarbench.features import FeatureStore
@@ -22,7 +23,6 @@ from zsarbench.spec import PartSpec
 from zsarbench.testing.toys import ToyText
 from zsarbench.testing.videos import KeepFrame, MisbehavingPrepare, TinyEncoder, read_number, write_video
 from zsarbench.utils.progress import LogProgress
-from zsarbench.video import read_steps
 
 N_CLIPS = 12
 

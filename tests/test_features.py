@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from zsarbench.clips import MemoryClips
-from zsarbench.decoding import Failure, file_state
+from zsarbench.data.video.decoding import Failure, file_state
 from zsarbench.errors import ZsarbenchError
 from zsarbench.features import FeatureSet, FeatureStore
 from zsarbench.features_key import FeatureKey

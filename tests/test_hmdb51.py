@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from zsarbench import protocols
-from zsarbench.downloads import Download, RemoteFile
+from zsarbench.data.downloads import Download, RemoteFile
 from zsarbench.errors import UsageError, ZsarbenchError
 from zsarbench.utils.class_names import match
 from zsarbench_datasets import hmdb51

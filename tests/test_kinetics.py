@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 
 from zsarbench import protocols
-from zsarbench.downloads import Download, RemoteFile
+from zsarbench.data.downloads import Download, RemoteFile
 from zsarbench.errors import UsageError, ZsarbenchError
 from zsarbench.utils.class_names import match
 from zsarbench_datasets import kinetics

@@ -16,7 +16,7 @@ from typing import NamedTuple
 import pandas as pd
 import pytest
 
-from zsarbench.downloads import Download, RemoteFile
+from zsarbench.data.downloads import Download, RemoteFile
 from zsarbench.errors import UsageError, ZsarbenchError
 from zsarbench.interfaces import ClassText
 from zsarbench.utils.class_names import match

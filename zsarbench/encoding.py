@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from zsarbench.decoding import Decoded, DecodePool, Failure
+from zsarbench.data.video.decoding import Decoded, DecodePool, Failure
+from zsarbench.data.video.workers import cores, in_order
 from zsarbench.errors import ZsarbenchError
 from zsarbench.interfaces import Clips, ClipSource, Sampling, VisualEncoder
-from zsarbench.workers import cores, in_order
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from zsarbench.data.video.frames import decoder_version
 from zsarbench.encoding import Outcome, Settings, framed, threads_a_pass, told
 from zsarbench.features import FeatureSet
 from zsarbench.features_key import FeatureKey
@@ -13,7 +14,6 @@ from zsarbench.interfaces import CaptionsInSteps, ClipSource, Sampling, Shard, S
 from zsarbench.plugins import building as assembly
 from zsarbench.plugins import options
 from zsarbench.utils.compute import processor, repeatable
-from zsarbench.video import decoder_version
 
 if TYPE_CHECKING:
     from zsarbench.interfaces import TextEncoder

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from zsarbench import features_index
 from zsarbench.clips import StoredClips
-from zsarbench.decoding import Failure, file_state
+from zsarbench.data.video.decoding import Failure, file_state
 from zsarbench.errors import ZsarbenchError
 from zsarbench.features_index import DamagedIndex
 from zsarbench.features_key import FeatureKey

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from zsarbench.decoding import Failure
+from zsarbench.data.video.decoding import Failure
 from zsarbench.errors import ZsarbenchError
 from zsarbench.rows import RowTable
 from zsarbench.shards import Sidecar

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from zsarbench import class_texts, extract, inputs, recording, results
+from zsarbench import extract, inputs, recording, results
 from zsarbench.clips import MemoryClips
+from zsarbench.data import class_texts
 from zsarbench.errors import ZsarbenchError
 from zsarbench.features import FeatureStore
 from zsarbench.inputs import Inputs, RoundClips

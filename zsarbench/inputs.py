@@ -11,7 +11,8 @@ import numpy as np
 import pandas as pd
 import torch
 
-from zsarbench import class_texts, protocols
+from zsarbench import protocols
+from zsarbench.data import class_texts
 from zsarbench.errors import ZsarbenchError
 from zsarbench.interfaces import ClassText, ClipFeatures, ClipSource, Dataset, Round, Steps, TrainSet
 from zsarbench.plugins import building

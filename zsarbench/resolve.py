@@ -11,7 +11,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from zsarbench import class_texts, protocols
+from zsarbench import protocols
+from zsarbench.data import class_texts
 from zsarbench.errors import NotApplicable, UsageErrors, ZsarbenchError, unknown
 from zsarbench.plugins import options
 from zsarbench.plugins.building import build_dataset

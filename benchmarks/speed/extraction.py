@@ -51,14 +51,14 @@ import timm
 import torch
 from timm.data import create_transform, resolve_model_data_config
 
-from zsarbench.decoding import decode_clip
+from zsarbench.data.video.decoding import decode_clip
+from zsarbench.data.video.workers import cores
 from zsarbench.extract import EncoderPart, LocalExecutor, Settings, compute
 from zsarbench.features import FeatureStore
 from zsarbench.interfaces import Clips, ClipSource, Prepare, Sampling
 from zsarbench.spec import PartSpec
 from zsarbench.utils.compute import reuse_freed_memory
 from zsarbench.utils.progress import LogProgress
-from zsarbench.workers import cores
 from zsarbench_encoders.visual import EfficientNetLite0
 
 DISTINCT, FRAMES_A_SECOND, WIDTH, HEIGHT = 25, 25, 320, 240

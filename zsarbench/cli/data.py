@@ -14,7 +14,7 @@ from zsarbench.errors import UsageErrors, unknown
 from zsarbench.plugins.options import options_of
 
 if TYPE_CHECKING:
-    from zsarbench.downloads import Download
+    from zsarbench.data.downloads import Download
     from zsarbench.plugins.registry import Registry
 
 
@@ -90,7 +90,7 @@ def get(ctx: click.Context, names: tuple[str, ...]) -> None:
 
     ZSARBENCH_MIRROR, a folder or an address, replaces the host part of every download.
     """
-    from zsarbench.downloads import fetch
+    from zsarbench.data.downloads import fetch
     from zsarbench.utils.progress import default_progress
 
     known = {download.name: download for _, download in _downloads(host_of(ctx).registry)}

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
+from zsarbench.data.video.workers import cores
 from zsarbench.errors import UsageError
-from zsarbench.workers import cores
 
 if TYPE_CHECKING:
     from zsarbench.spec import RunSpec

@@ -13,11 +13,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from zsarbench.data.video.frames import PreparationError, VideoError, read_steps
+from zsarbench.data.video.probe import Look, Survey
 from zsarbench.errors import ZsarbenchError
 from zsarbench.interfaces import ClipSource, Sampling
-from zsarbench.survey import Look, Survey
 from zsarbench.testing.videos import KeepFrame, MisbehavingPrepare, numbered_frame, read_number, write_video
-from zsarbench.video import PreparationError, VideoError, read_steps
 
 
 def numbers(path: Path, sampling: Sampling, **span: float) -> list[list[int]]:

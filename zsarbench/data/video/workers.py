@@ -161,7 +161,7 @@ class _Worker:
             self._connection, theirs = Pipe()
             # Standard input is the lifeline: it ends when this process does, whatever it died of.
             self._process = subprocess.Popen(
-                [sys.executable, "-c", "from zsarbench.workers import main; main()", str(theirs.fileno())],
+                [sys.executable, "-c", "from zsarbench.data.video.workers import main; main()", str(theirs.fileno())],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.DEVNULL,
                 pass_fds=[theirs.fileno()],

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 import torch
 
-from zsarbench.class_texts import words_of
+from zsarbench.data.class_texts import words_of
 from zsarbench.interfaces import ClassText
 from zsarbench.utils.class_names import normalise
 

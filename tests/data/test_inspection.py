@@ -11,8 +11,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from zsarbench import scan
 from zsarbench.cli.main import main
+from zsarbench.data import inspection
 from zsarbench.testing.videos import write_video
 from zsarbench.utils.progress import LogProgress
 from zsarbench_datasets.folder import Folder
@@ -40,11 +40,13 @@ def root(tmp_path: Path) -> Path:
     return root
 
 
-def scanned(root: Path, manifest: pd.DataFrame | None = None, *, thorough: bool = False, **options: int) -> scan.Scan:
+def scanned(
+    root: Path, manifest: pd.DataFrame | None = None, *, thorough: bool = False, **options: int
+) -> inspection.Scan:
     files = {path.stem: (path, None, None) for path in sorted(root.rglob("*.m*"))}
     manifest = manifest_of(**files, gone=(root / "x" / "gone.mp4", None, None)) if manifest is None else manifest
-    cache = scan.ScanCache(root.parent / "cache" / "files.sqlite", thorough=thorough)
-    return scan.scan(manifest, root, cache, **{"workers": 2, "progress": LogProgress(), **options})
+    cache = inspection.ScanCache(root.parent / "cache" / "files.sqlite", thorough=thorough)
+    return inspection.scan(manifest, root, cache, **{"workers": 2, "progress": LogProgress(), **options})
 
 
 def test_missing_unreadable_truncated_and_extra_are_told_apart(root: Path) -> None:
@@ -102,13 +104,15 @@ def test_a_damaged_cache_is_made_anew(root: Path, caplog: pytest.LogCaptureFixtu
 
 def test_a_cache_that_cannot_be_written_is_named(root: Path) -> None:
     (root.parent / "cache").write_text("a file where a folder is needed")
-    with pytest.raises(scan.ZsarbenchError, match="findings of the scan cannot be kept in"):
+    with pytest.raises(inspection.ZsarbenchError, match="findings of the scan cannot be kept in"):
         scanned(root)
 
 
 def test_files_that_kill_their_process_are_told_and_tried_again(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patched:
-        patched.setattr(scan, "Look", lambda thorough: time.sleep)  # a name of a file kills a process that sleeps so
+        patched.setattr(
+            inspection, "Look", lambda thorough: time.sleep
+        )  # a name of a file kills a process that sleeps so
         found = scanned(root)
     bad = {clip.clip_id: clip.reason for clip in found.bad}
     assert bad["a"].startswith("the decoding process died of it 2 times")
@@ -135,7 +139,7 @@ def test_a_killed_scan_goes_on_where_it_was(root: Path) -> None:
         write_video(root / "x" / f"more{number}.mp4", 3)
     script = (
         "import sys, time, pandas as pd; from pathlib import Path\n"
-        "from zsarbench import scan; from zsarbench.progress import LogProgress\n"
+        "from zsarbench.data import inspection; from zsarbench.utils.progress import LogProgress\n"
         "root = Path(sys.argv[1])\n"
         "class Slow:\n"
         "    def task(self, *a): return self\n"
@@ -144,7 +148,8 @@ def test_a_killed_scan_goes_on_where_it_was(root: Path) -> None:
         "    def advance(self, n=1, note=''): print('one', flush=True); time.sleep(0.05)\n"
         "rows = [(p.stem, 'x', str(p), None, None, p.stem) for p in sorted(root.rglob('*.m*'))]\n"
         "frame = pd.DataFrame(rows, columns=['clip_id', 'label', 'path', 'start', 'end', 'group'])\n"
-        "scan.scan(frame, root, scan.ScanCache(root.parent / 'cache' / 'files.sqlite'), workers=2, progress=Slow())\n"
+        "cache = inspection.ScanCache(root.parent / 'cache' / 'files.sqlite')\n"
+        "inspection.scan(frame, root, cache, workers=2, progress=Slow())\n"
     )
     process = subprocess.Popen([sys.executable, "-c", script, str(root)], stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
@@ -163,7 +168,7 @@ def test_the_report_tells_no_home_unless_asked(root: Path) -> None:
     write_video(root / "stranger.avi", 5, codec="mpeg4")
     found = scanned(root)
     head = ["dataset: made", "revision: r1"]
-    text = scan.report(found, head, root)
+    text = inspection.report(found, head, root)
     assert str(root) not in text
     above, rows = text.split("\n\n")
     assert above.splitlines()[:2] == head
@@ -172,8 +177,8 @@ def test_the_report_tells_no_home_unless_asked(root: Path) -> None:
     assert lines[0] == ["state", "clip", "label", "file", "reason"]
     assert ["missing", "gone", "x", "x/gone.mp4", "missing file"] in lines
     assert ["extra", "", "", "stranger.avi", "no clip of the data set"] in lines
-    assert str(root / "x" / "gone.mp4") in scan.report(found, head, root, absolute=True)
-    assert "\tgone.mp4\t" in scan.report(found, head, None)
+    assert str(root / "x" / "gone.mp4") in inspection.report(found, head, root, absolute=True)
+    assert "\tgone.mp4\t" in inspection.report(found, head, None)
 
 
 def test_the_command_line_writes_json_and_a_report_and_says_by_its_exit_code(
@@ -276,7 +281,7 @@ def test_lists_that_cannot_be_had_cost_the_counts_alone(
     root: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def splits(self: Folder) -> None:
-        raise scan.ZsarbenchError("the list is nowhere")
+        raise inspection.ZsarbenchError("the list is nowhere")
 
     monkeypatch.setattr(Folder, "splits", splits)
     out, err = verified(capsys, "folder", "--data-root", f"folder={root}", code=1)
@@ -285,10 +290,10 @@ def test_lists_that_cannot_be_had_cost_the_counts_alone(
 
 
 def test_findings_are_kept_one_by_one(tmp_path: Path) -> None:
-    cache = scan.ScanCache(tmp_path / "files.sqlite")
-    noted = cache.note([("/a", (1, 2), scan.Survey()), ("/b", (3, 4), scan.Survey("empty file"))])
+    cache = inspection.ScanCache(tmp_path / "files.sqlite")
+    noted = cache.note([("/a", (1, 2), inspection.Survey()), ("/b", (3, 4), inspection.Survey("empty file"))])
     next(noted)
     with sqlite3.connect(tmp_path / "files.sqlite") as other:
         assert other.execute("SELECT path FROM files").fetchall() == [("/a",)]
-    assert cache.read({"/a": (1, 2)}) == {"/a": scan.Survey()}
+    assert cache.read({"/a": (1, 2)}) == {"/a": inspection.Survey()}
     assert cache.read({"/a": (1, 3)}) == {}

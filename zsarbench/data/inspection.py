@@ -16,13 +16,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, get_args
 
-from zsarbench.decoding import FileState, file_state
+from zsarbench.data.video.decoding import FileState, file_state
+from zsarbench.data.video.frames import decoder_version
+from zsarbench.data.video.probe import Look, Survey
+from zsarbench.data.video.workers import Lost, WorkerPool
 from zsarbench.errors import ZsarbenchError
 from zsarbench.interfaces import Progress
-from zsarbench.survey import Look, Survey
 from zsarbench.utils.cache import VIDEO_ENDINGS
-from zsarbench.video import decoder_version
-from zsarbench.workers import Lost, WorkerPool
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from fractions import Fraction
 
-from zsarbench.video import Video, VideoError, opened
+from zsarbench.data.video.frames import Video, VideoError, opened
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from zsarbench import class_texts
-from zsarbench.class_texts import choose, load, nearest, parse, sentences_of, words_of
+from zsarbench.data import class_texts
+from zsarbench.data.class_texts import choose, load, nearest, parse, sentences_of, words_of
 from zsarbench.errors import UsageError, UsageErrors, ZsarbenchError
 from zsarbench.interfaces import ClassText
 from zsarbench.plugins import load_plugins

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from zsarbench.downloads import CHUNK_BYTES, Download, RemoteFile, fetch, folder_of, missing, read_downloads
+from zsarbench.data.downloads import CHUNK_BYTES, Download, RemoteFile, fetch, folder_of, missing, read_downloads
 from zsarbench.errors import ZsarbenchError
 
 SOURCE = "someone/some-repo/0123abcd"

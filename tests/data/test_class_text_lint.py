@@ -12,8 +12,8 @@ import pytest
 import torch
 
 from zsarbench.cli.main import main
+from zsarbench.data.class_text_lint import Finding, check
 from zsarbench.interfaces import ClassText
-from zsarbench.lint import Finding, check
 
 ER = "DeLightCMU/ElaborativeRehearsal/e3130fd43badebe66a36d0b0db9a24bb742b5095/datasets/UCF101/classes_label_defn.json"
 

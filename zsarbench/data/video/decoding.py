@@ -10,9 +10,9 @@ from types import TracebackType
 
 import numpy as np
 
+from zsarbench.data.video.frames import PreparationError, VideoError, read_steps
+from zsarbench.data.video.workers import Lost, WorkerPool
 from zsarbench.interfaces import ClipSource, Prepare, Sampling
-from zsarbench.video import PreparationError, VideoError, read_steps
-from zsarbench.workers import Lost, WorkerPool
 
 FileState = tuple[int, int]
 """Size in bytes and time of the last change in nanoseconds."""

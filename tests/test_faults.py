@@ -29,7 +29,7 @@ from zsarbench.extract import EncoderPart, LocalExecutor, Settings, compute, ens
 from zsarbench.extract_run import part_of
 from zsarbench.features import FeatureSet, FeatureStore
 from zsarbench.interfaces import ClipSource
-from zsarbench.progress import LogProgress
+from zsarbench.utils.progress import LogProgress
 from zsarbench.spec import PartSpec
 from zsarbench.testing.videos import MisbehavingPrepare, TinyEncoder
 

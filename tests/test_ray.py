@@ -188,7 +188,7 @@ import slow_encoder
 from zsarbench.extract import EncoderPart, Settings, ensure
 from zsarbench.features import FeatureStore
 from zsarbench.interfaces import ClipSource
-from zsarbench.progress import LogProgress
+from zsarbench.utils.progress import LogProgress
 from zsarbench.spec import PartSpec
 from zsarbench_ray.executor import RayExecutor
 

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from zsarbench import protocol_files
 from zsarbench.errors import UsageError, ZsarbenchError, unknown
 from zsarbench.interfaces import Round, Setting
+from zsarbench.protocols import files as protocol_files
 from zsarbench.utils.class_names import match
 
 CLIP_RULES = protocol_files.CLIP_RULES

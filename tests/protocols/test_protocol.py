@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from zsarbench import protocols
 from zsarbench.errors import UsageError, ZsarbenchError
+from zsarbench.interfaces import Round
 from zsarbench.plugins import load_plugins
 
 HEAD = """
@@ -210,7 +211,7 @@ def test_clips_of_a_round_are_those_of_its_classes_and_never_overlap(names: list
         {"clip_id": [f"{name}-{number}" for name in sorted(names) for number in range(3)]}
         | {"label": [name for name in sorted(names) for _ in range(3)]}
     )
-    item = protocols.Round(0, 0, tuple(names[:n_seen]), tuple(names[n_seen:]))
+    item = Round(0, 0, tuple(names[:n_seen]), tuple(names[n_seen:]))
     train, test = protocols.round_clips(item, manifest)
     assert len(train) == 3 * n_seen
     assert len(test) == 3 * (4 - n_seen)
@@ -220,16 +221,14 @@ def test_clips_of_a_round_are_those_of_its_classes_and_never_overlap(names: list
 def test_training_on_test_clips_and_unknown_clips_are_refused() -> None:
     manifest = pd.DataFrame({"clip_id": ["a", "b", "c"], "label": ["A", "A", "B"]})
     with pytest.raises(ZsarbenchError, match=r"trains on 1 of its test clips, e.g. 'b'"):
-        protocols.round_clips(
-            protocols.Round(0, 0, ("A",), ("A", "B"), train_clips=("a", "b"), test_clips=("b", "c")), manifest
-        )
+        protocols.round_clips(Round(0, 0, ("A",), ("A", "B"), train_clips=("a", "b"), test_clips=("b", "c")), manifest)
     with pytest.raises(ZsarbenchError, match=r"1 clips are not in the manifest, e.g. 'zz'"):
-        protocols.round_clips(protocols.Round(0, 0, (), ("A", "B"), test_clips=("zz",)), manifest)
+        protocols.round_clips(Round(0, 0, (), ("A", "B"), test_clips=("zz",)), manifest)
     with pytest.raises(ZsarbenchError, match=r"train clips of round 0: 1 clips are of other classes .* e.g. 'c'"):
-        protocols.round_clips(protocols.Round(0, 0, ("A",), ("A", "B"), train_clips=("a", "c")), manifest)
+        protocols.round_clips(Round(0, 0, ("A",), ("A", "B"), train_clips=("a", "c")), manifest)
     for item in (
-        protocols.Round(0, 0, (), ("A", "B"), test_clips=("a",)),
-        protocols.Round(0, 0, (), ("A", "C")),
+        Round(0, 0, (), ("A", "B"), test_clips=("a",)),
+        Round(0, 0, (), ("A", "C")),
     ):
         with pytest.raises(ZsarbenchError, match=r"round 0 has no clip to test of 1 candidates, e.g. '[BC]'"):
             protocols.round_clips(item, manifest)

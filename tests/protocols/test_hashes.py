@@ -8,7 +8,7 @@ from pathlib import Path
 from zsarbench import protocols
 from zsarbench.plugins import load_plugins
 
-GOLDEN = Path(__file__).parent / "golden" / "protocol_hashes.json"
+GOLDEN = Path(__file__).parents[2] / "tests" / "golden" / "protocol_hashes.json"
 
 
 def test_hashes_are_those_that_results_were_published_under() -> None:

@@ -1,0 +1,13 @@
+"""Versioned, hashed rules of who is seen, who competes and which clips count."""
+
+from zsarbench.protocols.protocol import (
+    CLIP_RULES,
+    FileProtocol,
+    load,
+    miscounted,
+    read,
+    round_clips,
+    rounds_in_words,
+)
+
+__all__ = ["CLIP_RULES", "FileProtocol", "load", "miscounted", "read", "round_clips", "rounds_in_words"]

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from zsarbench import protocols
-from zsarbench.contamination import NEAR_COSINE, NEAR_ENCODER, near_encoder, overlaps, similarities
-from zsarbench.contamination_labels import find
+from zsarbench.evaluation.contamination import NEAR_COSINE, NEAR_ENCODER, near_encoder, overlaps, similarities
+from zsarbench.evaluation.label_sets import find
 from zsarbench.plugins import load_plugins
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from zsarbench import contamination
 from zsarbench.errors import UsageError, ZsarbenchError
+from zsarbench.evaluation import contamination
 from zsarbench.plugins import load_plugins
 from zsarbench.plugins.building import checked_manifest
 from zsarbench_datasets.activitynet_captions import ActivityNetCaptions

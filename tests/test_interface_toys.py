@@ -20,8 +20,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from zsarbench import gap, harness, hookimpl, recording, scores
+from zsarbench import gap, harness, hookimpl, recording
 from zsarbench.errors import UsageError, UsageErrors, ZsarbenchError
+from zsarbench.evaluation import scores
+from zsarbench.evaluation.scores import Scores
 from zsarbench.interfaces import (
     ClassText,
     ClipFeatures,
@@ -36,7 +38,6 @@ from zsarbench.interfaces import (
 from zsarbench.plugins import load_plugins
 from zsarbench.resolve import resolve
 from zsarbench.results import RunResult
-from zsarbench.scores import Scores
 from zsarbench.spec import request
 from zsarbench.testing import toys
 from zsarbench.testing.videos import KeepFrame, read_number, write_video

@@ -17,14 +17,15 @@ import pytest
 import torch
 from torch import Tensor
 
-from zsarbench import harness, hookimpl, inputs, scores
+from zsarbench import harness, hookimpl, inputs
 from zsarbench.errors import UsageError, ZsarbenchError
+from zsarbench.evaluation import scores
+from zsarbench.evaluation.scores import Scores
 from zsarbench.interfaces import ClassText, ClipFeatures, Context, LearnsFrom, TrainSet
 from zsarbench.plugins import load_plugins
 from zsarbench.plugins.loading import entry_points
 from zsarbench.resolve import resolve
 from zsarbench.results import RunResult
-from zsarbench.scores import Scores
 from zsarbench.spec import request
 from zsarbench.testing import toys
 from zsarbench.utils.progress import LogProgress

@@ -14,8 +14,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from zsarbench import metrics, results, scores, summaries
+from zsarbench import results
 from zsarbench.errors import ZsarbenchError
+from zsarbench.evaluation import metrics, scores
+from zsarbench.evaluation import summary as summaries
 from zsarbench.testing.samples import sample_result, sample_scores
 
 GOLDEN = Path(__file__).parent / "golden"

@@ -11,10 +11,10 @@ import torch
 from numpy.typing import NDArray
 
 from zsarbench.errors import UsageError
+from zsarbench.evaluation.scores import Scores
 from zsarbench.harness import Run
 from zsarbench.interfaces import ClipFeatures, Progress
 from zsarbench.plugins import Host
-from zsarbench.scores import Scores
 from zsarbench.spec import RunSpec
 from zsarbench.utils import seeding
 

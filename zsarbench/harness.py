@@ -18,6 +18,7 @@ from zsarbench import extract, inputs, recording, results
 from zsarbench.clips import MemoryClips
 from zsarbench.data import class_texts
 from zsarbench.errors import ZsarbenchError
+from zsarbench.evaluation.scores import Block, RoundScores, Scores
 from zsarbench.features import FeatureStore
 from zsarbench.inputs import Inputs, RoundClips
 from zsarbench.interfaces import ClipFeatures, Context, Loss, Method, Progress, TextEncoder, TrainSet
@@ -25,7 +26,6 @@ from zsarbench.outcome import Fit, Outcome
 from zsarbench.plugins import Host, building, load_plugins
 from zsarbench.resolve import resolve
 from zsarbench.results import RunResult
-from zsarbench.scores import Block, RoundScores, Scores
 from zsarbench.spec import RunSpec, request
 from zsarbench.text_cache import CachedTextEncoder
 from zsarbench.utils import seeding

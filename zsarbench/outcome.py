@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from zsarbench.evaluation.scores import Scores
 from zsarbench.inputs import Inputs, RoundClips
 from zsarbench.interfaces import Method, Parts
-from zsarbench.scores import Scores
 from zsarbench.spec import RunSpec
 from zsarbench.utils.compute import Machine
 

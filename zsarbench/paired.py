@@ -11,11 +11,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from zsarbench import metrics, results
+from zsarbench import results
 from zsarbench.errors import UsageError, ZsarbenchError, unknown
+from zsarbench.evaluation import metrics
+from zsarbench.evaluation.bootstrap import PairedInterval, ScoredRound, paired_interval
+from zsarbench.evaluation.scores import Scores
 from zsarbench.results import RunResult
-from zsarbench.scores import Scores
-from zsarbench.statistics import PairedInterval, ScoredRound, paired_interval
 from zsarbench.tables import differing_settings
 from zsarbench.utils import seeding
 

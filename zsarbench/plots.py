@@ -210,7 +210,7 @@ def _tsne(parts: Sequence[Array]) -> Array:
 
 
 def _top1(scores: Array, labels: NDArray[np.int64]) -> float:
-    from zsarbench import metrics
+    from zsarbench.evaluation import metrics
 
     return 100 * float(metrics.topk_expectation(scores, labels, 1).mean())
 

@@ -14,8 +14,12 @@ import numpy as np
 import torch
 
 import zsarbench
-from zsarbench import contamination, metrics, results, statistics, summaries
-from zsarbench.contamination_labels import LabelSet
+from zsarbench import results
+from zsarbench.evaluation import bootstrap as statistics
+from zsarbench.evaluation import contamination, metrics
+from zsarbench.evaluation import summary as summaries
+from zsarbench.evaluation.label_sets import LabelSet
+from zsarbench.evaluation.summary import RoundResult
 from zsarbench.results import (
     ClassTextInfo,
     ClipFailure,
@@ -26,7 +30,6 @@ from zsarbench.results import (
     ProtocolInfo,
     RunResult,
 )
-from zsarbench.summaries import RoundResult
 from zsarbench.utils import seeding
 from zsarbench.utils.compute import processor
 

@@ -16,13 +16,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
-from zsarbench import metrics as metrics_module
-from zsarbench import scores as scores_module
-from zsarbench.contamination import Contamination
 from zsarbench.errors import ZsarbenchError
+from zsarbench.evaluation import metrics as metrics_module
+from zsarbench.evaluation import scores as scores_module
+from zsarbench.evaluation.contamination import Contamination
+from zsarbench.evaluation.scores import Scores
+from zsarbench.evaluation.summary import RoundResult, Summary, round_problems, summary_problems
 from zsarbench.interfaces import LearnsFrom, Sampling, Setting
-from zsarbench.scores import Scores
-from zsarbench.summaries import RoundResult, Summary, round_problems, summary_problems
 from zsarbench.utils.atomic import write_whole
 from zsarbench.utils.schema import build, plain, problems_of
 

@@ -12,7 +12,7 @@ from zsarbench.cli.request import train_on_option
 from zsarbench.errors import UsageError
 
 if TYPE_CHECKING:
-    from zsarbench.contamination import Contamination
+    from zsarbench.evaluation.contamination import Contamination
     from zsarbench.plugins.registry import Registry
     from zsarbench.protocols import FileProtocol
 
@@ -49,8 +49,9 @@ def command(
       zsarbench contamination --method cezsar --train-on activitynet-captions --protocol ucf101/all
       zsarbench contamination --train-on folder --data-root folder=DIR --protocol ucf101/truze-v2
     """
-    from zsarbench import contamination, protocols
-    from zsarbench.contamination_labels import LabelSet
+    from zsarbench import protocols
+    from zsarbench.evaluation import contamination
+    from zsarbench.evaluation.label_sets import LabelSet
     from zsarbench.plugins.building import build_dataset
     from zsarbench.resolve import resolve_parts
     from zsarbench.utils.schema import plain

@@ -46,9 +46,9 @@ def lint(
       zsarbench data lint kinetics600 --class-text sentence --text minilm-l6
       zsarbench data lint ucf101 --class-text my-texts.csv
     """
-    from zsarbench.contamination import NEAR_ENCODER, near_encoder
     from zsarbench.data import class_texts
     from zsarbench.data.class_text_lint import check
+    from zsarbench.evaluation.contamination import NEAR_ENCODER, near_encoder
     from zsarbench.interfaces import ClassText
     from zsarbench.plugins.building import build, build_dataset
     from zsarbench.resolve import resolve_parts

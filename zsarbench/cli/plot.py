@@ -16,8 +16,8 @@ from zsarbench.errors import UsageError
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from zsarbench.evaluation.scores import Scores
     from zsarbench.results import RunResult
-    from zsarbench.scores import Scores
     from zsarbench.spec import RunRequest
 
 
@@ -128,7 +128,7 @@ def _request(result: RunResult, **machine: Any) -> RunRequest:
 
 
 def _scores(path: Path) -> Scores:
-    from zsarbench import scores
+    from zsarbench.evaluation import scores
 
     return scores.read(path.with_suffix(".npz"))
 

@@ -8,8 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from zsarbench import metrics, results, summaries
-from zsarbench.contamination import Contamination, Overlap, accuracies
+from zsarbench import results
+from zsarbench.evaluation import metrics
+from zsarbench.evaluation import summary as summaries
+from zsarbench.evaluation.contamination import Contamination, Overlap, accuracies
+from zsarbench.evaluation.scores import Block, RoundScores, Scores
+from zsarbench.evaluation.summary import RoundResult
 from zsarbench.results import (
     ClassTextInfo,
     ClipFailure,
@@ -20,8 +24,6 @@ from zsarbench.results import (
     ProtocolInfo,
     RunResult,
 )
-from zsarbench.scores import Block, RoundScores, Scores
-from zsarbench.summaries import RoundResult
 
 N_CLASSES = 12
 CLIPS_A_CLASS = 4

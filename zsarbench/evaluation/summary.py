@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from zsarbench.evaluation.metrics import harmonic_mean
 from zsarbench.interfaces import Setting
-from zsarbench.metrics import harmonic_mean
 
 STD_KIND = "population over rounds"
 

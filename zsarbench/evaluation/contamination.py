@@ -15,16 +15,16 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from zsarbench import metrics
-from zsarbench.contamination_labels import LabelSet, find
 from zsarbench.errors import ZsarbenchError
+from zsarbench.evaluation import metrics
+from zsarbench.evaluation.label_sets import LabelSet, find
 from zsarbench.plugins import building
 from zsarbench.utils.class_names import normalise, readable
 
 if TYPE_CHECKING:
+    from zsarbench.evaluation.scores import Scores
     from zsarbench.interfaces import TextEncoder
     from zsarbench.plugins.registry import Registry
-    from zsarbench.scores import Scores
 
 _log = logging.getLogger(__name__)
 

@@ -14,13 +14,14 @@ import pytest
 import torch
 from click.testing import CliRunner
 
-from zsarbench import contamination, harness, protocols, results, tables
+from zsarbench import harness, protocols, results, tables
 from zsarbench.cli.main import cli
-from zsarbench.contamination import NEAR_COSINE, Overlap, audit, declarations, overlaps, sentences_naming
-from zsarbench.contamination_labels import LabelSet, find
 from zsarbench.display import display
 from zsarbench.errors import UsageError, ZsarbenchError
-from zsarbench.metrics import topk_expectation
+from zsarbench.evaluation import contamination
+from zsarbench.evaluation.contamination import NEAR_COSINE, Overlap, audit, declarations, overlaps, sentences_naming
+from zsarbench.evaluation.label_sets import LabelSet, find
+from zsarbench.evaluation.metrics import topk_expectation
 from zsarbench.plugins import Host, load_plugins
 from zsarbench.plugins.registry import Registry
 from zsarbench.resolve import resolve
@@ -32,7 +33,7 @@ from zsarbench_datasets.kinetics import Kinetics400
 from zsarbench_datasets.ucf101 import UCF101
 
 KINETICS = LabelSet("kinetics400", Kinetics400.classes)
-BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
+BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 
 
 class Angles:

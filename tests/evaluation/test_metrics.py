@@ -1,4 +1,4 @@
-"""Tests of zsarbench.metrics: ties, unread clips, averages, the generalised setting, many rounds at once."""
+"""Tests of zsarbench.evaluation.metrics: ties, unread clips, averages, the generalised setting, many rounds at once."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import balanced_accuracy_score, top_k_accuracy_score
 
-from zsarbench import metrics, summaries
 from zsarbench.errors import UsageError, ZsarbenchError
+from zsarbench.evaluation import metrics, summary
 
 
 @st.composite
@@ -214,7 +214,7 @@ def test_chance_of_base_and_novel_is_what_constant_scores_get(n_seen):
     seen, labels = np.arange(10) < n_seen, np.arange(10)
     values = metrics.evaluate(np.zeros((10, 10)), labels, setting="base-to-novel", seen=seen)
     for name, value in values.items():
-        assert summaries.chance(name, 10, n_seen, "base-to-novel") == pytest.approx(value)
+        assert summary.chance(name, 10, n_seen, "base-to-novel") == pytest.approx(value)
 
 
 def swept_ausuc(scores, labels, seen):

@@ -1,4 +1,4 @@
-"""Tests of zsarbench.statistics: the class-cluster bootstrap over rounds, paired differences, the spread."""
+"""Tests of zsarbench.evaluation.bootstrap: the class-cluster bootstrap over rounds, paired differences, the spread."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from zsarbench import metrics, statistics
-from zsarbench.statistics import ScoredRound
+from zsarbench.evaluation import bootstrap as statistics
+from zsarbench.evaluation import metrics
+from zsarbench.evaluation.bootstrap import ScoredRound
 
 
 def planted(rng, n_classes=40, n_groups=5, n_clips=10, n_rounds=10):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from zsarbench.clips import MemoryClips
+from zsarbench.features.clips import MemoryClips
 from zsarbench.interfaces import TrainSet
 from zsarbench.utils.seeding import forked, generator
 from zsarbench_cezsar.batches import Corpus, shown

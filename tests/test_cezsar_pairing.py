@@ -13,8 +13,8 @@ import pytest
 import torch
 from click.testing import CliRunner
 
-from zsarbench.clips import MemoryClips
 from zsarbench.errors import UsageError
+from zsarbench.features.clips import MemoryClips
 from zsarbench.interfaces import Context, TrainSet
 from zsarbench.testing import toys
 from zsarbench.utils.classifiers import Classifier

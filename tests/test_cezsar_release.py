@@ -10,8 +10,8 @@ import torch
 from torch import nn
 
 from zsarbench.cli.main import main
-from zsarbench.clips import MemoryClips
 from zsarbench.errors import UsageError, ZsarbenchError
+from zsarbench.features.clips import MemoryClips
 from zsarbench.interfaces import ClassText, Context, Parts
 from zsarbench.plugins import load_plugins
 from zsarbench.utils.progress import LogProgress

@@ -11,10 +11,10 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from zsarbench.clips import MemoryClips, StoredClips
 from zsarbench.errors import UsageError
 from zsarbench.features import FeatureStore
-from zsarbench.features_key import FeatureKey
+from zsarbench.features.clips import MemoryClips, StoredClips
+from zsarbench.features.key import FeatureKey
 from zsarbench.interfaces import ClassText, Context, Parts
 from zsarbench.testing import toys
 from zsarbench.utils import seeding

@@ -15,7 +15,7 @@ import pytest
 import torch
 
 from zsarbench.features import FeatureStore
-from zsarbench.shards import read_sidecar
+from zsarbench.features.store.shards import read_sidecar
 from zsarbench.testing.videos import write_video
 
 N_CLIPS = 16
@@ -25,7 +25,7 @@ SCRIPT = """
 import logging, os, signal, sys, time
 from pathlib import Path
 from zsarbench import features_index
-from zsarbench.extract import EncoderPart, LocalExecutor, Settings, compute, ensure
+from zsarbench.features.extraction.plan import EncoderPart, LocalExecutor, Settings, compute, ensure
 from zsarbench.extract_run import part_of
 from zsarbench.features import FeatureSet, FeatureStore
 from zsarbench.interfaces import ClipSource
@@ -239,7 +239,7 @@ import resource, sys
 from pathlib import Path
 import torch
 from zsarbench.features import FeatureStore
-from zsarbench.features_key import FeatureKey
+from zsarbench.features.key import FeatureKey
 
 key = FeatureKey("made", "r1", {"name": "tiny", "options": {}}, {})
 limit, size = int(sys.argv[2]), int(sys.argv[3])

@@ -13,8 +13,8 @@ import torch
 
 from zsarbench import results
 from zsarbench.errors import UsageError, ZsarbenchError
-from zsarbench.extract import EncoderPart, LocalExecutor, ensure
 from zsarbench.features import FeatureStore
+from zsarbench.features.extraction.plan import EncoderPart, LocalExecutor, ensure
 from zsarbench.interfaces import Clips, ClipSource, Parts
 from zsarbench.plugins import load_plugins
 from zsarbench.spec import PartSpec

@@ -19,8 +19,8 @@ import pytest
 import torch
 
 from zsarbench.errors import ZsarbenchError
-from zsarbench.extract import EncoderPart, LocalExecutor, Settings, ensure
 from zsarbench.features import FeatureStore
+from zsarbench.features.extraction.plan import EncoderPart, LocalExecutor, Settings, ensure
 from zsarbench.interfaces import ClipSource, Executor
 from zsarbench.spec import PartSpec
 from zsarbench.testing.videos import write_video
@@ -185,7 +185,7 @@ import sys
 from pathlib import Path
 
 import slow_encoder
-from zsarbench.extract import EncoderPart, Settings, ensure
+from zsarbench.features.extraction.plan import EncoderPart, Settings, ensure
 from zsarbench.features import FeatureStore
 from zsarbench.interfaces import ClipSource
 from zsarbench.utils.progress import LogProgress

@@ -18,8 +18,8 @@ from PIL import Image
 from torch import Tensor
 from transformers import CLIPTokenizer, VideoMAEImageProcessor, XCLIPConfig, XCLIPModel
 
-from zsarbench.clips import MemoryClips
 from zsarbench.errors import UsageError, ZsarbenchError
+from zsarbench.features.clips import MemoryClips
 from zsarbench.interfaces import ClassText, Clips, Context, Parts, TextEncoder, VisualEncoder
 from zsarbench.utils import seeding
 from zsarbench_rivals import clip, xclip

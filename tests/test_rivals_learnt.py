@@ -14,8 +14,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from zsarbench.clips import MemoryClips
 from zsarbench.errors import ZsarbenchError
+from zsarbench.features.clips import MemoryClips
 from zsarbench.interfaces import ClassText, Context, Parts, TrainSet
 from zsarbench.utils import seeding
 from zsarbench.utils.progress import LogProgress

@@ -11,8 +11,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from zsarbench.clips import MemoryClips
 from zsarbench.errors import UsageError
+from zsarbench.features.clips import MemoryClips
 from zsarbench.interfaces import ClassText, Context, Parts
 from zsarbench.utils import seeding
 from zsarbench.utils.classifiers import Classifier

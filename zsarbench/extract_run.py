@@ -8,13 +8,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from zsarbench import extract
 from zsarbench.errors import UsageError
+from zsarbench.features.extraction import plan as extract
+from zsarbench.features.text_cache import CachedTextEncoder
 from zsarbench.inputs import Inputs, protocol_clips
 from zsarbench.plugins import building, options
 from zsarbench.resolve import Resolver
 from zsarbench.spec import PartSpec, RunRequest
-from zsarbench.text_cache import CachedTextEncoder
 from zsarbench.utils.compute import Machine
 
 if TYPE_CHECKING:
@@ -121,7 +121,7 @@ def run(
     """Compute what the store lacks and return what became of it, in JSON types.
 
     Raises:
-        ZsarbenchError: see `zsarbench.extract.compute`.
+        ZsarbenchError: see `zsarbench.features.extraction.plan.compute`.
     """
     asked = extraction.asked
     machine = Machine.named(device_of(asked.device, part), asked.dtype, asked.threads)

@@ -14,12 +14,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from zsarbench import extract, inputs, recording, results
-from zsarbench.clips import MemoryClips
+from zsarbench import inputs, recording, results
 from zsarbench.data import class_texts
 from zsarbench.errors import ZsarbenchError
 from zsarbench.evaluation.scores import Block, RoundScores, Scores
 from zsarbench.features import FeatureStore
+from zsarbench.features.clips import MemoryClips
+from zsarbench.features.extraction import plan as extraction
+from zsarbench.features.text_cache import CachedTextEncoder
 from zsarbench.inputs import Inputs, RoundClips
 from zsarbench.interfaces import ClipFeatures, Context, Loss, Method, Progress, TextEncoder, TrainSet
 from zsarbench.outcome import Fit, Outcome
@@ -27,7 +29,6 @@ from zsarbench.plugins import Host, building, load_plugins
 from zsarbench.resolve import resolve
 from zsarbench.results import RunResult
 from zsarbench.spec import RunSpec, request
-from zsarbench.text_cache import CachedTextEncoder
 from zsarbench.utils import seeding
 from zsarbench.utils.cache import cache_dir
 from zsarbench.utils.compute import Machine, Stopwatch
@@ -101,7 +102,7 @@ class Run:
         sources = data.sources(clip_ids)
         if self.parts.visual is None:
             return MemoryClips(tuple(clip_ids), [torch.zeros(1, 1)] * len(clip_ids))
-        stored = extract.ensure(
+        stored = extraction.ensure(
             data.dataset,
             data.revision,
             sources,
@@ -109,7 +110,7 @@ class Run:
             self.store,
             executor=building.build(self.spec.executor, self.registry),
             progress=self.progress,
-            settings=extract.Settings(device=str(self.machine.device), threads=self.machine.threads),
+            settings=extraction.Settings(device=str(self.machine.device), threads=self.machine.threads),
             strict=self.spec.strict,
         )
         if stored.flags:
@@ -139,10 +140,10 @@ class Run:
             )
         return clips.subset([number for number, clip_id in enumerate(clips.ids) if clip_id not in failures])
 
-    def _encoder_part(self) -> extract.EncoderPart:
+    def _encoder_part(self) -> extraction.EncoderPart:
         assert self.parts.visual is not None
         parts = self.spec.parts
-        return extract.EncoderPart(parts["visual"], self.parts.visual, parts.get("text"), self.parts.text)
+        return extraction.EncoderPart(parts["visual"], self.parts.visual, parts.get("text"), self.parts.text)
 
     def fits(self) -> list[Fit]:
         """Return one fit per seed and distinct training set, each with the rounds it serves."""

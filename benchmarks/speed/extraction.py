@@ -53,8 +53,8 @@ from timm.data import create_transform, resolve_model_data_config
 
 from zsarbench.data.video.decoding import decode_clip
 from zsarbench.data.video.workers import cores
-from zsarbench.extract import EncoderPart, LocalExecutor, Settings, compute
 from zsarbench.features import FeatureStore
+from zsarbench.features.extraction.plan import EncoderPart, LocalExecutor, Settings, compute
 from zsarbench.interfaces import Clips, ClipSource, Prepare, Sampling
 from zsarbench.spec import PartSpec
 from zsarbench.utils.compute import reuse_freed_memory

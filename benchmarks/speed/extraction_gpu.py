@@ -26,7 +26,7 @@ import numpy as np
 import torch
 
 from zsarbench.data.video.workers import cores
-from zsarbench.encoding import BATCHES_A_GROUP
+from zsarbench.features.extraction.encoding import BATCHES_A_GROUP
 from zsarbench.interfaces import Clips, ClipSource
 from zsarbench.spec import PartSpec
 from zsarbench.utils.compute import processor, repeatable

@@ -26,7 +26,7 @@ import torch
 from torch import Tensor
 
 from zsarbench.features import FeatureStore
-from zsarbench.features_key import FeatureKey
+from zsarbench.features.key import FeatureKey
 from zsarbench.interfaces import ClipFeatures, Context, Parts, Steps
 from zsarbench.utils.seeding import forked, generator
 from zsarbench_cezsar.batches import Corpus

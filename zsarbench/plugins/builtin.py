@@ -18,6 +18,6 @@ def register(registry: Registrar) -> None:
     registry.add(
         "executor",
         "local",
-        "zsarbench.extract:LocalExecutor",
+        "zsarbench.features.extraction.plan:LocalExecutor",
         summary="Extracts in this process, decoding in worker processes ahead of the model.",
     )

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from zsarbench.clips import MemoryClips
 from zsarbench.errors import UsageError
+from zsarbench.features.clips import MemoryClips
 from zsarbench.interfaces import ClassText, ClipFeatures, Steps, TrainSet
 from zsarbench.spec import PART_KINDS
 from zsarbench.testing import checks_constructors, toys

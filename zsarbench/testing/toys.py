@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 
-from zsarbench.clips import MemoryClips
 from zsarbench.errors import NoNegatives
+from zsarbench.features.clips import MemoryClips
 from zsarbench.interfaces import ClassText, Clips, Context, Parts, Sampling, Steps, TrainSet
 from zsarbench.testing.videos import KeepFrame
 from zsarbench.utils import seeding

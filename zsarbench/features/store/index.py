@@ -14,8 +14,8 @@ import numpy as np
 
 from zsarbench.data.video.decoding import Failure
 from zsarbench.errors import ZsarbenchError
-from zsarbench.rows import RowTable
-from zsarbench.shards import Sidecar
+from zsarbench.features.store.reader import RowTable
+from zsarbench.features.store.shards import Sidecar
 
 BUSY_SECONDS = 120.0  # how long to wait while another run writes
 ROWS_A_READ = 10_000  # all rows of a large data set at once would take ten times the memory of the table made of them

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from zsarbench.features.store.reader import RowReader, RowTable
 from zsarbench.interfaces import CaptionsInSteps, Steps
-from zsarbench.rows import RowReader, RowTable
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -7,13 +7,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from zsarbench.clips import StoredClips
-from zsarbench.encoding import Settings
 from zsarbench.errors import ZsarbenchError
-from zsarbench.extract_task import EncoderPart, EncodeTask
 from zsarbench.features import FeatureSet, FeatureStore
+from zsarbench.features.clips import StoredClips
+from zsarbench.features.extraction.encoding import Settings
+from zsarbench.features.extraction.task import EncoderPart, EncodeTask
+from zsarbench.features.store.shards import sidecar_path
 from zsarbench.interfaces import ClipSource, Executor, ExtractionTask, Progress, Shard, ShardReport
-from zsarbench.shards import sidecar_path
 
 __all__ = ["EncodeTask", "EncoderPart", "LocalExecutor", "Settings", "compute", "ensure", "plan"]
 _log = logging.getLogger(__name__)

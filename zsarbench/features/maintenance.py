@@ -11,7 +11,7 @@ from pathlib import Path
 
 from zsarbench.errors import UsageError, ZsarbenchError
 from zsarbench.features import FeatureSet, FeatureStore
-from zsarbench.shards import copy_shard, read_sidecar, size_problem
+from zsarbench.features.store.shards import copy_shard, read_sidecar, size_problem
 
 SECONDS_A_DAY = 86_400.0
 

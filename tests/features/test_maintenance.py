@@ -9,8 +9,8 @@ import torch
 
 from zsarbench.errors import UsageError, ZsarbenchError
 from zsarbench.features import FeatureSet, FeatureStore
-from zsarbench.features_key import FeatureKey
-from zsarbench.features_upkeep import garbage, merge, remove
+from zsarbench.features.key import FeatureKey
+from zsarbench.features.maintenance import garbage, merge, remove
 
 DIM = 4
 KEY = FeatureKey("made", "r1", {"name": "tiny", "options": {}}, {"weights_sha256": "0"})

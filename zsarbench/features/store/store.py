@@ -18,15 +18,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from zsarbench import features_index
-from zsarbench.clips import StoredClips
 from zsarbench.data.video.decoding import Failure, file_state
 from zsarbench.errors import ZsarbenchError
-from zsarbench.features_index import DamagedIndex
-from zsarbench.features_key import FeatureKey
-from zsarbench.interfaces import CaptionsInSteps, ClipSource
-from zsarbench.rows import RowReader
-from zsarbench.shards import (
+from zsarbench.features.clips import StoredClips
+from zsarbench.features.key import FeatureKey
+from zsarbench.features.store import index as features_index
+from zsarbench.features.store.index import DamagedIndex
+from zsarbench.features.store.reader import RowReader
+from zsarbench.features.store.shards import (
     ITEM_BYTES,
     Sidecar,
     data_path,
@@ -35,6 +34,7 @@ from zsarbench.shards import (
     size_problem,
     write_shard,
 )
+from zsarbench.interfaces import CaptionsInSteps, ClipSource
 from zsarbench.utils.atomic import write_whole
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from zsarbench.errors import ZsarbenchError
 from zsarbench.features import FeatureStore
-from zsarbench.features_key import FeatureKey
+from zsarbench.features.key import FeatureKey
 from zsarbench.interfaces import TextEncoder
 
 if TYPE_CHECKING:

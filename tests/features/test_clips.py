@@ -14,10 +14,10 @@ import numpy as np
 import pytest
 import torch
 
-from zsarbench import rows as store_rows
 from zsarbench.errors import ZsarbenchError
 from zsarbench.features import FeatureSet, FeatureStore
-from zsarbench.features_key import FeatureKey
+from zsarbench.features.key import FeatureKey
+from zsarbench.features.store import reader as store_rows
 
 
 def rows_of(n):

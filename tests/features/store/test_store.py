@@ -13,17 +13,17 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from zsarbench.clips import MemoryClips
 from zsarbench.data.video.decoding import Failure, file_state
 from zsarbench.errors import ZsarbenchError
 from zsarbench.features import FeatureSet, FeatureStore
-from zsarbench.features_key import FeatureKey
-from zsarbench.features_upkeep import garbage, remove
+from zsarbench.features.clips import MemoryClips
+from zsarbench.features.key import FeatureKey
+from zsarbench.features.maintenance import garbage, remove
+from zsarbench.features.store.shards import data_path, sidecar_path
+from zsarbench.features.text_cache import CachedTextEncoder
 from zsarbench.interfaces import ClipFeatures, ClipSource, Sampling
-from zsarbench.shards import data_path, sidecar_path
 from zsarbench.spec import PartSpec
 from zsarbench.testing.toys import ToyText
-from zsarbench.text_cache import CachedTextEncoder
 
 KEY = FeatureKey(
     "made", "r1", {"name": "tiny", "options": {"batch_size": 16}}, {"weights_sha256": "0"}, Sampling(), "pyav 1"
@@ -375,7 +375,7 @@ def test_cached_text_is_the_encoder_bit_for_bit_and_asks_once(tmp_path: Path) ->
 def test_a_corpus_of_sentences_is_read_from_the_store_each_time_and_not_kept_in_memory(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("zsarbench.text_cache.MOST_KEPT", 2)
+    monkeypatch.setattr("zsarbench.features.text_cache.MOST_KEPT", 2)
     text, encoder = cached(tmp_path)
     first = text.encode(["turning ball", "pushing door"])
     for texts in (["lifting cup", "pushing door", "throwing", "a"], ["a", "throwing", "a", "lifting cup", "throwing"]):

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from zsarbench.data.video.frames import decoder_version
-from zsarbench.encoding import Outcome, Settings, framed, threads_a_pass, told
 from zsarbench.features import FeatureSet
-from zsarbench.features_key import FeatureKey
+from zsarbench.features.extraction.encoding import Outcome, Settings, framed, threads_a_pass, told
+from zsarbench.features.key import FeatureKey
 from zsarbench.interfaces import CaptionsInSteps, ClipSource, Sampling, Shard, ShardReport, VisualEncoder
 from zsarbench.plugins import building as assembly
 from zsarbench.plugins import options

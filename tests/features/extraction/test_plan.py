@@ -12,12 +12,12 @@ import numpy as np
 import pytest
 import torch
 
-from zsarbench.clips import StoredClips
 from zsarbench.data.video.decoding import DecodePool
 from zsarbench.data.video.frames import read_steps
 from zsarbench.errors import ZsarbenchError
-from zsarbench.extract import EncoderPart, EncodeTask, LocalExecutor, Settings, ensure, plan
 from zsarbench.features import FeatureStore
+from zsarbench.features.clips import StoredClips
+from zsarbench.features.extraction.plan import EncoderPart, EncodeTask, LocalExecutor, Settings, ensure, plan
 from zsarbench.interfaces import Clips, ClipSource, Executor, Sampling, Shard, ShardReport, Steps
 from zsarbench.spec import PartSpec
 from zsarbench.testing.toys import ToyText

@@ -12,9 +12,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from zsarbench import encoding
 from zsarbench.data.video.decoding import Decoded, Failure
-from zsarbench.encoding import Outcome, Settings
+from zsarbench.features.extraction import encoding
+from zsarbench.features.extraction.encoding import Outcome, Settings
 from zsarbench.interfaces import Clips, ClipSource, Steps
 from zsarbench.testing.videos import TinyEncoder, write_video
 

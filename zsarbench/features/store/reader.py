@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from zsarbench.errors import ZsarbenchError
-from zsarbench.shards import ITEM_BYTES, checksum_of, data_path
+from zsarbench.features.store.shards import ITEM_BYTES, checksum_of, data_path
 
 MIN_BYTES_OF_THREADS = 2**17  # of a clip in a batch that several threads fill: shorter ones wait for Python instead
 

@@ -22,7 +22,7 @@ from zsarbench.cli.main import cli
 from zsarbench.errors import UsageError, ZsarbenchError
 from zsarbench.leaderboard import board, build, check
 from zsarbench.leaderboard.rows import Board
-from zsarbench.reported import ReportedRow, read_all
+from zsarbench.results.reported import ReportedRow, read_all
 from zsarbench.testing.samples import contaminated, sample_result, sample_scores
 
 ROOT = Path(__file__).parent.parent

@@ -13,7 +13,7 @@ import pytest
 
 from zsarbench import reporters, tables
 from zsarbench.interfaces import Reporter
-from zsarbench.reported import ReportedRow
+from zsarbench.results.reported import ReportedRow
 from zsarbench.testing.samples import sample_result, sample_scores
 
 GOLDEN = Path(__file__).parent / "golden"

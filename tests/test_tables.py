@@ -11,8 +11,8 @@ import pytest
 from zsarbench import tables
 from zsarbench.display import display
 from zsarbench.errors import UsageError
-from zsarbench.reported import ReportedRow
 from zsarbench.results import DatasetInfo, RunResult
+from zsarbench.results.reported import ReportedRow
 from zsarbench.testing.samples import sample_result, sample_scores
 
 STRONG, WEAK = sample_scores(skill=2.0), sample_scores(skill=0.5)

@@ -16,8 +16,8 @@ from typing import Any, TypeAlias
 import pandas as pd
 
 from zsarbench.errors import UsageError, unknown
-from zsarbench.reported import NOT_STATED, ReportedRow
 from zsarbench.results import RunResult
+from zsarbench.results.reported import NOT_STATED, ReportedRow
 
 _log = logging.getLogger(__name__)
 

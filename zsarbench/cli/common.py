@@ -96,7 +96,8 @@ def render(host: Host, results: Sequence[RunResult], reporter: str, **build: Any
     """
     made = host.registry.get("reporter", reporter).load()()
 
-    from zsarbench import reported, tables
+    from zsarbench import tables
+    from zsarbench.results import reported
 
     table = tables.build(results, reported.read_all(), extra_columns=columns_of_plugins(host), **build)
     text: str = made.render(table.frame, title=table.title)

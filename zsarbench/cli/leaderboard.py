@@ -75,9 +75,10 @@ def check(ctx: click.Context, folder: Path | None, markdown: Path | None) -> Non
     from the scores beside it or is too large, where reported figures are on no registered protocol, or where the
     Markdown file is stale.
     """
-    from zsarbench import protocols, reported
+    from zsarbench import protocols
     from zsarbench.leaderboard import build as builder
     from zsarbench.leaderboard import check as checks
+    from zsarbench.results import reported
 
     host = host_of(ctx)
     folder = _results_folder(folder)
@@ -117,8 +118,8 @@ def _board(host: Host, folder: Path) -> Board:
     Raises:
         ZsarbenchError: a result is not sound.
     """
-    from zsarbench import reported
     from zsarbench.leaderboard import board, build
+    from zsarbench.results import reported
 
     columns = columns_of_plugins(host)
     summaries = {entry.name: entry.summary for entry in host.registry if entry.kind == "protocol"}

@@ -28,8 +28,8 @@ from zsarbench.leaderboard.rows import (
     scale_of,
 )
 from zsarbench.protocols import rounds_in_words
-from zsarbench.reported import NOT_STATED, ReportedRow
 from zsarbench.results import RunResult
+from zsarbench.results.reported import NOT_STATED, ReportedRow
 from zsarbench.tables import GROUP, ExtraColumns, Table
 
 UNPLACED = "/unplaced"

@@ -8,8 +8,8 @@ from pathlib import Path
 from zsarbench import results
 from zsarbench.errors import ZsarbenchError
 from zsarbench.leaderboard.board import UNPLACED
-from zsarbench.reported import ReportedRow
 from zsarbench.results import RunResult
+from zsarbench.results.reported import ReportedRow
 
 MAX_FILE_BYTES = 1_000_000
 MAX_FOLDER_BYTES = 20_000_000

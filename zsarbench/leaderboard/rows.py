@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from zsarbench.display import NOTHING
-from zsarbench.reported import ReportedRow
+from zsarbench.results.reported import ReportedRow
 from zsarbench.tables import without_average
 
 BAR_WIDTH, BAR_MARGIN = 120.0, 4.0  # of an interval's drawing, in its own units

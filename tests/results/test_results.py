@@ -20,7 +20,7 @@ from zsarbench.evaluation import metrics, scores
 from zsarbench.evaluation import summary as summaries
 from zsarbench.testing.samples import sample_result, sample_scores
 
-GOLDEN = Path(__file__).parent / "golden"
+GOLDEN = Path(__file__).parents[2] / "tests" / "golden"
 
 
 def test_the_format_is_the_golden_file() -> None:

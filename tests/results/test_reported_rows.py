@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from zsarbench import reported
 from zsarbench.errors import ZsarbenchError
+from zsarbench.results import reported
 
 ROW = """
 [[rows]]

@@ -26,11 +26,11 @@ import logging, os, signal, sys, time
 from pathlib import Path
 from zsarbench import features_index
 from zsarbench.features.extraction.plan import EncoderPart, LocalExecutor, Settings, compute, ensure
-from zsarbench.extract_run import part_of
+from zsarbench.harness.extraction import part_of
 from zsarbench.features import FeatureSet, FeatureStore
 from zsarbench.interfaces import ClipSource
 from zsarbench.utils.progress import LogProgress
-from zsarbench.spec import PartSpec
+from zsarbench.harness.spec import PartSpec
 from zsarbench.testing.videos import MisbehavingPrepare, TinyEncoder
 
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell starts what runs in the background without it

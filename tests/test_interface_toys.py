@@ -20,10 +20,14 @@ import pytest
 import torch
 from torch import Tensor
 
-from zsarbench import gap, harness, hookimpl, recording
+from zsarbench import gap, hookimpl
 from zsarbench.errors import UsageError, UsageErrors, ZsarbenchError
 from zsarbench.evaluation import scores
 from zsarbench.evaluation.scores import Scores
+from zsarbench.harness.resolve import resolve
+from zsarbench.harness.runs import recording
+from zsarbench.harness.runs import runs as harness
+from zsarbench.harness.spec import request
 from zsarbench.interfaces import (
     ClassText,
     ClipFeatures,
@@ -36,9 +40,7 @@ from zsarbench.interfaces import (
     TrainSet,
 )
 from zsarbench.plugins import load_plugins
-from zsarbench.resolve import resolve
 from zsarbench.results import RunResult
-from zsarbench.spec import request
 from zsarbench.testing import toys
 from zsarbench.testing.videos import KeepFrame, read_number, write_video
 from zsarbench.utils.progress import LogProgress

@@ -17,16 +17,18 @@ import pytest
 import torch
 from torch import Tensor
 
-from zsarbench import harness, hookimpl, inputs
+from zsarbench import hookimpl
 from zsarbench.errors import UsageError, ZsarbenchError
 from zsarbench.evaluation import scores
 from zsarbench.evaluation.scores import Scores
+from zsarbench.harness.resolve import resolve
+from zsarbench.harness.runs import inputs
+from zsarbench.harness.runs import runs as harness
+from zsarbench.harness.spec import request
 from zsarbench.interfaces import ClassText, ClipFeatures, Context, LearnsFrom, TrainSet
 from zsarbench.plugins import load_plugins
 from zsarbench.plugins.loading import entry_points
-from zsarbench.resolve import resolve
 from zsarbench.results import RunResult
-from zsarbench.spec import request
 from zsarbench.testing import toys
 from zsarbench.utils.progress import LogProgress
 

@@ -21,8 +21,8 @@ import torch
 from zsarbench.errors import ZsarbenchError
 from zsarbench.features import FeatureStore
 from zsarbench.features.extraction.plan import EncoderPart, LocalExecutor, Settings, ensure
+from zsarbench.harness.spec import PartSpec
 from zsarbench.interfaces import ClipSource, Executor
-from zsarbench.spec import PartSpec
 from zsarbench.testing.videos import write_video
 from zsarbench.utils.progress import LogProgress
 
@@ -189,7 +189,7 @@ from zsarbench.features.extraction.plan import EncoderPart, Settings, ensure
 from zsarbench.features import FeatureStore
 from zsarbench.interfaces import ClipSource
 from zsarbench.utils.progress import LogProgress
-from zsarbench.spec import PartSpec
+from zsarbench.harness.spec import PartSpec
 from zsarbench_ray.executor import RayExecutor
 
 address, store, videos, log, doomed = sys.argv[1:]

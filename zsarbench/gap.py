@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 
 from zsarbench.errors import UsageError
 from zsarbench.evaluation.scores import Scores
-from zsarbench.harness import Run
+from zsarbench.harness.runs import Run
+from zsarbench.harness.spec import RunSpec
 from zsarbench.interfaces import ClipFeatures, Progress
 from zsarbench.plugins import Host
-from zsarbench.spec import RunSpec
 from zsarbench.utils import seeding
 
 _log = logging.getLogger(__name__)

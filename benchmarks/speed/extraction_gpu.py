@@ -27,8 +27,8 @@ import torch
 
 from zsarbench.data.video.workers import cores
 from zsarbench.features.extraction.encoding import BATCHES_A_GROUP
+from zsarbench.harness.spec import PartSpec
 from zsarbench.interfaces import Clips, ClipSource
-from zsarbench.spec import PartSpec
 from zsarbench.utils.compute import processor, repeatable
 from zsarbench_encoders.visual import Timm
 

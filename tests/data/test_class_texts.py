@@ -15,10 +15,10 @@ from torch import Tensor
 from zsarbench.data import class_texts
 from zsarbench.data.class_texts import choose, load, nearest, parse, sentences_of, words_of
 from zsarbench.errors import UsageError, UsageErrors, ZsarbenchError
+from zsarbench.harness.resolve import resolve
+from zsarbench.harness.spec import request
 from zsarbench.interfaces import ClassText
 from zsarbench.plugins import load_plugins
-from zsarbench.resolve import resolve
-from zsarbench.spec import request
 from zsarbench_datasets.ucf101 import UCF101
 
 LONG = "and so on for as many words as a sentence of a document has to have at least"

@@ -14,7 +14,7 @@ import pytest
 import torch
 from click.testing import CliRunner
 
-from zsarbench import harness, protocols, results, tables
+from zsarbench import protocols, results, tables
 from zsarbench.cli.main import cli
 from zsarbench.display import display
 from zsarbench.errors import UsageError, ZsarbenchError
@@ -22,10 +22,11 @@ from zsarbench.evaluation import contamination
 from zsarbench.evaluation.contamination import NEAR_COSINE, Overlap, audit, declarations, overlaps, sentences_naming
 from zsarbench.evaluation.label_sets import LabelSet, find
 from zsarbench.evaluation.metrics import topk_expectation
+from zsarbench.harness.resolve import resolve
+from zsarbench.harness.runs import runs as harness
+from zsarbench.harness.spec import request
 from zsarbench.plugins import Host, load_plugins
 from zsarbench.plugins.registry import Registry
-from zsarbench.resolve import resolve
-from zsarbench.spec import request
 from zsarbench.testing.samples import contaminated, sample_result, sample_scores
 from zsarbench.utils.progress import LogProgress
 from zsarbench_datasets.hmdb51 import HMDB51

@@ -69,8 +69,8 @@ def dataset_of(
     Raises:
         UsageErrors: the name, an option or a folder does not exist.
     """
+    from zsarbench.harness.resolve import resolve_parts
     from zsarbench.plugins.building import build_dataset
-    from zsarbench.resolve import resolve_parts
 
     parts, roots = resolve_parts(
         host.registry, {"dataset": name}, protocol=protocol, data_root=data_root, settings=settings

@@ -52,8 +52,8 @@ def command(
     from zsarbench import protocols
     from zsarbench.evaluation import contamination
     from zsarbench.evaluation.label_sets import LabelSet
+    from zsarbench.harness.resolve import resolve_parts
     from zsarbench.plugins.building import build_dataset
-    from zsarbench.resolve import resolve_parts
     from zsarbench.utils.schema import plain
 
     registry = host_of(ctx).registry

@@ -49,9 +49,9 @@ def lint(
     from zsarbench.data import class_texts
     from zsarbench.data.class_text_lint import check
     from zsarbench.evaluation.contamination import NEAR_ENCODER, near_encoder
+    from zsarbench.harness.resolve import resolve_parts
     from zsarbench.interfaces import ClassText
     from zsarbench.plugins.building import build, build_dataset
-    from zsarbench.resolve import resolve_parts
 
     registry = host_of(ctx).registry
     named = {"dataset": name} | ({"text": text} if text is not None else {})

@@ -61,8 +61,8 @@ def verify(
     """
     from zsarbench.data import inspection
     from zsarbench.data.video.workers import cores
+    from zsarbench.harness.resolve import resolve_parts
     from zsarbench.plugins.building import build_dataset, checked_manifest
-    from zsarbench.resolve import resolve_parts
     from zsarbench.utils.progress import default_progress
 
     registry = host_of(ctx).registry
@@ -128,7 +128,7 @@ def _official_lists(dataset: Dataset, name: str) -> dict[str, Sequence[str]]:
 
 def _lists_of(rules: FileProtocol, dataset: Dataset, manifest: pd.DataFrame) -> dict[str, Sequence[str]]:
     """Return the clips that a protocol scores, those that it learns from, and those that it takes of official lists."""
-    from zsarbench.inputs import protocol_clips
+    from zsarbench.harness.inputs import protocol_clips
 
     learnt, scored = protocol_clips(rules, dataset, manifest)
     used = {*learnt, *scored}

@@ -73,8 +73,8 @@ def extract(
     # from the decoders; and its maps, 100 MB and more, shall lie in huge pages, which the processor finds faster.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
-    from zsarbench import extract_run
-    from zsarbench.spec import request
+    from zsarbench.harness.runs import extraction as extract_run
+    from zsarbench.harness.spec import request
     from zsarbench.utils.progress import default_progress
 
     registry = host_of(ctx).registry

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from zsarbench.evaluation.scores import Scores
+    from zsarbench.harness.spec import RunRequest
     from zsarbench.results import RunResult
-    from zsarbench.spec import RunRequest
 
 
 @click.group("plot", short_help="Draw a result: confusion, semantic gap, training.")
@@ -99,7 +99,7 @@ def semantic_gap(ctx: click.Context, /, path: Path, number: int, out: Path, **ma
     Example:
       zsarbench plot semantic-gap RESULT
     """
-    from zsarbench.resolve import resolve
+    from zsarbench.harness.resolve import resolve
 
     host = host_of(ctx)
     from zsarbench import gap, plots, results
@@ -118,7 +118,7 @@ def _request(result: RunResult, **machine: Any) -> RunRequest:
     Other thread counts give other bits, so where none is asked for, it is the result's.
     """
     from zsarbench.cli import run
-    from zsarbench.spec import RunRequest
+    from zsarbench.harness.spec import RunRequest
 
     words = shlex.split(result.command)[2:]
     asked = run.command.make_context("run", words).params

@@ -23,8 +23,8 @@ from zsarbench.plugins import options
 if TYPE_CHECKING:
     import pandas as pd
 
+    from zsarbench.harness.spec import PartSpec, RunSpec
     from zsarbench.plugins.registry import Registry
-    from zsarbench.spec import PartSpec, RunSpec
 
 _INTERFACES = {
     "dataset": Dataset,

@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
     import click
 
+    from zsarbench.harness.spec import RunSpec
     from zsarbench.plugins.registry import Registrar
     from zsarbench.results import RunResult
-    from zsarbench.spec import RunSpec
 
 hookspec = pluggy.HookspecMarker("zsarbench")
 

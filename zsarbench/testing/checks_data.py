@@ -11,10 +11,10 @@ import pandas as pd
 
 from zsarbench import protocols
 from zsarbench.errors import UsageError, ZsarbenchError
+from zsarbench.harness.spec import CLASS_TEXT_FORMS, PART_KINDS
 from zsarbench.plugins import options
 from zsarbench.plugins.building import MANIFEST_COLUMNS, checked_manifest
 from zsarbench.protocols import FileProtocol
-from zsarbench.spec import CLASS_TEXT_FORMS, PART_KINDS
 from zsarbench.testing import checks_constructors
 from zsarbench.testing.checking import Broken, Check, NotHere, Subject, expect
 

@@ -20,7 +20,7 @@ from zsarbench.data.video.workers import cores
 from zsarbench.errors import UsageError
 
 if TYPE_CHECKING:
-    from zsarbench.spec import RunSpec
+    from zsarbench.harness.spec import RunSpec
 
 _log = logging.getLogger(__name__)
 BFLOAT16 = ("avx512_bf16", "amx_bf16", "bf16")

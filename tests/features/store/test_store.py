@@ -21,8 +21,8 @@ from zsarbench.features.key import FeatureKey
 from zsarbench.features.maintenance import garbage, remove
 from zsarbench.features.store.shards import data_path, sidecar_path
 from zsarbench.features.text_cache import CachedTextEncoder
+from zsarbench.harness.spec import PartSpec
 from zsarbench.interfaces import ClipFeatures, ClipSource, Sampling
-from zsarbench.spec import PartSpec
 from zsarbench.testing.toys import ToyText
 
 KEY = FeatureKey(

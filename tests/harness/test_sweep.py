@@ -9,12 +9,13 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from zsarbench import results, sweep
+from zsarbench import results
 from zsarbench.cli.main import cli
 from zsarbench.errors import UsageError, UsageErrors
+from zsarbench.harness.runs import sweep
+from zsarbench.harness.spec import RunRequest
+from zsarbench.harness.sweep import Axis
 from zsarbench.plugins import Host, load_plugins
-from zsarbench.spec import RunRequest
-from zsarbench.sweep import Axis
 
 WORDS = ["--visual", "captions", "--text", "hashed-words", "--set", "dataset.clips_per_class=1"]
 

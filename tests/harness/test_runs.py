@@ -14,14 +14,15 @@ import pytest
 import torch
 from torch import Tensor
 
-from zsarbench import harness, hookimpl
+from zsarbench import hookimpl
 from zsarbench.errors import ZsarbenchError
+from zsarbench.harness.resolve import resolve
+from zsarbench.harness.runs import runs as harness
+from zsarbench.harness.spec import request
 from zsarbench.interfaces import ClassText, ClipFeatures, Context, LearnsFrom, TrainSet
 from zsarbench.paired import paired
 from zsarbench.plugins import load_plugins
-from zsarbench.resolve import resolve
 from zsarbench.results import RunResult
-from zsarbench.spec import request
 from zsarbench.utils.progress import LogProgress
 
 PER_CLASS = 4

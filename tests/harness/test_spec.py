@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from zsarbench.errors import UsageError, UsageErrors
+from zsarbench.harness.resolve import resolve
+from zsarbench.harness.spec import RunRequest, RunSpec, command_of, request
 from zsarbench.plugins import load_plugins
-from zsarbench.resolve import resolve
-from zsarbench.spec import RunRequest, RunSpec, command_of, request
 
 
 def problems(**asked: object) -> list[str]:
@@ -51,8 +51,8 @@ def test_all_mistakes_of_a_request_come_at_once() -> None:
 
 def test_names_are_checked_before_torch_is_imported() -> None:
     code = (
-        "import sys\nfrom zsarbench.plugins import load_plugins\nfrom zsarbench.resolve import resolve\n"
-        "from zsarbench.spec import RunRequest\n"
+        "import sys\nfrom zsarbench.plugins import load_plugins\nfrom zsarbench.harness.resolve import resolve\n"
+        "from zsarbench.harness.spec import RunRequest\n"
         "try: resolve(RunRequest('cezzar', visual='nope'), load_plugins())\n"
         "except Exception as error: print(error)\n"
         "print('torch' in sys.modules or 'timm' in sys.modules)"

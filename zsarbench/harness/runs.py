@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from zsarbench import inputs, recording, results
+from zsarbench import results
 from zsarbench.data import class_texts
 from zsarbench.errors import ZsarbenchError
 from zsarbench.evaluation.scores import Block, RoundScores, Scores
@@ -22,13 +22,14 @@ from zsarbench.features import FeatureStore
 from zsarbench.features.clips import MemoryClips
 from zsarbench.features.extraction import plan as extraction
 from zsarbench.features.text_cache import CachedTextEncoder
-from zsarbench.inputs import Inputs, RoundClips
+from zsarbench.harness.inputs import Inputs, RoundClips
+from zsarbench.harness.outcome import Fit, Outcome
+from zsarbench.harness.resolve import resolve
+from zsarbench.harness.runs import inputs, recording
+from zsarbench.harness.spec import RunSpec, request
 from zsarbench.interfaces import ClipFeatures, Context, Loss, Method, Progress, TextEncoder, TrainSet
-from zsarbench.outcome import Fit, Outcome
 from zsarbench.plugins import Host, building, load_plugins
-from zsarbench.resolve import resolve
 from zsarbench.results import RunResult
-from zsarbench.spec import RunSpec, request
 from zsarbench.utils import seeding
 from zsarbench.utils.cache import cache_dir
 from zsarbench.utils.compute import Machine, Stopwatch

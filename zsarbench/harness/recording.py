@@ -34,7 +34,7 @@ from zsarbench.utils import seeding
 from zsarbench.utils.compute import processor
 
 if TYPE_CHECKING:
-    from zsarbench.outcome import Outcome
+    from zsarbench.harness.outcome import Outcome
     from zsarbench.plugins.registry import Registry
 
 N_RESAMPLES = 2000

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from zsarbench.evaluation.scores import Scores
-from zsarbench.inputs import Inputs, RoundClips
+from zsarbench.harness.inputs import Inputs, RoundClips
+from zsarbench.harness.spec import RunSpec
 from zsarbench.interfaces import Method, Parts
-from zsarbench.spec import RunSpec
 from zsarbench.utils.compute import Machine
 
 

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 from zsarbench.errors import UsageError
 from zsarbench.features.extraction import plan as extract
 from zsarbench.features.text_cache import CachedTextEncoder
-from zsarbench.inputs import Inputs, protocol_clips
+from zsarbench.harness.inputs import Inputs, protocol_clips
+from zsarbench.harness.resolve import Resolver
+from zsarbench.harness.spec import PartSpec, RunRequest
 from zsarbench.plugins import building, options
-from zsarbench.resolve import Resolver
-from zsarbench.spec import PartSpec, RunRequest
 from zsarbench.utils.compute import Machine
 
 if TYPE_CHECKING:

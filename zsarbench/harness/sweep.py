@@ -9,11 +9,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from zsarbench import harness, results
+from zsarbench import results
 from zsarbench.errors import NotApplicable, UsageError, UsageErrors, ZsarbenchError, unknown
+from zsarbench.harness.resolve import resolve
+from zsarbench.harness.runs import runs as harness
+from zsarbench.harness.spec import PART_KINDS, RunRequest, RunSpec
 from zsarbench.plugins.building import build_dataset
-from zsarbench.resolve import resolve
-from zsarbench.spec import PART_KINDS, RunRequest, RunSpec
 
 if TYPE_CHECKING:
     from zsarbench.interfaces import Progress

@@ -20,9 +20,9 @@ from zsarbench.plugins import building
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from zsarbench.harness.spec import PartSpec, RunSpec
     from zsarbench.plugins.registry import Registry
     from zsarbench.protocols import FileProtocol
-    from zsarbench.spec import PartSpec, RunSpec
 
 
 @dataclass(frozen=True)

@@ -14,9 +14,7 @@ from typing import TYPE_CHECKING, Any, cast
 from zsarbench import protocols
 from zsarbench.data import class_texts
 from zsarbench.errors import NotApplicable, UsageErrors, ZsarbenchError, unknown
-from zsarbench.plugins import options
-from zsarbench.plugins.building import build_dataset
-from zsarbench.spec import (
+from zsarbench.harness.spec import (
     CONTROLS,
     DENOMINATORS,
     DTYPES,
@@ -28,6 +26,8 @@ from zsarbench.spec import (
     RunSpec,
     command_of,
 )
+from zsarbench.plugins import options
+from zsarbench.plugins.building import build_dataset
 
 if TYPE_CHECKING:
     from zsarbench.plugins import Host

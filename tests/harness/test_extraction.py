@@ -8,12 +8,13 @@ from typing import Any
 import pytest
 import torch
 
-from zsarbench import extract_run, hookimpl
+from zsarbench import hookimpl
 from zsarbench.cli.main import main
 from zsarbench.errors import UsageError, UsageErrors
 from zsarbench.features import FeatureStore
+from zsarbench.harness.runs import extraction as extract_run
+from zsarbench.harness.spec import request
 from zsarbench.plugins import Host, load_plugins, loading
-from zsarbench.spec import request
 from zsarbench.testing.videos import write_video
 
 N_CLIPS = 150  # three shards

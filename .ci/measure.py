@@ -29,8 +29,8 @@ from typing import Any, NamedTuple
 
 from zsarbench import results
 from zsarbench.errors import NotApplicable, UsageErrors
+from zsarbench.harness import sweep
 from zsarbench.harness.resolve import resolve
-from zsarbench.harness.runs import sweep
 from zsarbench.harness.spec import RunRequest
 from zsarbench.harness.sweep import Cell
 from zsarbench.plugins import Host, load_plugins

@@ -18,9 +18,10 @@ import re
 import sys
 from pathlib import Path
 
-from zsarbench import results, tables
+from zsarbench import results
 from zsarbench.cli.common import differences
-from zsarbench.reporters import Rich
+from zsarbench.reports import table as tables
+from zsarbench.reports.formats import Rich
 from zsarbench.results import reported
 
 ROOT = Path(__file__).parent.parent

@@ -14,27 +14,29 @@ import pytest
 import torch
 from click.testing import CliRunner
 
-from zsarbench import protocols, results, tables
+from locations import ROOT
+from samples import contaminated, sample_result, sample_scores
+from zsarbench import protocols, results
 from zsarbench.cli.main import cli
-from zsarbench.display import display
 from zsarbench.errors import UsageError, ZsarbenchError
 from zsarbench.evaluation import contamination
 from zsarbench.evaluation.contamination import NEAR_COSINE, Overlap, audit, declarations, overlaps, sentences_naming
 from zsarbench.evaluation.label_sets import LabelSet, find
 from zsarbench.evaluation.metrics import topk_expectation
+from zsarbench.harness import runs as harness
 from zsarbench.harness.resolve import resolve
-from zsarbench.harness.runs import runs as harness
 from zsarbench.harness.spec import request
 from zsarbench.plugins import Host, load_plugins
 from zsarbench.plugins.registry import Registry
-from zsarbench.testing.samples import contaminated, sample_result, sample_scores
+from zsarbench.reports import table as tables
+from zsarbench.reports.layout import display
 from zsarbench.utils.progress import LogProgress
 from zsarbench_datasets.hmdb51 import HMDB51
 from zsarbench_datasets.kinetics import Kinetics400
 from zsarbench_datasets.ucf101 import UCF101
 
 KINETICS = LabelSet("kinetics400", Kinetics400.classes)
-BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
+BENCHMARKS = ROOT / "benchmarks"
 
 
 class Angles:

@@ -12,7 +12,7 @@ from zsarbench import hookimpl
 from zsarbench.cli.main import main
 from zsarbench.errors import UsageError, UsageErrors
 from zsarbench.features import FeatureStore
-from zsarbench.harness.runs import extraction as extract_run
+from zsarbench.harness import extraction as extract_run
 from zsarbench.harness.spec import request
 from zsarbench.plugins import Host, load_plugins, loading
 from zsarbench.testing.videos import write_video

@@ -16,12 +16,12 @@ from torch import Tensor
 
 from zsarbench import hookimpl
 from zsarbench.errors import ZsarbenchError
+from zsarbench.harness import runs as harness
 from zsarbench.harness.resolve import resolve
-from zsarbench.harness.runs import runs as harness
 from zsarbench.harness.spec import request
 from zsarbench.interfaces import ClassText, ClipFeatures, Context, LearnsFrom, TrainSet
-from zsarbench.paired import paired
 from zsarbench.plugins import load_plugins
+from zsarbench.reports.paired import paired
 from zsarbench.results import RunResult
 from zsarbench.utils.progress import LogProgress
 

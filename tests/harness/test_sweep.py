@@ -12,7 +12,7 @@ from click.testing import CliRunner, Result
 from zsarbench import results
 from zsarbench.cli.main import cli
 from zsarbench.errors import UsageError, UsageErrors
-from zsarbench.harness.runs import sweep
+from zsarbench.harness import sweep
 from zsarbench.harness.spec import RunRequest
 from zsarbench.harness.sweep import Axis
 from zsarbench.plugins import Host, load_plugins

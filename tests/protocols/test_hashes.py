@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
+from locations import GOLDEN
 from zsarbench import protocols
 from zsarbench.plugins import load_plugins
 
-GOLDEN = Path(__file__).parents[2] / "tests" / "golden" / "protocol_hashes.json"
+HASHES = GOLDEN / "protocol_hashes.json"
 
 
 def test_hashes_are_those_that_results_were_published_under() -> None:
@@ -19,4 +19,4 @@ def test_hashes_are_those_that_results_were_published_under() -> None:
         protocol = protocols.load(registry, name)
         dataset = registry.get("dataset", protocol.dataset).load()()
         found[f"{name} version {protocol.version}"] = protocol.hash(dataset)
-    assert found == json.loads(GOLDEN.read_text(encoding="utf-8"))
+    assert found == json.loads(HASHES.read_text(encoding="utf-8"))

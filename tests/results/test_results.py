@@ -14,13 +14,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from locations import GOLDEN
+from samples import sample_result, sample_scores
 from zsarbench import results
 from zsarbench.errors import ZsarbenchError
 from zsarbench.evaluation import metrics, scores
 from zsarbench.evaluation import summary as summaries
-from zsarbench.testing.samples import sample_result, sample_scores
-
-GOLDEN = Path(__file__).parents[2] / "tests" / "golden"
 
 
 def test_the_format_is_the_golden_file() -> None:

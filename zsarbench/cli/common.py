@@ -96,7 +96,7 @@ def render(host: Host, results: Sequence[RunResult], reporter: str, **build: Any
     """
     made = host.registry.get("reporter", reporter).load()()
 
-    from zsarbench import tables
+    from zsarbench.reports import table as tables
     from zsarbench.results import reported
 
     table = tables.build(results, reported.read_all(), extra_columns=columns_of_plugins(host), **build)
@@ -107,8 +107,8 @@ def render(host: Host, results: Sequence[RunResult], reporter: str, **build: Any
 def differences(files: Sequence[Path], metric: str | None = None, against: Path | None = None) -> str:
     """Return a line a result: how far it is above or below one of them, by default the best, with its interval."""
     from zsarbench import results
-    from zsarbench.paired import paired
-    from zsarbench.tables import differing_settings
+    from zsarbench.reports.paired import paired
+    from zsarbench.reports.table import differing_settings
 
     rows = paired(files, metric=metric, against=against).to_dict(orient="records")
     read = {result.stem: result for result in map(results.read, files)}

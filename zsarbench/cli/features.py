@@ -73,7 +73,7 @@ def extract(
     # from the decoders; and its maps, 100 MB and more, shall lie in huge pages, which the processor finds faster.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
-    from zsarbench.harness.runs import extraction as extract_run
+    from zsarbench.harness import extraction as extract_run
     from zsarbench.harness.spec import request
     from zsarbench.utils.progress import default_progress
 

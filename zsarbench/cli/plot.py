@@ -58,7 +58,8 @@ def confusion(path: Path, number: int, out: Path) -> None:
     Example:
       zsarbench plot confusion RESULT
     """
-    from zsarbench import plots, results
+    from zsarbench import results
+    from zsarbench.reports import figures as plots
 
     result = results.read(path)
     scores = _scores(path)
@@ -76,7 +77,8 @@ def training(path: Path, out: Path) -> None:
     Example:
       zsarbench plot training RESULT
     """
-    from zsarbench import plots, results
+    from zsarbench import results
+    from zsarbench.reports import figures as plots
 
     result = results.read(path)
     fits = result.method.record.get("fits", [])
@@ -102,7 +104,9 @@ def semantic_gap(ctx: click.Context, /, path: Path, number: int, out: Path, **ma
     from zsarbench.harness.resolve import resolve
 
     host = host_of(ctx)
-    from zsarbench import gap, plots, results
+    from zsarbench import results
+    from zsarbench.reports import figures as plots
+    from zsarbench.reports import semantic_gap as gap
     from zsarbench.utils.progress import default_progress
 
     result, scores = results.read(path), _scores(path)
@@ -146,7 +150,7 @@ def _title(result: RunResult, number: int = 0) -> str:
 
 
 def _write(figure: Figure, out: Path, path: Path, what: str) -> None:
-    from zsarbench import plots
+    from zsarbench.reports import figures as plots
 
     for written in plots.write(figure, out, f"{path.stem}-{what}"):
         click.echo(written)

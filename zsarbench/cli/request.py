@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from zsarbench.cli.common import data_root_option, settings_option
-from zsarbench.harness.runs import spec as specs
+from zsarbench.harness import spec as specs
 
 train_on_option = click.option(
     "--train-on", default="seen", show_default=True, metavar="seen|DATASET", help="Where the method learns."

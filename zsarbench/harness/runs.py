@@ -22,10 +22,10 @@ from zsarbench.features import FeatureStore
 from zsarbench.features.clips import MemoryClips
 from zsarbench.features.extraction import plan as extraction
 from zsarbench.features.text_cache import CachedTextEncoder
+from zsarbench.harness import inputs, recording
 from zsarbench.harness.inputs import Inputs, RoundClips
 from zsarbench.harness.outcome import Fit, Outcome
 from zsarbench.harness.resolve import resolve
-from zsarbench.harness.runs import inputs, recording
 from zsarbench.harness.spec import RunSpec, request
 from zsarbench.interfaces import ClipFeatures, Context, Loss, Method, Progress, TextEncoder, TrainSet
 from zsarbench.plugins import Host, building, load_plugins

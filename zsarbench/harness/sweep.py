@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from zsarbench import results
 from zsarbench.errors import NotApplicable, UsageError, UsageErrors, ZsarbenchError, unknown
+from zsarbench.harness import runs as harness
 from zsarbench.harness.resolve import resolve
-from zsarbench.harness.runs import runs as harness
 from zsarbench.harness.spec import PART_KINDS, RunRequest, RunSpec
 from zsarbench.plugins.building import build_dataset
 

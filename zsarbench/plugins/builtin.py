@@ -14,7 +14,7 @@ def register(registry: Registrar) -> None:
         ("latex", "Latex", "LaTeX with booktabs rules, for a paper."),
         ("json", "Json", "JSON, every column in raw numbers, with what was left out and why."),
     ):
-        registry.add("reporter", name, f"zsarbench.reporters:{attribute}", summary=summary)
+        registry.add("reporter", name, f"zsarbench.reports.formats:{attribute}", summary=summary)
     registry.add(
         "executor",
         "local",

@@ -207,7 +207,7 @@ def accuracy(scores: Tensor, per_class: int = 4) -> float:
 
 
 def table() -> pd.DataFrame:
-    """Return a comparison table as `zsarbench.tables.build` makes it: a ranked row, an unranked and a reported one."""
+    """Return a comparison table of `zsarbench.reports.table.build`: a ranked row, an unranked and a reported one."""
     import pandas as pd
 
     def row(rank: int | None, method: str, kind: str, value: float, notes: list[str]) -> dict[str, Any]:

@@ -52,12 +52,12 @@ import torch
 from timm.data import create_transform, resolve_model_data_config
 
 from zsarbench.data.video.decoding import decode_clip
-from zsarbench.data.video.workers import cores
 from zsarbench.features import FeatureStore
 from zsarbench.features.extraction.plan import EncoderPart, LocalExecutor, Settings, compute
-from zsarbench.harness.spec import PartSpec
 from zsarbench.interfaces import Clips, ClipSource, Prepare, Sampling
+from zsarbench.plugins.parts import PartSpec
 from zsarbench.utils.compute import reuse_freed_memory
+from zsarbench.utils.cores import cores
 from zsarbench.utils.progress import LogProgress
 from zsarbench_encoders.visual import EfficientNetLite0
 

@@ -25,11 +25,11 @@ import extraction  # before torch is loaded: it sets how threads wait and where 
 import numpy as np
 import torch
 
-from zsarbench.data.video.workers import cores
 from zsarbench.features.extraction.encoding import BATCHES_A_GROUP
-from zsarbench.harness.spec import PartSpec
 from zsarbench.interfaces import Clips, ClipSource
+from zsarbench.plugins.parts import PartSpec
 from zsarbench.utils.compute import processor, repeatable
+from zsarbench.utils.cores import cores
 from zsarbench_encoders.visual import Timm
 
 

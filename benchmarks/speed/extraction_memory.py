@@ -31,8 +31,8 @@ def extract_alone(videos: Path, store: Path, n_clips: int) -> None:
     """Extract the first clips in this fresh process and print what it took, as JSON."""
     from zsarbench.features import FeatureStore
     from zsarbench.features.extraction.plan import EncoderPart, LocalExecutor, Settings, ensure
-    from zsarbench.harness.spec import PartSpec
     from zsarbench.interfaces import ClipSource
+    from zsarbench.plugins.parts import PartSpec
     from zsarbench.testing.videos import TinyEncoder
     from zsarbench.utils.progress import LogProgress
 

@@ -210,8 +210,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     with tempfile.TemporaryDirectory(dir=options.folder) as folder:
         met = [opening(Path(folder) / "large", options.clips, options.repeats)]
-        from zsarbench.data.video.workers import cores
         from zsarbench.utils.compute import repeatable
+        from zsarbench.utils.cores import cores
 
         with repeatable(cores()):
             met.append(gathering(Path(folder), options.entries, options.batches))

@@ -60,9 +60,10 @@ def verify(
       zsarbench data verify kinetics400 --protocol kinetics400/all-cezsar-18035 --data-root kinetics400=/data/k400
     """
     from zsarbench.data import inspection
-    from zsarbench.data.video.workers import cores
+    from zsarbench.data.manifest import checked_manifest
     from zsarbench.harness.resolve import resolve_parts
-    from zsarbench.plugins.building import build_dataset, checked_manifest
+    from zsarbench.plugins.building import build_dataset
+    from zsarbench.utils.cores import cores
     from zsarbench.utils.progress import default_progress
 
     registry = host_of(ctx).registry
@@ -128,9 +129,9 @@ def _official_lists(dataset: Dataset, name: str) -> dict[str, Sequence[str]]:
 
 def _lists_of(rules: FileProtocol, dataset: Dataset, manifest: pd.DataFrame) -> dict[str, Sequence[str]]:
     """Return the clips that a protocol scores, those that it learns from, and those that it takes of official lists."""
-    from zsarbench.harness.inputs import protocol_clips
+    from zsarbench.protocols.clips import protocol_clips
 
-    learnt, scored = protocol_clips(rules, dataset, manifest)
+    learnt, scored = protocol_clips(rules.checked(dataset), manifest)
     used = {*learnt, *scored}
     official = {name: dataset.splits()[name] for rule in rules.clip_rules.values() for name in rule.values()}
     return {

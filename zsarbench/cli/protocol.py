@@ -9,7 +9,7 @@ import click
 
 from zsarbench import protocols
 from zsarbench.cli.common import as_json, data_root_option, dataset_of, echo_json, host_of, settings_option
-from zsarbench.plugins.building import checked_manifest
+from zsarbench.data.manifest import checked_manifest
 
 if TYPE_CHECKING:
     from zsarbench.interfaces import Round

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, get_args
 
-from zsarbench.data.video.decoding import FileState, file_state
+from zsarbench.data.video.failures import FileState, file_state
 from zsarbench.data.video.frames import decoder_version
 from zsarbench.data.video.probe import Look, Survey
 from zsarbench.data.video.workers import Lost, WorkerPool

@@ -14,7 +14,7 @@ from zsarbench.interfaces import TextEncoder
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from zsarbench.harness.spec import PartSpec
+    from zsarbench.plugins.parts import PartSpec
 
 # About twenty seconds of a small sentence model on two cores: what a kill may cost.
 SENTENCES_A_SHARD = 4096

@@ -8,13 +8,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from zsarbench.data.manifest import checked_manifest
 from zsarbench.errors import UsageError
 from zsarbench.features.extraction import plan as extract
 from zsarbench.features.text_cache import CachedTextEncoder
-from zsarbench.harness.inputs import Inputs, protocol_clips
+from zsarbench.harness.inputs import Inputs
 from zsarbench.harness.resolve import Resolver
-from zsarbench.harness.spec import PartSpec, RunRequest
+from zsarbench.harness.spec import RunRequest
 from zsarbench.plugins import building, options
+from zsarbench.plugins.parts import PartSpec
+from zsarbench.protocols.clips import protocol_clips
 from zsarbench.utils.compute import Machine
 
 if TYPE_CHECKING:
@@ -156,10 +159,10 @@ def _clips(extraction: Extraction, registry: Registry) -> tuple[Inputs, list[str
     """Return the data set and the ids of the clips to extract, in the manifest's order."""
     part, protocol = extraction.dataset, extraction.protocol
     dataset = building.build_dataset(part, extraction.roots, registry)
-    manifest = building.checked_manifest(dataset, part.name)
+    manifest = checked_manifest(dataset, part.name)
     ids = list(manifest["clip_id"])
     if protocol is not None:
-        learnt, tested = protocol_clips(protocol, dataset, manifest)
+        learnt, tested = protocol_clips(protocol.checked(dataset), manifest)
         used = {*learnt, *tested}
         ids = [clip_id for clip_id in ids if clip_id in used]
     indexed = manifest.set_index("clip_id")

@@ -13,16 +13,17 @@ import torch
 
 from zsarbench import protocols
 from zsarbench.data import class_texts
+from zsarbench.data.manifest import checked_manifest
 from zsarbench.errors import ZsarbenchError
-from zsarbench.interfaces import ClassText, ClipFeatures, ClipSource, Dataset, Round, Steps, TrainSet
+from zsarbench.interfaces import ClassText, ClipFeatures, ClipSource, Round, Steps, TrainSet
 from zsarbench.plugins import building
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from zsarbench.harness.spec import PartSpec, RunSpec
+    from zsarbench.harness.spec import RunSpec
+    from zsarbench.plugins.parts import PartSpec
     from zsarbench.plugins.registry import Registry
-    from zsarbench.protocols import FileProtocol
 
 
 @dataclass(frozen=True)
@@ -78,21 +79,6 @@ class Inputs:
         )
 
 
-def protocol_clips(protocol: FileProtocol, dataset: Dataset, manifest: pd.DataFrame) -> tuple[list[str], list[str]]:
-    """Return the ids of the clips that any round of a protocol learns from, and of those that any tests.
-
-    manifest: the data set's, checked; the ids are in its order.
-
-    Raises:
-        ZsarbenchError: see `FileProtocol.checked` and `protocols.round_clips`.
-    """
-    rounds = [protocols.round_clips(item, manifest) for item in protocol.checked(dataset)]
-    learnt = {clip for train, _ in rounds for clip in train}
-    tested = {clip for _, test in rounds for clip in test}
-    ids = list(manifest["clip_id"])
-    return [clip for clip in ids if clip in learnt], [clip for clip in ids if clip in tested]
-
-
 def load(spec: RunSpec, registry: Registry) -> Inputs:
     """Return the data set of a run's protocol with its rounds.
 
@@ -121,7 +107,7 @@ def load_training(spec: RunSpec, registry: Registry) -> Inputs | None:
 
 def _load_dataset(spec: RunSpec, part: PartSpec, registry: Registry) -> Inputs:
     dataset = building.build_dataset(part, spec.data_roots, registry)
-    manifest = building.checked_manifest(dataset, part.name).set_index("clip_id")
+    manifest = checked_manifest(dataset, part.name).set_index("clip_id")
     texts = class_texts.load(dataset, spec.class_text) if dataset.classes else {}
     return Inputs(
         part.name, dataset.revision, tuple(dataset.classes), manifest, texts, dataset.captions(), dataset.aliases

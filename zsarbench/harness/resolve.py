@@ -14,20 +14,10 @@ from typing import TYPE_CHECKING, Any, cast
 from zsarbench import protocols
 from zsarbench.data import class_texts
 from zsarbench.errors import NotApplicable, UsageErrors, ZsarbenchError, unknown
-from zsarbench.harness.spec import (
-    CONTROLS,
-    DENOMINATORS,
-    DTYPES,
-    PART_KINDS,
-    Control,
-    Denominator,
-    PartSpec,
-    RunRequest,
-    RunSpec,
-    command_of,
-)
+from zsarbench.harness.spec import CONTROLS, DENOMINATORS, DTYPES, Control, Denominator, RunRequest, RunSpec, command_of
 from zsarbench.plugins import options
 from zsarbench.plugins.building import build_dataset
+from zsarbench.plugins.parts import PART_KINDS, PartSpec
 
 if TYPE_CHECKING:
     from zsarbench.plugins import Host

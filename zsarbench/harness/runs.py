@@ -49,7 +49,7 @@ class Run:
         self.spec = spec
         self.registry = registry
         self.progress = progress
-        self.machine = Machine.of(spec)
+        self.machine = Machine.named(spec.device, spec.dtype, spec.threads)
         self.watch = Stopwatch()
         self.unread: Mapping[str, str] = {}
         self.failures: dict[str, str] = {}
@@ -64,7 +64,7 @@ class Run:
             self.training = inputs.load_training(self.spec, self.registry)
         with self.watch("parts"):
             self.store = FeatureStore(cache_dir() / "features")
-            self.parts = building.build_parts(self.spec, self.registry, self._cached_text, self.machine.device)
+            self.parts = building.build_parts(self.spec.parts, self.registry, self._cached_text, self.machine.device)
             method = building.build(self.spec.method, self.registry)
             if hasattr(method, "check_parts"):
                 method.check_parts(self.parts)

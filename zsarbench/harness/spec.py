@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
-from pathlib import Path
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from zsarbench.errors import UsageError, unknown
+from zsarbench.plugins.parts import PartSpec
 
 if TYPE_CHECKING:
     from zsarbench.protocols import FileProtocol
 
-PART_KINDS = ("visual", "text", "negatives", "loss")
 Control = Literal["none", "shuffle-captions", "shuffle-labels"]
 Denominator = Literal["all", "survivors"]
 CONTROLS: tuple[Control, ...] = get_args(Control)
@@ -53,25 +52,6 @@ class RunRequest:
     out: str = "results"
     strict: bool = False
     resume: bool = False
-
-
-@dataclass(frozen=True)
-class PartSpec:
-    """One chosen component with the value of every option of its constructor.
-
-    sources: for each option that is not the constructor's default, who set it: "protocol" or "command line".
-    """
-
-    kind: str
-    name: str
-    target: str
-    plugin: str
-    options: Mapping[str, Any] = field(default_factory=dict)
-    sources: Mapping[str, str] = field(default_factory=dict)
-
-    def identity(self) -> dict[str, Any]:
-        """Return what makes this part what it is, in JSON types."""
-        return {"name": self.name, "options": {key: _jsonable(value) for key, value in sorted(self.options.items())}}
 
 
 @dataclass(frozen=True)
@@ -123,10 +103,6 @@ class RunSpec:
             "control": self.control,
             "limit": self.limit,
         }
-
-
-def _jsonable(value: Any) -> Any:
-    return list(value) if isinstance(value, tuple) else str(value) if isinstance(value, Path) else value
 
 
 def request(method: str, **given: Any) -> RunRequest:

@@ -13,8 +13,9 @@ from zsarbench import results
 from zsarbench.errors import NotApplicable, UsageError, UsageErrors, ZsarbenchError, unknown
 from zsarbench.harness import runs as harness
 from zsarbench.harness.resolve import resolve
-from zsarbench.harness.spec import PART_KINDS, RunRequest, RunSpec
+from zsarbench.harness.spec import RunRequest, RunSpec
 from zsarbench.plugins.building import build_dataset
+from zsarbench.plugins.parts import PART_KINDS
 
 if TYPE_CHECKING:
     from zsarbench.interfaces import Progress

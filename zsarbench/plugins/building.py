@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from zsarbench.errors import ZsarbenchError, unknown
+from zsarbench.errors import ZsarbenchError
 from zsarbench.interfaces import (
     Dataset,
     Executor,
@@ -21,9 +21,7 @@ from zsarbench.interfaces import (
 from zsarbench.plugins import options
 
 if TYPE_CHECKING:
-    import pandas as pd
-
-    from zsarbench.harness.spec import PartSpec, RunSpec
+    from zsarbench.plugins.parts import PartSpec
     from zsarbench.plugins.registry import Registry
 
 _INTERFACES = {
@@ -35,7 +33,6 @@ _INTERFACES = {
     "method": Method,
     "executor": Executor,
 }
-MANIFEST_COLUMNS = ("clip_id", "label", "path", "start", "end", "group")
 
 
 def build(part: PartSpec, registry: Registry, **filled: Any) -> Any:
@@ -94,7 +91,7 @@ def build_dataset(part: PartSpec, data_roots: Mapping[str, str], registry: Regis
     return dataset
 
 
-def build_parts(spec: RunSpec, registry: Registry, wrap_text: Any, device: Any) -> Parts:
+def build_parts(parts: Mapping[str, PartSpec], registry: Registry, wrap_text: Any, device: Any) -> Parts:
     """Construct the parts of a run and move those that are modules to the device.
 
     The loss is left out: it may have weights, so every fit builds one of its own.
@@ -102,11 +99,11 @@ def build_parts(spec: RunSpec, registry: Registry, wrap_text: Any, device: Any) 
     wrap_text: called with the text encoder, returns the one that the run uses (with its cache).
     """
     made: dict[str, Any] = {}
-    if "text" in spec.parts:
-        made["text"] = wrap_text(moved(build(spec.parts["text"], registry), device))
+    if "text" in parts:
+        made["text"] = wrap_text(moved(build(parts["text"], registry), device))
     for kind in ("visual", "negatives"):
-        if kind in spec.parts:
-            part = spec.parts[kind]
+        if kind in parts:
+            part = parts[kind]
             reads_text = options.takes(registry.get(kind, part.name).load(), "text_encoder")
             filled = {"text_encoder": made["text"]} if reads_text else {}
             made[kind] = moved(build(part, registry, **filled), device)
@@ -118,28 +115,3 @@ def moved(component: Any, device: Any) -> Any:
     if hasattr(component, "to"):
         component.to(device)
     return component
-
-
-def checked_manifest(dataset: Dataset, name: str) -> pd.DataFrame:
-    """Return the manifest of a data set after checking it.
-
-    Raises:
-        ZsarbenchError: a column is missing, a clip id stands twice or is empty, a label is no class of the data set.
-    """
-    manifest = dataset.manifest()
-    where = f"manifest of dataset '{name}'"
-    missing = [column for column in MANIFEST_COLUMNS if column not in manifest.columns]
-    if missing:
-        raise ZsarbenchError(f"{where} lacks the columns {', '.join(missing)}")
-    if manifest.empty:
-        raise ZsarbenchError(f"{where} is empty")
-    ids = manifest["clip_id"]
-    if ids.isna().any() or (ids == "").any():
-        raise ZsarbenchError(f"{where} has a clip without an id")
-    if ids.duplicated().any():
-        twice = sorted(set(ids[ids.duplicated()]))
-        raise ZsarbenchError(f"{where} lists {len(twice)} clip ids twice, e.g. '{twice[0]}'")
-    strangers = sorted(set(manifest["label"].dropna()) - set(dataset.classes))
-    if strangers:
-        raise ZsarbenchError(f"{where}: " + unknown("label", strangers[0], dataset.classes))
-    return manifest.sort_values("clip_id", ignore_index=True)

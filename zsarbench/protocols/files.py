@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any, NamedTuple, get_args
 
 from zsarbench.errors import ZsarbenchError, unknown
-from zsarbench.harness.spec import PART_KINDS
 from zsarbench.interfaces import Round, Setting
+from zsarbench.plugins.parts import PART_KINDS
 from zsarbench.plugins.registry import KINDS
 
 CLIP_RULES = ("train_list", "test_list", "held_out_list")

@@ -12,13 +12,12 @@ from typing import TYPE_CHECKING, Any
 from zsarbench.errors import UsageError, ZsarbenchError, unknown
 from zsarbench.interfaces import Round, Setting
 from zsarbench.protocols import files as protocol_files
+from zsarbench.protocols.clips import with_listed_clips
 from zsarbench.utils.class_names import match
 
 CLIP_RULES = protocol_files.CLIP_RULES
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from zsarbench.interfaces import Dataset
     from zsarbench.plugins.registry import Registry
 
@@ -79,7 +78,7 @@ class FileProtocol:
             ZsarbenchError: as `named`; the data set has no list of a name, or its lists cannot be had.
         """
         rounds = self.named(dataset)
-        return _with_listed_clips(rounds, self.clip_rules, dataset) if self.clip_rules else rounds
+        return with_listed_clips(rounds, self.clip_rules, dataset) if self.clip_rules else rounds
 
     def named(self, dataset: Dataset) -> tuple[Round, ...]:
         """Return the rounds with official class names; nothing but the class names of the data set is read.
@@ -226,49 +225,6 @@ def read(path: Path) -> FileProtocol:
     return FileProtocol(**protocol_files.fields(path))
 
 
-def _with_listed_clips(
-    rounds: tuple[Round, ...], rules: Mapping[int, Mapping[str, str]], dataset: Dataset
-) -> tuple[Round, ...]:
-    """Return the rounds with the clips that the data set's official lists name, cut down to the rounds' classes."""
-    lists, manifest = dataset.splits(), dataset.manifest()
-    if missing := sorted({name for rule in rules.values() for name in rule.values()} - set(lists)):
-        raise ZsarbenchError("\n".join(unknown("list of the data set", name, lists) for name in missing))
-    return tuple(_with_clips(item, rules.get(item.index, {}), lists, manifest) for item in rounds)
-
-
-def _with_clips(
-    item: Round, rule: Mapping[str, str], lists: Mapping[str, Sequence[str]], manifest: pd.DataFrame
-) -> Round:
-    ids, given, unseen = manifest["clip_id"], manifest["label"].isin(item.given), manifest["label"].isin(item.unseen)
-    if "held_out_list" in rule:
-        tested = manifest["label"].isin(item.seen) & ids.isin(lists[rule["held_out_list"]])
-        trained = given & ~manifest["group"].isin(manifest.loc[tested, "group"])
-        return replace(item, train_clips=tuple(ids[trained]), test_clips=tuple(ids[tested | unseen]))
-    if "train_list" in rule:
-        item = replace(item, train_clips=tuple(ids[given & ids.isin(lists[rule["train_list"]])]))
-    if "test_list" in rule:
-        candidate = manifest["label"].isin(item.candidates)
-        item = replace(item, test_clips=tuple(ids[candidate & ids.isin(lists[rule["test_list"]])]))
-    return item
-
-
-def round_clips(item: Round, manifest: pd.DataFrame) -> tuple[list[str], list[str]]:
-    """Return the ids of the clips that a method is given to learn from and to test, in the manifest's order.
-
-    Raises:
-        ZsarbenchError: a listed clip is not in the manifest or of another class, a clip is on both sides, or a
-            candidate has none to test.
-    """
-    train = _clips_of(item.train_clips, item.given, manifest, f"train clips of round {item.index}")
-    test = _clips_of(item.test_clips, item.candidates, manifest, f"test clips of round {item.index}")
-    if shared := set(train) & set(test):
-        raise ZsarbenchError(f"round {item.index} trains on {len(shared)} of its test clips, e.g. '{min(shared)}'")
-    tested = set(manifest.loc[manifest["clip_id"].isin(test), "label"])
-    if empty := [name for name in item.candidates if name not in tested]:
-        raise ZsarbenchError(f"round {item.index} has no clip to test of {len(empty)} candidates, e.g. '{empty[0]}'")
-    return train, test
-
-
 def miscounted(protocol: FileProtocol, index: int, n_test: int) -> str | None:
     """Return how the test clips of a round differ from the count that the file states, or None."""
     stated = protocol.stated_clips(index)
@@ -278,17 +234,3 @@ def miscounted(protocol: FileProtocol, index: int, n_test: int) -> str | None:
         f"round {index} of protocol '{protocol.name}' has {n_test} test clips in data set '{protocol.dataset}', "
         f"but its file says {stated}"
     )
-
-
-def _clips_of(
-    listed: tuple[str, ...] | None, classes: tuple[str, ...], manifest: pd.DataFrame, where: str
-) -> list[str]:
-    of_classes = manifest["label"].isin(classes)
-    if listed is None:
-        return list(manifest.loc[of_classes, "clip_id"])
-    if strangers := set(listed) - set(manifest["clip_id"]):
-        raise ZsarbenchError(f"{where}: {len(strangers)} clips are not in the manifest, e.g. '{min(strangers)}'")
-    chosen = manifest["clip_id"].isin(listed)
-    if len(others := manifest.loc[chosen & ~of_classes, "clip_id"]):
-        raise ZsarbenchError(f"{where}: {len(others)} clips are of other classes than it has, e.g. '{others.iloc[0]}'")
-    return list(manifest.loc[chosen, "clip_id"])

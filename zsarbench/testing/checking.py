@@ -13,8 +13,8 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from zsarbench.errors import NotGiven, UsageError, ZsarbenchError
-from zsarbench.harness.spec import PART_KINDS
 from zsarbench.plugins import building, options
+from zsarbench.plugins.parts import PART_KINDS
 from zsarbench.testing import toys
 
 if TYPE_CHECKING:

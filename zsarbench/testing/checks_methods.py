@@ -12,8 +12,8 @@ import torch
 
 from zsarbench.errors import UsageError
 from zsarbench.features.clips import MemoryClips
-from zsarbench.harness.spec import PART_KINDS
 from zsarbench.interfaces import ClassText, ClipFeatures, Steps, TrainSet
+from zsarbench.plugins.parts import PART_KINDS
 from zsarbench.testing import checks_constructors, toys
 from zsarbench.testing.checking import Broken, Check, Subject, close, expect, farthest, same_bits, shape_of
 from zsarbench.utils import schema, seeding

@@ -11,16 +11,13 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from zsarbench.data.video.workers import cores
 from zsarbench.errors import UsageError
-
-if TYPE_CHECKING:
-    from zsarbench.harness.spec import RunSpec
+from zsarbench.utils.cores import cores
 
 _log = logging.getLogger(__name__)
 BFLOAT16 = ("avx512_bf16", "amx_bf16", "bf16")
@@ -59,11 +56,6 @@ class Machine:
     device: torch.device
     dtype: torch.dtype
     threads: int
-
-    @classmethod
-    def of(cls, spec: RunSpec) -> Machine:
-        """Return what a spec asks for; see `named`."""
-        return cls.named(spec.device, spec.dtype, spec.threads)
 
     @classmethod
     def named(cls, asked: str, dtype: str, threads: int | None) -> Machine:

@@ -12,7 +12,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from zsarbench.data.video.decoding import Decoded, Failure
+from zsarbench.data.video.decoding import Decoded
+from zsarbench.data.video.failures import Failure
 from zsarbench.features.extraction import encoding
 from zsarbench.features.extraction.encoding import Outcome, Settings
 from zsarbench.interfaces import Clips, ClipSource, Steps

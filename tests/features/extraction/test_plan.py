@@ -18,8 +18,8 @@ from zsarbench.errors import ZsarbenchError
 from zsarbench.features import FeatureStore
 from zsarbench.features.clips import StoredClips
 from zsarbench.features.extraction.plan import EncoderPart, EncodeTask, LocalExecutor, Settings, ensure, plan
-from zsarbench.harness.spec import PartSpec
 from zsarbench.interfaces import Clips, ClipSource, Executor, Sampling, Shard, ShardReport, Steps
+from zsarbench.plugins.parts import PartSpec
 from zsarbench.testing.toys import ToyText
 from zsarbench.testing.videos import KeepFrame, MisbehavingPrepare, TinyEncoder, read_number, write_video
 from zsarbench.utils.progress import LogProgress

@@ -13,7 +13,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from zsarbench.data.video.decoding import Failure, file_state
+from zsarbench.data.video.failures import Failure, file_state
 from zsarbench.errors import ZsarbenchError
 from zsarbench.features import FeatureSet, FeatureStore
 from zsarbench.features.clips import MemoryClips
@@ -21,8 +21,8 @@ from zsarbench.features.key import FeatureKey
 from zsarbench.features.maintenance import garbage, remove
 from zsarbench.features.store.shards import data_path, sidecar_path
 from zsarbench.features.text_cache import CachedTextEncoder
-from zsarbench.harness.spec import PartSpec
 from zsarbench.interfaces import ClipFeatures, ClipSource, Sampling
+from zsarbench.plugins.parts import PartSpec
 from zsarbench.testing.toys import ToyText
 
 KEY = FeatureKey(

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
+from zsarbench.data.manifest import checked_manifest
 from zsarbench.errors import UsageError, ZsarbenchError
 from zsarbench.evaluation import contamination
 from zsarbench.plugins import load_plugins
-from zsarbench.plugins.building import checked_manifest
 from zsarbench_datasets.activitynet_captions import ActivityNetCaptions
 
 A, B = "v_sJFgo9H6zNo", "v_x---9CpRcA"

@@ -7,8 +7,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from zsarbench.data.manifest import checked_manifest
 from zsarbench.errors import UsageError, ZsarbenchError
-from zsarbench.plugins.building import checked_manifest
 from zsarbench_datasets.folder import Folder
 
 

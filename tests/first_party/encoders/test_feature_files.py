@@ -16,9 +16,9 @@ from zsarbench import results
 from zsarbench.errors import UsageError, ZsarbenchError
 from zsarbench.features import FeatureStore
 from zsarbench.features.extraction.plan import EncoderPart, LocalExecutor, ensure
-from zsarbench.harness.spec import PartSpec
 from zsarbench.interfaces import Clips, ClipSource, Parts
 from zsarbench.plugins import load_plugins
+from zsarbench.plugins.parts import PartSpec
 from zsarbench.utils.progress import LogProgress
 from zsarbench_encoders.feature_files import FeatureFiles
 

@@ -21,8 +21,8 @@ import torch
 from zsarbench.errors import ZsarbenchError
 from zsarbench.features import FeatureStore
 from zsarbench.features.extraction.plan import EncoderPart, LocalExecutor, Settings, ensure
-from zsarbench.harness.spec import PartSpec
 from zsarbench.interfaces import ClipSource, Executor
+from zsarbench.plugins.parts import PartSpec
 from zsarbench.testing.videos import write_video
 from zsarbench.utils.progress import LogProgress
 

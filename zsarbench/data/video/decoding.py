@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -10,30 +9,15 @@ from types import TracebackType
 
 import numpy as np
 
+from zsarbench.data.video.failures import Failure, file_state
 from zsarbench.data.video.frames import PreparationError, VideoError, read_steps
 from zsarbench.data.video.workers import Lost, WorkerPool
 from zsarbench.interfaces import ClipSource, Prepare, Sampling
-
-FileState = tuple[int, int]
-"""Size in bytes and time of the last change in nanoseconds."""
 
 _PREPARE_ADVICE = (
     "The visual encoder's `prepare` must be a function, or an object of a class, at the top of a module that can be "
     "imported by name and does not import torch."
 )
-
-
-@dataclass(frozen=True)
-class Failure:
-    """Says why a clip has no features, and what its file was like then: a later run tries again when that changed.
-
-    state: size and time of change of the file, None where there is none. lasting: False where the next run shall try
-    again in any case, because the file is not to blame.
-    """
-
-    reason: str
-    state: FileState | None = None
-    lasting: bool = True
 
 
 @dataclass(frozen=True)
@@ -49,15 +33,6 @@ class Decoded:
     flags: tuple[str, ...]
     seconds: float
     size: int | None = None
-
-
-def file_state(path: str | None) -> FileState | None:
-    """Return size and time of change of a file, None where there is none."""
-    try:
-        stat = os.stat(path) if path is not None else None
-    except OSError:
-        return None
-    return (stat.st_size, stat.st_mtime_ns) if stat else None
 
 
 def decode_clip(source: ClipSource, sampling: Sampling, prepare: Prepare) -> Decoded:

@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from zsarbench.data.video.decoding import Decoded, DecodePool, Failure
-from zsarbench.data.video.workers import cores, in_order
+from zsarbench.data.video.decoding import Decoded, DecodePool
+from zsarbench.data.video.failures import Failure
+from zsarbench.data.video.workers import in_order
 from zsarbench.errors import ZsarbenchError
 from zsarbench.interfaces import Clips, ClipSource, Sampling, VisualEncoder
+from zsarbench.utils.cores import cores
 
 if TYPE_CHECKING:
     from torch import Tensor

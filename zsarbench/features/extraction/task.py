@@ -16,8 +16,8 @@ from zsarbench.plugins import options
 from zsarbench.utils.compute import processor, repeatable
 
 if TYPE_CHECKING:
-    from zsarbench.harness.spec import PartSpec
     from zsarbench.interfaces import TextEncoder
+    from zsarbench.plugins.parts import PartSpec
 
 
 class EncoderPart:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from zsarbench.data.video.decoding import Failure
+from zsarbench.data.video.failures import Failure
 from zsarbench.errors import ZsarbenchError
 from zsarbench.features.store.reader import RowTable
 from zsarbench.features.store.shards import Sidecar

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import xxhash
 
-from zsarbench.data.video.decoding import Failure
+from zsarbench.data.video.failures import Failure
 from zsarbench.errors import ZsarbenchError
 from zsarbench.utils.atomic import write_whole
 

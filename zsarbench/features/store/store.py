@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from zsarbench.data.video.decoding import Failure, file_state
+from zsarbench.data.video.failures import Failure, file_state
 from zsarbench.errors import ZsarbenchError
 from zsarbench.features.clips import StoredClips
 from zsarbench.features.key import FeatureKey

@@ -41,6 +41,25 @@ def test_one_frame_a_second_is_the_frame_shown_then(tmp_path: Path, name: str, c
     assert flags(path) == ()
 
 
+@pytest.mark.parametrize("name", ["a.avi", "a.mp4"])
+@pytest.mark.parametrize("of", ["container", "stream"])
+def test_a_tag_of_broken_utf8_is_no_reason_to_fail(tmp_path: Path, name: str, of: str) -> None:
+    title, broken = b"a title in another encoding", b"\xff\xfe\xc3(itle in another encoding"
+    path = tmp_path / name
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("mpeg4", rate=10)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        (container if of == "container" else stream).metadata["title"] = title.decode()
+        for number in range(25):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(numbered_frame(number), format="rgb24")))
+        container.mux(stream.encode(None))
+    content = path.read_bytes()
+    assert content.count(title) == 1
+    path.write_bytes(content.replace(title, broken))
+    assert numbers(path, Sampling(1.0, 16)) == [[0], [10], [20]]
+    assert Look()(str(path)) == Survey(seconds=2.5)
+
+
 def test_b_frames_in_avi_come_in_output_order(tmp_path: Path) -> None:
     path = write_video(tmp_path / "a.avi", 60, rate=10, codec="mpeg4", options={"bf": "2"})
     assert numbers(path, Sampling(2.0, 99)) == [[number] for number in range(0, 60, 5)]

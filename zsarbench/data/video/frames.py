@@ -27,6 +27,8 @@ from zsarbench.interfaces import ClipSource, Prepare, Sampling
 # Larger frames than 8192 x 8192 come from broken headers, and would take the memory of a machine before they fail.
 MAX_PIXELS = 8192 * 8192
 FALLBACK_RATE = Fraction(25)
+# A tag of broken UTF-8 is no reason to fail. PyAV 19 and newer read any bytes of a tag; older ones have to be asked to.
+_ANY_TAGS: dict[str, Any] = {"metadata_errors": "ignore"} if int(av.__version__.partition(".")[0]) < 19 else {}
 
 
 class VideoError(ZsarbenchError):
@@ -154,8 +156,8 @@ def opened(path: str | None) -> Iterator[Video]:
     if size == 0:
         raise VideoError("empty file")
     try:
-        # The prefix keeps a colon in a name from being taken for an address; names of tags are no reason to fail.
-        container = av.open(f"file:{path}", metadata_errors="ignore")
+        # The prefix keeps a colon in a name from being taken for an address.
+        container = av.open(f"file:{path}", **_ANY_TAGS)
     except (av.FFmpegError, OSError, ValueError) as error:
         raise VideoError(f"cannot be decoded: {_words(error)}") from error
     with container:

@@ -7,8 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
+from samples import sample_result, sample_scores
 from zsarbench import results
+from zsarbench.cli.main import cli
 from zsarbench.errors import UsageError, ZsarbenchError
 from zsarbench.reports import figures
 from zsarbench.reports.semantic_gap import Gap, Points
@@ -106,16 +109,31 @@ def test_a_folder_that_cannot_be_written_to_is_named(tmp_path: Path) -> None:
         figures.write(figures.confusion(*scored(2), "made"), tmp_path / "file", "x")
 
 
-def test_a_round_that_is_not_there_is_named() -> None:
-    from types import SimpleNamespace
-
-    from zsarbench.cli import plot
-
-    with pytest.raises(UsageError, match="has rounds 1 to 2, not 3"):
-        plot._checked(3, SimpleNamespace(rounds=(1, 2)))  # type: ignore[arg-type]
-
-
 # --- through the command line -----------------------------------------------------------------------------------------
+
+
+def sampled(folder: Path, n_rounds: int = 1) -> Path:
+    scores = sample_scores(n_rounds=n_rounds)
+    return results.write(sample_result(scores), scores, folder)
+
+
+def plot(*words: object) -> None:
+    CliRunner().invoke(cli, ["plot", *map(str, words)], catch_exceptions=False)
+
+
+def test_a_round_that_does_not_exist_is_named(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="has rounds 1 to 2, not 3"):
+        plot("confusion", sampled(tmp_path, n_rounds=2), "--out", tmp_path / "plots", "--round", 3)
+
+
+@pytest.mark.parametrize("what", ["confusion", "semantic-gap"])
+def test_scores_that_are_not_the_results_own_are_not_drawn(tmp_path: Path, what: str) -> None:
+    path = sampled(tmp_path)
+    path.with_suffix(".npz").write_bytes(sample_scores(skill=0.5).to_bytes())
+    with pytest.raises(ZsarbenchError, match="sha256 differs"):
+        plot(what, path, "--out", tmp_path / "plots")
+    assert not (tmp_path / "plots").exists()
+
 
 CLASSES = ("lift", "push", "turn", "open")
 

@@ -62,7 +62,7 @@ def confusion(path: Path, number: int, out: Path) -> None:
     from zsarbench.reports import figures as plots
 
     result = results.read(path)
-    scores = _scores(path)
+    scores = results.read_scores(path)
     given, labels = scores.round(_checked(number, scores))
     names = [str(scores.class_names[index]) for index in scores.rounds[number - 1].classes]
     _write(plots.confusion(given, labels, names, _title(result, number)), out, path, f"confusion-{number}")
@@ -109,7 +109,7 @@ def semantic_gap(ctx: click.Context, /, path: Path, number: int, out: Path, **ma
     from zsarbench.reports import semantic_gap as gap
     from zsarbench.utils.progress import default_progress
 
-    result, scores = results.read(path), _scores(path)
+    result, scores = results.read(path), results.read_scores(path)
     _checked(number, scores)
     spec = resolve(_request(result, **machine), host)
     found = gap.of_run(spec, host, default_progress(), scores, number - 1)
@@ -129,12 +129,6 @@ def _request(result: RunResult, **machine: Any) -> RunRequest:
     known = {item.name for item in fields(RunRequest)}
     machine["threads"] = machine["threads"] or result.environment.threads
     return RunRequest(**{name: value for name, value in asked.items() if name in known} | machine | {"resume": True})
-
-
-def _scores(path: Path) -> Scores:
-    from zsarbench.evaluation import scores
-
-    return scores.read(path.with_suffix(".npz"))
 
 
 def _checked(number: int, scores: Scores) -> int:

@@ -14,6 +14,7 @@ import textwrap
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
+from zsarbench.reports import markdown
 from zsarbench.reports.layout import INTERVAL, NOTHING, Display, Group, display
 from zsarbench.utils.schema import plain
 
@@ -83,7 +84,7 @@ class Markdown:
                 if group.cells[columns[len(IDENTITY) :]].isin(["", NOTHING]).all(axis=None):
                     continue  # a piece of a wide table in which reported rows, say, have nothing
                 lines += [*_markdown_rows(groups, group, columns), ""]
-        lines += [f"- {_escaped(line)}" for line in _limited(shown.lines)]
+        lines += [f"- {markdown.escape(line)}" for line in _limited(shown.lines)]
         return "\n".join(lines).rstrip() + "\n"
 
 
@@ -230,21 +231,15 @@ def _markdown_rows(groups: Sequence[Group], group: Group, columns: Sequence[str]
 
     def line(cells: Sequence[str]) -> str:
         padded = (
-            _escaped(cell).ljust(wide) if at_left else _escaped(cell).rjust(wide)
+            cell.ljust(wide) if at_left else cell.rjust(wide)
             for cell, wide, at_left in zip(cells, widths, left, strict=True)
         )
         return "| " + " | ".join(padded) + " |"
 
     rule = ["-" * wide if at_left else "-" * (wide - 1) + ":" for wide, at_left in zip(widths, left, strict=True)]
     rows = group.cells[list(columns)].itertuples(index=False, name=None)
-    return [line(columns), "| " + " | ".join(rule) + " |", *(line([str(cell) for cell in row]) for row in rows)]
-
-
-def _escaped(cell: str) -> str:
-    """Return text that Markdown takes as it stands, in a table or a list."""
-    for special in "\\|*_<`":
-        cell = cell.replace(special, f"\\{special}")
-    return cell
+    head = line([name if name in IDENTITY else markdown.escape(name) for name in columns])
+    return [head, "| " + " | ".join(rule) + " |", *(line([markdown.escape(str(cell)) for cell in row]) for row in rows)]
 
 
 def _with_group(group: Group) -> pd.DataFrame:

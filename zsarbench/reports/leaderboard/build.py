@@ -15,10 +15,9 @@ from markupsafe import Markup
 from zsarbench import results
 from zsarbench.errors import ZsarbenchError
 from zsarbench.reports.leaderboard.rows import Board, Row, Unplaced
+from zsarbench.reports.markdown import escape
 from zsarbench.results import RunResult
 from zsarbench.utils.atomic import write_whole
-
-_MARKDOWN_SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~!&$])")
 
 
 def read(folder: Path) -> list[RunResult]:
@@ -74,7 +73,7 @@ def _template(name: str, *, autoescape: bool) -> jinja2.Template:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters |= {"md": _escaped, "fence": _fence}
+    environment.filters |= {"md": escape, "fence": _fence}
     environment.globals["noted"] = _noted
     return environment.get_template(name)
 
@@ -99,11 +98,6 @@ def _policy_hash(text: str) -> str:
 
 def _one_line(text: str) -> str:
     return " ".join(text.split())
-
-
-def _escaped(text: str) -> str:
-    """Return text that Markdown takes as it stands, in a table or a list, on one line."""
-    return _MARKDOWN_SPECIAL.sub(r"\\\1", _one_line(text))
 
 
 def _fence(rows: Iterable[Row]) -> str:

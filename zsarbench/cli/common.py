@@ -14,7 +14,7 @@ from zsarbench.errors import UsageError
 if TYPE_CHECKING:
     from zsarbench.interfaces import Dataset
     from zsarbench.plugins import Host
-    from zsarbench.protocols import FileProtocol
+    from zsarbench.protocols import Protocol
     from zsarbench.results import RunResult
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON for scripts on stdout.")
@@ -62,7 +62,7 @@ def dataset_of(
     name: str,
     data_root: Sequence[str] = (),
     settings: Sequence[str] = (),
-    protocol: FileProtocol | None = None,
+    protocol: Protocol | None = None,
 ) -> Dataset:
     """Return a data set by name, with the user's folder and options, these over the options of a protocol.
 

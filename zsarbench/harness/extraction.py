@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from zsarbench.features import FeatureStore
     from zsarbench.interfaces import Progress
     from zsarbench.plugins.registry import Registry
-    from zsarbench.protocols import FileProtocol
+    from zsarbench.protocols import Protocol
 
 _PART = re.compile(r"(\d+)/(\d+)")
 # Who starts several processes tells each its number: torchrun, then SLURM's srun.
@@ -37,7 +37,7 @@ class Extraction:
 
     asked: RunRequest
     dataset: PartSpec
-    protocol: FileProtocol | None
+    protocol: Protocol | None
     parts: Mapping[str, PartSpec]
     roots: Mapping[str, str]
 
@@ -162,7 +162,7 @@ def _clips(extraction: Extraction, registry: Registry) -> tuple[Inputs, list[str
     manifest = checked_manifest(dataset, part.name)
     ids = list(manifest["clip_id"])
     if protocol is not None:
-        learnt, tested = protocol_clips(protocol.checked(dataset), manifest)
+        learnt, tested = protocol_clips(protocol.on(dataset), manifest)
         used = {*learnt, *tested}
         ids = [clip_id for clip_id in ids if clip_id in used]
     indexed = manifest.set_index("clip_id")

@@ -90,7 +90,7 @@ def load(spec: RunSpec, registry: Registry) -> Inputs:
     dataset = building.build_dataset(spec.dataset, spec.data_roots, registry)
     rows = bare.manifest.reset_index()
     rounds = []
-    for item in spec.protocol.checked(dataset):
+    for item in spec.protocol.on(dataset):
         train, test = protocols.round_clips(item, rows)
         if spec.limit is not None:
             train, test = (_limited(ids, bare.manifest, spec.limit) for ids in (train, test))

@@ -107,7 +107,7 @@ def _rounds(outcome: Outcome) -> tuple[RoundResult, ...]:
                     name: summaries.chance(name, len(candidates), n_seen, spec.protocol.setting) for name in values
                 },
                 candidates_sha256=results.names_sha256(candidates),
-                duplicate_of=spec.protocol.duplicates.get(item.round.index),
+                duplicate_of=spec.protocol.rounds[item.round.index].duplicate_of,
             )
         )
     return tuple(made)
@@ -143,7 +143,7 @@ def _correct(outcome: Outcome, k: int) -> dict[str, list[statistics.ScoredRound]
     sides: dict[str, list[statistics.ScoredRound]] = {side: [] for side in metrics.SIDES[outcome.spec.protocol.setting]}
     for number, (_, item) in enumerate(outcome.served):
         scores, labels = outcome.scores.round(number)
-        if item.round.index in outcome.spec.protocol.duplicates or scores.shape[1] <= k:
+        if outcome.spec.protocol.rounds[item.round.index].duplicate_of is not None or scores.shape[1] <= k:
             continue
         clips = outcome.scores.rounds[number].clips
         correct = metrics.topk_expectation(scores, labels, k)

@@ -22,7 +22,7 @@ from zsarbench.plugins.parts import PART_KINDS, PartSpec
 if TYPE_CHECKING:
     from zsarbench.plugins import Host
     from zsarbench.plugins.registry import Entry, Registry
-    from zsarbench.protocols import FileProtocol
+    from zsarbench.protocols import Protocol
 
 _SETTABLE = ("method", "dataset", "train_dataset", *PART_KINDS, "executor")
 
@@ -41,7 +41,7 @@ def resolve_parts(
     registry: Registry,
     named: Mapping[str, str],
     *,
-    protocol: FileProtocol | None = None,
+    protocol: Protocol | None = None,
     data_root: Sequence[str] = (),
     settings: Sequence[str] = (),
 ) -> tuple[dict[str, PartSpec], dict[str, str]]:
@@ -97,9 +97,7 @@ class Resolver:
         self._raise()
         return self._spec(specs, protocol, roots, host)
 
-    def parts(
-        self, named: Mapping[str, str], protocol: FileProtocol | None
-    ) -> tuple[dict[str, PartSpec], dict[str, str]]:
+    def parts(self, named: Mapping[str, str], protocol: Protocol | None) -> tuple[dict[str, PartSpec], dict[str, str]]:
         """Return these parts by kind, and the folders by data set; see `resolve_parts`."""
         entries = {kind: self._entry(kind.removeprefix("train_"), name) for kind, name in named.items()}
         settings, roots = self._settings(), self._roots()
@@ -133,8 +131,8 @@ class Resolver:
         entry: Entry | None = self._try(self.registry.get, kind, name)
         return entry
 
-    def _protocol(self) -> FileProtocol | None:
-        loaded: FileProtocol | None = self._try(protocols.load, self.registry, self.asked.protocol)
+    def _protocol(self) -> Protocol | None:
+        loaded: Protocol | None = self._try(protocols.load, self.registry, self.asked.protocol)
         return loaded
 
     def _check_choices(self) -> None:
@@ -157,7 +155,7 @@ class Resolver:
             if number is not None and number < least:
                 self.problems.append(f"--{what} is {number}; it is at least {least}")
 
-    def _part(self, kind: str, method: Entry, protocol: FileProtocol) -> Entry | None:
+    def _part(self, kind: str, method: Entry, protocol: Protocol) -> Entry | None:
         """Return the entry for a part: the command line's, else the protocol's, else the method's; None if unused."""
         asked: str | None = getattr(self.asked, kind)
         if kind not in method.defaults:
@@ -206,7 +204,7 @@ class Resolver:
                 self.problems.append(f"method '{self.asked.method}' has no {kind} part for --set {kind}.{min(given)}")
 
     def _complete(
-        self, kind: str, entry: Entry, protocol: FileProtocol | None, settings: Mapping[str, Mapping[str, str]]
+        self, kind: str, entry: Entry, protocol: Protocol | None, settings: Mapping[str, Mapping[str, str]]
     ) -> PartSpec:
         """Return a part with all its options: the command line's over the protocol's over the constructor's."""
         target = self._try(entry.load)
@@ -224,7 +222,7 @@ class Resolver:
         return PartSpec(entry.kind, entry.name, entry.target, entry.plugin, values, sources)
 
     def _add_text_part(
-        self, specs: dict[str, PartSpec], protocol: FileProtocol | None, settings: Mapping[str, Mapping[str, str]]
+        self, specs: dict[str, PartSpec], protocol: Protocol | None, settings: Mapping[str, Mapping[str, str]]
     ) -> None:
         """Give a visual part that reads through the text part one, where the method itself has none."""
         if "text" in specs:
@@ -242,9 +240,7 @@ class Resolver:
             what = f"method '{self.asked.method}'" if self.asked.method else f"visual '{self.asked.visual}'"
             self.problems.append(f"{what} has no text part; leave out --text")
 
-    def _check_goes_together(
-        self, specs: Mapping[str, PartSpec], protocol: FileProtocol, roots: Mapping[str, str]
-    ) -> None:
+    def _check_goes_together(self, specs: Mapping[str, PartSpec], protocol: Protocol, roots: Mapping[str, str]) -> None:
         asked = self.asked
         class_text = asked.class_text or protocol.class_text
         if "text" not in specs and class_texts.parse(class_text)[1] is not None:
@@ -269,7 +265,7 @@ class Resolver:
                 "leave out --train-on, or name a data set with classes (zsarbench list dataset)"
             )
 
-    def _spec(self, specs: dict[str, PartSpec], protocol: FileProtocol, roots: dict[str, str], host: Host) -> RunSpec:
+    def _spec(self, specs: dict[str, PartSpec], protocol: Protocol, roots: dict[str, str], host: Host) -> RunSpec:
         asked = self.asked
         dataset = build_dataset(specs["dataset"], roots, self.registry)
         spec = RunSpec(

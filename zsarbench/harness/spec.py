@@ -11,7 +11,7 @@ from zsarbench.errors import UsageError, unknown
 from zsarbench.plugins.parts import PartSpec
 
 if TYPE_CHECKING:
-    from zsarbench.protocols import FileProtocol
+    from zsarbench.protocols import Protocol
 
 Control = Literal["none", "shuffle-captions", "shuffle-labels"]
 Denominator = Literal["all", "survivors"]
@@ -59,7 +59,7 @@ class RunSpec:
     """A run that exists: names known, options complete, protocol checked against its data set."""
 
     method: PartSpec
-    protocol: FileProtocol
+    protocol: Protocol
     protocol_hash: str
     dataset: PartSpec
     train_dataset: PartSpec | None

@@ -1,8 +1,8 @@
-"""Result files and reported figures."""
+"""Result files, and figures that papers report."""
 
+from zsarbench.results.files import find, read, read_scores, recompute, write
 from zsarbench.results.record import (
     SCHEMA,
-    UPGRADES,
     ClassTextInfo,
     ClipFailure,
     DatasetInfo,
@@ -13,16 +13,11 @@ from zsarbench.results.record import (
     Predictions,
     ProtocolInfo,
     RunResult,
-    find,
     names_sha256,
-    read,
-    read_scores,
-    recompute,
     spec_id,
     utc_now,
-    validate,
-    write,
 )
+from zsarbench.results.validation import UPGRADES, from_json, schema, validate
 
 __all__ = [
     "SCHEMA",
@@ -38,10 +33,12 @@ __all__ = [
     "ProtocolInfo",
     "RunResult",
     "find",
+    "from_json",
     "names_sha256",
     "read",
     "read_scores",
     "recompute",
+    "schema",
     "spec_id",
     "utc_now",
     "validate",

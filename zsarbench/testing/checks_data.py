@@ -15,12 +15,12 @@ from zsarbench.errors import UsageError, ZsarbenchError
 from zsarbench.harness.spec import CLASS_TEXT_FORMS
 from zsarbench.plugins import options
 from zsarbench.plugins.parts import PART_KINDS
-from zsarbench.protocols import FileProtocol
+from zsarbench.protocols import Protocol
 from zsarbench.testing import checks_constructors
 from zsarbench.testing.checking import Broken, Check, NotHere, Subject, expect
 
 DATASET = "zsarbench.interfaces.Dataset"
-PROTOCOL = "zsarbench.protocols.FileProtocol"
+PROTOCOL = "zsarbench.protocols.Protocol"
 
 
 # --- data sets --------------------------------------------------------------------------------------------------------
@@ -144,10 +144,10 @@ def revision_is_stable(subject: Subject) -> None:
 # --- protocols --------------------------------------------------------------------------------------------------------
 
 
-def protocol_of(subject: Subject) -> FileProtocol:
+def protocol_of(subject: Subject) -> Protocol:
     """Return the protocol of an entry's file, or one that was given."""
     given = subject.target
-    if isinstance(given, FileProtocol):
+    if isinstance(given, Protocol):
         return given
     try:
         return subject.once("protocol", lambda: protocols.read(Path(given)))  # type: ignore[no-any-return]
@@ -182,7 +182,7 @@ def states_itself(subject: Subject) -> None:
     if subject.entry is not None:
         expect(protocol.name == subject.entry.name, f"the name '{subject.entry.name}'", f"it is '{protocol.name}'")
     expect(bool(protocol.source.strip()), "a source: where its lists come from", "there is none")
-    expect(len(protocol.listed_rounds) > 0, "at least one round", "there is none")
+    expect(len(protocol.rounds) > 0, "at least one round", "there is none")
     registry = subject.registry
     if registry is None:
         return
@@ -199,7 +199,7 @@ def states_itself(subject: Subject) -> None:
 def rounds_fit_the_classes(subject: Subject) -> None:
     """Every class of every round is the data set's; zsl and gzsl rounds are what they say; the hash is stable."""
     protocol, dataset = protocol_of(subject), _dataset_of(subject)
-    rounds = _sound(lambda: protocol.named(dataset), "rounds that fit the data set")
+    rounds = _sound(lambda: protocol.with_official_names(dataset), "rounds that fit the data set")
     expect(len({item.index for item in rounds}) == len(rounds), "rounds with an index of their own", "two share one")
     expect(protocol.hash(dataset) == protocol.hash(dataset), "a hash that stays", "it changed")
 
@@ -209,13 +209,13 @@ def rounds_fit_the_clips(subject: Subject) -> None:
     protocol, dataset = protocol_of(subject), _dataset_of(subject)
     try:
         manifest = dataset.manifest()
-        rounds = protocol.checked(dataset)
+        rounds = protocol.on(dataset)
     except ZsarbenchError as error:
         raise NotHere(str(error)) from error
     for item in rounds:
         _, test = _sound(partial(protocols.round_clips, item, manifest), "clips of every candidate in the manifest")
-        told = protocol.stated_clips(item.index)
-        expect(told in (None, len(test)), f"{told} test clips in round {item.index}", f"there are {len(test)}")
+        stated = protocol.rounds[item.index].n_clips
+        expect(stated in (None, len(test)), f"{stated} test clips in round {item.index}", f"there are {len(test)}")
 
 
 def _sound(call: Callable[[], Any], expected: str) -> Any:
@@ -242,6 +242,6 @@ def protocol_checks() -> tuple[Check, ...]:
     """Return the checks of protocols."""
     return (
         Check("protocol", "states-itself", PROTOCOL, states_itself),
-        Check("protocol", "rounds-fit-the-classes", f"{PROTOCOL}.named", rounds_fit_the_classes),
-        Check("protocol", "rounds-fit-the-clips", f"{PROTOCOL}.checked", rounds_fit_the_clips),
+        Check("protocol", "rounds-fit-the-classes", f"{PROTOCOL}.with_official_names", rounds_fit_the_classes),
+        Check("protocol", "rounds-fit-the-clips", f"{PROTOCOL}.on", rounds_fit_the_clips),
     )

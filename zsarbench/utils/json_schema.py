@@ -24,13 +24,16 @@ def json_schema(kind: Any, *, name: str, title: str, nullable: bool = True) -> d
     from pydantic import TypeAdapter  # slow to import
 
     content = TypeAdapter(kind).json_schema()
-    definitions = content.pop("$defs", {})
-    for class_name, record in data_classes(kind).items():
-        _describe(content if record is kind else definitions[class_name], record)
-    head = {"$schema": DIALECT, "$id": f"urn:zsarbench:schema:{name}", "title": title}
-    schema = {**head, "description": content.pop("description"), **content, "title": title}
-    if definitions:
-        schema["$defs"] = dict(sorted(definitions.items()))
+    definitions, classes = content.get("$defs", {}), data_classes(kind)
+    schema = {
+        "$schema": DIALECT,
+        "$id": f"urn:zsarbench:schema:{name}",
+        "title": title,
+        **_described(content, kind),
+        "$defs": {
+            item: _described(definitions[item], classes[item]) for item in sorted(classes) if item in definitions
+        },
+    }
     return schema if nullable else _without_null(schema)  # type: ignore[no-any-return]
 
 
@@ -50,17 +53,21 @@ def field_texts(record: Any) -> dict[str, str]:
     return texts
 
 
-def _describe(schema: dict[str, Any], record: Any) -> None:
-    """Describe an object and its fields, and allow no others."""
+def _described(schema: dict[str, Any], record: Any) -> dict[str, Any]:
+    """Return the schema of an object that has only these fields, each described; its keys are in a fixed order."""
     texts = field_texts(record)
     if bare := [name for name in schema["properties"] if name not in texts]:
         raise ValueError(f"the docstring of {record.__name__} does not describe {', '.join(bare)}")
-    schema["description"] = inspect.cleandoc(record.__doc__).partition("\n")[0]
-    schema["additionalProperties"] = False
-    schema.pop("title", None)
-    for name, value in schema["properties"].items():
-        value.pop("title", None)
-        value["description"] = texts[name]
+    return {
+        "description": inspect.cleandoc(record.__doc__).partition("\n")[0],
+        "type": "object",
+        "properties": {
+            name: {"description": texts[name]} | {key: value[key] for key in sorted(value) if key != "title"}
+            for name, value in schema["properties"].items()
+        },
+        "required": schema.get("required", []),
+        "additionalProperties": False,
+    }
 
 
 def _without_null(value: Any) -> Any:

@@ -274,10 +274,10 @@ def test_a_result_that_contradicts_itself_is_refused() -> None:
     scores = sample_scores()
     content = contaminated(sample_result(scores), scores, ["Class1"]).to_json()
     content["contamination"]["n_overlapping"] = 2
+    assert results.validate(content) == ["contamination.n_overlapping is 2, but 1 classes are listed"]
     content["contamination"]["accuracy"]["clean"]["top1_per_video"] = 40.1
     assert results.validate(content) == [
-        "contamination: top1_per_video on clean classes is 40.1, not in [0, 1]",
-        "contamination: n_overlapping is 2, but 1 classes are listed",
+        "contamination.accuracy.clean.top1_per_video must be a fraction in [0, 1]; 49.0 % is 0.490, not 40.1"
     ]
 
 

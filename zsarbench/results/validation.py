@@ -48,14 +48,15 @@ def validate(content: Any) -> list[str]:
 def _upgraded(content: Any) -> Json:
     if not isinstance(content, dict) or type(content.get("schema")) is not int:
         raise ZsarbenchError("has no field 'schema' with a whole number; is it a result of zsarbench?")
-    while content["schema"] in UPGRADES:
-        content = UPGRADES[content["schema"]](content)
-    if content["schema"] > SCHEMA:
+    upgraded: Json = content
+    while upgraded["schema"] in UPGRADES:
+        upgraded = UPGRADES[upgraded["schema"]](upgraded)
+    if upgraded["schema"] > SCHEMA:
         raise ZsarbenchError(
-            f"has schema {content['schema']}, but this zsarbench reads up to {SCHEMA}. "
+            f"has schema {upgraded['schema']}, but this zsarbench reads up to {SCHEMA}. "
             "Try: pip install --upgrade zsarbench"
         )
-    return content
+    return upgraded
 
 
 def _problems(result: RunResult) -> list[str]:

@@ -34,7 +34,7 @@ def json_schema(kind: Any, *, name: str, title: str, nullable: bool = True) -> d
             item: _described(definitions[item], classes[item]) for item in sorted(classes) if item in definitions
         },
     }
-    return schema if nullable else _without_null(schema)  # type: ignore[no-any-return]
+    return schema if nullable else _without_null(schema)
 
 
 def field_texts(record: Any) -> dict[str, str]:

@@ -149,7 +149,8 @@ def parse(kind: type[T], content: Any, name: str) -> T:
     from pydantic import ValidationError  # slow to import
 
     try:
-        return _adapter(kind).validate_json(json.dumps(content))
+        document: T = _adapter(typing.cast(Any, kind)).validate_json(json.dumps(content))
+        return document
     except ValidationError as error:
         problems = [
             _problem(kind, item, name)
@@ -164,7 +165,7 @@ def annotation_at(kind: Any, place: Sequence[int | str]) -> Any:
     for step in place:
         kind = _bare(kind)
         arguments = typing.get_args(kind)
-        if dataclasses.is_dataclass(kind):
+        if _is_record(kind):
             kind = _hints(kind)[str(step)]
         elif typing.get_origin(kind) is tuple and isinstance(step, int):
             kind = arguments[0] if arguments[-1] is Ellipsis else arguments[step]
@@ -175,19 +176,20 @@ def annotation_at(kind: Any, place: Sequence[int | str]) -> Any:
 
 def data_classes(kind: Any) -> dict[str, Any]:
     """Return the data classes that a document is built of, by name."""
-    kind, found = _bare(kind), {}
+    kind = _bare(kind)
+    found: dict[str, Any] = {}
     if isinstance(kind, type) and issubclass(kind, TextForm):
         return found
-    if dataclasses.is_dataclass(kind):
-        found[typing.cast(Any, kind).__name__] = kind
-    parts = _hints(kind).values() if dataclasses.is_dataclass(kind) else typing.get_args(kind)
+    if _is_record(kind):
+        found[kind.__name__] = kind
+    parts = _hints(kind).values() if _is_record(kind) else typing.get_args(kind)
     for part in parts:
         found |= data_classes(part)
     return found
 
 
 @functools.cache
-def _adapter(kind: type[T]) -> TypeAdapter[T]:
+def _adapter(kind: Any) -> TypeAdapter[Any]:
     from pydantic import TypeAdapter
 
     return TypeAdapter(kind)
@@ -196,6 +198,10 @@ def _adapter(kind: type[T]) -> TypeAdapter[T]:
 @functools.cache
 def _hints(kind: Any) -> dict[str, Any]:
     return typing.get_type_hints(kind, include_extras=True)
+
+
+def _is_record(kind: Any) -> bool:
+    return dataclasses.is_dataclass(kind)
 
 
 def _bare(kind: Any) -> Any:

@@ -14,3 +14,4 @@ if TYPE_CHECKING:
 def zsarbench_register(registry: Registrar) -> None:
     """Add the protocol files that ship with zsarbench."""
     registry.add_protocols("zsarbench_benchmarks")
+    registry.set_default_protocol("sketch/compositional")

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
-Setting = Literal["zsl", "gzsl", "base-to-novel"]
+Denominator = Literal["all", "survivors"]
+Control = Literal["none", "shuffle-captions", "shuffle-labels"]
 LearnsFrom = Literal["nothing", "seen-classes", "captions"]
 CaptionsInSteps = Literal["none", "one-each", "all"]
 

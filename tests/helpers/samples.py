@@ -10,10 +10,10 @@ import numpy as np
 
 from zsarbench import results
 from zsarbench.evaluation import metrics
-from zsarbench.evaluation import summary as summaries
 from zsarbench.evaluation.contamination import Contamination, Overlap, accuracies
 from zsarbench.evaluation.scores import Block, RoundScores, Scores
-from zsarbench.evaluation.summary import RoundResult
+from zsarbench.evaluation.settings import SETTINGS
+from zsarbench.evaluation.summary import RoundResult, summarise
 from zsarbench.results import (
     ClassTextInfo,
     ClipFailure,
@@ -73,12 +73,11 @@ def sample_result(
 ) -> RunResult:
     """Return the result that these scores make; `changed` replaces fields."""
     per_seed = len(scores.rounds) // len(seeds)
-    rounds = []
+    rules, rounds = SETTINGS[setting], []
     for number, item in enumerate(scores.rounds):
         part, labels = scores.round(number)
         n_seen = int(item.seen.sum())
-        seen = item.seen if setting == "gzsl" else None
-        values = metrics.evaluate(part, labels, setting=setting, seen=seen, denominator=denominator)
+        values = metrics.evaluate(part, labels, setting=setting, seen=item.seen, denominator=denominator)
         n_failed = int(np.isnan(part).any(axis=1).sum())
         rounds.append(
             RoundResult(
@@ -91,12 +90,12 @@ def sample_result(
                 n_scored=len(labels) - n_failed,
                 n_failed=n_failed,
                 metrics=values,
-                chance={name: summaries.chance(name, len(item.classes), n_seen) for name in values},
+                chance={metric.name: rules.chance(metric, len(item.classes), n_seen) for metric in rules.parse(values)},
                 candidates_sha256=results.names_sha256([str(scores.class_names[c]) for c in item.classes]),
             )
         )
     unread = np.unique(np.concatenate([block.clips[np.isnan(block.scores).any(axis=1)] for block in scores.blocks]))
-    summary = summaries.summarise(rounds)
+    summary = summarise(rounds)
     around = {
         name: (max(0.0, round(value.mean - 0.1, 3)), min(1.0, round(value.mean + 0.1, 3)))
         for name, value in summary.items()
@@ -127,7 +126,7 @@ def sample_result(
         seed=seeds[0],
         seeds=tuple(seeds),
         rounds=tuple(rounds),
-        summary=summaries.summarise(rounds, around),
+        summary=summarise(rounds, around),
         failures=tuple(ClipFailure(str(scores.clip_ids[clip]), "no video stream") for clip in unread),
         objections=(),
         flags=(),

@@ -19,7 +19,7 @@ from samples import sample_result, sample_scores
 from zsarbench import results
 from zsarbench.errors import ZsarbenchError
 from zsarbench.evaluation import metrics, scores
-from zsarbench.evaluation import summary as summaries
+from zsarbench.evaluation.settings import SETTINGS
 
 
 def test_the_format_is_the_golden_file() -> None:
@@ -239,7 +239,9 @@ def test_chance_is_what_constant_scores_get(n_seen: int, n_unseen: int) -> None:
     n_classes = n_seen + n_unseen
     seen = np.arange(n_classes) < n_seen
     got = metrics.evaluate(np.zeros((n_classes, n_classes)), np.arange(n_classes), setting="gzsl", seen=seen)
-    assert got == pytest.approx({name: summaries.chance(name, n_classes, n_seen) for name in got})
+    rules = SETTINGS["gzsl"]
+    expected = {metric.name: rules.chance(metric, n_classes, n_seen) for metric in rules.parse(got)}
+    assert got == pytest.approx(expected)
 
 
 def test_a_record_that_is_no_json_names_its_place() -> None:

@@ -12,13 +12,13 @@ Pass distinct rounds: a round that repeats another's class list adds no informat
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal, NamedTuple, TypeAlias
+from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
-Values: TypeAlias = NDArray[np.float64]
-Statistic: TypeAlias = Literal["per_video", "per_class"]
+from zsarbench.evaluation.arrays import Values
+from zsarbench.evaluation.settings import Average
 
 # Resamples drawn at once are limited to this many group weights (8 bytes each).
 BLOCK_WEIGHTS = 2_000_000
@@ -54,24 +54,12 @@ class PairedInterval(NamedTuple):
     share_not_better: float
 
 
-def population_std(values: ArrayLike) -> float | None:
-    """Return the standard deviation over rounds with `ddof=0`, as the field prints it; None for fewer than two.
-
-    >>> population_std([0.25, 0.75])
-    0.25
-    >>> population_std([0.4]) is None
-    True
-    """
-    numbers = np.asarray(values, dtype=np.float64)
-    return float(numbers.std()) if numbers.size > 1 else None
-
-
 def bootstrap_interval(
     rounds: Sequence[ScoredRound],
     classes: NDArray[Any],
     groups: NDArray[Any],
     *,
-    statistic: Statistic,
+    average: Average,
     rng: np.random.Generator,
     n_resamples: int = 2000,
     level: float = 0.95,
@@ -85,12 +73,12 @@ def bootstrap_interval(
     >>> classes, groups = np.repeat(np.arange(20), 6), np.tile([0, 0, 1, 1, 2, 2], 20)
     >>> one_round = ScoredRound((classes % 2 == 0).astype(float))  # half of the classes right, the others wrong
     >>> interval = bootstrap_interval(
-    ...     [one_round], classes, groups, statistic="per_class", rng=np.random.default_rng(0)
+    ...     [one_round], classes, groups, average="per_class", rng=np.random.default_rng(0)
     ... )
     >>> 0.2 < interval.low < 0.4 < 0.6 < interval.high < 0.8
     True
     """
-    means = _resampled(rounds, classes, groups, statistic, n_resamples, rng)
+    means = _resampled(rounds, classes, groups, average, n_resamples, rng)
     return _percentiles(_mean_over_rounds(means), level)
 
 
@@ -100,7 +88,7 @@ def harmonic_interval(
     classes: NDArray[Any],
     groups: NDArray[Any],
     *,
-    statistic: Statistic,
+    average: Average,
     rng: np.random.Generator,
     n_resamples: int = 2000,
     level: float = 0.95,
@@ -113,7 +101,7 @@ def harmonic_interval(
     """
     if len(seen) != len(unseen):
         raise ValueError(f"every round needs both kinds of clips, got {len(seen)} seen and {len(unseen)} unseen rounds")
-    means = _resampled([*seen, *unseen], classes, groups, statistic, n_resamples, rng)
+    means = _resampled([*seen, *unseen], classes, groups, average, n_resamples, rng)
     s, u = means[:, : len(seen)], means[:, len(seen) :]
     with np.errstate(invalid="ignore"):  # 0 / 0 where both accuracies are 0: the harmonic mean is 0 there
         harmonic = np.where(s + u == 0, 0.0, 2 * s * u / (s + u))
@@ -126,7 +114,7 @@ def paired_interval(
     classes: NDArray[Any],
     groups: NDArray[Any],
     *,
-    statistic: Statistic,
+    average: Average,
     rng: np.random.Generator,
     n_resamples: int = 2000,
     level: float = 0.95,
@@ -139,8 +127,8 @@ def paired_interval(
     """
     if len(first) != len(second) or not all(_same_clips(a, b) for a, b in zip(first, second, strict=True)):
         raise ValueError("a paired comparison needs the same rounds over the same clips, in the same order")
-    means = _resampled([*first, *second], classes, groups, statistic, n_resamples, rng)
-    observed = _observed([*first, *second], classes, groups, statistic)
+    means = _resampled([*first, *second], classes, groups, average, n_resamples, rng)
+    observed = _observed([*first, *second], classes, groups, average)
     half = len(first)
     differences = _mean_over_rounds(means[:, :half] - means[:, half:])
     low, high = _percentiles(differences, level)
@@ -152,7 +140,7 @@ def _resampled(
     rounds: Sequence[ScoredRound],
     classes: NDArray[Any],
     groups: NDArray[Any],
-    statistic: Statistic,
+    average: Average,
     n_resamples: int,
     rng: np.random.Generator,
 ) -> Values:
@@ -169,28 +157,26 @@ def _resampled(
             drawn, n_groups = class_weights[:, number], len(sums)
             # A class drawn w times has its groups resampled w times: one multinomial of w * n_groups draws.
             weights = rng.multinomial(drawn * n_groups, np.full(n_groups, 1 / n_groups)).astype(np.float64)
-            _add_class(right, scored, weights @ sums, weights @ counts, drawn[:, None], statistic)
+            _add_class(right, scored, weights @ sums, weights @ counts, drawn[:, None], average)
         parts.append(_ratio(right, scored))
     return np.concatenate(parts)
 
 
-def _observed(
-    rounds: Sequence[ScoredRound], classes: NDArray[Any], groups: NDArray[Any], statistic: Statistic
-) -> Values:
+def _observed(rounds: Sequence[ScoredRound], classes: NDArray[Any], groups: NDArray[Any], average: Average) -> Values:
     """Return every round's accuracy (R,) on the clips as they are."""
     right, scored = np.zeros((1, len(rounds))), np.zeros((1, len(rounds)))
     once = np.ones((1, 1), dtype=np.int64)
     for sums, counts in _sufficient(rounds, classes, groups):
         class_sums, class_counts = sums.sum(axis=0, keepdims=True), counts.sum(axis=0, keepdims=True)
-        _add_class(right, scored, class_sums, class_counts, once, statistic)
+        _add_class(right, scored, class_sums, class_counts, once, average)
     return _ratio(right, scored).reshape(-1)
 
 
 def _add_class(
-    right: Values, scored: Values, sums: Values, counts: Values, drawn: NDArray[np.int64], statistic: Statistic
+    right: Values, scored: Values, sums: Values, counts: Values, drawn: NDArray[np.int64], average: Average
 ) -> None:
     """Add one class's correct (S, R) and scored (S, R) clips, drawn (S, 1) times, to the rounds' totals in place."""
-    if statistic == "per_video":
+    if average == "per_video":
         right += sums
         scored += counts
     else:

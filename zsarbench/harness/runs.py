@@ -18,6 +18,7 @@ from zsarbench import results
 from zsarbench.data import class_texts
 from zsarbench.errors import ZsarbenchError
 from zsarbench.evaluation.scores import Block, RoundScores, Scores
+from zsarbench.evaluation.settings import SETTINGS
 from zsarbench.features import FeatureStore
 from zsarbench.features.clips import MemoryClips
 from zsarbench.features.extraction import plan as extraction
@@ -296,7 +297,7 @@ class Run:
         self, rounds: Sequence[RoundClips], index: np.ndarray, columns: np.ndarray
     ) -> list[tuple[np.ndarray, np.ndarray]]:
         """Return which rows of a score matrix are asked for among which of its columns: all, or each kind its own."""
-        if self.spec.protocol.setting != "base-to-novel":
+        if not SETTINGS[self.spec.protocol.setting].own_kind_only:
             return [(np.arange(len(index)), np.arange(len(columns)))]
         names = self.inputs.classes
         seen = {name for item in rounds for name in item.round.seen}

@@ -107,7 +107,8 @@ class Json:
         rows = [dict(zip(table, row, strict=True)) for row in table.itertuples(index=False, name=None)]
         for row in rows:
             row.update({name: None for name, value in row.items() if pd.api.types.is_scalar(value) and pd.isna(value)})
-        content = plain({"title": title, **table.attrs, "rows": rows}, "table")
+        below = {name: table.attrs[name] for name in ("rank_by", "extra_columns", "remarks", "left_out")}
+        content = plain({"title": title, **below, "rows": rows}, "table")
         return json.dumps(content, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n"
 
 

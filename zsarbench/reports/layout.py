@@ -8,30 +8,12 @@ from typing import Any
 
 import pandas as pd
 
+from zsarbench.evaluation.settings import METRICS, SETTINGS, heading
 from zsarbench.protocols import rounds_in_words
-from zsarbench.reports.table import GROUP, without_average
+from zsarbench.reports.table import GROUP
 
 NOTHING = "–"
 INTERVAL = "95 % CI"
-HEADINGS = {
-    "top1_per_video": "top-1/video",
-    "top1_per_class": "top-1/class",
-    "top5_per_video": "top-5/video",
-    "top5_per_class": "top-5/class",
-    "harmonic_mean": "H/class",
-    "top1_per_class_seen": "seen/class",
-    "top1_per_class_unseen": "unseen/class",
-    "ausuc": "AUSUC",
-    "top1_per_video_base": "base/video",
-    "top1_per_video_novel": "novel/video",
-    "harmonic_mean_per_video": "H/video",
-}
-FOR_PEOPLE = {
-    "zsl": ("top1_per_video", "top1_per_class", "top5_per_video"),
-    "gzsl": ("harmonic_mean", "top1_per_class_seen", "top1_per_class_unseen", "ausuc"),
-    "base-to-novel": ("harmonic_mean_per_video", "top1_per_video_base", "top1_per_video_novel"),
-}
-"""Metrics of a setting that get a column here; CSV and JSON have all. What only papers report gets one as well."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +59,7 @@ def display(frame: pd.DataFrame) -> Display:
     )
     for name in shown_metrics(frame):
         spread = bool(frame[f"{name}_std"].notna().any())
-        cells[HEADINGS.get(name, name)] = [_accuracy(row, name, spread) for row in rows]
+        cells[heading(name)] = [_accuracy(row, name, spread) for row in rows]
         if name == rank_by:
             cells[INTERVAL] = [_interval(row, name) for row in rows]
     cells["seed std"] = [_percent(row[f"{rank_by}_seed_std"]) for row in rows]
@@ -110,7 +92,7 @@ def _common(cells: pd.DataFrame, frame: pd.DataFrame) -> tuple[str, list[str]]:
     words = [f"{name} {said[name]}" for name in ("parts", "scored") if said.get(name, NOTHING) != NOTHING]
     if said.get("chance", NOTHING) != NOTHING:
         metric = frame.attrs["rank_by"]
-        words.append(f"chance {said['chance']} ({HEADINGS.get(metric, metric)})")
+        words.append(f"chance {said['chance']} ({heading(metric)})")
     counts = frame[["n_rounds", "n_distinct_rounds"]].dropna().drop_duplicates().sort_values("n_rounds")
     rounds = " or ".join(rounds_in_words(*row) for row in counts.itertuples(index=False, name=None))
     words.append(f"{rounds}, so no spread" if rounds == "1 round" else rounds)
@@ -125,19 +107,20 @@ def shown_metrics(frame: pd.DataFrame) -> list[str]:
     A paper's vague `top1` stands in the column of `top1_per_video`.
     """
     measured = [str(name) for name in frame if f"{name}_chance" in frame]
-    usual = FOR_PEOPLE[
-        "base-to-novel" if "top1_per_video_base" in measured else "gzsl" if "harmonic_mean" in measured else "zsl"
-    ]
-    vague = {without_average(name) for name in measured if "_per_video" in name}
-    papers = [name for name in map(str, frame) if f"{name}_std" in frame and name not in measured]
-    papers = [name for name in papers if not name.endswith("_seed") and name not in vague]
-    return list(dict.fromkeys([frame.attrs["rank_by"], *(name for name in usual if name in measured), *papers]))
+    usual = [metric.name for metric in SETTINGS[frame.attrs["setting"]].shown if metric.name in measured]
+    joined = {METRICS[name].vague for name in measured}
+    papers = [name for name in map(str, frame) if f"{name}_std" in frame and name not in (*measured, *joined)]
+    return list(dict.fromkeys([frame.attrs["rank_by"], *usual, *papers]))
+
+
+def stated_under(row: Mapping[str, Any], name: str) -> str:
+    """Return the column with a row's value of a metric: its own, or that of a paper's vague figure in its place."""
+    vague = METRICS[name].vague if name in METRICS else None
+    return vague if vague is not None and pd.isna(row[name]) and not pd.isna(row.get(vague)) else name
 
 
 def _accuracy(row: Mapping[str, Any], name: str, spread: bool) -> str:
-    vague = without_average(name)
-    if pd.isna(row[name]) and not pd.isna(row.get(vague)):
-        name = vague
+    name = stated_under(row, name)
     if pd.isna(row[name]):
         return NOTHING
     if pd.isna(row[f"{name}_std"]):

@@ -16,13 +16,11 @@ from typing import Any, TypeAlias
 import pandas as pd
 
 from zsarbench.errors import UsageError, unknown
+from zsarbench.evaluation.settings import SETTINGS, TOP1_PER_VIDEO, Metric
 from zsarbench.results import RunResult
 from zsarbench.results.reported import NOT_STATED, ReportedRow
 
 _log = logging.getLogger(__name__)
-
-RANKED_BY = {"zsl": "top1_per_video", "gzsl": "harmonic_mean", "base-to-novel": "harmonic_mean_per_video"}
-"""The metric that ranks in a setting unless another is asked for."""
 
 GROUP = ["kind", "train_on", "class_text"]
 """Columns in which rows must agree to be ranked against each other."""
@@ -37,7 +35,7 @@ class Table:
     """A comparison on one protocol.
 
     frame: one row per result or reported method, in raw numbers, accuracies as fractions; see `build` for its columns.
-    Its `attrs` carry `rank_by`, `extra_columns` and the two fields below: reporters are given the frame alone.
+    Its `attrs` carry `setting`, `rank_by`, `extra_columns` and the two fields below: reporters get the frame alone.
     remarks: lines that belong under the table. left_out: "id: reason" for each result that is not in it.
     """
 
@@ -65,7 +63,7 @@ def build(
 
     Args:
         reported: figures of papers; those of other protocols are ignored.
-        rank_by: the metric that ranks; by default that of the setting in `RANKED_BY`.
+        rank_by: the metric that ranks; by default the one that ranks in its setting.
         extra_columns: gives further columns for a result.
 
     Raises:
@@ -76,7 +74,8 @@ def build(
     like = like or max(results, key=_age)
     kept, left_out = _comparable(results, like)
     metrics = sorted({name for result in kept for name in result.summary})
-    rank_by = rank_by or RANKED_BY[like.protocol.setting]
+    rules = SETTINGS[like.protocol.setting]
+    rank_by = rank_by or rules.ranked_by.name
     if rank_by not in metrics:
         raise UsageError(unknown("metric to rank by", rank_by, metrics))
     settings = differing_settings(kept)
@@ -87,7 +86,8 @@ def build(
     remarks = [] if placed else [f"no published row for {like.protocol.name}"]
     frame = _ranked(pd.DataFrame(rows), rank_by)
     further = list(dict.fromkeys(name for more in extra for name in more))
-    frame.attrs = {"rank_by": rank_by, "extra_columns": further, "remarks": remarks, "left_out": left_out}
+    frame.attrs = {"setting": rules.name, "rank_by": rank_by, "extra_columns": further, "remarks": remarks}
+    frame.attrs["left_out"] = left_out
     return Table(_title(like), frame, tuple(remarks), tuple(left_out))
 
 
@@ -128,7 +128,7 @@ def contamination_notes(result: RunResult) -> list[str]:
     if audit.n_overlapping:
         sets = {item.label_set for item in audit.overlapping}
         learnt = "; ".join(f"{name}: {', '.join(audit.audited[name])}" for name in sorted(sets))
-        told = [f"{100 * values['top1_per_video']:.1f} on {side}" for side, values in sorted(audit.accuracy.items())]
+        told = [f"{100 * values[TOP1_PER_VIDEO.name]:.1f} on {side}" for side, values in sorted(audit.accuracy.items())]
         of_all = f"{audit.n_overlapping} of {audit.n_overlapping + audit.n_clean}"
         notes.append(
             f"contamination: {of_all} unseen classes were trained on ({learnt}); top-1/video {', '.join(told)} classes"
@@ -275,15 +275,6 @@ def _reported_rows(rows: Sequence[ReportedRow]) -> list[dict[str, Any]]:
     return list(joined.values())
 
 
-def without_average(metric: str) -> str:
-    """Return the name of a mean over clips as papers have it that do not say over what they average.
-
-    >>> without_average("top1_per_video_novel")
-    'top1_novel'
-    """
-    return metric.replace("_per_video", "")
-
-
 def _ranked(frame: pd.DataFrame, rank_by: str) -> pd.DataFrame:
     """Return the rows by group, best first, the ranks counted within each group; unranked ones last."""
     for column in frame.columns[frame.columns.str.startswith(("n_",))]:
@@ -293,7 +284,7 @@ def _ranked(frame: pd.DataFrame, rank_by: str) -> pd.DataFrame:
     ranks = frame[rankable].groupby(GROUP)[rank_by].rank(method="min", ascending=False)
     frame.insert(0, "rank", ranks.reindex(frame.index).astype("Int64"))
     stated = frame[rank_by]
-    if (vague := without_average(rank_by)) in frame:
+    if (vague := Metric.parse(rank_by).vague) in frame:
         stated = stated.fillna(frame[vague])
     order = frame.assign(_unranked=frame["rank"].isna(), _value=-stated.astype(float))
     order = order.sort_values([*GROUP, "_unranked", "_value", "method", "settings"], kind="stable")

@@ -232,7 +232,8 @@ def table() -> pd.DataFrame:
     )
     accuracies = {name: "float64" for name in rows[0] if name.startswith("top1")}
     frame = pd.DataFrame(rows).astype({**whole, **accuracies})
-    frame.attrs = {"rank_by": "top1_per_video", "extra_columns": [], "remarks": ["a toy"], "left_out": []}
+    frame.attrs = {"setting": "zsl", "rank_by": "top1_per_video", "extra_columns": [], "remarks": ["a toy"]}
+    frame.attrs["left_out"] = []
     return frame
 
 

@@ -13,9 +13,10 @@ from typing import Any
 
 import pandas as pd
 
+from zsarbench.evaluation.settings import METRICS, REPORTED_FIGURES, heading, reported_heading
 from zsarbench.protocols import rounds_in_words
 from zsarbench.reports import table as tables
-from zsarbench.reports.layout import HEADINGS, NOTHING, shown_metrics
+from zsarbench.reports.layout import NOTHING, shown_metrics
 from zsarbench.reports.leaderboard.rows import (
     Board,
     Group,
@@ -35,18 +36,6 @@ from zsarbench.results.reported import NOT_STATED, ReportedRow
 
 UNPLACED = "/unplaced"
 CONTAMINATED = "contaminated classes"
-REPORTED_ORDER = ("top1_per_video", "top1_per_class", "top1", "top5", "top1_base", "top1_novel", "harmonic_mean")
-"""Metrics of tables without a measured row, in the order of their columns; others follow by name."""
-REPORTED_HEADINGS = {
-    **HEADINGS,
-    "top1": "top-1",
-    "top5": "top-5",
-    "top1_base": "top-1, base",
-    "top1_novel": "top-1, novel",
-    "harmonic_mean": "harmonic mean",
-    "mean_top1_top5": "mean of top-1 and top-5",
-}
-"""Here an average that a paper does not name is not named either."""
 
 
 def make(
@@ -104,7 +93,7 @@ def _measured_section(table: Table, results: Mapping[str, RunResult]) -> Section
         name=like.protocol.name,
         summary=like.protocol.summary,
         about=_about(like),
-        metrics=tuple(HEADINGS.get(name, REPORTED_HEADINGS.get(name, name)) for name in metrics),
+        metrics=tuple(heading(name) if name in METRICS else reported_heading(name) for name in metrics),
         groups=tuple(Group(key[0], _heading(*key), tuple(of_key)) for key, of_key in groups.items()),
         extra=extra,
         scale=scale,
@@ -178,12 +167,12 @@ def _facts(
     yield "method", f"{result.method.summary} {result.method.source}".strip()
     yield from ((kind, row[kind]) for kind in kinds)
     for name in sorted(set(result.summary) - set(metrics)):
-        yield HEADINGS.get(name, name), accuracy(row, name)
-    yield "chance", f"{percent(row[f'{main}_chance'])} ({HEADINGS.get(main, main)})"
+        yield heading(name), accuracy(row, name)
+    yield "chance", f"{percent(row[f'{main}_chance'])} ({heading(main)})"
     yield "rounds", rounds_in_words(row["n_rounds"], row["n_distinct_rounds"])
     yield "training seeds", str(row["n_seeds"])
     if not pd.isna(row[f"{main}_seed_std"]):
-        yield "deviation over training seeds", f"{percent(row[f'{main}_seed_std'])} ({HEADINGS.get(main, main)})"
+        yield "deviation over training seeds", f"{percent(row[f'{main}_seed_std'])} ({heading(main)})"
     yield "clips that could not be read", f"{row['n_failed']:,}"
     yield "environment", f"zsarbench {where.zsarbench}, torch {where.torch}, {where.device}, {where.dtype}"
     yield "result", row["id"]
@@ -193,7 +182,7 @@ def _facts(
 
 
 def _reported_section(name: str, rows: Sequence[ReportedRow], summary: str) -> Section:
-    order = {metric: number for number, metric in enumerate(REPORTED_ORDER)}
+    order = {metric: number for number, metric in enumerate(REPORTED_FIGURES)}
     metrics = sorted({row.name for row in rows}, key=lambda metric: (order.get(metric, len(order)), metric))
     groups: dict[str, list[dict[str, ReportedRow]]] = defaultdict(list)
     for figures in joined(rows):
@@ -206,7 +195,7 @@ def _reported_section(name: str, rows: Sequence[ReportedRow], summary: str) -> S
         name=name,
         summary=summary,
         about="no measured row yet",
-        metrics=tuple(REPORTED_HEADINGS.get(metric, metric) for metric in metrics),
+        metrics=tuple(map(reported_heading, metrics)),
         groups=tuple(
             Group(
                 "reported",
@@ -245,6 +234,6 @@ def _unplaced(rows: Sequence[ReportedRow]) -> tuple[Unplaced, ...]:
     made = []
     for figures in joined(rows):
         one = next(iter(figures.values()))
-        words = [f"{REPORTED_HEADINGS.get(name, name)} {figure(row)}" for name, row in sorted(figures.items())]
+        words = [f"{reported_heading(name)} {figure(row)}" for name, row in sorted(figures.items())]
         made.append(Unplaced(one.method, "; ".join(words), one.train, one.wording, (one.citation,)))
     return tuple(made)

@@ -9,8 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from zsarbench.reports.layout import NOTHING
-from zsarbench.reports.table import without_average
+from zsarbench.reports.layout import NOTHING, stated_under
 from zsarbench.results.reported import ReportedRow
 
 BAR_WIDTH, BAR_MARGIN = 120.0, 4.0  # of an interval's drawing, in its own units
@@ -117,9 +116,7 @@ class Board:
 
 def accuracy(row: Mapping[str, Any], name: str) -> str:
     """Return mean ± spread over rounds; a vague `top1` of a paper stands in the column of `top1_per_video`."""
-    vague = without_average(name)
-    if pd.isna(row[name]) and not pd.isna(row.get(vague)):
-        name = vague
+    name = stated_under(row, name)
     if pd.isna(row[name]):
         return NOTHING
     return _spread(row[name], row[f"{name}_std"])
@@ -151,17 +148,15 @@ def interval(row: Mapping[str, Any], name: str) -> str:
 
 def scale_of(rows: Iterable[Mapping[str, Any]], name: str) -> int:
     """Return the right end of the bars of a table, in percent: the next ten above all that is drawn."""
-    vague = name.removesuffix("_per_video")
-    drawn = [row.get(key) for row in rows for key in (name, vague, f"{name}_ci_high", f"{name}_chance")]
-    top = max(float(value) for value in drawn if value is not None and not pd.isna(value))
+    drawn = [row[key] for row in rows for key in (stated_under(row, name), f"{name}_ci_high", f"{name}_chance")]
+    top = max(float(value) for value in drawn if not pd.isna(value))
     return min(100, 10 * math.floor(10 * top + 1))
 
 
 def bar_of(row: Mapping[str, Any], name: str, scale: int) -> Bar | None:
     """Return the drawing of a metric on a scale from 0 to `scale` percent; None where the row has no value."""
-    vague = name.removesuffix("_per_video")
-    value = row.get(vague) if pd.isna(row[name]) else row[name]
-    if value is None or pd.isna(value):
+    value = row[stated_under(row, name)]
+    if pd.isna(value):
         return None
 
     def place(fraction: Any) -> float | None:

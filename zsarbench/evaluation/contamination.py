@@ -18,6 +18,8 @@ import numpy as np
 from zsarbench.errors import ZsarbenchError
 from zsarbench.evaluation import metrics
 from zsarbench.evaluation.label_sets import LabelSet, find
+from zsarbench.evaluation.settings import TOP1_PER_CLASS, TOP1_PER_VIDEO
+from zsarbench.interfaces import Denominator
 from zsarbench.plugins import building
 from zsarbench.utils.class_names import normalise, readable
 
@@ -260,26 +262,28 @@ def _padded(text: str) -> str:
 
 
 def accuracies(
-    scores: Scores, overlapping: Collection[str], denominator: metrics.Denominator = "all"
+    scores: Scores, overlapping: Collection[str], denominator: Denominator = "all"
 ) -> dict[str, dict[str, float]]:
     """Return top-1 on the clips of clean and of overlapping unseen classes, all candidates competing.
 
     By side ("clean", "overlapping"), then metric; the mean over the rounds that have a clip of that side, which a
     round of a half split may lack. Seen classes of the generalised setting belong to neither side.
     """
-    found: dict[str, list[tuple[float, float]]] = {"clean": [], "overlapping": []}
+    by_side: dict[str, list[tuple[float, float]]] = {"clean": [], "overlapping": []}
     for number, item in enumerate(scores.rounds):
         matrix, labels = scores.round(number)
-        names = [str(name) for name in scores.class_names[item.classes]]
-        touched = np.array([name in overlapping for name in names])
+        candidates = [str(name) for name in scores.class_names[item.classes]]
+        touched = np.array([name in overlapping for name in candidates])
         correct = metrics.topk_expectation(matrix, labels, 1)
-        kept = ~np.isnan(matrix).any(axis=1) if denominator == "survivors" else np.full(len(labels), True)
+        kept = metrics.counted(matrix, denominator)
         for side, columns in (("clean", ~touched & ~item.seen), ("overlapping", touched & ~item.seen)):
             here = kept & columns[labels]
             if here.any():
-                per_class = metrics.per_class(correct[here], labels[here], len(names))
-                found[side].append((metrics.per_video(correct[here]), per_class))
-    keys = ("top1_per_video", "top1_per_class")
+                per_class = metrics.per_class(correct[here], labels[here], len(candidates))
+                by_side[side].append((metrics.per_video(correct[here]), per_class))
+    names = (TOP1_PER_VIDEO.name, TOP1_PER_CLASS.name)
     return {
-        side: dict(zip(keys, np.mean(values, axis=0).tolist(), strict=True)) for side, values in found.items() if values
+        side: dict(zip(names, np.mean(values, axis=0).tolist(), strict=True))
+        for side, values in by_side.items()
+        if values
     }

@@ -46,7 +46,7 @@ def sample_scores(
             classes = everything[1] if n_rounds == 1 else np.roll(everything[1], number)[:8]
             clips = everything[0][np.isin(labels, classes)]
             seen = (classes % 2 == 0) if setting == "gzsl" else np.zeros(len(classes), dtype=bool)
-            rounds.append(RoundScores(seed, clips, classes, seen))
+            rounds.append(RoundScores(block=seed, clips=clips, classes=classes, seen=seen))
     return Scores(
         clip_ids=np.array([f"clip{number:02}" for number in range(len(labels))]),
         groups=np.array([f"g{number % 2}" for number in range(len(labels))]),

@@ -3,7 +3,7 @@
 Clips of one class share its text, clips of one source video share almost everything, and rounds that are half splits of
 the same data set share classes and clips. So nothing here counts clips, or rounds, as independent draws: a bootstrap
 replicate draws the underlying classes with replacement, then source groups within each drawn class, and applies that
-one draw to every round; its statistic is the mean over rounds. All functions work on per-group sums and counts, so cost
+one draw to every round; its value is the mean over rounds. All functions work on per-group sums and counts, so cost
 and memory grow with groups, not with clips.
 
 Pass distinct rounds: a round that repeats another's class list adds no information and would only weigh it twice.
@@ -25,7 +25,7 @@ BLOCK_WEIGHTS = 2_000_000
 
 
 class ScoredRound(NamedTuple):
-    """Holds one round's correctness (n,) in [0, 1] and the clips (n,) it belongs to, as indices into all N clips.
+    """One round: correctness (n,) in [0, 1], and the clips (n,) that it belongs to, as indices into all N clips.
 
     `clips` None means all N clips in order, which is the form of a single round.
     """
@@ -35,14 +35,14 @@ class ScoredRound(NamedTuple):
 
 
 class Interval(NamedTuple):
-    """Holds the two ends of a percentile interval."""
+    """The two ends of a percentile interval."""
 
     low: float
     high: float
 
 
 class PairedInterval(NamedTuple):
-    """Holds a difference of two accuracies (first minus second), its interval, and how the replicates fall.
+    """A difference of two accuracies (first minus second), its interval, and how the replicates are distributed.
 
     `share_not_better` is the share of replicates in which the first is not above the second: near 0, the first is
     better whatever classes and source videos are drawn; near 1, the second is. It is no p-value under a null.
@@ -68,7 +68,10 @@ def bootstrap_interval(
 
     `classes` (N,) and `groups` (N,) name class and source video of every clip of the data set (any sortable values;
     equal group names in two classes are two groups); a clip without a known source is a group of its own. The classes
-    resampled are those that any round scores. Raises ValueError where shapes disagree or nothing is scored.
+    resampled are those that any round scores. `average` is that of the accuracy.
+
+    Raises:
+        ValueError: shapes disagree, or nothing is scored.
 
     >>> classes, groups = np.repeat(np.arange(20), 6), np.tile([0, 0, 1, 1, 2, 2], 20)
     >>> one_round = ScoredRound((classes % 2 == 0).astype(float))  # half of the classes right, the others wrong
@@ -97,7 +100,10 @@ def harmonic_interval(
 
     Round r is given as its clips of seen classes in `seen[r]` and of unseen classes in `unseen[r]`; both are
     resampled jointly. The other arguments are those of `bootstrap_interval`, which serves the seen and the unseen
-    accuracy alone. (The area under the seen-unseen curve has no interval here: it is no sum over groups.)
+    accuracy alone.
+
+    Raises:
+        ValueError: the number of rounds differs, shapes disagree, or nothing is scored.
     """
     if len(seen) != len(unseen):
         raise ValueError(f"every round needs both kinds of clips, got {len(seen)} seen and {len(unseen)} unseen rounds")
@@ -122,8 +128,11 @@ def paired_interval(
     """Return how far the first method is above the second on the same rounds, with the interval of the difference.
 
     Both are evaluated on the same draws of classes and source groups, so what makes a class hard for both cancels.
-    Where the methods were trained with several seeds, pass the rounds of every seed. Raises ValueError where the two do
-    not hold the same rounds over the same clips; the other arguments are those of `bootstrap_interval`.
+    Where the methods were trained with several seeds, pass the rounds of every seed. The other arguments are those of
+    `bootstrap_interval`.
+
+    Raises:
+        ValueError: the two do not hold the same rounds over the same clips, shapes disagree, or nothing is scored.
     """
     if len(first) != len(second) or not all(_same_clips(a, b) for a, b in zip(first, second, strict=True)):
         raise ValueError("a paired comparison needs the same rounds over the same clips, in the same order")
@@ -193,7 +202,7 @@ def _sufficient(
     if classes.ndim != 1 or classes.shape != groups.shape:
         raise ValueError(f"classes and groups must both be (N,), got {classes.shape} and {groups.shape}")
     if not rounds:
-        raise ValueError("an interval is asked for over no rounds")
+        raise ValueError("there are no rounds to compute an interval of")
     class_of, group_of = (np.unique(names, return_inverse=True)[1].reshape(-1) for names in (classes, groups))
     pair = class_of * (int(group_of.max(initial=0)) + 1) + group_of
     # np.unique sorts by class, then group: the cells of a class are contiguous.
@@ -236,7 +245,7 @@ def _mean_over_rounds(means: Values) -> Values:
 
 def _percentiles(replicates: Values, level: float) -> Interval:
     if not 0 < level < 1:
-        raise ValueError(f"level is {level}, but must lie between 0 and 1, as 0.95 does")
+        raise ValueError(f"level is {level}, but must lie between 0 and 1, such as 0.95")
     tail = (1 - level) / 2
     low, high = np.nanquantile(replicates, [tail, 1 - tail])
     return Interval(float(low), float(high))

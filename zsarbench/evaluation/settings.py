@@ -101,7 +101,9 @@ class Metric:
             return f"H/{unit}"
         if self.side is None:
             return f"top-{self.k}/{unit}"
-        return f"{self.side.name}/{unit}" if any(self in rules.shown for rules in SETTINGS.values()) else self.name
+        if not any(self in rules.shown for rules in SETTINGS.values()):
+            return self.name
+        return f"{self.side.name}/{unit}" if self.k == 1 else f"{self.side.name} top-{self.k}/{unit}"
 
 
 @dataclass(frozen=True, kw_only=True)

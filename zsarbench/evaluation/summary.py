@@ -1,4 +1,4 @@
-"""A result's rounds and what they come to: means, spreads, what chance gives, and whether the sums are right.
+"""The rounds of a result and their summary: means, spreads, chance, and checks that the sums are right.
 
 Accuracies and chance are fractions in [0, 1].
 """
@@ -61,7 +61,7 @@ class Summary:
 def summarise(
     rounds: Sequence[RoundResult], ci95: Mapping[str, tuple[float, float]] | None = None
 ) -> dict[str, Summary]:
-    """Return the summary of every metric that all rounds have, with the intervals given by metric.
+    """Return the summary of every metric that all rounds have, with the intervals of `ci95`, by metric.
 
     Rounds that repeat another's class lists count, as the field counts them; only intervals and tests skip them.
     """

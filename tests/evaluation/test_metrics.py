@@ -84,7 +84,7 @@ def test_a_row_with_any_nan_is_wrong_at_every_k(nan_at):
         assert metrics.topk_expectation(scores, np.array([0, 0]), k).tolist() == [1.0, 0.0]
 
 
-def test_unread_clips_stay_in_the_denominator_unless_survivors_are_asked_for():
+def test_unread_clips_stay_in_the_denominator_unless_survivors_are_requested():
     scores = np.array([[1.0, 0.0], [np.nan, np.nan], [0.0, 1.0], [1.0, 0.0]])
     labels = np.array([0, 0, 1, 1])
     assert metrics.evaluate(scores, labels)["top1_per_video"] == 0.5
@@ -192,7 +192,7 @@ def test_generalised_setting_needs_both_kinds():
         metrics.evaluate(scores, np.array([2, 3]), setting="gzsl", seen=SEEN)
 
 
-def test_base_and_novel_classes_are_named_apart():
+def test_base_and_novel_classes_compete_among_themselves():
     """A row's largest score counts only where it belongs to a class of the clip's own kind."""
     scores = np.array([[1, 0, 9, 9], [0, 1, 9, 9], [9, 9, 1, 0], [9, 9, 2, 2], [np.nan] * 4], dtype=float)
     labels = np.array([0, 0, 2, 3, 1])
@@ -206,6 +206,17 @@ def test_base_and_novel_classes_are_named_apart():
     assert survivors["top1_per_video_base"] == pytest.approx(1 / 2)
     with pytest.raises(ValueError, match="needs `seen`"):
         metrics.evaluate(scores, labels, setting="base-to-novel")
+
+
+@pytest.mark.parametrize("rules", SETTINGS.values(), ids=SETTINGS)
+def test_a_metric_by_itself_has_the_value_that_it_has_among_all(rules):
+    rng = np.random.default_rng(2)
+    seen, labels = np.arange(12) < 5, rng.permutation(np.repeat(np.arange(12), 3))
+    scores = rng.normal(size=(36, 12)) + np.eye(12)[labels]
+    together = metrics.evaluate(scores, labels, setting=rules.name, seen=seen)
+    assert tuple(together) == rules.names
+    for name, value in together.items():
+        assert metrics.evaluate(scores, labels, setting=rules.name, seen=seen, metrics=[name]) == {name: value}
 
 
 def test_examples_in_docstrings():

@@ -148,6 +148,11 @@ def in_summary(key: str, value: Any) -> Callable[[dict[str, Any]], None]:
         (in_round("metrics", {}), "it has no metrics"),
         (in_round("metrics", {"top1_per_video": 47.0}), "metric top1_per_video is 47.0, not in [0, 1]"),
         (in_round("metrics", {"top1_per_video": "nan"}), "rounds[0].metrics.top1_per_video is str 'nan', not float"),
+        (
+            in_round("metrics", {"top1_per_vide": 0.5}),
+            "unknown metric of the setting zsl 'top1_per_vide'; did you mean",
+        ),
+        (in_round("chance", {"ausuc": 0.5}), "unknown metric of the setting zsl 'ausuc'"),
         (in_round("seed", 7), "seeds are [0], but those of the rounds differ"),
         (in_summary("mean", 0.123), "mean is 0.123, but the rounds give"),
         (in_summary("std", 0.0), "std is 0.0, but the rounds give None"),

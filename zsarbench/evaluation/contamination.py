@@ -61,7 +61,7 @@ class Overlap:
 
 @dataclass(frozen=True)
 class Contamination:
-    """What a method and its parts saw of the unseen classes before they were asked for them.
+    """What a method and its parts saw of the unseen classes before they were tested on them.
 
     audited: for each label set, who was trained on it. unknown: what was trained on nobody can tell, such as the web;
     never clean. near_by: the text encoder that found near names; None where only spellings were compared.
@@ -190,14 +190,14 @@ def overlaps(
     the threshold was fixed on pairs of actions, and to have seen a violin is not to have seen it played.
     aliases: other spelling of a candidate to the candidate.
     """
-    found = {}
+    by_label_set = {}
     for labels in label_sets:
         named = _named(candidates, labels, aliases)
         rest = [name for name in candidates if name not in named]
         if text_encoder is not None and labels.actions and rest:
             named |= _near(rest, labels, text_encoder, threshold)
-        found[labels.name] = named
-    return [named[name] for name in candidates for named in found.values() if name in named]
+        by_label_set[labels.name] = named
+    return [named[name] for name in candidates for named in by_label_set.values() if name in named]
 
 
 def _named(candidates: Sequence[str], labels: LabelSet, aliases: Mapping[str, str]) -> dict[str, Overlap]:
@@ -205,16 +205,16 @@ def _named(candidates: Sequence[str], labels: LabelSet, aliases: Mapping[str, st
     by_alias = by_label | {
         normalise(alias): label for alias, label in labels.aliases.items() if normalise(alias) not in by_label
     }
-    found: dict[str, Overlap] = {}
+    named: dict[str, Overlap] = {}
     for name in candidates:
         if label := by_label.get(normalise(name)):
-            found[name] = Overlap(name, labels.name, label, "exact")
+            named[name] = Overlap(name, labels.name, label, "exact")
             continue
         spellings = [name, *(alias for alias, official in aliases.items() if official == name)]
         hit = next((by_alias[key] for key in map(normalise, spellings) if key in by_alias), None)
         if hit is not None:
-            found[name] = Overlap(name, labels.name, hit, "alias")
-    return found
+            named[name] = Overlap(name, labels.name, hit, "alias")
+    return named
 
 
 def _near(candidates: Sequence[str], labels: LabelSet, encoder: TextEncoder, threshold: float) -> dict[str, Overlap]:
@@ -229,7 +229,7 @@ def _near(candidates: Sequence[str], labels: LabelSet, encoder: TextEncoder, thr
 
 def similarities(names: Sequence[str], labels: Sequence[str], encoder: TextEncoder) -> np.ndarray:
     """Return the cosines (N, L) between class names, as words in lower case."""
-    rows = [encoder.encode([readable(name).lower() for name in given]).float().numpy() for given in (names, labels)]
+    rows = [encoder.encode([readable(name).lower() for name in side]).float().numpy() for side in (names, labels)]
     left, right = (row / np.linalg.norm(row, axis=1, keepdims=True) for row in rows)
     return np.asarray(left @ right.T)
 
@@ -240,7 +240,7 @@ def sentences_naming(
     """Return how many sentences name a class, by class, those that none names left out.
 
     A sentence names a class that stands in it word by word, as words or written together, or by an alias. A sentence
-    that tells the action in another form ("brushes his teeth") is not found: a lower bound.
+    that has the action in another form ("brushes his teeth") is not counted: a lower bound.
 
     >>> sentences_naming(["BrushingTeeth", "Punch"], ["A boy is brushing teeth.", "He punches a bag."])
     {'BrushingTeeth': 1}

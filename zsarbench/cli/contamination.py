@@ -97,8 +97,8 @@ def _parts(
 def _show(protocol: str, found: Contamination) -> None:
     n_unseen = found.n_overlapping + found.n_clean
     click.secho(f"{protocol}: {found.n_overlapping} of {n_unseen} unseen classes overlap", bold=True)
-    for name, who in found.audited.items():
-        click.echo(f"{name}: {', '.join(who)}")
+    for name, declared in found.audited.items():
+        click.echo(f"{name}: {', '.join(map(str, declared))}")
     for item in found.overlapping:
         how = item.how if item.similarity is None else f"{item.how} {item.similarity:.2f}"
         click.echo(f"  {item.candidate:24} {how:10} {item.label}  ({item.label_set})")

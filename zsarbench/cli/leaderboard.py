@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from zsarbench.cli.common import columns_of_plugins, dataset_of, host_of
+from zsarbench.cli.common import host_of
 from zsarbench.errors import UsageError, ZsarbenchError
 
 if TYPE_CHECKING:
@@ -76,6 +76,7 @@ def check(ctx: click.Context, folder: Path | None, markdown: Path | None) -> Non
     Markdown file is stale.
     """
     from zsarbench import protocols
+    from zsarbench.harness.datasets import dataset_named
     from zsarbench.reports.leaderboard import build as builder
     from zsarbench.reports.leaderboard import check as checks
     from zsarbench.results import reported
@@ -85,7 +86,7 @@ def check(ctx: click.Context, folder: Path | None, markdown: Path | None) -> Non
 
     def hash_of(name: str) -> str:
         protocol = protocols.load(host.registry, name)
-        return protocol.hash(dataset_of(host, protocol.dataset))
+        return protocol.hash(dataset_named(host.registry, protocol.dataset))
 
     problems = checks.result_problems(folder, hash_of)
     problems += checks.reported_problems(reported.read_all(), host.registry.names("protocol"))
@@ -118,9 +119,10 @@ def _board(host: Host, folder: Path) -> Board:
     Raises:
         ZsarbenchError: a result is not sound.
     """
+    from zsarbench.reports.comparison import columns_of_plugins
     from zsarbench.reports.leaderboard import board, build
     from zsarbench.results import reported
 
     columns = columns_of_plugins(host)
     summaries = {entry.name: entry.summary for entry in host.registry if entry.kind == "protocol"}
-    return board.make(build.read(folder), reported.read_all(), summaries=summaries, extra_columns=columns)
+    return board.build_board(build.read(folder), reported.read_all(), summaries=summaries, extra_columns=columns)

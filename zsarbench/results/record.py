@@ -23,6 +23,7 @@ from zsarbench.evaluation.contamination import Contamination
 from zsarbench.evaluation.scores import Scores
 from zsarbench.evaluation.summary import RoundResult, Summary, round_problems, summary_problems
 from zsarbench.interfaces import LearnsFrom, Sampling, Setting
+from zsarbench.results.flags import Flag
 from zsarbench.utils.atomic import write_whole
 from zsarbench.utils.schema import build, plain, problems_of
 
@@ -161,7 +162,7 @@ class RunResult:
     summary: Mapping[str, Summary]
     failures: tuple[ClipFailure, ...]
     objections: tuple[str, ...]
-    flags: tuple[str, ...]
+    flags: tuple[Flag, ...]
     environment: Environment
     seconds: Mapping[str, float]
     created: str
@@ -347,6 +348,18 @@ def read_scores(path: Path) -> Scores:
 def find(folder: Path) -> list[Path]:
     """Return the result files under a folder, sorted; [] where there is no such folder."""
     return sorted(folder.rglob("*.json"))
+
+
+def read_all(*places: Path) -> tuple[dict[Path, RunResult], dict[Path, str]]:
+    """Return the results of files and of all files under folders, and why others could not be read, each by path."""
+    sound: dict[Path, RunResult] = {}
+    problems: dict[Path, str] = {}
+    for path in dict.fromkeys(path for place in places for path in ([place] if place.is_file() else find(place))):
+        try:
+            sound[path] = read(path)
+        except ZsarbenchError as error:
+            problems[path] = str(error)
+    return sound, problems
 
 
 def _upgraded(given: Any) -> Json:

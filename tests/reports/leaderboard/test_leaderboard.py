@@ -22,8 +22,10 @@ from samples import contaminated, sample_result, sample_scores
 from zsarbench import plugins, results
 from zsarbench.cli.main import cli
 from zsarbench.errors import UsageError, ZsarbenchError
+from zsarbench.evaluation.declared import Declared
 from zsarbench.reports.leaderboard import board, build, check
 from zsarbench.reports.leaderboard.rows import Board
+from zsarbench.results import Flag
 from zsarbench.results.reported import ReportedRow, read_all
 
 HOSTILE = "</td></script><script>alert('x')</script> \"&| `` \n# [a](javascript:alert(1)) *_"
@@ -68,7 +70,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def made(folder: Path, **given: Any) -> Board:
-    return board.make(build.read(folder), FIGURES, **given)
+    return board.build_board(build.read(folder), FIGURES, **given)
 
 
 def zsarbench(*words: str | Path) -> Result:
@@ -132,7 +134,7 @@ def test_rounds_that_repeat_others_are_told_from_distinct_ones(folder: Path) -> 
         for result in whole
     ]
     for given, told in ((whole, "3 rounds"), (repeated, "3 rounds, 2 distinct")):
-        section = next(item for item in board.make(given, FIGURES).measured if item.name == "toy/half")
+        section = next(item for item in board.build_board(given, FIGURES).measured if item.name == "toy/half")
         assert f" · {told} · " in section.about
         assert ("rounds", told) in section.groups[1].rows[0].facts
 
@@ -172,7 +174,7 @@ def test_protocols_with_reported_figures_alone_and_unplaced_ones_stand_apart(fol
 
 def test_every_reported_figure_of_the_package_is_on_the_page() -> None:
     rows = read_all()
-    whole = board.make([], rows)
+    whole = board.build_board([], rows)
     shown = sum(value != "–" for section in whole.reported for row in section.rows for value in row.values)
     unplaced = sum(row.figures.count(";") + 1 for _, of_dataset in whole.unplaced for row in of_dataset)
     assert shown + unplaced == len(rows) == whole.n_figures
@@ -184,10 +186,10 @@ def test_contaminated_classes_are_counted_in_a_column(tmp_path: Path) -> None:
     unsure = sample_result(scores, "unsure")
     audit = contaminated(unsure, scores, ["Class1", "Class2"]).contamination
     assert audit is not None
-    audit = dataclasses.replace(audit, unknown=("visual clip-vit", "text clip"))
+    audit = dataclasses.replace(audit, unknown=(Declared("visual", "clip-vit"), Declared("text", "clip")))
     unsure = dataclasses.replace(unsure, contamination=audit)
     silent = dataclasses.replace(sample_result(scores, "silent"), contamination=None)
-    (section,) = board.make([clean, unsure, silent], []).measured
+    (section,) = board.build_board([clean, unsure, silent], []).measured
     assert section.extra == ("contaminated classes",)
     assert {row.method: row.extra[0] for row in section.rows} == {"clean": "0/12", "unsure": "≥ 2/12", "silent": "–"}
 
@@ -216,7 +218,7 @@ def test_the_same_results_give_the_same_bytes(folder: Path, tmp_path: Path) -> N
     first, second = made(folder), made(other)
     assert build.page(first) == build.page(second)
     assert build.markdown(first) == build.markdown(second)
-    backwards = board.make(list(reversed(build.read(folder))), FIGURES)
+    backwards = board.build_board(list(reversed(build.read(folder))), FIGURES)
     assert build.page(first) == build.page(backwards)
 
 
@@ -245,7 +247,7 @@ def hostile_results(folder: Path) -> None:
         parts={"visual": HOSTILE, "text": "minilm-l6"},
         protocol="toy/half",
         objections=(HOSTILE,),
-        flags=(HOSTILE,),
+        flags=(Flag.parse(HOSTILE),),
         command=f"zsarbench run --method {HOSTILE}",
         train_on=HOSTILE,
     )
@@ -259,7 +261,7 @@ def test_what_results_and_papers_bring_is_escaped(tmp_path: Path) -> None:
         figure(HOSTILE, "toy/all", 0.4, paper=HOSTILE, notes=HOSTILE, train=HOSTILE),
         figure(HOSTILE, "toy/unplaced", 0.4, wording=HOSTILE),
     ]
-    whole = board.make(
+    whole = board.build_board(
         build.read(tmp_path), rows, summaries={"toy/all": HOSTILE}, extra_columns=lambda _: {HOSTILE: HOSTILE}
     )
     page = Elements(build.page(whole))
@@ -491,7 +493,7 @@ def test_the_page_opens_from_a_file_without_console_errors(folder: Path, tmp_pat
 @browser
 def test_hostile_names_run_nothing_and_the_policy_stands_behind(tmp_path: Path) -> None:
     hostile_results(tmp_path / "results")
-    html = build.page(board.make(build.read(tmp_path / "results"), []))
+    html = build.page(board.build_board(build.read(tmp_path / "results"), []))
     dom, console = opened(build.write(tmp_path / "page.html", html), tmp_path / "profile")
     assert console == []
     let_in = html.replace("</body>", "<script>document.title = 'stranger'</script></body>")

@@ -24,17 +24,12 @@ def read(folder: Path) -> list[RunResult]:
     """Return every result under a folder.
 
     Raises:
-        ZsarbenchError: some are not sound; the message names each with its problems.
+        ZsarbenchError: some are not valid; the message names each with its problems.
     """
-    read, problems = [], []
-    for path in results.find(folder):
-        try:
-            read.append(results.read(path))
-        except ZsarbenchError as error:
-            problems.append(str(error))
+    sound, problems = results.read_all(folder)
     if problems:
-        raise ZsarbenchError("\n".join(problems))
-    return read
+        raise ZsarbenchError("\n".join(problems.values()))
+    return list(sound.values())
 
 
 def page(board: Board) -> str:

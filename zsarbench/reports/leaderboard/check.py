@@ -24,14 +24,10 @@ def result_problems(folder: Path, hash_of: Callable[[str], str]) -> list[str]:
     Args:
         hash_of: gives the hash of a registered protocol; raises ZsarbenchError where it has none.
     """
-    problems: list[str] = []
+    sound, unsound = results.read_all(folder)
+    problems = list(unsound.values())
     hashes: dict[str, str | ZsarbenchError] = {}
-    for path in results.find(folder):
-        try:
-            result = results.read(path)
-        except ZsarbenchError as error:
-            problems.append(str(error))
-            continue
+    for path, result in sound.items():
         name = result.protocol.name
         if name not in hashes:
             try:

@@ -13,8 +13,8 @@ import click
 
 from zsarbench import __version__
 from zsarbench.cli.common import as_json, echo_json, host_of
-from zsarbench.data.video.workers import cores
 from zsarbench.utils.cache import cache_dir
+from zsarbench.utils.cores import cores
 
 PACKAGES = ("torch", "torchvision", "timm", "sentence-transformers", "av", "pandas", "safetensors", "pluggy")
 

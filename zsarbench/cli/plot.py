@@ -59,13 +59,13 @@ def confusion(path: Path, number: int, out: Path) -> None:
       zsarbench plot confusion RESULT
     """
     from zsarbench import results
-    from zsarbench.reports import figures as plots
+    from zsarbench.reports import figures
 
     result = results.read(path)
     scores = results.read_scores(path)
     given, labels = scores.round(_checked(number, scores))
     names = [str(scores.class_names[index]) for index in scores.rounds[number - 1].classes]
-    _write(plots.confusion(given, labels, names, _title(result, number)), out, path, f"confusion-{number}")
+    _write(figures.draw_confusion(given, labels, names, _title(result, number)), out, path, f"confusion-{number}")
 
 
 @command.command("training")
@@ -78,11 +78,11 @@ def training(path: Path, out: Path) -> None:
       zsarbench plot training RESULT
     """
     from zsarbench import results
-    from zsarbench.reports import figures as plots
+    from zsarbench.reports import figures
 
     result = results.read(path)
     fits = result.method.record.get("fits", [])
-    _write(plots.training(fits, _title(result)), out, path, "training")
+    _write(figures.draw_training(fits, _title(result)), out, path, "training")
 
 
 @command.command("semantic-gap")
@@ -105,7 +105,7 @@ def semantic_gap(ctx: click.Context, /, path: Path, number: int, out: Path, **ma
 
     host = host_of(ctx)
     from zsarbench import results
-    from zsarbench.reports import figures as plots
+    from zsarbench.reports import figures
     from zsarbench.reports import semantic_gap as gap
     from zsarbench.utils.progress import default_progress
 
@@ -113,7 +113,7 @@ def semantic_gap(ctx: click.Context, /, path: Path, number: int, out: Path, **ma
     _checked(number, scores)
     spec = resolve(_request(result, **machine), host)
     found = gap.of_run(spec, host, default_progress(), scores, number - 1)
-    _write(plots.semantic_gap(found, _title(result, number)), out, path, f"semantic-gap-{number}")
+    _write(figures.draw_semantic_gap(found, _title(result, number)), out, path, f"semantic-gap-{number}")
 
 
 def _request(result: RunResult, **machine: Any) -> RunRequest:
@@ -144,7 +144,7 @@ def _title(result: RunResult, number: int = 0) -> str:
 
 
 def _write(figure: Figure, out: Path, path: Path, what: str) -> None:
-    from zsarbench.reports import figures as plots
+    from zsarbench.reports import figures
 
-    for written in plots.write(figure, out, f"{path.stem}-{what}"):
+    for written in figures.write_figure(figure, out, f"{path.stem}-{what}"):
         click.echo(written)

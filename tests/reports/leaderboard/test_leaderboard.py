@@ -71,7 +71,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def made(folder: Path, **given: Any) -> Board:
-    return board.build_board(build.read(folder), FIGURES, **given)
+    return board.build_board(build.read_results(folder), FIGURES, **given)
 
 
 def zsarbench(*words: str | Path) -> Result:
@@ -124,7 +124,7 @@ def test_measured_and_reported_rows_stand_in_one_table_told_apart(folder: Path) 
 
 
 def test_rounds_that_repeat_others_are_told_from_distinct_ones(folder: Path) -> None:
-    whole = build.read(folder)
+    whole = build.read_results(folder)
     repeated = [
         dataclasses.replace(
             result,
@@ -162,7 +162,7 @@ def test_a_figure_that_does_not_state_its_average_has_a_bar_on_the_scale(metric:
     measured = {metric: 0.25, metric.replace("_per_video", ""): math.nan, **known}
     reported = {metric: math.nan, metric.replace("_per_video", ""): 0.75, **dict.fromkeys(known, math.nan)}
     assert rows.scale_of([measured, reported], metric) == 80
-    assert rows.bar_of(reported, metric, 80) == rows.Bar(4 + 112 * 0.75 / 0.8, None, None, None)
+    assert rows.bar_of(reported, metric, 80) == rows.Bar(value=4 + 112 * 0.75 / 0.8, low=None, high=None, chance=None)
 
 
 def test_protocols_with_reported_figures_alone_and_unplaced_ones_stand_apart(folder: Path) -> None:
@@ -228,7 +228,7 @@ def test_the_same_results_give_the_same_bytes(folder: Path, tmp_path: Path) -> N
     first, second = made(folder), made(other)
     assert build.page(first) == build.page(second)
     assert build.markdown(first) == build.markdown(second)
-    backwards = board.build_board(list(reversed(build.read(folder))), FIGURES)
+    backwards = board.build_board(list(reversed(build.read_results(folder))), FIGURES)
     assert build.page(first) == build.page(backwards)
 
 
@@ -272,7 +272,7 @@ def test_what_results_and_papers_bring_is_escaped(tmp_path: Path) -> None:
         figure(HOSTILE, "toy/unplaced", 0.4, wording=HOSTILE),
     ]
     whole = board.build_board(
-        build.read(tmp_path), rows, summaries={"toy/all": HOSTILE}, extra_columns=lambda _: {HOSTILE: HOSTILE}
+        build.read_results(tmp_path), rows, summaries={"toy/all": HOSTILE}, extra_columns=lambda _: {HOSTILE: HOSTILE}
     )
     page = Elements(build.page(whole))
     assert len(page.of("script")) == 1
@@ -298,7 +298,7 @@ def test_one_unsound_result_stops_the_build_and_is_named(folder: Path) -> None:
     content["summary"]["top1_per_video"]["mean"] += 0.1
     path.write_text(json.dumps(content))
     with pytest.raises(ZsarbenchError, match=rf"{path.name}: .*\n.*summary of top1_per_video: mean is"):
-        build.read(folder)
+        build.read_results(folder)
 
 
 # --- the check --------------------------------------------------------------------------------------------------------
@@ -392,7 +392,7 @@ def test_build_writes_both_files_and_check_passes_then_finds_the_file_stale(real
     assert done.exit_code == 1
     assert f"{markdown} is stale. Try: zsarbench leaderboard build" in done.stderr
     markdown.unlink()
-    assert f"{markdown} is not there" in zsarbench("leaderboard", "check", "--results", real_folder).stderr
+    assert f"{markdown} does not exist" in zsarbench("leaderboard", "check", "--results", real_folder).stderr
 
 
 def test_check_names_an_unsound_result_and_a_stale_protocol(real_folder: Path) -> None:
@@ -503,7 +503,7 @@ def test_the_page_opens_from_a_file_without_console_errors(folder: Path, tmp_pat
 @browser
 def test_hostile_names_run_nothing_and_the_policy_stands_behind(tmp_path: Path) -> None:
     hostile_results(tmp_path / "results")
-    html = build.page(board.build_board(build.read(tmp_path / "results"), []))
+    html = build.page(board.build_board(build.read_results(tmp_path / "results"), []))
     dom, console = opened(build.write(tmp_path / "page.html", html), tmp_path / "profile")
     assert console == []
     let_in = html.replace("</body>", "<script>document.title = 'stranger'</script></body>")

@@ -29,7 +29,7 @@ def command(
 ) -> None:
     """Compare the results in PATHS, files or folders (default: ./results): one table for each protocol.
 
-    A table never mixes what is not comparable: what is left out is listed under it with the reason.
+    A table never mixes results that are not comparable: those left out are listed under it with the reason.
 
     \b
     Examples:

@@ -356,7 +356,7 @@ def test_files_that_git_should_not_carry_are_named(folder: Path) -> None:
 
 def test_reported_figures_on_no_registered_protocol_are_named() -> None:
     assert check.reported_problems(FIGURES, {"toy/half"}) == [
-        "reported figures are on 'toy/all', which is no registered protocol"
+        "reported figures are on 'toy/all', which is not a registered protocol"
     ]
 
 

@@ -66,7 +66,7 @@ def build(
     rows = [row | more for row, more in zip(rows, extra, strict=True)] + _reported_rows(placed)
     return Table(
         title=_title(like),
-        frame=_ranked(pd.DataFrame(rows), rank_by),
+        frame=_ranked(_frame(rows), rank_by),
         rank_by=rank_by,
         setting=like.protocol.setting,
         extra_columns=tuple(dict.fromkeys(name for more in extra for name in more)),
@@ -207,10 +207,18 @@ def _reported_rows(rows: Sequence[ReportedRow]) -> list[dict[str, Any]]:
     return list(joined.values())
 
 
+def _frame(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+    """Return rows as a frame in which whole numbers stay whole next to missing ones."""
+    frame = pd.DataFrame(rows)
+    for name in frame:
+        values = [row[str(name)] for row in rows if row.get(str(name)) is not None]
+        if values and all(type(value) is int for value in values):
+            frame[name] = frame[name].astype("Int64")
+    return frame
+
+
 def _ranked(frame: pd.DataFrame, rank_by: str) -> pd.DataFrame:
     """Return the rows by group, best first, the ranks counted within each group; unranked ones last; notes as text."""
-    for column in frame.columns[frame.columns.str.startswith(("n_",))]:
-        frame[column] = frame[column].astype("Int64")
     rankable = frame["notes"].map(may_rank).astype(bool) & (frame["kind"] == "measured")
     frame["notes"] = [[note_text(note) for note in notes] for notes in frame["notes"]]
     ranks = frame[rankable].groupby(list(GROUP))[rank_by].rank(method="min", ascending=False)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from zsarbench.cli.common import format_option, host_of
+from zsarbench.cli.toolkit import format_option, host_of
 from zsarbench.errors import UsageError, unknown
 
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from zsarbench.cli.common import as_json, data_root_option, echo_json, host_of, settings_option
 from zsarbench.cli.request import train_on_option
+from zsarbench.cli.toolkit import data_root_option, echo_json, host_of, json_option, settings_option
 from zsarbench.errors import UsageError
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 @train_on_option
 @data_root_option
 @settings_option
-@as_json
+@json_option
 @click.pass_context
 def command(
     ctx: click.Context,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from zsarbench.cli.common import host_of
+from zsarbench.cli.toolkit import host_of
 from zsarbench.errors import UsageError, ZsarbenchError
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from zsarbench.cli.common import data_root_option, host_of
+from zsarbench.cli.toolkit import data_root_option, host_of
 from zsarbench.errors import UsageError
 
 if TYPE_CHECKING:

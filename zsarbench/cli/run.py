@@ -6,8 +6,8 @@ from typing import Any
 
 import click
 
-from zsarbench.cli.common import echo_json, format_option, host_of
 from zsarbench.cli.request import request_options
+from zsarbench.cli.toolkit import echo_json, format_option, host_of
 from zsarbench.harness import spec as specs
 from zsarbench.harness.resolve import resolve
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from zsarbench.cli.common import echo_json, format_option, host_of
 from zsarbench.cli.request import request_options
+from zsarbench.cli.toolkit import echo_json, format_option, host_of
 from zsarbench.harness import spec as specs
 
 if TYPE_CHECKING:

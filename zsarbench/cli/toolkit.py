@@ -1,4 +1,4 @@
-"""What verbs are written with, those of plugins too: the session's plugins, shared options, JSON on stdout."""
+"""What commands are written with, in plugins too: shared options, the session's plugins, JSON on stdout."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from zsarbench.errors import UsageError
 if TYPE_CHECKING:
     from zsarbench.plugins import Host
 
-as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON for scripts on stdout.")
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for scripts on stdout.")
 settings_option = click.option(
     "--set",
     "settings",
@@ -31,18 +31,18 @@ format_option = click.option(
 
 
 def host_of(ctx: click.Context) -> Host:
-    """Return the plugins of this invocation."""
+    """Return the plugins of the session that a command runs in."""
     host: Host = ctx.obj["session"].host
     return host
 
 
 def echo_json(content: Any) -> None:
-    """Print JSON with sorted keys."""
+    """Print JSON with sorted keys on stdout."""
     click.echo(json.dumps(content, indent=2, sort_keys=True, ensure_ascii=False))
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a file that the user named.
+    """Write a text file that the user named.
 
     Raises:
         UsageError: it cannot be written.

@@ -19,9 +19,9 @@ import sys
 from pathlib import Path
 
 from zsarbench import results
-from zsarbench.cli.common import differences
-from zsarbench.reports import table as tables
+from zsarbench.reports import table
 from zsarbench.reports.formats import Rich
+from zsarbench.reports.paired import describe_differences
 from zsarbench.results import reported
 
 ROOT = Path(__file__).parent.parent
@@ -47,11 +47,10 @@ def files(path: str) -> list[Path]:
 def rendered(block: re.Match[str]) -> str:
     """Return what stands between the marks of a block."""
     if block["kind"] == "differences":
-        text = differences(files(block["path"]), against=files(block["base"])[0])
+        text = describe_differences(files(block["path"]), against=files(block["base"])[0])
     else:
-        found = [results.read(path) for path in files(block["path"])]
-        table = tables.build(found, reported.read_all(ROOT / "benchmarks" / "reported"))
-        text = Rich(width=WIDTH).render(table.frame, title=table.title)
+        measured = [results.read(path) for path in files(block["path"])]
+        text = Rich(width=WIDTH).render(table.build(measured, reported.read_all(ROOT / "benchmarks" / "reported")))
     return "```text\n" + "\n".join(line.rstrip() for line in text.rstrip().splitlines()) + "\n```\n"
 
 

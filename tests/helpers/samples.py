@@ -11,6 +11,7 @@ import numpy as np
 from zsarbench import results
 from zsarbench.evaluation import metrics
 from zsarbench.evaluation.contamination import Contamination, Overlap, accuracies
+from zsarbench.evaluation.declared import Declared
 from zsarbench.evaluation.scores import Block, RoundScores, Scores
 from zsarbench.evaluation.settings import SETTINGS
 from zsarbench.evaluation.summary import RoundResult, summarise
@@ -149,7 +150,7 @@ def contaminated(result: RunResult, scores: Scores, classes: Sequence[str]) -> R
 def _contamination(scores: Scores, denominator: Any, classes: Sequence[str]) -> Contamination:
     unseen = {str(scores.class_names[c]) for item in scores.rounds for c in item.classes[~item.seen]}
     return Contamination(
-        audited={"kinetics400": ("visual captions",)},
+        audited={"kinetics400": (Declared("visual", "captions"),)},
         unknown=(),
         near_by=None,
         overlapping=tuple(Overlap(name, "kinetics400", name.lower(), "exact") for name in classes),

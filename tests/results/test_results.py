@@ -20,11 +20,14 @@ from zsarbench import results
 from zsarbench.errors import ZsarbenchError
 from zsarbench.evaluation import metrics, scores
 from zsarbench.evaluation.settings import SETTINGS
+from zsarbench.results import Flag
 
 
 def test_the_format_is_the_golden_file() -> None:
     """A change of the format needs a new schema number and an upgrade, and then a new golden file."""
-    result = sample_result(sample_scores(n_rounds=2, n_seeds=2, unread=[5]), seeds=(0, 1), flags=("a flag",))
+    result = sample_result(
+        sample_scores(n_rounds=2, n_seeds=2, unread=[5]), seeds=(0, 1), flags=(Flag("remark", "a flag"),)
+    )
     text = json.dumps(result.to_json(), sort_keys=True, indent=2, ensure_ascii=False) + "\n"
     assert text == (GOLDEN / "result.json").read_text(encoding="utf-8")
     assert results.read(GOLDEN / "result.json") == result

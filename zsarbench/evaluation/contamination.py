@@ -17,10 +17,12 @@ import numpy as np
 
 from zsarbench.errors import ZsarbenchError
 from zsarbench.evaluation import metrics
+from zsarbench.evaluation.declared import Declared
 from zsarbench.evaluation.label_sets import LabelSet, find
 from zsarbench.evaluation.settings import TOP1_PER_CLASS, TOP1_PER_VIDEO
 from zsarbench.interfaces import Denominator
 from zsarbench.plugins import building
+from zsarbench.plugins.parts import PART_KINDS
 from zsarbench.utils.class_names import normalise, readable
 
 if TYPE_CHECKING:
@@ -74,8 +76,8 @@ class Contamination:
     None where it learns from no captions. naming: how many of them name an unseen class, by class.
     """
 
-    audited: Mapping[str, tuple[str, ...]]
-    unknown: tuple[str, ...]
+    audited: Mapping[str, tuple[Declared, ...]]
+    unknown: tuple[Declared, ...]
     near_by: str | None
     overlapping: tuple[Overlap, ...]
     n_overlapping: int
@@ -84,29 +86,35 @@ class Contamination:
     n_sentences: int | None = None
     naming: Mapping[str, int] = field(default_factory=dict)
 
+    @property
+    def unknown_of_clips(self) -> tuple[Declared, ...]:
+        """What is unknown and may have seen clips of unseen classes; a text encoder has seen none."""
+        return tuple(declared for declared in self.unknown if declared.saw_clips)
+
 
 # --- what was declared ------------------------------------------------------------------------------------------------
 
 
 def declarations(
     registry: Registry, method: str | None, parts: Mapping[str, str], dataset: str, train_dataset: str | None
-) -> dict[str, tuple[str, ...] | None]:
-    """Return the label sets that each trained thing of a run declares, by a name for readers; None is unknown.
+) -> dict[Declared, tuple[str, ...] | None]:
+    """Return the label sets that each trained thing of a run declares; None is unknown.
 
     parts: names by kind. A loss or a sampler that declares nothing is code, and left out.
     """
-    said: dict[str, tuple[str, ...] | None] = {}
+    declared: dict[Declared, tuple[str, ...] | None] = {}
     learns_from = None
     if method is not None:
-        said[f"method {method}"] = registry.get("method", method).trained_on
+        declared[Declared("method", method)] = registry.get("method", method).trained_on
         learns_from = registry.get("method", method).load().learns_from
-    for kind in ("visual", "text", "negatives", "loss"):
+    for kind in PART_KINDS:
         if kind in parts:
             trained_on = registry.get(kind, parts[kind]).trained_on
             if trained_on is not None or kind in ("visual", "text"):
-                said[f"{kind} {parts[kind]}"] = trained_on
+                declared[Declared(kind, parts[kind])] = trained_on
     if train_dataset is not None:
-        said[f"training data {train_dataset}"] = registry.get("dataset", train_dataset).trained_on or (train_dataset,)
+        trained_on = registry.get("dataset", train_dataset).trained_on or (train_dataset,)
+        declared[Declared("training data", train_dataset)] = trained_on
     captioned = []
     if "visual" in parts and getattr(registry.get("visual", parts["visual"]).load(), "needs", "") == "captions":
         captioned.append(dataset)
@@ -114,15 +122,15 @@ def declarations(
         captioned.append(train_dataset or dataset)
     for name in captioned:
         target = registry.get("dataset", name).load()
-        said[f"captions of {name}"] = getattr(target, "captions_trained_on", None)
-    return said
+        declared[Declared("captions of", name)] = getattr(target, "captions_trained_on", None)
+    return declared
 
 
 # --- what it means for a protocol -------------------------------------------------------------------------------------
 
 
 def audit(
-    said: Mapping[str, tuple[str, ...] | None],
+    declared: Mapping[Declared, tuple[str, ...] | None],
     unseen: Sequence[str],
     registry: Registry,
     *,
@@ -132,25 +140,25 @@ def audit(
 ) -> Contamination:
     """Return which unseen classes the declared label sets have, without accuracies.
 
-    said: as `declarations` gives it. unseen: official class names. aliases: other spelling to official name. encoder:
-    NEAR_ENCODER where it is at hand; None: it is built, where a label set of actions asks for it and it is installed.
-    learnt: the classes of the training data where they are at hand, as for a data set of the user's own.
+    declared: as `declarations` returns it. unseen: official class names. aliases: other spelling to official name.
+    encoder: NEAR_ENCODER where it is at hand; None: it is built, where a label set of actions asks for it and it is
+    installed. learnt: the classes of the training data where they are at hand, as for a data set of the user's own.
     """
-    unknown = [who for who, names in said.items() if names is None]
+    unknown = [component for component, names in declared.items() if names is None]
     sets: dict[str, LabelSet] = {}
-    audited: dict[str, tuple[str, ...]] = {}
-    for who, names in said.items():
+    audited: dict[str, tuple[Declared, ...]] = {}
+    for component, names in declared.items():
         for name in names or ():
             try:
                 found = learnt if learnt and name == learnt.name else find(name, registry)
             except ZsarbenchError as error:  # a plugin's file that is not there must not cost the run its result
-                _log.warning("%s of %s is not audited: %s", name, who, error)
+                _log.warning("%s of %s is not audited: %s", name, component, error)
                 found = None
             if found is None:
-                unknown.append(f"label set {name} of {who}")
+                unknown.append(Declared("label set", f"{name} of {component}"))
             else:
                 sets[found.name] = found
-                audited[found.name] = (*audited.get(found.name, ()), who)
+                audited[found.name] = (*audited.get(found.name, ()), component)
     if encoder is None and any(found.actions for found in sets.values()):
         encoder = near_encoder(registry)
     overlapping = overlaps(unseen, list(sets.values()), encoder, aliases=aliases)

@@ -197,7 +197,7 @@ _H_PER_CLASS = Metric(kind="harmonic_mean", average="per_class")
 _H_PER_VIDEO = Metric(kind="harmonic_mean", average="per_video")
 _AUSUC = Metric(kind="ausuc", average="per_class")
 
-SETTINGS: Mapping[Setting, SettingRules] = {
+SETTINGS: Mapping[str, SettingRules] = {
     "zsl": SettingRules(
         name="zsl",
         metrics=_accuracies(1, 5),
@@ -255,3 +255,12 @@ def heading(name: str) -> str:
 def reported_heading(name: str) -> str:
     """Return the heading of a figure where only papers report it."""
     return REPORTED_FIGURES.get(name, heading(name))
+
+
+def vague_name(name: str) -> str:
+    """Return the name of the paper's figure that stands in a metric's column, see `Metric.vague`; else the same name.
+
+    >>> vague_name("top1_per_video_novel"), vague_name("top1_per_class")
+    ('top1_novel', 'top1_per_class')
+    """
+    return (METRICS[name].vague if name in METRICS else None) or name

@@ -26,6 +26,7 @@ from zsarbench.results import (
     ClipFailure,
     DatasetInfo,
     Environment,
+    Flag,
     MethodInfo,
     PartInfo,
     ProtocolInfo,
@@ -219,15 +220,15 @@ def _part(outcome: Outcome, kind: str, registry: Registry) -> PartInfo:
     )
 
 
-def _flags(outcome: Outcome) -> tuple[str, ...]:
+def _flags(outcome: Outcome) -> tuple[Flag, ...]:
     """Return why the row is not simply the method under the protocol, for its footnotes."""
-    spec, flags = outcome.spec, list(outcome.flags)
+    spec, flags = outcome.spec, [Flag.parse(text) for text in outcome.flags]
     if spec.denominator != "all":
-        flags.append("denominator: only clips that could be read")
+        flags.append(Flag("denominator", "only clips that could be read"))
     if spec.limit is not None:
-        flags.append(f"limit: at most {spec.limit} clips a class")
+        flags.append(Flag("limit", f"at most {spec.limit} clips a class"))
     if spec.control != "none":
-        flags.append(f"control: {spec.control}")
+        flags.append(Flag("control", spec.control))
     parts = {"method": spec.method, **spec.parts, "dataset": spec.dataset, "train_dataset": spec.train_dataset}
     for kind, part in parts.items():
         if part is None:
@@ -236,9 +237,9 @@ def _flags(outcome: Outcome) -> tuple[str, ...]:
             given = {name: part.options[name] for name, source in sorted(part.sources.items()) if source == who}
             if given:
                 text = ", ".join(f"{kind}.{name}={value}" for name, value in given.items())
-                flags.append(f"settings of the {who}: {text}")
+                flags.append(Flag("remark", f"settings of the {who}: {text}"))
     for fit in outcome.records:
-        flags += [flag for flag in fit.get("flags", ()) if flag not in flags]
+        flags += [flag for flag in map(Flag.parse, fit.get("flags", ())) if flag not in flags]
     return tuple(flags)
 
 

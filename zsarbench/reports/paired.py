@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
@@ -54,27 +54,49 @@ def paired(paths: Sequence[Path], *, metric: str | None = None, against: Path | 
         raise UsageError(
             f"a paired comparison needs two results, not {len(paths)}. Try: zsarbench compare A.json B.json"
         )
-    read = {path: results.read(path) for path in paths}
-    metric = metric or SETTINGS[read[paths[0]].protocol.setting].paired_by.name
-    compared = Metric.parse(metric)
-    if against is not None and against not in read:
+    if against is not None and against not in paths:
         raise UsageError(f"{against} is not among the results to compare")
-    _check_comparable(list(read.values()), metric)
-    base = against or max(read, key=lambda path: read[path].summary[metric].mean)
-    base_scores = results.read_scores(base)
-    base_correct = _correctness(read[base], base_scores, compared)
-    settings = differing_settings(read.values())
+    return _paired({path: results.read(path) for path in paths}, metric, against)
+
+
+def describe_differences(paths: Sequence[Path], *, metric: str | None = None, against: Path | None = None) -> str:
+    """Return the differences of `paired` for readers: one line per result, in percentage points.
+
+    Raises:
+        UsageError, ZsarbenchError: as `paired` does.
+    """
+    rows = paired(paths, metric=metric, against=against).to_dict("records")
+    by_id = {result.stem: result for result in map(results.read, paths)}
+    base = rows[0]["against"]
+    name = f"{by_id[base].method.name} {differing_settings(by_id.values())[base]}".strip()
+    lines = [
+        f"difference in {rows[0]['metric']} to {name} ({base})",
+        "on the same clips, percentage points, 95 % interval:",
+    ]
+    for row in rows:
+        difference, low, high = (100 * row[key] for key in ("difference", "low", "high"))
+        lines.append(f"  {difference:+6.1f} [{low:+.1f}, {high:+.1f}]  {row['method']} {row['settings']}".rstrip())
+    return "\n".join(lines) + "\n"
+
+
+def _paired(by_path: Mapping[Path, RunResult], metric: str | None, against: Path | None) -> pd.DataFrame:
+    metric = metric or SETTINGS[next(iter(by_path.values())).protocol.setting].paired_by.name
+    _check_comparable(list(by_path.values()), metric)
+    base = against or max(by_path, key=lambda path: by_path[path].summary[metric].mean)
+    base_scores, compared = results.read_scores(base), Metric.parse(metric)
+    base_correct = _correctness(by_path[base], base_scores, compared)
+    settings = differing_settings(by_path.values())
     rows = []
-    for path, result in read.items():
+    for path, result in by_path.items():
         if path != base:
             correct = _correctness(result, results.read_scores(path), compared)
-            _check_same_clips(correct, base_correct, result.stem, read[base].stem)
+            _check_same_clips(correct, base_correct, result.stem, by_path[base].stem)
             interval = _interval(correct, base_correct, base_scores, compared)
             rows.append(
                 {
                     "method": result.method.name,
                     "settings": settings[result.stem],
-                    "against": read[base].stem,
+                    "against": by_path[base].stem,
                     "metric": metric,
                     **interval._asdict(),
                     "n_rounds": len(base_correct),

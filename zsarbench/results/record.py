@@ -24,6 +24,7 @@ from zsarbench.evaluation.scores import Scores
 from zsarbench.evaluation.settings import Setting
 from zsarbench.evaluation.summary import RoundResult, Summary, round_problems, summary_problems
 from zsarbench.interfaces import Control, Denominator, LearnsFrom, Sampling
+from zsarbench.results.flags import Flag
 from zsarbench.utils.atomic import write_whole
 from zsarbench.utils.schema import build, plain, problems_of
 
@@ -162,7 +163,7 @@ class RunResult:
     summary: Mapping[str, Summary]
     failures: tuple[ClipFailure, ...]
     objections: tuple[str, ...]
-    flags: tuple[str, ...]
+    flags: tuple[Flag, ...]
     environment: Environment
     seconds: Mapping[str, float]
     created: str
@@ -352,6 +353,18 @@ def read_scores(path: Path) -> Scores:
 def find(folder: Path) -> list[Path]:
     """Return the result files under a folder, sorted; [] where there is no such folder."""
     return sorted(folder.rglob("*.json"))
+
+
+def read_all(*places: Path) -> tuple[dict[Path, RunResult], dict[Path, str]]:
+    """Return the results of files and of all files under folders, and why others could not be read, each by path."""
+    sound: dict[Path, RunResult] = {}
+    problems: dict[Path, str] = {}
+    for path in dict.fromkeys(path for place in places for path in ([place] if place.is_file() else find(place))):
+        try:
+            sound[path] = read(path)
+        except ZsarbenchError as error:
+            problems[path] = str(error)
+    return sound, problems
 
 
 def _upgraded(given: Any) -> Json:

@@ -23,8 +23,10 @@ from samples import contaminated, sample_result, sample_scores
 from zsarbench import plugins, results
 from zsarbench.cli.main import cli
 from zsarbench.errors import UsageError, ZsarbenchError
+from zsarbench.evaluation.declared import Declared
 from zsarbench.reports.leaderboard import board, build, check, rows
 from zsarbench.reports.leaderboard.rows import Board
+from zsarbench.results import Flag
 from zsarbench.results.reported import ReportedRow, read_all
 
 HOSTILE = "</td></script><script>alert('x')</script> \"&| `` \n# [a](javascript:alert(1)) *_"
@@ -69,7 +71,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def made(folder: Path, **given: Any) -> Board:
-    return board.make(build.read(folder), FIGURES, **given)
+    return board.build_board(build.read_results(folder), FIGURES, **given)
 
 
 def zsarbench(*words: str | Path) -> Result:
@@ -122,7 +124,7 @@ def test_measured_and_reported_rows_stand_in_one_table_told_apart(folder: Path) 
 
 
 def test_rounds_that_repeat_others_are_told_from_distinct_ones(folder: Path) -> None:
-    whole = build.read(folder)
+    whole = build.read_results(folder)
     repeated = [
         dataclasses.replace(
             result,
@@ -133,7 +135,7 @@ def test_rounds_that_repeat_others_are_told_from_distinct_ones(folder: Path) -> 
         for result in whole
     ]
     for given, told in ((whole, "3 rounds"), (repeated, "3 rounds, 2 distinct")):
-        section = next(item for item in board.make(given, FIGURES).measured if item.name == "toy/half")
+        section = next(item for item in board.build_board(given, FIGURES).measured if item.name == "toy/half")
         assert f" · {told} · " in section.about
         assert ("rounds", told) in section.groups[1].rows[0].facts
 
@@ -160,7 +162,7 @@ def test_a_figure_that_does_not_state_its_average_has_a_bar_on_the_scale(metric:
     measured = {metric: 0.25, metric.replace("_per_video", ""): math.nan, **known}
     reported = {metric: math.nan, metric.replace("_per_video", ""): 0.75, **dict.fromkeys(known, math.nan)}
     assert rows.scale_of([measured, reported], metric) == 80
-    assert rows.bar_of(reported, metric, 80) == rows.Bar(4 + 112 * 0.75 / 0.8, None, None, None)
+    assert rows.bar_of(reported, metric, 80) == rows.Bar(value=4 + 112 * 0.75 / 0.8, low=None, high=None, chance=None)
 
 
 def test_protocols_with_reported_figures_alone_and_unplaced_ones_stand_apart(folder: Path) -> None:
@@ -182,7 +184,7 @@ def test_protocols_with_reported_figures_alone_and_unplaced_ones_stand_apart(fol
 
 def test_every_reported_figure_of_the_package_is_on_the_page() -> None:
     rows = read_all()
-    whole = board.make([], rows)
+    whole = board.build_board([], rows)
     shown = sum(value != "–" for section in whole.reported for row in section.rows for value in row.values)
     unplaced = sum(row.figures.count(";") + 1 for _, of_dataset in whole.unplaced for row in of_dataset)
     assert shown + unplaced == len(rows) == whole.n_figures
@@ -194,10 +196,10 @@ def test_contaminated_classes_are_counted_in_a_column(tmp_path: Path) -> None:
     unsure = sample_result(scores, "unsure")
     audit = contaminated(unsure, scores, ["Class1", "Class2"]).contamination
     assert audit is not None
-    audit = dataclasses.replace(audit, unknown=("visual clip-vit", "text clip"))
+    audit = dataclasses.replace(audit, unknown=(Declared("visual", "clip-vit"), Declared("text", "clip")))
     unsure = dataclasses.replace(unsure, contamination=audit)
     silent = dataclasses.replace(sample_result(scores, "silent"), contamination=None)
-    (section,) = board.make([clean, unsure, silent], []).measured
+    (section,) = board.build_board([clean, unsure, silent], []).measured
     assert section.extra == ("contaminated classes",)
     assert {row.method: row.extra[0] for row in section.rows} == {"clean": "0/12", "unsure": "≥ 2/12", "silent": "–"}
 
@@ -226,7 +228,7 @@ def test_the_same_results_give_the_same_bytes(folder: Path, tmp_path: Path) -> N
     first, second = made(folder), made(other)
     assert build.page(first) == build.page(second)
     assert build.markdown(first) == build.markdown(second)
-    backwards = board.make(list(reversed(build.read(folder))), FIGURES)
+    backwards = board.build_board(list(reversed(build.read_results(folder))), FIGURES)
     assert build.page(first) == build.page(backwards)
 
 
@@ -255,7 +257,7 @@ def hostile_results(folder: Path) -> None:
         parts={"visual": HOSTILE, "text": "minilm-l6"},
         protocol="toy/half",
         objections=(HOSTILE,),
-        flags=(HOSTILE,),
+        flags=(Flag.parse(HOSTILE),),
         command=f"zsarbench run --method {HOSTILE}",
         train_on=HOSTILE,
     )
@@ -269,8 +271,8 @@ def test_what_results_and_papers_bring_is_escaped(tmp_path: Path) -> None:
         figure(HOSTILE, "toy/all", 0.4, paper=HOSTILE, notes=HOSTILE, train=HOSTILE),
         figure(HOSTILE, "toy/unplaced", 0.4, wording=HOSTILE),
     ]
-    whole = board.make(
-        build.read(tmp_path), rows, summaries={"toy/all": HOSTILE}, extra_columns=lambda _: {HOSTILE: HOSTILE}
+    whole = board.build_board(
+        build.read_results(tmp_path), rows, summaries={"toy/all": HOSTILE}, extra_columns=lambda _: {HOSTILE: HOSTILE}
     )
     page = Elements(build.page(whole))
     assert len(page.of("script")) == 1
@@ -296,7 +298,7 @@ def test_one_unsound_result_stops_the_build_and_is_named(folder: Path) -> None:
     content["summary"]["top1_per_video"]["mean"] += 0.1
     path.write_text(json.dumps(content))
     with pytest.raises(ZsarbenchError, match=rf"{path.name}: .*\n.*summary of top1_per_video: mean is"):
-        build.read(folder)
+        build.read_results(folder)
 
 
 # --- the check --------------------------------------------------------------------------------------------------------
@@ -354,7 +356,7 @@ def test_files_that_git_should_not_carry_are_named(folder: Path) -> None:
 
 def test_reported_figures_on_no_registered_protocol_are_named() -> None:
     assert check.reported_problems(FIGURES, {"toy/half"}) == [
-        "reported figures are on 'toy/all', which is no registered protocol"
+        "reported figures are on 'toy/all', which is not a registered protocol"
     ]
 
 
@@ -390,7 +392,7 @@ def test_build_writes_both_files_and_check_passes_then_finds_the_file_stale(real
     assert done.exit_code == 1
     assert f"{markdown} is stale. Try: zsarbench leaderboard build" in done.stderr
     markdown.unlink()
-    assert f"{markdown} is not there" in zsarbench("leaderboard", "check", "--results", real_folder).stderr
+    assert f"{markdown} does not exist" in zsarbench("leaderboard", "check", "--results", real_folder).stderr
 
 
 def test_check_names_an_unsound_result_and_a_stale_protocol(real_folder: Path) -> None:
@@ -501,7 +503,7 @@ def test_the_page_opens_from_a_file_without_console_errors(folder: Path, tmp_pat
 @browser
 def test_hostile_names_run_nothing_and_the_policy_stands_behind(tmp_path: Path) -> None:
     hostile_results(tmp_path / "results")
-    html = build.page(board.make(build.read(tmp_path / "results"), []))
+    html = build.page(board.build_board(build.read_results(tmp_path / "results"), []))
     dom, console = opened(build.write(tmp_path / "page.html", html), tmp_path / "profile")
     assert console == []
     let_in = html.replace("</body>", "<script>document.title = 'stranger'</script></body>")

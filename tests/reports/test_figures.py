@@ -176,17 +176,17 @@ def typed(*words: object) -> None:
 
 
 @pytest.mark.parametrize(
-    ("what", "name", "told"),
+    ("what", "name", "words"),
     [("confusion", "confusion-1", CLASSES[2:]), ("training", "training", ("epoch", "training loss"))],
 )
 def test_the_command_draws_a_result(
-    result: Path, tmp_path: Path, what: str, name: str, told: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+    result: Path, tmp_path: Path, what: str, name: str, words: tuple[str, ...], capsys: pytest.CaptureFixture[str]
 ) -> None:
     typed("plot", what, result, "--out", tmp_path)
     png, svg = (tmp_path / f"{result.stem}-{name}.{ending}" for ending in ("png", "svg"))
     assert capsys.readouterr().out.split() == [str(png), str(svg)]
     assert png.stat().st_size > 5000
-    assert all(f">{word}<" in svg.read_text() for word in told)
+    assert all(f">{word}<" in svg.read_text() for word in words)
 
 
 def test_the_command_makes_the_fit_of_a_semantic_gap_again(

@@ -22,7 +22,7 @@ from zsarbench.results import RunResult
 from zsarbench.utils import seeding
 
 COMPARABLE = tuple(name for name, metric in METRICS.items() if metric.is_accuracy)
-"""Those that are a mean of correctness: the paired bootstrap resamples nothing else."""
+"""Metrics that are a mean of correctness: the paired bootstrap resamples nothing else."""
 
 
 class RoundClips(NamedTuple):
@@ -45,8 +45,8 @@ def paired(paths: Sequence[Path], *, metric: str | None = None, against: Path | 
     metric: by default the one that is compared in their setting.
 
     Raises:
-        UsageError: fewer than two results, a metric that is no mean of correctness, `against` not among the results.
-        ZsarbenchError: results of other protocols, data, denominators or clips, or without their scores.
+        UsageError: fewer than two results, a metric that is not a mean of correctness, `against` not among the results.
+        ZsarbenchError: results of different protocols, data, denominators or clips, or without their scores.
     """
     if metric is not None and metric not in COMPARABLE:
         raise UsageError(unknown("metric for a paired comparison", metric, COMPARABLE))

@@ -74,7 +74,7 @@ def test_the_counts_of_the_field(host: Host) -> None:
         assert overlaps(item.unseen, [KINETICS]) == []  # what is equal in letters TruZe has taken out
 
 
-def test_the_best_name_of_each_label_set_is_told() -> None:
+def test_the_best_name_of_each_label_set_is_returned() -> None:
     """Exact before alias before near; an alias of either side counts; the nearest is taken, at the threshold itself."""
     labels = LabelSet("web", ("shot put", "riding", "juggling", "walking"), {"horse racing": "riding"})
     candidates = ("ShotPut", "HorseRace", "Circus", "Strolling", "Sleeping")
@@ -115,7 +115,7 @@ def test_label_sets_have_the_names_they_are_declared_under(host: Host) -> None:
 
 
 @pytest.mark.parametrize("name", ["zsarbench_datasets:data/nothing.txt", "no_such_package:labels.txt"])
-def test_a_label_file_that_is_not_there_is_told(host: Host, name: str) -> None:
+def test_a_missing_label_file_is_reported(host: Host, name: str) -> None:
     with pytest.raises(ZsarbenchError, match="cannot be read"):
         find(name, host.registry)
 
@@ -124,7 +124,7 @@ def test_a_label_file_that_is_not_there_is_told(host: Host, name: str) -> None:
 
 
 def test_unknown_is_never_clean(host: Host) -> None:
-    """Whoever declares nothing, a set nobody lists, a file that is not there: each is told, none costs the audit."""
+    """Whoever declares nothing, a set nobody lists, a missing file: each is listed as unknown, none fails the audit."""
     declared = {
         Declared("visual", "a"): None,
         Declared("visual", "b"): ("laion-400m", "no_such_package:labels.txt"),
@@ -228,17 +228,17 @@ def declaring(host: Host, method: str, trained_on: tuple[str, ...] | None) -> Ho
     """The host with another declaration of one method."""
     registry = Registry()
     for entry in host.registry:
-        said = trained_on if (entry.kind, entry.name) == ("method", method) else entry.trained_on
+        trained = trained_on if (entry.kind, entry.name) == ("method", method) else entry.trained_on
         registry.registrar(entry.plugin).add(
-            entry.kind, entry.name, entry.target, summary=entry.summary, trained_on=said, defaults=entry.defaults
+            entry.kind, entry.name, entry.target, summary=entry.summary, trained_on=trained, defaults=entry.defaults
         )
     return dataclasses.replace(host, registry=registry)
 
 
 def test_a_run_says_what_was_trained_on(host: Host, tmp_path: Path) -> None:
-    told = declaring(host, "chance", ("sketch", "laion-400m"))
-    spec = resolve(request("chance", limit=1, out=str(tmp_path)), told)
-    result, path = harness.run(spec, told, LogProgress())
+    declaring_host = declaring(host, "chance", ("sketch", "laion-400m"))
+    spec = resolve(request("chance", limit=1, out=str(tmp_path)), declaring_host)
+    result, path = harness.run(spec, declaring_host, LogProgress())
     audited = result.contamination
     assert audited is not None
     assert audited.audited == {"sketch": (Declared("method", "chance"),)}

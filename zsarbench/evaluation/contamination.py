@@ -150,23 +150,23 @@ def audit(
     for component, names in declared.items():
         for name in names or ():
             try:
-                found = learnt if learnt and name == learnt.name else find(name, registry)
-            except ZsarbenchError as error:  # a plugin's file that is not there must not cost the run its result
+                label_set = learnt if learnt and name == learnt.name else find(name, registry)
+            except ZsarbenchError as error:  # a plugin's missing file must not cost the run its result
                 _log.warning("%s of %s is not audited: %s", name, component, error)
-                found = None
-            if found is None:
+                label_set = None
+            if label_set is None:
                 unknown.append(Declared("label set", f"{name} of {component}"))
             else:
-                sets[found.name] = found
-                audited[found.name] = (*audited.get(found.name, ()), component)
-    if encoder is None and any(found.actions for found in sets.values()):
+                sets[label_set.name] = label_set
+                audited[label_set.name] = (*audited.get(label_set.name, ()), component)
+    if encoder is None and any(label_set.actions for label_set in sets.values()):
         encoder = near_encoder(registry)
     overlapping = overlaps(unseen, list(sets.values()), encoder, aliases=aliases)
     n_overlapping = len({overlap.candidate for overlap in overlapping})
     return Contamination(
         audited=audited,
         unknown=tuple(unknown),
-        near_by=NEAR_ENCODER if encoder is not None and any(found.actions for found in sets.values()) else None,
+        near_by=NEAR_ENCODER if encoder is not None and any(label_set.actions for label_set in sets.values()) else None,
         overlapping=tuple(overlapping),
         n_overlapping=n_overlapping,
         n_clean=len(set(unseen)) - n_overlapping,

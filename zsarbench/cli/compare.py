@@ -51,7 +51,7 @@ def command(
     for file, result in sound.items():
         by_protocol[result.protocol.name][file] = result
     if not by_protocol:
-        raise UsageError("there is no result to compare. Try: zsarbench run --method chance")
+        raise UsageError("there is no result to compare. Try: zsarbench run --method NAME")
     if protocol is not None and protocol not in by_protocol:
         raise UsageError(unknown("protocol among the results", protocol, by_protocol))
     for name in sorted(by_protocol):

@@ -109,7 +109,7 @@ def _results_folder(folder: Path | None) -> Path:
     """Return the folder that was named, else that of the checkout or of the package."""
     if folder is not None:
         if not folder.is_dir():
-            raise UsageError(f"folder of results '{folder}' does not exist. Try: zsarbench run --method chance")
+            raise UsageError(f"folder of results '{folder}' does not exist. Try: zsarbench run --method NAME")
         return folder
     if (CHECKOUT / "reported").is_dir():
         return CHECKOUT / "results"

@@ -49,7 +49,7 @@ def build(
         UsageError: there is no result, or none has the metric `rank_by`.
     """
     if not results:
-        raise UsageError("there is no result to compare. Try: zsarbench run --method chance")
+        raise UsageError("there is no result to compare. Try: zsarbench run --method NAME")
     like = like or max(results, key=_age)
     kept, left_out = _comparable(results, like)
     metrics = sorted({name for result in kept for name in result.summary})

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from zsarbench.cli.common import as_json, data_root_option, echo_json, host_of, settings_option
 from zsarbench.cli.request import class_text_option
+from zsarbench.cli.toolkit import data_root_option, echo_json, host_of, json_option, settings_option
 
 if TYPE_CHECKING:
     from zsarbench.data.class_text_lint import Finding
@@ -23,7 +23,7 @@ MAX_CHARACTERS = 100  # of a text that is shown
 @click.option("--text", help="Text encoder that compares texts with names.  [default: that of audits, if installed]")
 @data_root_option
 @settings_option
-@as_json
+@json_option
 @click.pass_context
 def lint(
     ctx: click.Context,

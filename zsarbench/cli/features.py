@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from zsarbench.cli.common import as_json, data_root_option, echo_json, host_of, settings_option
+from zsarbench.cli.toolkit import data_root_option, echo_json, host_of, json_option, settings_option
 from zsarbench.errors import UsageError, unknown
 from zsarbench.utils.cache import cache_dir
 
@@ -45,7 +45,7 @@ def command() -> None:
     "--threads", type=int, help="Threads to compute with; other counts give other bits.  [default: all cores]"
 )
 @click.option("--strict", is_flag=True, help="Stop at the first clip that cannot be read.")
-@as_json
+@json_option
 @click.pass_context
 def extract(
     ctx: click.Context,
@@ -99,7 +99,7 @@ def extract(
 
 @command.command("merge")
 @click.argument("folders", nargs=-1, type=click.Path(path_type=Path))
-@as_json
+@json_option
 @click.pass_context
 def merge(ctx: click.Context, folders: tuple[Path, ...], as_json: bool) -> None:
     """Take shards that other processes wrote into the index, and those in the stores of other cache FOLDERS.
@@ -131,7 +131,7 @@ def merge(ctx: click.Context, folders: tuple[Path, ...], as_json: bool) -> None:
 @click.argument("names", nargs=-1)
 @click.option("--unused-days", type=click.FloatRange(min=0), help="Also whole sets that no run used for so many days.")
 @click.option("--yes", is_flag=True, help="Remove it; without this, only tell.")
-@as_json
+@json_option
 def gc(names: tuple[str, ...], unused_days: float | None, yes: bool, as_json: bool) -> None:
     """Tell what may go of all sets or of NAMES, and with --yes remove it.
 
@@ -182,7 +182,7 @@ def _sets(names: tuple[str, ...]) -> list[FeatureSet]:
 
 @command.command("info")
 @click.argument("names", nargs=-1)
-@as_json
+@json_option
 def info(names: tuple[str, ...], as_json: bool) -> None:
     """Print what is stored, of all sets or of NAMES: clips, steps, bytes, and with --json the key."""
     rows = [stored.info() for stored in _sets(names)]
@@ -202,7 +202,7 @@ def info(names: tuple[str, ...], as_json: bool) -> None:
 @command.command("verify")
 @click.argument("names", nargs=-1)
 @click.option("--rebuild", is_flag=True, help="Make the index anew from what is sound.")
-@as_json
+@json_option
 @click.pass_context
 def verify(ctx: click.Context, names: tuple[str, ...], rebuild: bool, as_json: bool) -> None:
     """Compare every stored row with its checksum; exit code 1 when one does not match.

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from zsarbench import protocols
-from zsarbench.cli.common import as_json, data_root_option, dataset_of, echo_json, host_of, settings_option
+from zsarbench.cli.toolkit import data_root_option, echo_json, host_of, json_option, settings_option
 from zsarbench.data.manifest import checked_manifest
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def command() -> None:
 @click.argument("name")
 @data_root_option
 @settings_option
-@as_json
+@json_option
 @click.pass_context
 def show(ctx: click.Context, name: str, data_root: tuple[str, ...], settings: tuple[str, ...], as_json: bool) -> None:
     """Print the rounds of NAME, a registered protocol or a file, with its hash and source; no clip is looked up."""
@@ -59,7 +59,7 @@ def show(ctx: click.Context, name: str, data_root: tuple[str, ...], settings: tu
 @click.argument("name")
 @data_root_option
 @settings_option
-@as_json
+@json_option
 @click.pass_context
 def check(ctx: click.Context, name: str, data_root: tuple[str, ...], settings: tuple[str, ...], as_json: bool) -> None:
     """Check the lists of NAME against the data set's classes and clips, and print the counts.
@@ -81,9 +81,13 @@ def check(ctx: click.Context, name: str, data_root: tuple[str, ...], settings: t
 def _protocol_and_dataset(
     ctx: click.Context, name: str, data_root: tuple[str, ...], settings: tuple[str, ...]
 ) -> tuple[Protocol, Dataset]:
-    host = host_of(ctx)
-    protocol = protocols.load(host.registry, name)
-    return protocol, dataset_of(host, protocol.dataset, data_root, settings, protocol)
+    from zsarbench.harness.datasets import dataset_named
+
+    registry = host_of(ctx).registry
+    protocol = protocols.load(registry, name)
+    return protocol, dataset_named(
+        registry, protocol.dataset, data_root=data_root, settings=settings, protocol=protocol
+    )
 
 
 def _about(protocol: Protocol) -> dict[str, Any]:

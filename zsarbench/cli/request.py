@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from zsarbench.cli.common import data_root_option, settings_option
+from zsarbench.cli.toolkit import data_root_option, settings_option
 
 train_on_option = click.option(
     "--train-on", default="seen", show_default=True, metavar="seen|DATASET", help="Where the method learns."

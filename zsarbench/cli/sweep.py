@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from zsarbench.cli.common import differences, echo_json, format_option, host_of, render
 from zsarbench.cli.request import request_options
+from zsarbench.cli.toolkit import echo_json, format_option, host_of
 from zsarbench.harness import spec as specs
 
 if TYPE_CHECKING:
@@ -75,6 +75,8 @@ def command(
 def _show(host: Host, done: list[Done], format_: str) -> None:
     """Print one table for each protocol, the differences to its first combination, and what was not measured."""
     from zsarbench import results
+    from zsarbench.reports.comparison import render
+    from zsarbench.reports.paired import describe_differences
 
     by_protocol: dict[str, list[Path]] = defaultdict(list)
     for item in done:
@@ -83,7 +85,7 @@ def _show(host: Host, done: list[Done], format_: str) -> None:
     for files in by_protocol.values():
         click.echo(render(host, [results.read(file) for file in files], format_) + "\n")
         if len(files) > 1:
-            click.echo(differences(files, against=files[0]))
+            click.echo(describe_differences(files, against=files[0]))
     for item in done:
         if item.path is None:
             click.echo(f"not measured: {item.cell.label}: {item.reason}")

@@ -8,24 +8,25 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
 import zsarbench
 from zsarbench import results
-from zsarbench.evaluation import bootstrap as statistics
 from zsarbench.evaluation import contamination, metrics
-from zsarbench.evaluation import summary as summaries
+from zsarbench.evaluation.bootstrap import Interval, ScoredRound, bootstrap_interval, harmonic_interval
 from zsarbench.evaluation.label_sets import LabelSet
-from zsarbench.evaluation.summary import RoundResult
+from zsarbench.evaluation.settings import SETTINGS, Average, Metric
+from zsarbench.evaluation.summary import RoundResult, summarise
 from zsarbench.features.text_cache import CachedTextEncoder
 from zsarbench.results import (
     ClassTextInfo,
     ClipFailure,
     DatasetInfo,
     Environment,
+    Flag,
     MethodInfo,
     PartInfo,
     ProtocolInfo,
@@ -68,7 +69,7 @@ def record(outcome: Outcome, registry: Registry) -> RunResult:
         seed=spec.seed,
         seeds=tuple(range(spec.seed, spec.seed + spec.seeds)),
         rounds=rounds,
-        summary=summaries.summarise(rounds, _intervals(outcome)),
+        summary=summarise(rounds, _intervals(outcome)),
         failures=tuple(ClipFailure(clip_id, reason) for clip_id, reason in sorted(outcome.failures.items())),
         objections=spec.objections,
         flags=_flags(outcome),
@@ -83,13 +84,16 @@ def record(outcome: Outcome, registry: Registry) -> RunResult:
 
 
 def _rounds(outcome: Outcome) -> tuple[RoundResult, ...]:
-    spec, fits = outcome.spec, list(outcome.fits)
+    spec, fits, rules = outcome.spec, list(outcome.fits), SETTINGS[outcome.spec.protocol.setting]
     made = []
     for number, (fit, item) in enumerate(outcome.served):
         scores, labels = outcome.scores.round(number)
-        seen = outcome.scores.rounds[number].seen if spec.protocol.setting != "zsl" else None
         values = metrics.evaluate(
-            scores, labels, setting=spec.protocol.setting, seen=seen, denominator=spec.denominator
+            scores,
+            labels,
+            setting=rules.name,
+            seen=outcome.scores.rounds[number].seen,
+            denominator=spec.denominator,
         )
         failed = int(np.isnan(scores).any(axis=1).sum())
         candidates, n_seen = item.round.candidates, len(set(item.round.seen) & set(item.round.candidates))
@@ -104,9 +108,7 @@ def _rounds(outcome: Outcome) -> tuple[RoundResult, ...]:
                 n_scored=len(labels) - failed,
                 n_failed=failed,
                 metrics=values,
-                chance={
-                    name: summaries.chance(name, len(candidates), n_seen, spec.protocol.setting) for name in values
-                },
+                chance={metric.name: rules.chance(metric, len(candidates), n_seen) for metric in rules.parse(values)},
                 candidates_sha256=results.names_sha256(candidates),
                 duplicate_of=spec.protocol.rounds[item.round.index].duplicate_of,
             )
@@ -115,61 +117,44 @@ def _rounds(outcome: Outcome) -> tuple[RoundResult, ...]:
 
 
 def _intervals(outcome: Outcome) -> dict[str, tuple[float, float]]:
-    """Return the 95 % interval of every accuracy, by a bootstrap over classes and then source groups."""
-    found: dict[str, tuple[float, float]] = {}
-    setting = outcome.spec.protocol.setting
-    for k in (1, 5) if setting == "zsl" else (1,):
-        sides = _correct(outcome, k)
-        for statistic in get_args(statistics.Statistic):
-            for side, rounds in sides.items():
-                if rounds:
-                    found[f"top{k}_{statistic}{side}"] = _interval(outcome, rounds, statistic)
-            name = "harmonic_mean" if statistic == "per_class" else "harmonic_mean_per_video"
-            if name in metrics.check_metrics(None, setting):
-                of_seen, of_unseen = sides.values()
-                low, high = statistics.harmonic_interval(
-                    of_seen,
-                    of_unseen,
-                    *_cells(outcome),
-                    statistic=statistic,
-                    rng=_rng(),
-                    n_resamples=N_RESAMPLES,
-                )
-                found[name] = (low, high)
-    return found
+    """Return the 95 % interval of every metric that has one, by a bootstrap over classes and then source groups."""
+    rules = SETTINGS[outcome.spec.protocol.setting]
+    intervals: dict[str, tuple[float, float]] = {}
+    for metric in filter(rules.has_interval, rules.metrics):
+        accuracies = (metric,) if metric.is_accuracy else rules.of_sides(metric)
+        rounds = [_correct(outcome, accuracy) for accuracy in accuracies]
+        if all(rounds):
+            low, high = _interval(outcome, rounds, metric.average)
+            intervals[metric.name] = (max(0.0, low), min(1.0, high))
+    return intervals
 
 
-def _correct(outcome: Outcome, k: int) -> dict[str, list[statistics.ScoredRound]]:
-    """Return the correctness of every round by the sides of its setting, `metrics.SIDES`; duplicates left out."""
-    sides: dict[str, list[statistics.ScoredRound]] = {side: [] for side in metrics.SIDES[outcome.spec.protocol.setting]}
+def _correct(outcome: Outcome, metric: Metric) -> list[ScoredRound]:
+    """Return the correctness of every round that an accuracy is the mean of; duplicates left out."""
+    rounds = []
     for number, (_, item) in enumerate(outcome.served):
         scores, labels = outcome.scores.round(number)
-        if outcome.spec.protocol.rounds[item.round.index].duplicate_of is not None or scores.shape[1] <= k:
+        if outcome.spec.protocol.rounds[item.round.index].duplicate_of is not None or scores.shape[1] <= metric.k:
             continue
-        clips = outcome.scores.rounds[number].clips
-        correct = metrics.topk_expectation(scores, labels, k)
-        survivors = outcome.spec.denominator == "survivors"
-        kept = ~np.isnan(scores).any(axis=1) if survivors else np.full(len(labels), True)
-        of_seen = outcome.scores.rounds[number].seen[labels]
-        for rounds, here in zip(sides.values(), (of_seen, ~of_seen) if len(sides) == 2 else (kept,), strict=True):
-            rounds.append(statistics.ScoredRound(correct[here & kept], clips[here & kept]))
-    return sides
+        kept = metrics.counted(scores, outcome.spec.denominator)
+        if metric.side is not None:
+            kept &= outcome.scores.rounds[number].seen[labels] == metric.side.of_seen
+        correct = metrics.topk_expectation(scores, labels, metric.k)
+        rounds.append(ScoredRound(correct[kept], outcome.scores.rounds[number].clips[kept]))
+    return rounds
 
 
-def _interval(outcome: Outcome, rounds: Sequence[statistics.ScoredRound], statistic: Any) -> tuple[float, float]:
-    low, high = statistics.bootstrap_interval(
-        rounds, *_cells(outcome), statistic=statistic, rng=_rng(), n_resamples=N_RESAMPLES
+def _interval(outcome: Outcome, rounds: Sequence[list[ScoredRound]], average: Average) -> Interval:
+    """Return the interval of an accuracy, or of the harmonic mean of two; the draws are the same for every seed."""
+    rng, scores = seeding.numpy_generator(0, "bootstrap"), outcome.scores
+    if len(rounds) == 1:
+        return bootstrap_interval(
+            rounds[0], scores.labels, scores.groups, average=average, rng=rng, n_resamples=N_RESAMPLES
+        )
+    seen, unseen = rounds
+    return harmonic_interval(
+        seen, unseen, scores.labels, scores.groups, average=average, rng=rng, n_resamples=N_RESAMPLES
     )
-    return max(0.0, low), min(1.0, high)
-
-
-def _cells(outcome: Outcome) -> tuple[Any, Any]:
-    return outcome.scores.labels, outcome.scores.groups
-
-
-def _rng() -> np.random.Generator:
-    """Return the generator of the bootstrap: always the same draws, whatever the training seed."""
-    return seeding.numpy_generator(0, "bootstrap")
 
 
 def _contamination(outcome: Outcome, registry: Registry) -> contamination.Contamination:
@@ -235,15 +220,15 @@ def _part(outcome: Outcome, kind: str, registry: Registry) -> PartInfo:
     )
 
 
-def _flags(outcome: Outcome) -> tuple[str, ...]:
+def _flags(outcome: Outcome) -> tuple[Flag, ...]:
     """Return why the row is not simply the method under the protocol, for its footnotes."""
-    spec, flags = outcome.spec, list(outcome.flags)
+    spec, flags = outcome.spec, [Flag.parse(text) for text in outcome.flags]
     if spec.denominator != "all":
-        flags.append("denominator: only clips that could be read")
+        flags.append(Flag("denominator", "only clips that could be read"))
     if spec.limit is not None:
-        flags.append(f"limit: at most {spec.limit} clips a class")
+        flags.append(Flag("limit", f"at most {spec.limit} clips a class"))
     if spec.control != "none":
-        flags.append(f"control: {spec.control}")
+        flags.append(Flag("control", spec.control))
     parts = {"method": spec.method, **spec.parts, "dataset": spec.dataset, "train_dataset": spec.train_dataset}
     for kind, part in parts.items():
         if part is None:
@@ -252,9 +237,9 @@ def _flags(outcome: Outcome) -> tuple[str, ...]:
             given = {name: part.options[name] for name, source in sorted(part.sources.items()) if source == who}
             if given:
                 text = ", ".join(f"{kind}.{name}={value}" for name, value in given.items())
-                flags.append(f"settings of the {who}: {text}")
+                flags.append(Flag("remark", f"settings of the {who}: {text}"))
     for fit in outcome.records:
-        flags += [flag for flag in fit.get("flags", ()) if flag not in flags]
+        flags += [flag for flag in map(Flag.parse, fit.get("flags", ())) if flag not in flags]
     return tuple(flags)
 
 

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any, cast
 from zsarbench import protocols
 from zsarbench.data import class_texts
 from zsarbench.errors import NotApplicable, UsageErrors, ZsarbenchError, unknown
-from zsarbench.harness.spec import CONTROLS, DENOMINATORS, DTYPES, Control, Denominator, RunRequest, RunSpec, command_of
+from zsarbench.harness.spec import CONTROLS, DENOMINATORS, DTYPES, RunRequest, RunSpec, command_of
+from zsarbench.interfaces import Control, Denominator
 from zsarbench.plugins import options
 from zsarbench.plugins.building import build_dataset
 from zsarbench.plugins.parts import PART_KINDS, PartSpec

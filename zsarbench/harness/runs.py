@@ -18,6 +18,7 @@ from zsarbench import results
 from zsarbench.data import class_texts
 from zsarbench.errors import ZsarbenchError
 from zsarbench.evaluation.scores import Block, RoundScores, Scores
+from zsarbench.evaluation.settings import SETTINGS
 from zsarbench.features import FeatureStore
 from zsarbench.features.clips import MemoryClips
 from zsarbench.features.extraction import plan as extraction
@@ -180,12 +181,12 @@ class Run:
                     blocks.append(block)
         names = self.inputs.manifest.loc[list(self.features.ids), "group"].astype(str)
         scores = Scores(
-            np.array(self.features.ids),
-            np.array(names),
-            np.array(classes),
-            self.inputs.labels(self.features.ids, classes).astype(np.int32),
-            tuple(blocks),
-            tuple(scored),
+            clip_ids=np.array(self.features.ids),
+            groups=np.array(names),
+            class_names=np.array(classes),
+            labels=self.inputs.labels(self.features.ids, classes).astype(np.int32),
+            blocks=tuple(blocks),
+            rounds=tuple(scored),
         )
         return Outcome(
             self.spec, self.machine, context.parts, self.inputs, self.training, tuple(self.learnt), scores,
@@ -296,7 +297,7 @@ class Run:
         self, rounds: Sequence[RoundClips], index: np.ndarray, columns: np.ndarray
     ) -> list[tuple[np.ndarray, np.ndarray]]:
         """Return which rows of a score matrix are asked for among which of its columns: all, or each kind its own."""
-        if self.spec.protocol.setting != "base-to-novel":
+        if not SETTINGS[self.spec.protocol.setting].own_kind_only:
             return [(np.arange(len(index)), np.arange(len(columns)))]
         names = self.inputs.classes
         seen = {name for item in rounds for name in item.round.seen}
@@ -314,10 +315,10 @@ class Run:
         number = {name: index for index, name in enumerate(classes)}
         seen = set(item.round.seen)
         return RoundScores(
-            block,
-            np.array([self.positions[clip_id] for clip_id in item.test], dtype=np.int32),
-            np.array([number[name] for name in item.round.candidates], dtype=np.int32),
-            np.array([name in seen for name in item.round.candidates]),
+            block=block,
+            clips=np.array([self.positions[clip_id] for clip_id in item.test], dtype=np.int32),
+            classes=np.array([number[name] for name in item.round.candidates], dtype=np.int32),
+            seen=np.array([name in seen for name in item.round.candidates]),
         )
 
     def plan(self) -> dict[str, Any]:

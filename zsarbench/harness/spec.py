@@ -5,16 +5,15 @@ from __future__ import annotations
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 from zsarbench.errors import UsageError, unknown
+from zsarbench.interfaces import Control, Denominator
 from zsarbench.plugins.parts import PartSpec
 
 if TYPE_CHECKING:
     from zsarbench.protocols import Protocol
 
-Control = Literal["none", "shuffle-captions", "shuffle-labels"]
-Denominator = Literal["all", "survivors"]
 CONTROLS: tuple[Control, ...] = get_args(Control)
 DENOMINATORS: tuple[Denominator, ...] = get_args(Denominator)
 DTYPES = ("float32", "bfloat16")

@@ -112,14 +112,10 @@ def measured(cells: Iterable[Cell], out: Path, host: Host) -> dict[str, Path]:
 
     A result answers one that has the same spec on the same revision of its data set.
     """
-    found: dict[tuple[str, str], Path] = {}
-    for path in results.find(out):
-        try:
-            result = results.read(path)
-        except ZsarbenchError as error:
-            _log.warning("%s is left out: %s", path, error)
-            continue
-        found[result.spec_id, result.dataset.revision] = path
+    sound, problems = results.read_all(out)
+    for path, problem in problems.items():
+        _log.warning("%s is left out: %s", path, problem)
+    found = {(result.spec_id, result.dataset.revision): path for path, result in sound.items()}
     answered = {}
     for cell in cells:
         if cell.spec is not None:

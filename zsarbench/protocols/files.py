@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from zsarbench.errors import ZsarbenchError
-from zsarbench.interfaces import Setting
+from zsarbench.evaluation.settings import Setting
 from zsarbench.plugins.parts import PART_KINDS
 from zsarbench.plugins.registry import KINDS
 from zsarbench.utils.documents import invalid, read_text, read_toml

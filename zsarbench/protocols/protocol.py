@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zsarbench.errors import UsageError, ZsarbenchError, unknown
+from zsarbench.evaluation.settings import SETTINGS
 from zsarbench.interfaces import Round
 from zsarbench.protocols.clips import with_listed_clips
 from zsarbench.protocols.files import Description, RoundTable, read_file, read_names
@@ -69,9 +70,9 @@ class Protocol(Description):
 
         Raises:
             ZsarbenchError: all that is wrong with the lists: a class is unknown to the data set or appears twice in a
-                list; in `zsl` a class is both seen and candidate, elsewhere a seen one is no candidate; a validation
-                class is not seen, or with `validation_only` is seen or a candidate; a round equals an earlier one and
-                does not state it, or states it and does not.
+                list; a seen class is a candidate where the setting has none, or none where it has them all; a
+                validation class is not seen, or with `validation_only` is seen or a candidate; a round equals an
+                earlier one and does not state it, or states it and does not.
         """
         if not dataset.classes:
             raise ZsarbenchError(
@@ -109,11 +110,13 @@ class Protocol(Description):
         """Return where the lists of a round, in official names, break the setting."""
         seen, candidates, validation = map(set, (item.seen, item.candidates, item.validation))
         problems = []
-        if self.setting == "zsl" and seen & candidates:
-            problems.append(f"{where} is zsl, but both seen and candidate are: {_listed(seen & candidates)}")
-        if self.setting != "zsl" and seen - candidates:
-            names = _listed(seen - candidates)
-            problems.append(f"{where} is {self.setting}, but some seen classes are no candidates: {names}")
+        if SETTINGS[self.setting].seen_are_candidates:
+            if missing := seen - candidates:
+                problems.append(
+                    f"{where} is {self.setting}, but some seen classes are no candidates: {_listed(missing)}"
+                )
+        elif shared := seen & candidates:
+            problems.append(f"{where} is {self.setting}, but both seen and candidate are: {_listed(shared)}")
         if self.validation_only and validation & (seen | candidates):
             names = _listed(validation & (seen | candidates))
             problems.append(f"validation classes of {where} are for choosing only, but seen or candidates too: {names}")

@@ -1,6 +1,7 @@
 """Result files, and figures that papers report."""
 
-from zsarbench.results.files import find, read, read_scores, recompute, write
+from zsarbench.results.files import find, read, read_all, read_scores, recompute, write
+from zsarbench.results.flags import Flag
 from zsarbench.results.record import (
     SCHEMA,
     ClassTextInfo,
@@ -26,6 +27,7 @@ __all__ = [
     "ClipFailure",
     "DatasetInfo",
     "Environment",
+    "Flag",
     "Json",
     "MethodInfo",
     "PartInfo",
@@ -36,6 +38,7 @@ __all__ = [
     "from_json",
     "names_sha256",
     "read",
+    "read_all",
     "read_scores",
     "recompute",
     "schema",

@@ -8,7 +8,7 @@ import json
 from pathlib import Path
 
 from zsarbench.errors import ZsarbenchError
-from zsarbench.evaluation import metrics as metrics_module
+from zsarbench.evaluation import metrics
 from zsarbench.evaluation import scores as scores_module
 from zsarbench.evaluation.scores import Scores
 from zsarbench.results.record import Predictions, RunResult, file_name
@@ -80,10 +80,10 @@ def recompute(path: Path) -> list[dict[str, float]]:
     if len(scores.rounds) != len(result.rounds):
         raise ZsarbenchError(f"scores of {path} hold {len(scores.rounds)} rounds, but the result {len(result.rounds)}")
     return [
-        metrics_module.evaluate(
+        metrics.evaluate(
             *scores.round(number),
             setting=result.protocol.setting,
-            seen=scores.rounds[number].seen if result.protocol.setting != "zsl" else None,
+            seen=scores.rounds[number].seen,
             denominator=result.denominator,
             metrics=tuple(item.metrics),
         )
@@ -94,6 +94,18 @@ def recompute(path: Path) -> list[dict[str, float]]:
 def find(folder: Path) -> list[Path]:
     """Return the result files under a folder, sorted; [] where the folder does not exist."""
     return sorted(folder.rglob("*.json"))
+
+
+def read_all(*places: Path) -> tuple[dict[Path, RunResult], dict[Path, str]]:
+    """Return the results of files and of all files under folders, and why others could not be read, each by path."""
+    valid: dict[Path, RunResult] = {}
+    problems: dict[Path, str] = {}
+    for path in dict.fromkeys(path for place in places for path in ([place] if place.is_file() else find(place))):
+        try:
+            valid[path] = read(path)
+        except ZsarbenchError as error:
+            problems[path] = str(error)
+    return valid, problems
 
 
 def _scores_of(result: RunResult, path: Path) -> Scores:

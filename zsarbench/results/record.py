@@ -15,8 +15,10 @@ from datetime import UTC, datetime
 from typing import Annotated, Any, Final, Literal, TypeAlias
 
 from zsarbench.evaluation.contamination import Contamination
+from zsarbench.evaluation.settings import Setting
 from zsarbench.evaluation.summary import RoundResult, Summary
-from zsarbench.interfaces import LearnsFrom, Sampling, Setting
+from zsarbench.interfaces import Control, Denominator, LearnsFrom, Sampling
+from zsarbench.results.flags import Flag
 from zsarbench.utils.schema import STRICT, Count, Positive, Rule, plain
 
 SCHEMA: Final[Literal[1]] = 1
@@ -173,8 +175,8 @@ class RunResult:
     dataset: DatasetInfo
     train_on: str
     class_text: ClassTextInfo
-    denominator: Literal["all", "survivors"]
-    control: Literal["none", "shuffle-captions", "shuffle-labels"]
+    denominator: Denominator
+    control: Control
     limit: Positive | None
     seed: int
     seeds: tuple[int, ...]
@@ -182,7 +184,7 @@ class RunResult:
     summary: Mapping[str, Summary]
     failures: tuple[ClipFailure, ...]
     objections: tuple[str, ...]
-    flags: tuple[str, ...]
+    flags: tuple[Flag, ...]
     environment: Environment
     seconds: Mapping[str, float]
     created: Date

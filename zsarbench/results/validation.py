@@ -61,7 +61,11 @@ def _upgraded(content: Any) -> Json:
 
 def _problems(result: RunResult) -> list[str]:
     """Return what types cannot say: sums that are wrong and fields that disagree."""
-    problems = [f"round {item.round}: {problem}" for item in result.rounds for problem in round_problems(item)]
+    problems = [
+        f"round {item.round}: {problem}"
+        for item in result.rounds
+        for problem in round_problems(item, result.protocol.setting)
+    ]
     if (seeds := {item.seed for item in result.rounds}) != set(result.seeds):
         problems.append(f"seeds is {list(result.seeds)}, but the rounds have {sorted(seeds)}")
     if result.spec_id != (expected := spec_id(result.spec)):

@@ -28,7 +28,7 @@ import torch
 from zsarbench.features.extraction.encoding import BATCHES_A_GROUP
 from zsarbench.interfaces import Clips, ClipSource
 from zsarbench.plugins.parts import PartSpec
-from zsarbench.utils.compute import processor, repeatable
+from zsarbench.utils.compute import deterministic, processor
 from zsarbench.utils.cores import cores
 from zsarbench_encoders.visual import Timm
 
@@ -48,7 +48,7 @@ def steps_a_second(encoder: Timm, device: str, repeats: int = 4) -> float:
     n = BATCHES_A_GROUP * encoder.batch_size
     frames = torch.randint(0, 256, (1, n, 1, 3, size, size), dtype=torch.uint8)
     clips = Clips(("clip",), frames, None, torch.ones(1, n, dtype=torch.bool))
-    with repeatable(cores(), device):
+    with deterministic(cores(), device):
         encoder.encode(clips)
         start = time.perf_counter()
         for _ in range(repeats):

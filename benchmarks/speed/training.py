@@ -28,7 +28,7 @@ from torch import Tensor
 from zsarbench.features import FeatureStore
 from zsarbench.features.key import FeatureKey
 from zsarbench.interfaces import ClipFeatures, Context, Parts, Steps
-from zsarbench.utils.seeding import forked, generator
+from zsarbench.utils.seeding import fork_rng, generator
 from zsarbench_cezsar.batches import Corpus
 from zsarbench_cezsar.losses import Triplet
 from zsarbench_cezsar.model import JointModel
@@ -104,7 +104,7 @@ def make_corpus(clips: ClipFeatures, n_pairs: int, seed: int) -> Corpus:
 def windows_per_second(corpus: Corpus, options: Options, context: Context, skipped: int) -> float:
     """Train one epoch and return its windows per second, the first steps left out."""
     clock = Clock(context.device)
-    with forked(context.generator("fit")):
+    with fork_rng(context.generator("fit")):
         model = JointModel(DIM, TEXT_DIM)
         Trainer(model, Triplet(), corpus, options, replace(context, progress=clock), None).run()
     counted = clock.times[skipped:]

@@ -40,6 +40,10 @@ def texts(**by_name: Sequence[str]) -> list[ClassText]:
     return [ClassText(name, tuple(found)) for name, found in by_name.items()]
 
 
+def duplicate(name: str, text: str, of: str) -> Finding:
+    return Finding(name=name, problem="duplicate", text=text, reason=f"a text of '{of}' is the same")
+
+
 def test_empty_texts_are_found() -> None:
     found = check(texts(Diving=[], Archery=["an arrow", " \n"], YoYo=["a toy"]))
     assert [(item.name, item.problem, item.reason) for item in found] == [
@@ -51,15 +55,21 @@ def test_empty_texts_are_found() -> None:
 def test_duplicates_are_found_but_for_case_and_punctuation() -> None:
     found = check(texts(Archery=["Shoot an arrow."], Darts=["shoot  an arrow", "!?"], Diving=["dive", "Dive!", "太極"]))
     assert found == [
-        Finding("Darts", "duplicate", "shoot  an arrow", "a text of 'Archery' is the same"),
-        Finding("Diving", "duplicate", "Dive!", "a text of 'Diving' is the same"),
+        duplicate("Darts", "shoot  an arrow", of="Archery"),
+        duplicate("Diving", "Dive!", of="Diving"),
     ]
 
 
 def test_unrelated_texts_are_found_by_the_rank_of_the_own_name() -> None:
     given = texts(HighJump=["a high jump"], LongJump=["to eat"], EatPie=["to eat a pie"], Dive=["nothing known"])
     (found,) = check(given, CountsWords(), max_rank=1)
-    assert found == Finding("LongJump", "unrelated", "to eat", "1 of 4 names are nearer, first of all 'EatPie'", 2)
+    assert found == Finding(
+        name="LongJump",
+        problem="unrelated",
+        text="to eat",
+        reason="1 of 4 names are nearer, the nearest is 'EatPie'",
+        rank=2,
+    )
     assert check(given, CountsWords()) == []  # ten of four are never nearer
     assert check(given) == []
 
@@ -145,7 +155,7 @@ def test_the_verb_says_so_where_nothing_can_compare(
 ) -> None:
     monkeypatch.setattr("zsarbench.evaluation.contamination.near_encoder", lambda registry: None)
     out = told(capsys, *videos[:-2], "--class-text", "name", code=0)
-    assert "unrelated texts were not looked for" in out
+    assert "unrelated texts were not searched for" in out
 
 
 @pytest.mark.realdata

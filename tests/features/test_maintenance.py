@@ -11,6 +11,7 @@ from zsarbench.errors import UsageError, ZsarbenchError
 from zsarbench.features import FeatureSet, FeatureStore
 from zsarbench.features.key import FeatureKey
 from zsarbench.features.maintenance import garbage, merge, remove
+from zsarbench.features.store.verification import verify
 
 DIM = 4
 KEY = FeatureKey("made", "r1", {"name": "tiny", "options": {}}, {"weights_sha256": "0"})
@@ -40,7 +41,7 @@ def test_shards_that_others_wrote_are_taken_in_and_a_merge_may_be_repeated(tmp_p
     for number in range(3):
         (done,) = merge(FeatureStore(tmp_path))
         assert (done.clips, done.clips - done.clips_before, done.problems) == (3, 0 if number else 1, ())
-    assert stored.verify().problems == ()
+    assert verify(stored).problems == ()
 
 
 def test_stores_of_other_machines_are_copied_in_and_nothing_stands_twice(tmp_path: Path) -> None:
@@ -56,7 +57,7 @@ def test_stores_of_other_machines_are_copied_in_and_nothing_stands_twice(tmp_pat
     assert bytes_of(tmp_path / "ours") == before
     read = ours.clips(list("abcde")).rows(range(5)).values
     assert torch.equal(read, torch.stack(list(rows_of(*"abcde").values())))
-    assert ours.verify().problems == ()
+    assert verify(ours).problems == ()
 
 
 def test_an_empty_store_takes_another_one_over(tmp_path: Path) -> None:
@@ -88,7 +89,7 @@ def test_a_set_of_another_key_in_a_folder_of_that_name_stays_out(tmp_path: Path)
     other.write(rows_of("c"))
     (done,) = merge(FeatureStore(tmp_path / "ours"), [tmp_path / "theirs"])
     assert done.clips == 1
-    assert "was made for another key" in done.problems[0]
+    assert "was written for another key" in done.problems[0]
 
 
 def test_a_folder_without_features_is_named(tmp_path: Path) -> None:
@@ -115,7 +116,7 @@ def test_shards_that_wait_to_be_taken_in_are_no_garbage(tmp_path: Path) -> None:
     store_with(tmp_path, ("a", "b"), adopt=False)
     made_old(tmp_path, 1e5)
     store = FeatureStore(tmp_path)
-    assert garbage(store, store.sets()) == []
+    assert garbage(store.sets()) == []
     assert store.open(KEY, DIM).stored_ids() == {"a", "b"}
 
 
@@ -123,14 +124,14 @@ def test_a_set_that_was_not_used_for_days_goes_as_a_whole_if_asked(tmp_path: Pat
     stored = store_with(tmp_path, ("a",))
     store = FeatureStore(tmp_path)
     made_old(tmp_path, 10 * 86_400)
-    assert garbage(store, store.sets(), unused_days=11) == []
-    (found,) = garbage(store, store.sets(), unused_days=9)
+    assert garbage(store.sets(), unused_days=11) == []
+    (found,) = garbage(store.sets(), unused_days=9)
     assert (found.whole, found.name) == (True, stored.folder.name)
     store.open(KEY, DIM)  # is a use
-    assert garbage(store, store.sets(), unused_days=9) == []
+    assert garbage(store.sets(), unused_days=9) == []
     made_old(tmp_path, 10 * 86_400)
     with next(stored.shards.glob("*.safetensors")).open("rb") as open_file:
-        remove(*garbage(store, store.sets(), unused_days=9))
+        remove(*garbage(store.sets(), unused_days=9))
         assert len(open_file.read()) > 2 * DIM * 4  # unlinked, not cut
     assert not stored.folder.exists()
 
@@ -139,9 +140,9 @@ def test_a_removal_that_was_broken_off_can_be_gone_on_with(tmp_path: Path) -> No
     store_with(tmp_path, ("a",), ("b",))
     store = FeatureStore(tmp_path)
     made_old(tmp_path, 10 * 86_400)
-    (found,) = garbage(store, store.sets(), unused_days=9)
+    (found,) = garbage(store.sets(), unused_days=9)
     for path in found.files[:3]:
         path.unlink()
-    (rest,) = garbage(store, store.sets(), unused_days=9)
+    (rest,) = garbage(store.sets(), unused_days=9)
     remove(rest)
     assert not found.folder.exists()

@@ -16,7 +16,7 @@ from zsarbench.cli.main import Session, cli
 from zsarbench.errors import UsageError
 from zsarbench.interfaces import Clips
 from zsarbench.testing import conformance, toys
-from zsarbench.utils.compute import Machine
+from zsarbench.utils.compute import Compute
 from zsarbench_encoders.visual import Timm
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU that CUDA knows")
@@ -50,8 +50,8 @@ def test_float32_features_of_a_gpu_are_those_of_the_cpu_but_for_rounding() -> No
     clips = Clips(("a", "b"), frames, None, torch.ones(2, 16, dtype=torch.bool))
     rows = []
     for name in ("cpu", "cuda"):
-        machine = Machine.named(name, "float32", 2)
-        with machine.repeatable():
+        machine = Compute.resolve(name, "float32", 2)
+        with machine.deterministic():
             rows.append(Timm(model="resnet18", pretrained=False).to(machine.device).encode(clips).values)
     error = (rows[1] - rows[0]).norm() / rows[0].norm()
     assert 0 < float(error) < 1e-5  # with TF32 it is near 1e-3

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from zsarbench.utils.atomic import replacing, write_whole
+from zsarbench.utils.atomic import atomic_path, write_atomic
 
 
 def test_what_a_block_wrote_takes_the_place_of_the_file(tmp_path: Path) -> None:
     path = tmp_path / "a.txt"
-    write_whole(path, b"old")
-    with replacing(path) as temporary:
+    write_atomic(path, b"old")
+    with atomic_path(path) as temporary:
         temporary.write_text("new")
         assert path.read_text() == "old"
     assert path.read_text() == "new"
@@ -25,10 +25,10 @@ def test_what_a_block_wrote_takes_the_place_of_the_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize("error", [OSError("No space left on device"), KeyboardInterrupt()])
 def test_an_error_leaves_the_file_as_it_was_and_nothing_beside_it(tmp_path: Path, error: BaseException) -> None:
     path = tmp_path / "a.txt"
-    write_whole(path, b"old")
+    write_atomic(path, b"old")
 
     def stopped() -> None:
-        with replacing(path) as temporary:
+        with atomic_path(path) as temporary:
             temporary.write_text("half")
             raise error
 
@@ -49,7 +49,7 @@ def test_it_is_on_the_disk_before_it_is_in_place_and_so_is_its_name(
 
     monkeypatch.setattr(os, "fsync", noted)
     monkeypatch.setattr(os, "replace", lambda *paths: (done.append("replace"), replace(*paths)))
-    write_whole(tmp_path / "a.txt", b"new")
+    write_atomic(tmp_path / "a.txt", b"new")
     assert done == ["file", "replace", "folder"]
 
 
@@ -62,9 +62,9 @@ def test_a_file_system_that_cannot_push_folders_is_no_reason_to_fail(
 
     kinds = {True: True, False: False}
     monkeypatch.setattr(os, "fsync", refused)
-    write_whole(tmp_path / "a.txt", b"new")
+    write_atomic(tmp_path / "a.txt", b"new")
     assert (tmp_path / "a.txt").read_bytes() == b"new"
     kinds[False] = True
     with pytest.raises(OSError, match="Invalid argument"):
-        write_whole(tmp_path / "b.txt", b"new")
+        write_atomic(tmp_path / "b.txt", b"new")
     assert os.listdir(tmp_path) == ["a.txt"]

@@ -1,4 +1,4 @@
-"""Where a run computes: repeatable sums, and memory that is used again."""
+"""Where a run computes: deterministic sums, and memory that is used again."""
 
 from __future__ import annotations
 
@@ -16,20 +16,21 @@ import torch
 from zsarbench.cli import doctor
 from zsarbench.errors import UsageError
 from zsarbench.utils import compute
-from zsarbench.utils.compute import Machine, repeatable
+from zsarbench.utils.compute import Compute, deterministic
 from zsarbench_encoders.visual import Timm
 
 FAULTS = """
 import resource, torch
-from zsarbench.utils.compute import repeatable
+from zsarbench.utils.compute import reuse_freed_memory
 
 def faults():
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
     torch.ones(2**24)
     return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
 
-with repeatable(1):
-    print(*(faults() for _ in range(30)))
+torch.set_num_threads(1)
+reuse_freed_memory()
+print(*(faults() for _ in range(30)))
 """
 
 
@@ -51,7 +52,7 @@ def test_a_cpu_with_instructions_for_bfloat16_is_not_warned_of(
     name: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     able(monkeypatch, name)
-    assert Machine.named("cpu", "bfloat16", 1).dtype == torch.bfloat16
+    assert Compute.resolve("cpu", "bfloat16", 1).dtype == torch.bfloat16
     assert caplog.messages == []
     assert doctor._bfloat16() == "the CPU gains by it"
 
@@ -60,9 +61,9 @@ def test_bfloat16_on_a_cpu_without_instructions_for_it_is_warned_of(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     able(monkeypatch)
-    Machine.named("cpu", "float32", 1)
+    Compute.resolve("cpu", "float32", 1)
     assert caplog.messages == []
-    Machine.named("cpu", "bfloat16", 1)
+    Compute.resolve("cpu", "bfloat16", 1)
     assert caplog.messages == [
         "this CPU has no instructions for bfloat16, which is many times slower here. Try: --dtype float32"
     ]
@@ -83,7 +84,7 @@ def test_a_torch_that_tells_nothing_warns_of_nothing(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.delattr(torch.cpu, "get_capabilities", raising=False)
-    Machine.named("cpu", "bfloat16", 1)
+    Compute.resolve("cpu", "bfloat16", 1)
     assert caplog.messages == []
     assert "does not tell" in doctor._bfloat16()
 
@@ -119,10 +120,10 @@ def test_threads_and_kernels_are_as_before_after_the_block() -> None:
         return torch.get_num_threads(), torch.are_deterministic_algorithms_enabled(), warns, fills
 
     before = state()
-    with repeatable(before[0] + 1):
+    with deterministic(before[0] + 1):
         inside = (before[0] + 1, True, True, False)
         assert state() == inside
-        with repeatable(1):  # as an extraction within a run
+        with deterministic(1):  # as an extraction within a run
             pass
         assert state() == inside
     assert state() == before
@@ -141,11 +142,11 @@ def test_what_a_gpu_does_not_repeat_or_rounds_is_off_there_and_stays_as_it_is_on
     torch.set_float32_matmul_precision("high")
     try:
         before = of_a_gpu()
-        with Machine(torch.device("cpu"), torch.float32, 1).repeatable():
+        with Compute(torch.device("cpu"), torch.float32, 1).deterministic():
             assert of_a_gpu() == before
         assert "CUBLAS_WORKSPACE_CONFIG" not in os.environ
         for _ in range(2):
-            with Machine(torch.device("cuda"), torch.float32, 1).repeatable():
+            with Compute(torch.device("cuda"), torch.float32, 1).deterministic():
                 assert of_a_gpu() == [False, False, False, False, "highest"]
             assert of_a_gpu() == before == [True, True, True, True, "high"]
         assert os.environ["CUBLAS_WORKSPACE_CONFIG"] == ":4096:8"
@@ -160,7 +161,7 @@ def test_settings_of_single_operators_are_kept() -> None:
     cudnn.conv.fp32_precision = "ieee"  # after which `allow_tf32` cannot be read
     try:
         for _ in range(2):
-            with repeatable(1, "cuda"):
+            with deterministic(1, "cuda"):
                 assert (cudnn.conv.fp32_precision, cudnn.rnn.fp32_precision) == ("ieee", "ieee")
             assert (cudnn.conv.fp32_precision, cudnn.rnn.fp32_precision) == ("ieee", before)
     finally:
@@ -168,8 +169,8 @@ def test_settings_of_single_operators_are_kept() -> None:
 
 
 def test_a_device_that_computes_nothing_is_refused() -> None:
-    with pytest.raises(UsageError, match="device 'meta' is not there"):
-        Machine.named("meta", "float32", 1)
+    with pytest.raises(UsageError, match="device 'meta' is not available"):
+        Compute.resolve("meta", "float32", 1)
 
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc is told to keep what was freed")

@@ -57,11 +57,11 @@ def command(
         chosen["dataset", dataset]["root"] = Path(folder)
 
     from zsarbench.testing.conformance import outcomes, subject_of
-    from zsarbench.utils.compute import Machine
+    from zsarbench.utils.compute import Compute
 
-    machine = Machine.named(device, "float32", None)
+    machine = Compute.resolve(device, "float32", None)
     found: list[Outcome] = []
-    with machine.repeatable():  # as in a run
+    with machine.deterministic():  # as in a run
         for entry in entries:
             options = chosen[entry.kind, entry.name]
             subject = subject_of(entry, registry=host.registry, chosen=options, device=str(machine.device))

@@ -32,7 +32,7 @@ from zsarbench.plugins import Host, building, load_plugins
 from zsarbench.results import RunResult
 from zsarbench.utils import seeding
 from zsarbench.utils.cache import cache_dir
-from zsarbench.utils.compute import Machine, Stopwatch
+from zsarbench.utils.compute import Compute, Stopwatch, reuse_freed_memory
 from zsarbench.utils.progress import LogProgress
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ class Run:
         self.spec = spec
         self.registry = registry
         self.progress = progress
-        self.machine = Machine.named(spec.device, spec.dtype, spec.threads)
+        self.machine = Compute.resolve(spec.device, spec.dtype, spec.threads)
         self.watch = Stopwatch()
         self.unread: Mapping[str, str] = {}
         self.failures: dict[str, str] = {}
@@ -81,7 +81,8 @@ class Run:
         Raises:
             ZsarbenchError: the data is malformed, a plugin broke its contract, or, with `strict`, a clip is unreadable.
         """
-        with self.machine.repeatable():
+        reuse_freed_memory()
+        with self.machine.deterministic():
             self.read()
             return self._fit_and_score()
 
@@ -104,15 +105,17 @@ class Run:
         if self.parts.visual is None:
             return MemoryClips(tuple(clip_ids), [torch.zeros(1, 1)] * len(clip_ids))
         stored = extraction.ensure(
-            data.dataset,
-            data.revision,
-            sources,
-            self._encoder_part(),
+            extraction.Extraction(
+                dataset=data.dataset,
+                revision=data.revision,
+                sources=sources,
+                encoder=self._encoder_part(),
+                executor=building.build(self.spec.executor, self.registry),
+                settings=extraction.Settings(device=str(self.machine.device), threads=self.machine.threads),
+                strict=self.spec.strict,
+            ),
             self.store,
-            executor=building.build(self.spec.executor, self.registry),
-            progress=self.progress,
-            settings=extraction.Settings(device=str(self.machine.device), threads=self.machine.threads),
-            strict=self.spec.strict,
+            self.progress,
         )
         if stored.flags:
             clip_id, remarks = min(stored.flags.items())
@@ -239,7 +242,7 @@ class Run:
         if self.spec.control != "shuffle-captions":
             return clips
         dealt = torch.randperm(len(clips), generator=seeding.generator(seed, "shuffle-captions", use))
-        return inputs.ShuffledCaptions(clips, dealt)
+        return inputs.shuffle_captions(clips, dealt)
 
     def _context(self, fit: Fit) -> Context:
         """Return what the harness lends to one fit; its checkpoint folder is named by all that decides the fit."""
@@ -267,7 +270,7 @@ class Run:
         """Return a loss of this fit's own: it may have weights, drawn from the fit's seed."""
         if "loss" not in self.spec.parts:
             return None
-        with seeding.forked(seeding.generator(fit.seed, fit.round_seed, "loss")):
+        with seeding.fork_rng(seeding.generator(fit.seed, fit.round_seed, "loss")):
             loss: Loss = building.build(self.spec.parts["loss"], self.registry)
         return building.moved(loss, self.machine.device)  # type: ignore[no-any-return]
 
@@ -322,7 +325,8 @@ class Run:
 
     def plan(self) -> dict[str, Any]:
         """Return what the run would cost: clips, those to extract, their bytes, and minutes by a probe of a few."""
-        with self.machine.repeatable():
+        reuse_freed_memory()
+        with self.machine.deterministic():
             self.load()
             used = [(self.inputs, self.inputs.used_clips())]
             if self.training is not None:

@@ -63,7 +63,7 @@ def of_run(spec: RunSpec, host: Host, progress: Progress, scores: Scores, number
         raise UsageError(
             f"method '{spec.method.name}' has no joint space to show: it offers no `embed`. Try a result of cezsar"
         )
-    with run.machine.repeatable():
+    with run.machine.deterministic():
         run.read()
         fit, item = [(fit, item) for fit in run.fits() for item in fit.rounds][number]
         method, context = run.fit(fit)

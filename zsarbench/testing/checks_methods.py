@@ -111,11 +111,11 @@ def same_seed_same_scores(subject: Subject) -> None:
     """The same seed gives the same scores, bit for bit, whatever torch's global random state, which stays."""
     made = []
     for noise in (1, 2):
-        with seeding.forked(seeding.generator(noise, "conformance", "noise")):
+        with seeding.fork_rng(seeding.generator(noise, "conformance", "noise")):
             before = _random_states()
             made.append(scored(fit(subject), unseen_clips(), toys.class_texts(toys.UNSEEN)))
             kept = all(same_bits(*pair) for pair in zip(before, _random_states(), strict=True))
-        expect(kept, "torch's global random state to stay as it was", "it moved; use zsarbench.utils.seeding.forked")
+        expect(kept, "torch's global random state to stay as it was", "it moved; use zsarbench.utils.seeding.fork_rng")
     said = f"{farthest(*made)}: randomness that is not of `context.generator`"
     expect(same_bits(*made), "the same scores from the same seed", said)
 
@@ -160,7 +160,7 @@ def padding_stays_out(subject: Subject) -> None:
 
 
 class WatchedClips(MemoryClips):
-    """Clips that remember what they gave out, to tell whether it was changed."""
+    """Clips that remember what they gave out, as do their subsets, to tell whether it was changed."""
 
     def __init__(self, clips: MemoryClips) -> None:
         steps = clips.rows(range(len(clips)))
@@ -172,12 +172,6 @@ class WatchedClips(MemoryClips):
         steps = super().rows(index)
         self.given.append((steps, steps.values.clone(), steps.mask.clone()))
         return steps
-
-    def subset(self, index: Any) -> WatchedClips:
-        """Return some of the clips, watched together with these."""
-        made = WatchedClips(super().subset(index))
-        made.given = self.given
-        return made
 
     def changed(self) -> bool:
         """Return whether anything that was given out is no longer what it was."""

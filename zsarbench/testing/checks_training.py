@@ -130,7 +130,7 @@ def follows_the_generator(subject: Subject) -> None:
     before = [tensor.clone() for tensor in draw.tensors()]
     made = []
     for noise in range(3):
-        with seeding.forked(seeding.generator(noise, "conformance", "noise")):
+        with seeding.fork_rng(seeding.generator(noise, "conformance", "noise")):
             made.append(draw.by(subject.make()))
     alike = all(same_bits(made[0], other) for other in made[1:])
     expect(alike, "the same draw from the same generator", "draws differ: something else is random")

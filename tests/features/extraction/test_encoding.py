@@ -146,7 +146,8 @@ def decoded(lengths: Sequence[int]) -> list[Decoded]:
     clips, start = [], 0
     for number, length in enumerate(lengths):
         frames = np.arange(start, start + length) if length else None
-        clips.append(Decoded(ClipSource(f"c{number}"), frames, None if length else Failure("no"), (), 0.0))
+        failure = None if length else Failure("no")
+        clips.append(Decoded(source=ClipSource(f"c{number}"), frames=frames, failure=failure))
         start += length
     return clips
 

@@ -16,8 +16,16 @@ from zsarbench.data.video.decoding import DecodePool
 from zsarbench.data.video.frames import read_steps
 from zsarbench.errors import ZsarbenchError
 from zsarbench.features import FeatureStore
-from zsarbench.features.clips import StoredClips
-from zsarbench.features.extraction.plan import EncoderPart, EncodeTask, LocalExecutor, Settings, ensure, plan
+from zsarbench.features.extraction.plan import (
+    EncoderPart,
+    EncodeTask,
+    Extraction,
+    LocalExecutor,
+    Settings,
+    ensure,
+    plan,
+)
+from zsarbench.features.store.clips import StoredClips
 from zsarbench.interfaces import Clips, ClipSource, Executor, Sampling, Shard, ShardReport, Steps
 from zsarbench.plugins.parts import PartSpec
 from zsarbench.testing.toys import ToyText
@@ -60,17 +68,16 @@ def extracted(
     **settings: Any,
 ) -> StoredClips:
     settings = {"threads": 1, "clips_per_shard": 4, "decoders": 2, **settings}
-    return ensure(
-        "made",
-        "r1",
-        sources,
-        part or part_of(),
-        FeatureStore(root),
+    extraction = Extraction(
+        dataset="made",
+        revision="r1",
+        sources=sources,
+        encoder=part or part_of(),
         executor=executor or LocalExecutor(),
-        progress=LogProgress(),
         settings=Settings(**settings),
         strict=strict,
     )
+    return ensure(extraction, FeatureStore(root), LogProgress())
 
 
 def directly(source: ClipSource, encoder: TinyEncoder) -> torch.Tensor:
@@ -162,7 +169,7 @@ def test_a_mended_file_is_read(tmp_path: Path, videos: list[ClipSource]) -> None
 
 @pytest.mark.parametrize(
     ("behaviour", "reason"),
-    [("hang", "took longer than 2 s to decode"), ("die", "the decoding process died of it 2 times (exit code 9)"),
+    [("hang", "decoding took longer than 2 s"), ("die", "its decoding process died 2 times (exit code 9)"),
      ("raise", "a frame of 64x48 pixels cannot be prepared: RuntimeError: this frame is not liked")],
 )  # fmt: skip
 def test_what_hangs_dies_or_raises_is_one_failure(
@@ -308,7 +315,10 @@ def test_clips_come_in_order_and_no_more_than_allowed_are_ahead(videos: list[Cli
 
 def test_a_prepare_that_cannot_travel_is_explained(videos: list[ClipSource]) -> None:
     with (
-        pytest.raises(ZsarbenchError, match=r"cannot be sent to a decoding process.*at the top of a module"),
+        pytest.raises(
+            ZsarbenchError,
+            match=r"process cannot start: the work cannot be sent.*`prepare` must be.*top of a module",
+        ),
         pool(lambda rgb: rgb) as decoding,
     ):
         next(decoding.decode(videos))
@@ -337,14 +347,14 @@ def test_decoding_processes_are_light_and_say_when_they_are_not(
         (decoded,) = decoding.decode(videos[:1])
     assert decoded.frames is not None
     assert decoded.frames.shape == (len(decoded.frames), 1, 3, 32, 32)
-    assert "load torch" not in caplog.text
+    assert "loads torch" not in caplog.text
     (tmp_path / "heavy.py").write_text("import torch\ndef prepare(rgb): return rgb.transpose(2, 0, 1)\n")
     monkeypatch.syspath_prepend(tmp_path)
     import heavy  # type: ignore[import-not-found]
 
     with pool(heavy.prepare) as decoding:
         list(decoding.decode(videos[:1]))
-    assert "decoding processes load torch" in caplog.text
+    assert "each decoding process loads torch" in caplog.text
 
 
 def test_the_frames_in_flight_are_bounded_by_bytes(tmp_path: Path, videos: list[ClipSource]) -> None:

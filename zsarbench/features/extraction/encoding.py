@@ -250,9 +250,9 @@ def _rows(encoder: VisualEncoder, clips: Clips, when_none: str) -> dict[str, Ten
     for clip_id, value, kept in zip(clips.ids, values, mask, strict=True):
         rows = value[kept]
         if not len(rows):
-            found[clip_id] = Failure(steps.reasons.get(clip_id, when_none), lasting=False)
+            found[clip_id] = Failure(steps.reasons.get(clip_id, when_none), permanent=False)
         elif not torch.isfinite(rows).all():
-            found[clip_id] = Failure("the visual encoder returned values that are not finite", lasting=False)
+            found[clip_id] = Failure("the visual encoder returned values that are not finite", permanent=False)
         else:
             found[clip_id] = rows
     return found

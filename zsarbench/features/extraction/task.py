@@ -13,7 +13,7 @@ from zsarbench.features.key import FeatureKey
 from zsarbench.interfaces import CaptionsInSteps, ClipSource, Sampling, Shard, ShardReport, VisualEncoder
 from zsarbench.plugins import building as assembly
 from zsarbench.plugins import options
-from zsarbench.utils.compute import processor, repeatable
+from zsarbench.utils.compute import deterministic, processor, reuse_freed_memory
 
 if TYPE_CHECKING:
     from zsarbench.interfaces import TextEncoder
@@ -83,7 +83,8 @@ class EncodeTask:
         Raises:
             ZsarbenchError: a file cannot be written, or the encoder does not return what its interface says.
         """
-        with repeatable(self.threads, self.settings.device):
+        reuse_freed_memory()  # an executor may run this in a process of its own
+        with deterministic(self.threads, self.settings.device):
             encoder = self.encoder.built(self.settings.device)
             sizes: list[tuple[int, int]] = []  # of the shards begun: index, clips
 

@@ -108,7 +108,7 @@ def test_threads_verify_what_is_read_first(tmp_path, dtype, cut):
     assert clips.rows(range(8)).values[:, 0, 0].tolist() == list(range(8))
 
 
-@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="open files are counted in /proc, which is not here")
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="open files are counted in /proc, which does not exist")
 def test_a_reader_keeps_few_files_open(tmp_path):
     stored = stored_in_shards(tmp_path, rows_of(12))
     names = [path.stem for path in stored.shards.glob("*.safetensors")]

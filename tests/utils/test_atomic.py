@@ -1,4 +1,4 @@
-"""Files are put in place whole, or stay as they were."""
+"""Files are written atomically."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 from zsarbench.utils.atomic import atomic_path, write_atomic
 
 
-def test_what_a_block_wrote_takes_the_place_of_the_file(tmp_path: Path) -> None:
+def test_what_a_block_wrote_replaces_the_file(tmp_path: Path) -> None:
     path = tmp_path / "a.txt"
     write_atomic(path, b"old")
     with atomic_path(path) as temporary:
@@ -23,7 +23,7 @@ def test_what_a_block_wrote_takes_the_place_of_the_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("error", [OSError("No space left on device"), KeyboardInterrupt()])
-def test_an_error_leaves_the_file_as_it_was_and_nothing_beside_it(tmp_path: Path, error: BaseException) -> None:
+def test_an_error_leaves_the_old_file_and_no_other(tmp_path: Path, error: BaseException) -> None:
     path = tmp_path / "a.txt"
     write_atomic(path, b"old")
 
@@ -38,7 +38,7 @@ def test_an_error_leaves_the_file_as_it_was_and_nothing_beside_it(tmp_path: Path
     assert os.listdir(tmp_path) == ["a.txt"]
 
 
-def test_it_is_on_the_disk_before_it_is_in_place_and_so_is_its_name(
+def test_content_is_flushed_before_the_file_is_replaced_and_its_folder_afterwards(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     done, flushed, replace = [], os.fsync, os.replace
@@ -53,9 +53,7 @@ def test_it_is_on_the_disk_before_it_is_in_place_and_so_is_its_name(
     assert done == ["file", "replace", "folder"]
 
 
-def test_a_file_system_that_cannot_push_folders_is_no_reason_to_fail(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_file_system_that_cannot_flush_folders_is_no_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def refused(descriptor: int) -> None:
         if kinds[stat.S_ISDIR(os.fstat(descriptor).st_mode)]:
             raise OSError(errno.EINVAL, "Invalid argument")

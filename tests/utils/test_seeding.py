@@ -11,7 +11,7 @@ def test_seeds_are_the_same_on_every_machine() -> None:
     assert 0 <= seeding.derive(12, "x") < 2**63
 
 
-def test_forked_leaves_the_global_state_alone_and_repeats_itself() -> None:
+def test_fork_rng_leaves_the_global_state_alone_and_repeats_itself() -> None:
     before = torch.random.get_rng_state()
     with seeding.fork_rng(seeding.generator(3, "fit")):
         first = torch.rand(4)

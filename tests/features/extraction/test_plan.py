@@ -108,8 +108,8 @@ def test_features_do_not_depend_on_how_the_work_was_cut(tmp_path: Path, videos: 
     ):
         clips = extracted(tmp_path / str(number), sources, **settings)
         order = [clips.ids.index(source.clip_id) for source in videos if source in sources]
-        here = [i for i, source in enumerate(videos) if source in sources]
-        assert torch.equal(clips.rows(order).values, whole.values[here])
+        kept = [i for i, source in enumerate(videos) if source in sources]
+        assert torch.equal(clips.rows(order).values, whole.values[kept])
 
 
 def test_only_what_is_missing_is_computed(
@@ -198,9 +198,9 @@ def test_a_task_travels_without_its_weights_and_builds_them_where_it_runs(
             for shard in reversed(shards):
                 yield from pickle.loads(content).run([shard])
 
-    here = extracted(tmp_path / "a", videos, part_of(max_steps=2)).rows(range(N_CLIPS))
-    there = extracted(tmp_path / "b", videos, part_of(max_steps=2), executor=Elsewhere()).rows(range(N_CLIPS))
-    assert torch.equal(here.values, there.values)
+    local = extracted(tmp_path / "a", videos, part_of(max_steps=2)).rows(range(N_CLIPS))
+    elsewhere = extracted(tmp_path / "b", videos, part_of(max_steps=2), executor=Elsewhere()).rows(range(N_CLIPS))
+    assert torch.equal(local.values, elsewhere.values)
 
 
 def test_the_plan_cuts_the_whole_list_whatever_is_missing(tmp_path: Path, videos: list[ClipSource]) -> None:
@@ -282,8 +282,8 @@ class FeatureFiles:
         self.fingerprint = {"weights_sha256": "none"}
 
     def encode(self, clips: Clips) -> Steps:
-        there = torch.tensor([clip_id != "absent" for clip_id in clips.ids])
-        return Steps(torch.ones(len(clips.ids), 2, 8), there[:, None].expand(-1, 2))
+        existing = torch.tensor([clip_id != "absent" for clip_id in clips.ids])
+        return Steps(torch.ones(len(clips.ids), 2, 8), existing[:, None].expand(-1, 2))
 
 
 def test_features_that_lie_in_files_need_no_decoding(tmp_path: Path) -> None:
@@ -297,11 +297,11 @@ def pool(prepare: Any, **settings: Any) -> DecodePool:
 
 
 def test_clips_come_in_order_and_no_more_than_allowed_are_ahead(videos: list[ClipSource]) -> None:
-    asked: list[str] = []
+    consumed: list[str] = []
 
     def sources() -> Iterator[ClipSource]:
         for source in videos:
-            asked.append(source.clip_id)
+            consumed.append(source.clip_id)
             yield source
 
     with pool(KeepFrame(), max_ahead=3) as decoding:
@@ -309,7 +309,7 @@ def test_clips_come_in_order_and_no_more_than_allowed_are_ahead(videos: list[Cli
             assert decoded.source == videos[number]
             assert decoded.frames is not None
             assert read_number(decoded.frames[-1, 0].transpose(1, 2, 0)) == 10 * (len(decoded.frames) - 1)
-            assert len(asked) <= number + 3
+            assert len(consumed) <= number + 3
     assert number == N_CLIPS - 1
 
 

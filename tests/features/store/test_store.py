@@ -317,7 +317,7 @@ def test_garbage_is_unlinked_and_what_is_used_or_new_stays(tmp_path: Path) -> No
     stored.adopt(stored.write({}, failures={"bad": Failure("missing file")}))
     kept = set(stored.shards.iterdir())
     superseded = stored.write(rows_of([3], seed=9))
-    stored.adopt(superseded)  # c0 was there already
+    stored.adopt(superseded)  # c0 was stored before
     half = stored.shards / ".x.safetensors.1.2.tmp"
     half.write_bytes(b"half")
     store = FeatureStore(tmp_path)
@@ -400,7 +400,7 @@ def test_a_replaced_file_is_read_again_and_its_features_take_the_place_of_the_ol
     assert stored.missing([source]) == []
     path.write_bytes(b"another")
     assert stored.missing([source]) == [source]
-    time.sleep(0.01)  # the age of a sidecar says which of two files was there last
+    time.sleep(0.01)  # the age of a sidecar shows which of two files is newer
     stored.adopt(stored.write(new, sizes={"c0": 7}))
     for _ in range(2):
         assert stored.missing([source]) == []
@@ -409,7 +409,7 @@ def test_a_replaced_file_is_read_again_and_its_features_take_the_place_of_the_ol
         assert verify(stored, rebuild=True).problems == ()
     (stored.folder / "index.sqlite").unlink()
     assert torch.equal(FeatureStore(tmp_path / "store").open(KEY, DIM).clips(["c0"]).rows([0]).values[0], new["c0"])
-    path.unlink()  # videos may go once their features are there
+    path.unlink()  # videos may be deleted once their features are stored
     assert stored.missing([source]) == []
 
 

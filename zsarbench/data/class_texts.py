@@ -15,6 +15,8 @@ from zsarbench.errors import UsageError, ZsarbenchError, unknown
 from zsarbench.interfaces import ClassText, Dataset, TextEncoder
 from zsarbench.utils.class_names import match, readable
 
+__all__ = ["MIN_WORDS", "choose", "load", "nearest", "parse", "read", "sentences_of", "without_text_part", "words_of"]
+
 MIN_WORDS = 15  # of a sentence in a document: shorter ones are headings, menus and captions; ZSARCap's figure
 _RULE = re.compile(r"(?P<form>.+):nearest-(?P<count>[1-9]\d*)")
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+")

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
     from zsarbench.interfaces import Progress, Task
 
+__all__ = ["Download", "RemoteFile", "fetch", "folder_of", "missing", "read_downloads"]
+
 _log = logging.getLogger(__name__)
 
 HOST = "https://raw.githubusercontent.com"

@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+__all__ = ["atomic_path", "write_atomic"]
+
 
 @contextmanager
 def atomic_path(path: Path) -> Iterator[Path]:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from torch import Tensor
 
+__all__ = ["in_fixed_batches"]
+
 
 def in_fixed_batches(forward: Callable[[Tensor], Tensor], rows: Tensor, batch_size: int) -> Tensor:
     """Apply a model to rows (M, ...) in batches of exactly `batch_size` rows and return its rows (M, ...).

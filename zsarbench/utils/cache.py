@@ -7,6 +7,8 @@ from pathlib import Path
 
 import platformdirs
 
+__all__ = ["cache_dir"]
+
 
 def cache_dir() -> Path:
     """Return the cache folder: `ZSARBENCH_CACHE`, by default the user's cache folder on this platform.

@@ -7,6 +7,8 @@ import re
 import unicodedata
 from collections.abc import Iterable, Mapping
 
+__all__ = ["match", "normalise", "readable"]
+
 
 @functools.lru_cache(maxsize=1 << 14)  # hundreds of names are matched against hundreds of classes, again and again
 def normalise(name: str) -> str:

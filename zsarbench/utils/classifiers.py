@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
     from zsarbench.interfaces import TextEncoder, VisualEncoder
 
+__all__ = ["Classifier", "Describe", "classifier", "find_classifier"]
+
 Describe = Literal["names", "definitions", "both"]
 
 

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     import numpy as np
     import torch
 
+__all__ = ["derive", "fork_rng", "generator", "numpy_generator"]
+
 
 def derive(seed: int, *names: object) -> int:
     """Return a 63-bit seed for a named use, the same on every machine.

@@ -12,9 +12,9 @@ from torch import Tensor, nn
 from zsarbench.interfaces import ClassText, ClipFeatures, Context, LearnsFrom, Parts, TextEncoder, TrainSet
 from zsarbench.utils.classifiers import Describe, classifier
 from zsarbench.utils.seeding import forked
-from zsarbench_rivals.objects import top_objects
-from zsarbench_rivals.objects2action import affinity, sparse, translate
-from zsarbench_rivals.representation import class_vectors, text_encoder
+from zsarbench_methods.objects import top_objects
+from zsarbench_methods.objects2action import affinity, sparse, translate
+from zsarbench_methods.representation import class_vectors, text_encoder
 
 _log = logging.getLogger(__name__)
 

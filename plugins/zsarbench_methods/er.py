@@ -13,10 +13,10 @@ from torch import Tensor, nn
 from zsarbench.interfaces import ClipFeatures, Context, TrainSet
 from zsarbench.utils.classifiers import Classifier, classifier, find_classifier
 from zsarbench.utils.seeding import forked
-from zsarbench_rivals.learnt import LearntMethod
-from zsarbench_rivals.objects import top_objects
-from zsarbench_rivals.representation import Scaling, pooled, text_encoder
-from zsarbench_rivals.selection import Grid, Scorer, Seen, Settings, settings_of
+from zsarbench_methods.learnt import LearntMethod
+from zsarbench_methods.objects import top_objects
+from zsarbench_methods.representation import Scaling, pooled, text_encoder
+from zsarbench_methods.selection import Grid, Scorer, Seen, Settings, settings_of
 
 BATCH_SIZE = 128  # clips
 GATE_DROPOUT = 0.5  # of the public code

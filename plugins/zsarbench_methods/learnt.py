@@ -10,8 +10,8 @@ from torch import Tensor
 
 from zsarbench.errors import ZsarbenchError
 from zsarbench.interfaces import ClassText, ClipFeatures, Context, LearnsFrom, TrainSet
-from zsarbench_rivals.representation import Scale, Scaling, class_vectors, pooled, text_encoder
-from zsarbench_rivals.selection import Grid, Scorer, Seen, Settings, choose
+from zsarbench_methods.representation import Scale, Scaling, class_vectors, pooled, text_encoder
+from zsarbench_methods.selection import Grid, Scorer, Seen, Settings, choose
 
 SCALES: tuple[Scale, ...] = ("l2", "standardised")
 """What is tried of `features`, where nothing is given: feature scaling matters and no paper's choice fits all."""

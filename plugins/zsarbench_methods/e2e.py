@@ -11,9 +11,9 @@ from torch import Tensor, nn
 
 from zsarbench.interfaces import Context
 from zsarbench.utils.seeding import forked
-from zsarbench_rivals.learnt import SCALES, LearntMethod
-from zsarbench_rivals.representation import Scale
-from zsarbench_rivals.selection import Grid, Scorer, Seen, Settings, settings_of
+from zsarbench_methods.learnt import SCALES, LearntMethod
+from zsarbench_methods.representation import Scale
+from zsarbench_methods.selection import Grid, Scorer, Seen, Settings, settings_of
 
 BATCH_SIZE = 128  # clips; the paper's 22 videos are what fits a GPU while the whole network is trained
 DECAYED_AT = (0.4, 0.8)  # shares of the epochs: 60 and 120 of the paper's 150, to a tenth each time

@@ -12,9 +12,9 @@ from torch import Tensor, nn
 
 from zsarbench.interfaces import Context
 from zsarbench.utils.seeding import forked
-from zsarbench_rivals.learnt import SCALES, LearntMethod
-from zsarbench_rivals.representation import Scale
-from zsarbench_rivals.selection import Grid, Scorer, Seen, Settings, settings_of
+from zsarbench_methods.learnt import SCALES, LearntMethod
+from zsarbench_methods.representation import Scale
+from zsarbench_methods.selection import Grid, Scorer, Seen, Settings, settings_of
 
 HIDDEN = 1024  # the paper sets its width for each data set, between 300 and 1600
 LEARNING_RATE = 1e-3  # of Adam; the paper's 1e-4 is for batches of 64 clips, here every step sees all of them

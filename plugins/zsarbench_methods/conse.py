@@ -9,8 +9,8 @@ from torch import Tensor
 
 from zsarbench.interfaces import ClassText, ClipFeatures, Context, LearnsFrom, Parts, TrainSet
 from zsarbench.utils.classifiers import Describe, classifier
-from zsarbench_rivals.objects import top_objects
-from zsarbench_rivals.representation import class_vectors, text_encoder
+from zsarbench_methods.objects import top_objects
+from zsarbench_methods.representation import class_vectors, text_encoder
 
 
 class ConSE:

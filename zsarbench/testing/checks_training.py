@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import torch
 
 from zsarbench.errors import NoNegatives
+from zsarbench.interfaces import NegativeDraw, SamplesTexts, TextDraw
 from zsarbench.testing import checks_constructors
 from zsarbench.testing.checking import Broken, Check, Subject, expect, is_tensor, same_bits, shape_of
 from zsarbench.utils import seeding
@@ -25,30 +26,19 @@ ROUNDING = 1e-4
 # --- negative samplers ------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class Draw:
-    """What a sampler is asked: embeddings and groups of anchors and pool."""
-
-    anchors: Tensor
-    positives: Tensor
-    pool: Tensor
-    anchor_groups: Tensor
-    pool_groups: Tensor
-
-    def by(self, sampler: Any, k: int = K, seed: int = 0) -> Tensor:
-        """Return what a sampler draws under a seed."""
-        rng = seeding.generator(seed, "conformance", "negatives")
-        drawn: Tensor = sampler.sample(
-            self.anchors, self.positives, self.pool, self.anchor_groups, self.pool_groups, k, rng
-        )
-        return drawn.cpu() if isinstance(drawn, torch.Tensor) else drawn
-
-    def tensors(self) -> tuple[Tensor, ...]:
-        """Return all that was given."""
-        return self.anchors, self.positives, self.pool, self.anchor_groups, self.pool_groups
+def drawn(draw: NegativeDraw, sampler: Any, *, k: int = K, seed: int = 0) -> Tensor:
+    """Return what a sampler draws under a seed, on the CPU."""
+    rng = seeding.generator(seed, "conformance", "negatives")
+    made: Tensor = sampler.sample(replace(draw, k=k, rng=rng))
+    return made.cpu() if isinstance(made, torch.Tensor) else made
 
 
-def toy_draw(subject: Subject, *, columns: int = 2, sources: int = 8, n_anchors: int = 24) -> Draw:
+def tensors_of(draw: NegativeDraw) -> tuple[Tensor, ...]:
+    """Return the tensors of a draw."""
+    return draw.anchors, draw.positives, draw.pool, draw.anchor_groups, draw.pool_groups
+
+
+def toy_draw(subject: Subject, *, columns: int = 2, sources: int = 8, n_anchors: int = 24) -> NegativeDraw:
     """Return a draw over 24 texts, three of each of 8 source videos; some texts stand twice.
 
     A corpus sampler gets anchors in a space of their own, a batch sampler gets the batch's positives as its pool, on
@@ -67,15 +57,17 @@ def toy_draw(subject: Subject, *, columns: int = 2, sources: int = 8, n_anchors:
     else:
         anchors = torch.randn(n_anchors, 12, generator=rng)
         pool, pool_groups = texts, groups
-    mine = groups[:n_anchors, :columns].clone()
-    return Draw(anchors, texts[:n_anchors].clone(), pool.clone(), mine, pool_groups[:, :columns].clone())
+    return NegativeDraw(
+        anchors=anchors, positives=texts[:n_anchors].clone(), pool=pool.clone(),
+        anchor_groups=groups[:n_anchors, :columns].clone(), pool_groups=pool_groups[:, :columns].clone(), k=K, rng=rng,
+    )  # fmt: skip
 
 
 def draws_indices(subject: Subject) -> None:
     """`sample` returns (B, K) int64 indices into the pool, for any K."""
     for k in (1, K, 40):
         draw = toy_draw(subject)
-        made = draw.by(subject.make(), k)
+        made = drawn(draw, subject.make(), k=k)
         shape = (len(draw.anchors), k)
         expect(is_tensor(made, shape, torch.int64), f"indices {shape} int64", shape_of(made))
         inside = bool(((made >= 0) & (made < len(draw.pool))).all())
@@ -87,7 +79,7 @@ def never_its_own(subject: Subject) -> None:
     for columns in (1, 2, 3):
         draw = toy_draw(subject, columns=columns)
         for seed in range(5):
-            made = draw.by(subject.make(), 8, seed)
+            made = drawn(draw, subject.make(), k=8, seed=seed)
             same = draw.anchor_groups[:, None] == draw.pool_groups[made]
             found = [int(column) for column in same.any(0).any(0).nonzero().flatten()]
             said = f"with {columns} columns some are the anchor's own by column {found}"
@@ -97,7 +89,7 @@ def never_its_own(subject: Subject) -> None:
 def repeats_where_few(subject: Subject) -> None:
     """An anchor with one admissible text gets that one K times."""
     draw = _with_groups(toy_draw(subject), n_others=1)
-    made = draw.by(subject.make())
+    made = drawn(draw, subject.make())
     other = int((draw.pool_groups[:, 1] == 1).nonzero().flatten()[0])
     others = made[draw.anchor_groups[:, 1] == 0]
     expect(bool((others == other).all()), f"the one admissible text, {other}, {K} times", f"{others[0].tolist()} came")
@@ -107,7 +99,7 @@ def says_when_there_are_none(subject: Subject) -> None:
     """An anchor without an admissible text is an error, `NoNegatives`, and never an endless loop."""
     draw = _with_groups(toy_draw(subject), n_others=0)
     try:
-        made = draw.by(subject.make())
+        made = drawn(draw, subject.make())
     except NoNegatives:
         return
     except Exception as error:
@@ -116,38 +108,41 @@ def says_when_there_are_none(subject: Subject) -> None:
     raise Broken("zsarbench.errors.NoNegatives where no text is admissible", f"it returned {made[0].tolist()}")
 
 
-def _with_groups(draw: Draw, n_others: int) -> Draw:
+def _with_groups(draw: NegativeDraw, n_others: int) -> NegativeDraw:
     """Return the draw with all texts of one source video but the last `n_others`, which are of another."""
     groups = torch.stack([torch.arange(len(draw.pool)), torch.zeros(len(draw.pool), dtype=torch.int64)], dim=1)
     if n_others:
         groups[-n_others:, 1] = 1
-    return Draw(draw.anchors, draw.positives, draw.pool, groups[: len(draw.anchors)].clone(), groups)
+    return replace(draw, anchor_groups=groups[: len(draw.anchors)].clone(), pool_groups=groups)
 
 
 def follows_the_generator(subject: Subject) -> None:
     """The same generator gives the same draw, whatever torch's global random state is; the inputs stay as they were."""
     draw = toy_draw(subject)
-    before = [tensor.clone() for tensor in draw.tensors()]
+    before = [tensor.clone() for tensor in tensors_of(draw)]
     made = []
     for noise in range(3):
         with seeding.forked(seeding.generator(noise, "conformance", "noise")):
-            made.append(draw.by(subject.make()))
+            made.append(drawn(draw, subject.make()))
     alike = all(same_bits(made[0], other) for other in made[1:])
     expect(alike, "the same draw from the same generator", "draws differ: something else is random")
-    kept = all(same_bits(*pair) for pair in zip(before, draw.tensors(), strict=True))
+    kept = all(same_bits(*pair) for pair in zip(before, tensors_of(draw), strict=True))
     expect(kept, "the given tensors to stay as they were", "they were changed")
 
 
 def draws_alike_from_rows(subject: Subject) -> None:
     """`sample_texts`, where there is one, draws what `sample` does from the gathered embeddings."""
-    if not hasattr(subject.component, "sample_texts"):
+    sampler = subject.make()
+    if not isinstance(sampler, SamplesTexts):
         return
-    draw = toy_draw(subject)
-    embeddings, texts = draw.pool[:20], torch.arange(24) % 20  # the last four are the first again
-    groups = draw.pool_groups
-    gathered = Draw(draw.pool, draw.pool, draw.pool, groups, groups).by(subject.make())
-    rng = seeding.generator(0, "conformance", "negatives")
-    made = subject.make().sample_texts(embeddings, texts, texts, groups, groups, K, rng)
+    toy = toy_draw(subject)
+    texts = torch.arange(24) % 20  # the last four are the first again
+    draw = TextDraw(
+        embeddings=toy.pool[:20], texts=texts, pool_texts=texts, anchor_groups=toy.pool_groups,
+        pool_groups=toy.pool_groups, k=K, rng=seeding.generator(0, "conformance", "negatives"),
+    )  # fmt: skip
+    gathered = drawn(draw.gathered(), subject.make())
+    made = sampler.sample_texts(draw)
     alike = is_tensor(made, (len(texts), K), torch.int64) and same_bits(made, gathered)
     expect(alike, "the draw that `sample` gives of the gathered embeddings", f"another one, {shape_of(made)}")
 

@@ -14,7 +14,7 @@ import torch
 
 from zsarbench.errors import NoNegatives
 from zsarbench.features.clips import MemoryClips
-from zsarbench.interfaces import ClassText, Clips, Context, Parts, Sampling, Steps, TrainSet
+from zsarbench.interfaces import ClassText, Clips, Context, NegativeDraw, Parts, Sampling, Steps, TrainSet
 from zsarbench.testing.videos import KeepFrame
 from zsarbench.utils import seeding
 from zsarbench.utils.batching import in_fixed_batches
@@ -92,21 +92,12 @@ class ToyNegatives:
 
     when: Literal["corpus", "batch"] = "corpus"
 
-    def sample(
-        self,
-        anchors: Tensor,
-        positives: Tensor,
-        pool: Tensor,
-        anchor_groups: Tensor,
-        pool_groups: Tensor,
-        k: int,
-        rng: torch.Generator,
-    ) -> Tensor:
+    def sample(self, draw: NegativeDraw) -> Tensor:
         """Return (B, K) indices; see `zsarbench.interfaces.NegativeSampler`."""
-        admissible = (anchor_groups[:, None] != pool_groups[None]).all(-1)
+        admissible = (draw.anchor_groups[:, None] != draw.pool_groups[None]).all(-1)
         if not admissible.any(1).all():
             raise NoNegatives("an anchor has no text of another group")
-        return torch.multinomial(admissible.float(), k, replacement=True, generator=rng)
+        return torch.multinomial(admissible.float(), draw.k, replacement=True, generator=draw.rng)
 
 
 class ToyLoss:

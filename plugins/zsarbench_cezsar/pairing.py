@@ -138,7 +138,8 @@ class _Maker:
         self.options = options
         self.objects = ObjectTexts.of(found.labels)
         self.texts, self.of_label = vocabulary(self.objects)
-        sampling: Sampling = getattr(context.parts.visual, "sampling", Sampling())
+        visual = context.parts.visual
+        sampling = Sampling() if visual is None else visual.sampling
         self.step_seconds = sampling.step_stride / sampling.frames_per_second
         self.limit_seconds = sampling.max_steps * self.step_seconds
         generator = context.generator("windows")

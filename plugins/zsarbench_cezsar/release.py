@@ -10,6 +10,7 @@ from typing import Any
 from torch import Tensor
 
 from zsarbench.errors import UsageError, ZsarbenchError
+from zsarbench.interfaces import ColourOrdered, VisualEncoder
 from zsarbench_cezsar import checkpoints
 from zsarbench_cezsar.model import N_HEADS, JointModel, restored
 from zsarbench_encoders.weights import file_sha256, read_state_dict
@@ -40,6 +41,11 @@ def release_flags(options: Mapping[str, Any]) -> list[str]:
         for name, value in AS_RELEASED.items()
         if name in options and options[name] == value
     ]
+
+
+def colour_order(visual: VisualEncoder | None) -> str | None:
+    """Return the channel order of the frames that a visual part is fed, or None where it states none."""
+    return visual.colour_order if isinstance(visual, ColourOrdered) else None
 
 
 def convert(file: Path, folder: Path) -> JointModel:

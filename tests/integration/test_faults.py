@@ -31,7 +31,8 @@ from zsarbench.features import FeatureSet, FeatureStore
 from zsarbench.interfaces import ClipSource
 from zsarbench.utils.progress import LogProgress
 from zsarbench.harness.spec import PartSpec
-from zsarbench.testing.videos import MisbehavingPrepare, TinyEncoder
+from prepares import MisbehavingPrepare
+from zsarbench.testing.videos import TinyEncoder
 
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell starts what runs in the background without it
 logging.basicConfig(level=logging.INFO, format="%(message)s")

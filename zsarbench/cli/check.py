@@ -15,7 +15,7 @@ from zsarbench.errors import UsageError, UsageErrors, ZsarbenchError, unknown
 if TYPE_CHECKING:
     from zsarbench.plugins import Host
     from zsarbench.plugins.registry import Entry
-    from zsarbench.testing.checking import Outcome
+    from zsarbench.testing.checking import CheckOutcome
 
 
 @click.command("check", short_help="Find the bugs of a plugin.")
@@ -60,7 +60,7 @@ def command(
     from zsarbench.utils.compute import Machine
 
     machine = Machine.named(device, "float32", None)
-    found: list[Outcome] = []
+    found: list[CheckOutcome] = []
     with machine.repeatable():  # as in a run
         for entry in entries:
             options = chosen[entry.kind, entry.name]
@@ -125,7 +125,7 @@ def _chosen(entries: Sequence[Entry], settings: Sequence[str]) -> dict[tuple[str
     return chosen
 
 
-def _show(entry: Entry, found: Sequence[Outcome]) -> None:
+def _show(entry: Entry, found: Sequence[CheckOutcome]) -> None:
     problems = [outcome.problem for outcome in found if outcome.problem is not None]
     skipped: dict[str, list[str]] = {}
     for outcome in found:

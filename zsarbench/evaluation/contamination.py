@@ -18,6 +18,7 @@ import numpy as np
 from zsarbench.errors import ZsarbenchError
 from zsarbench.evaluation import metrics
 from zsarbench.evaluation.label_sets import LabelSet, find
+from zsarbench.interfaces import CaptionsTrained
 from zsarbench.plugins import building
 from zsarbench.utils.class_names import normalise, readable
 
@@ -112,7 +113,7 @@ def declarations(
         captioned.append(train_dataset or dataset)
     for name in captioned:
         target = registry.get("dataset", name).load()
-        said[f"captions of {name}"] = getattr(target, "captions_trained_on", None)
+        said[f"captions of {name}"] = target.captions_trained_on if isinstance(target, CaptionsTrained) else None
     return said
 
 
@@ -168,10 +169,9 @@ def near_encoder(registry: Registry) -> TextEncoder | None:
     """Return the encoder that NEAR_COSINE holds for, or None where it is not installed."""
     try:
         target = registry.get("text", NEAR_ENCODER).load()
-        encoder: TextEncoder = building.construct(target, "text", NEAR_ENCODER, {})
+        return building.construct(target, "text", NEAR_ENCODER, {})
     except ZsarbenchError:
         return None
-    return encoder
 
 
 def overlaps(

@@ -48,7 +48,7 @@ def record(outcome: Outcome, registry: Registry) -> RunResult:
     return RunResult(
         method=_method(outcome, registry),
         parts={kind: _part(outcome, kind, registry) for kind in spec.parts},
-        sampling=getattr(outcome.parts.visual, "sampling", None),
+        sampling=None if outcome.parts.visual is None else outcome.parts.visual.sampling,
         views=1,
         protocol=ProtocolInfo(
             spec.protocol.name,

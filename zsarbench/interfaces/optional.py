@@ -154,3 +154,18 @@ class HasParameters(Protocol):
 
     def parameters(self) -> Iterable[Tensor]:
         """Return all weights."""
+
+
+@runtime_checkable
+class Fingerprinted(Protocol):
+    """A part that states what its output depends on besides its options, as every encoder does."""
+
+    fingerprint: Mapping[str, str]
+
+
+@runtime_checkable
+class ClassesKnown(Protocol):
+    """A data set's class that knows its classes before one is built, as a list of labels that models are trained on."""
+
+    classes: tuple[str, ...]
+    aliases: Mapping[str, str]

@@ -27,14 +27,14 @@ SECONDS = 300.0
 """After this long a check has failed: a sampler or a fit that never ends is a bug, and must not stop the others."""
 
 
-class Broken(Exception):
+class ContractViolation(Exception):
     """Says what a check expected and what came."""
 
     def __init__(self, expected: str, came: str) -> None:
         super().__init__(f"expected {expected}, but {came}")
 
 
-class NotHere(Exception):
+class Unavailable(Exception):
     """Says why a component cannot be tried on this machine: weights, files or packages that are not there."""
 
 
@@ -43,9 +43,9 @@ class _TooLong(BaseException):
 
 
 def expect(holds: bool, expected: str, came: str) -> None:
-    """Raise `Broken` unless the first argument is true."""
+    """Raise `ContractViolation` unless the first argument is true."""
     if not holds:
-        raise Broken(expected, came)
+        raise ContractViolation(expected, came)
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ class Problem:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class CheckOutcome:
     """What one check made of one component: a problem, a reason why it could not be tried, or neither."""
 
     kind: str
@@ -73,7 +73,7 @@ class Outcome:
     skipped: str | None = None
 
 
-class Subject:
+class ComponentUnderTest:
     """A component under test; what is expensive to build is built once.
 
     chosen: options in place of the constructor's defaults, for example to train less. shared: what subjects keep
@@ -107,8 +107,8 @@ class Subject:
         """The component's class.
 
         Raises:
-            NotHere: it needs a package that is not installed.
-            Broken: it cannot be imported.
+            Unavailable: it needs a package that is not installed.
+            ContractViolation: it cannot be imported.
         """
         return self.once("target", self._import)
 
@@ -117,8 +117,8 @@ class Subject:
             return self._load()
         except ZsarbenchError as error:
             if self.entry is not None and self.entry.extra and isinstance(error.__cause__, ImportError):
-                raise NotHere(str(error)) from error
-            raise Broken("a target that can be imported", str(error)) from error
+                raise Unavailable(str(error)) from error
+            raise ContractViolation("a target that can be imported", str(error)) from error
 
     @property
     def component(self) -> Any:
@@ -129,28 +129,28 @@ class Subject:
         """Return a new instance, a part on the subject's device, where a run puts it too.
 
         Raises:
-            NotHere: what it is made of is not on this machine.
+            Unavailable: what it is made of is not on this machine.
         """
         if options.takes(self.target, "text_encoder"):
             arguments["text_encoder"] = toys.ToyText()
         try:
             made = self.target(**self.chosen, **arguments)
         except NotGiven as error:
-            raise NotHere(str(error)) from error
+            raise Unavailable(str(error)) from error
         except UsageError as error:
-            raise Broken("options whose defaults build the component", f"it said: {error}") from error
+            raise ContractViolation("options whose defaults build the component", f"it said: {error}") from error
         except ZsarbenchError as error:
-            raise NotHere(str(error)) from error
-        return building.moved(made, self.device) if self.kind in PART_KINDS else made
+            raise Unavailable(str(error)) from error
+        return building.move_to(made, self.device) if self.kind in PART_KINDS else made
 
     def once(self, key: Any, make: Callable[[], Any]) -> Any:
         """Return what `make` returns, or raise what it raises, calling it only the first time."""
         if key not in self._kept:
             try:
                 self._kept[key] = make()
-            except (NotHere, Broken) as error:
+            except (Unavailable, ContractViolation) as error:
                 self._kept[key] = error
-        if isinstance(self._kept[key], NotHere | Broken):
+        if isinstance(self._kept[key], Unavailable | ContractViolation):
             raise self._kept[key]
         return self._kept[key]
 
@@ -162,27 +162,27 @@ class Check:
     kind: str
     name: str
     contract: str
-    run: Callable[[Subject], None]
+    run: Callable[[ComponentUnderTest], None]
 
-    def outcome(self, subject: Subject, seconds: float = SECONDS) -> Outcome:
+    def outcome(self, subject: ComponentUnderTest, seconds: float = SECONDS) -> CheckOutcome:
         """Try a component and return what came of it; whatever it raises is its problem, not the caller's."""
         about = (self.kind, subject.name, self.name)
         try:
             with limited(seconds):
                 self.run(subject)
-        except (NotHere, NotGiven) as error:
-            return Outcome(*about, skipped=str(error))
-        except Broken as error:
-            return Outcome(*about, problem=Problem(*about, str(error), self.contract))
+        except (Unavailable, NotGiven) as error:
+            return CheckOutcome(*about, skipped=str(error))
+        except ContractViolation as error:
+            return CheckOutcome(*about, problem=Problem(*about, str(error), self.contract))
         except _TooLong:
             message = f"expected an end within {seconds:.0f} seconds, but it went on"
-            return Outcome(*about, problem=Problem(*about, message, self.contract))
+            return CheckOutcome(*about, problem=Problem(*about, message, self.contract))
         except Exception as error:
             place = traceback.extract_tb(error.__traceback__)[-1]
             where = f"{Path(place.filename).name}, line {place.lineno}"
             message = f"expected no error, but it raised {type(error).__name__}: {error} ({where})"
-            return Outcome(*about, problem=Problem(*about, message, self.contract))
-        return Outcome(*about)
+            return CheckOutcome(*about, problem=Problem(*about, message, self.contract))
+        return CheckOutcome(*about)
 
 
 @contextmanager

@@ -17,7 +17,7 @@ from zsarbench.plugins import options
 from zsarbench.plugins.parts import PART_KINDS
 from zsarbench.protocols import FileProtocol
 from zsarbench.testing import checks_constructors
-from zsarbench.testing.checking import Broken, Check, NotHere, Subject, expect
+from zsarbench.testing.checking import Check, ComponentUnderTest, ContractViolation, Unavailable, expect
 
 DATASET = "zsarbench.interfaces.Dataset"
 PROTOCOL = "zsarbench.protocols.FileProtocol"
@@ -26,11 +26,11 @@ PROTOCOL = "zsarbench.protocols.FileProtocol"
 # --- data sets --------------------------------------------------------------------------------------------------------
 
 
-def read(subject: Subject, what: str, *arguments: str) -> Any:
+def read(subject: ComponentUnderTest, what: str, *arguments: str) -> Any:
     """Return what a method of the data set gives, read once.
 
     Raises:
-        NotHere: it says that its files are not on this machine.
+        Unavailable: it says that its files are not on this machine.
     """
 
     def call() -> Any:
@@ -39,14 +39,14 @@ def read(subject: Subject, what: str, *arguments: str) -> Any:
         except UsageError as error:
             if what == "class_texts":
                 return None  # it has no texts of that form
-            raise NotHere(str(error)) from error
+            raise Unavailable(str(error)) from error
         except ZsarbenchError as error:
-            raise NotHere(str(error)) from error
+            raise Unavailable(str(error)) from error
 
     return subject.once((what, *arguments), call)
 
 
-def classes_are_named(subject: Subject) -> None:
+def classes_are_named(subject: ComponentUnderTest) -> None:
     """Classes are distinct names, and aliases lead to them."""
     classes, aliases = subject.component.classes, subject.component.aliases
     expect(isinstance(classes, tuple), "classes as a tuple of names", f"a {type(classes).__name__} came")
@@ -59,7 +59,7 @@ def classes_are_named(subject: Subject) -> None:
     expect(not lost, "aliases of official class names", f"{lost[:3]} are no classes")
 
 
-def manifest_is_sound(subject: Subject) -> None:
+def manifest_is_sound(subject: ComponentUnderTest) -> None:
     """The manifest has its columns, a row per clip sorted by id, known labels, groups and sound spans."""
     manifest = read(subject, "manifest")
     expect(isinstance(manifest, pd.DataFrame), "the manifest as a DataFrame", f"a {type(manifest).__name__} came")
@@ -68,7 +68,7 @@ def manifest_is_sound(subject: Subject) -> None:
     try:
         checked_manifest(subject.component, subject.name)
     except ZsarbenchError as error:
-        raise Broken("a sound manifest", str(error)) from error
+        raise ContractViolation("a sound manifest", str(error)) from error
     ids = list(manifest["clip_id"])
     expect(all(isinstance(one, str) for one in ids), "clip ids that are text", f"one is {ids[0]!r}")
     expect(ids == sorted(ids), "rows sorted by clip_id", "they are not")
@@ -79,7 +79,7 @@ def manifest_is_sound(subject: Subject) -> None:
     expect(wrong.empty, "start below end, in seconds", f"{len(wrong)} clips differ, e.g. {list(wrong['clip_id'])[:1]}")
 
 
-def lists_name_clips(subject: Subject) -> None:
+def lists_name_clips(subject: ComponentUnderTest) -> None:
     """The ids of official lists and of captions are in the manifest; captions are sentences."""
     ids = set(read(subject, "manifest")["clip_id"])
     for name, listed in read(subject, "splits").items():
@@ -96,7 +96,7 @@ def _all_in(listed: Iterable[str], ids: set[str], what: str) -> None:
     expect(not strangers, f"{what} to be in the manifest", f"{len(strangers)} are not, e.g. {strangers[:1]}")
 
 
-def texts_describe_classes(subject: Subject) -> None:
+def texts_describe_classes(subject: ComponentUnderTest) -> None:
     """Each form of class texts that the data set has describes every class, in order, by texts that are not empty."""
     classes = subject.component.classes
     if not classes:
@@ -117,23 +117,25 @@ def texts_describe_classes(subject: Subject) -> None:
     expect(found > 0, f"class texts of one of the forms {', '.join(CLASS_TEXT_FORMS)}", "there are none")
 
 
-def refuses_other_forms(subject: Subject) -> None:
+def refuses_other_forms(subject: ComponentUnderTest) -> None:
     """A form of class texts that does not exist is an error of zsarbench's."""
     try:
         subject.component.class_texts("no-such-form")
     except ZsarbenchError:
         return
     except Exception as error:
-        raise Broken("a ZsarbenchError for a form that does not exist", f"{type(error).__name__} came") from error
-    raise Broken("a ZsarbenchError for a form that does not exist", "texts came")
+        raise ContractViolation(
+            "a ZsarbenchError for a form that does not exist", f"{type(error).__name__} came"
+        ) from error
+    raise ContractViolation("a ZsarbenchError for a form that does not exist", "texts came")
 
 
-def revision_is_stable(subject: Subject) -> None:
+def revision_is_stable(subject: ComponentUnderTest) -> None:
     """The revision is a text, the same for two instances and after the data were read."""
     try:
         one, other = subject.component.revision, subject.make().revision
     except ZsarbenchError as error:
-        raise NotHere(str(error)) from error
+        raise Unavailable(str(error)) from error
     expect(isinstance(one, str) and one != "", "a revision that is text", f"it is {one!r}")
     expect(one == other, "the same revision for the same options", f"it is '{one}' and '{other}'")
     read(subject, "manifest")
@@ -144,7 +146,7 @@ def revision_is_stable(subject: Subject) -> None:
 # --- protocols --------------------------------------------------------------------------------------------------------
 
 
-def protocol_of(subject: Subject) -> FileProtocol:
+def protocol_of(subject: ComponentUnderTest) -> FileProtocol:
     """Return the protocol of an entry's file, or one that was given."""
     given = subject.target
     if isinstance(given, FileProtocol):
@@ -152,31 +154,31 @@ def protocol_of(subject: Subject) -> FileProtocol:
     try:
         return subject.once("protocol", lambda: protocols.read(Path(given)))  # type: ignore[no-any-return]
     except ZsarbenchError as error:
-        raise Broken("a protocol file that can be read", str(error)) from error
+        raise ContractViolation("a protocol file that can be read", str(error)) from error
 
 
-def _dataset_of(subject: Subject) -> Any:
+def _dataset_of(subject: ComponentUnderTest) -> Any:
     """Return the data set of a protocol, built anew once.
 
     Raises:
-        NotHere: there is no registry, or the data set cannot be built here.
+        Unavailable: there is no registry, or the data set cannot be built here.
     """
     protocol = protocol_of(subject)
     registry = subject.registry
     if registry is None:
-        raise NotHere(f"without a registry its data set '{protocol.dataset}' is not known")
+        raise Unavailable(f"without a registry its data set '{protocol.dataset}' is not known")
     if protocol.dataset not in registry.names("dataset"):
-        raise Broken("a data set that is registered", f"'{protocol.dataset}' is not")
+        raise ContractViolation("a data set that is registered", f"'{protocol.dataset}' is not")
     entry = registry.get("dataset", protocol.dataset)
     chosen = protocol.options.get("dataset", {}).get(protocol.dataset, {})
 
     key = (protocol.dataset, repr(chosen))
     if key not in subject.shared:
-        subject.shared[key] = Subject("dataset", protocol.dataset, entry.load, chosen=chosen, entry=entry)
+        subject.shared[key] = ComponentUnderTest("dataset", protocol.dataset, entry.load, chosen=chosen, entry=entry)
     return subject.shared[key].component
 
 
-def states_itself(subject: Subject) -> None:
+def states_itself(subject: ComponentUnderTest) -> None:
     """A protocol's name is that of its entry; it has a source, rounds, and parts and options that exist."""
     protocol = protocol_of(subject)
     if subject.entry is not None:
@@ -196,7 +198,7 @@ def states_itself(subject: Subject) -> None:
             expect(not problems, f"options that {kind} '{name}' takes", "; ".join(problems))
 
 
-def rounds_fit_the_classes(subject: Subject) -> None:
+def rounds_fit_the_classes(subject: ComponentUnderTest) -> None:
     """Every class of every round is the data set's; zsl and gzsl rounds are what they say; the hash is stable."""
     protocol, dataset = protocol_of(subject), _dataset_of(subject)
     rounds = _sound(lambda: protocol.named(dataset), "rounds that fit the data set")
@@ -204,14 +206,14 @@ def rounds_fit_the_classes(subject: Subject) -> None:
     expect(protocol.hash(dataset) == protocol.hash(dataset), "a hash that stays", "it changed")
 
 
-def rounds_fit_the_clips(subject: Subject) -> None:
+def rounds_fit_the_clips(subject: ComponentUnderTest) -> None:
     """Every list of clips is in the manifest, every class has clips to test, and the count is the stated one."""
     protocol, dataset = protocol_of(subject), _dataset_of(subject)
     try:
         manifest = dataset.manifest()
         rounds = protocol.checked(dataset)
     except ZsarbenchError as error:
-        raise NotHere(str(error)) from error
+        raise Unavailable(str(error)) from error
     for item in rounds:
         _, test = _sound(partial(protocols.round_clips, item, manifest), "clips of every candidate in the manifest")
         told = protocol.stated_clips(item.index)
@@ -222,7 +224,7 @@ def _sound(call: Callable[[], Any], expected: str) -> Any:
     try:
         return call()
     except ZsarbenchError as error:
-        raise Broken(expected, str(error)) from error
+        raise ContractViolation(expected, str(error)) from error
 
 
 def dataset_checks() -> tuple[Check, ...]:

@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from zsarbench.interfaces import Clips, Sampling, Steps
+from zsarbench.interfaces import Clips, FrameEncoder, HasClassifier, IndependentSteps, Sampling, Steps
 from zsarbench.testing import checks_constructors
 from zsarbench.testing.checking import (
-    Broken,
     Check,
-    NotHere,
-    Subject,
+    ComponentUnderTest,
+    ContractViolation,
+    Unavailable,
     expect,
     farthest,
     is_tensor,
@@ -55,17 +55,17 @@ _READ_PREPARE = (
 # --- visual encoders --------------------------------------------------------------------------------------------------
 
 
-def toy_batch(subject: Subject) -> Clips:
+def toy_batch(subject: ComponentUnderTest) -> Clips:
     """Return four clips of the content that an encoder needs; in frames the last steps of two clips are padding.
 
     Raises:
-        NotHere: it reads features of files that only its user has.
+        Unavailable: it reads features of files that only its user has.
     """
     encoder = subject.component
     if encoder.needs == "captions":
         return Clips(tuple(f"clip{number}" for number in range(len(CAPTIONS))), captions=CAPTIONS)
     if encoder.needs == "features":
-        raise NotHere("it reads stored features, which only their owner has")
+        raise Unavailable("it reads stored features, which only their owner has")
     return subject.once("batch", lambda: _frames_batch(encoder))  # type: ignore[no-any-return]
 
 
@@ -98,17 +98,18 @@ def part_of(batch: Clips, index: list[int], n_steps: int | None = None) -> Clips
     )
 
 
-def _encoded(subject: Subject) -> Steps:
+def _encoded(subject: ComponentUnderTest) -> Steps:
     batch = toy_batch(subject)
     return subject.once("encoded", lambda: subject.component.encode(batch))  # type: ignore[no-any-return]
 
 
-def prepares_any_size(subject: Subject) -> None:
+def prepares_any_size(subject: ComponentUnderTest) -> None:
     """`prepare` turns a frame of any size into the same shape, and leaves the frame as it was."""
     encoder = subject.component
     if encoder.needs != "frames":
         return
-    expect(callable(getattr(encoder, "prepare", None)), "`prepare`, since it needs frames", "there is none")
+    has_prepare = isinstance(encoder, FrameEncoder) and callable(encoder.prepare)
+    expect(has_prepare, "`prepare`, since it needs frames", "there is none")
     shapes = set()
     for size in FRAME_SIZES:
         rgb = seeding.numpy_generator(0, "conformance", "sizes").integers(0, 256, (*size, 3), dtype=np.uint8)
@@ -121,7 +122,7 @@ def prepares_any_size(subject: Subject) -> None:
     expect(len(shapes) == 1, "one h and w for every frame size", f"there were {sorted(shapes)}")
 
 
-def prepare_travels(subject: Subject) -> None:
+def prepare_travels(subject: ComponentUnderTest) -> None:
     """`prepare` can be pickled, and works in a process without torch."""
     encoder = subject.component
     if encoder.needs != "frames":
@@ -129,7 +130,7 @@ def prepare_travels(subject: Subject) -> None:
     try:
         packed = pickle.dumps(encoder.prepare)
     except Exception as error:
-        raise Broken("a picklable `prepare`, such as an object of a module's class", f"{error}") from error
+        raise ContractViolation("a picklable `prepare`, such as an object of a module's class", f"{error}") from error
     paths = os.pathsep.join(path for path in sys.path if path)
     command = [sys.executable, "-P", "-c", _READ_PREPARE]
     done = subprocess.run(command, input=packed, capture_output=True, env={**os.environ, "PYTHONPATH": paths})
@@ -138,7 +139,7 @@ def prepare_travels(subject: Subject) -> None:
     expect(done.returncode == 0, "`prepare` to work in another process", f"it failed there: {said[-1:]}")
 
 
-def gives_steps(subject: Subject) -> None:
+def gives_steps(subject: ComponentUnderTest) -> None:
     """`encode` gives a finite row per step, with the mask of the frames, and zeros on padding."""
     encoder, batch, made = subject.component, toy_batch(subject), _encoded(subject)
     expect(isinstance(made, Steps), "zsarbench.interfaces.Steps", shape_of(made))
@@ -158,7 +159,7 @@ def gives_steps(subject: Subject) -> None:
     expect(shape[1] <= limit, f"at most sampling.max_steps = {limit} steps", f"there are {shape[1]}")
 
 
-def clip_alone(subject: Subject) -> None:
+def clip_alone(subject: ComponentUnderTest) -> None:
     """Row i depends on clip i alone, bit for bit, whatever stands beside it and in whatever order."""
     batch, whole = toy_batch(subject), _encoded(subject)
     for index in ([0], [3, 2, 1, 0], [1, 1, 0]):
@@ -169,7 +170,7 @@ def clip_alone(subject: Subject) -> None:
             expect(same_bits(mine, theirs), "a clip's rows to have the same bits in every batch", said)
 
 
-def padding_stays_out(subject: Subject) -> None:
+def padding_stays_out(subject: ComponentUnderTest) -> None:
     """What stands on padding steps, and how many there are, changes no row."""
     batch, whole = toy_batch(subject), _encoded(subject)
     if batch.frames is None or batch.mask is None:
@@ -187,14 +188,14 @@ def padding_stays_out(subject: Subject) -> None:
     expect(same_bits(made.values[0, :1], whole.values[1, :1]), "the length of padding not to matter", said)
 
 
-def steps_alone(subject: Subject) -> None:
+def steps_alone(subject: ComponentUnderTest) -> None:
     """Where `independent_steps` is promised, a step alone has the same bits, in several threads at once too."""
     encoder, batch, whole = subject.component, toy_batch(subject), _encoded(subject)
-    if not getattr(encoder, "independent_steps", False):
+    if not (isinstance(encoder, IndependentSteps) and encoder.independent_steps):
         return
     frames, mask = batch.frames, batch.mask
     if frames is None or mask is None:
-        raise Broken("frames, where steps are independent", f"it needs {encoder.needs}")
+        raise ContractViolation("frames, where steps are independent", f"it needs {encoder.needs}")
     places = [(clip, step) for clip, step in mask.nonzero().tolist()]
     alone = [Clips((batch.ids[i],), frames[i : i + 1, t : t + 1], None, mask[i : i + 1, t : t + 1]) for i, t in places]
     with ThreadPoolExecutor(len(places)) as pool:
@@ -208,7 +209,7 @@ def _far(one: Steps, other: Steps) -> str:
     return farthest(one.values, other.values)
 
 
-def declares_itself(subject: Subject) -> None:
+def declares_itself(subject: ComponentUnderTest) -> None:
     """dim, space, sampling and fingerprint are of their types; the fingerprint is not empty."""
     encoder = subject.component
     expect(
@@ -224,15 +225,17 @@ def declares_itself(subject: Subject) -> None:
         expect(isinstance(sampling, Sampling), "sampling to be a zsarbench.interfaces.Sampling", f"it is {sampling!r}")
 
 
-def classifies(subject: Subject) -> None:
+def classifies(subject: ComponentUnderTest) -> None:
     """An encoder with labels has a name and a definition for each, and `classify` gives a logit for each."""
     encoder = subject.component
-    labels = getattr(encoder, "labels", None)
+    if not isinstance(encoder, HasClassifier):
+        expect(getattr(encoder, "labels", None) is None, "`classify`, since it has labels", "there is none")
+        return
+    labels = encoder.labels
     if labels is None:
         return
     pairs = all(len(label) == 2 and all(isinstance(text, str) for text in label) for label in labels)
     expect(pairs, "labels as pairs of a name and a definition", f"the first is {labels[0]!r}")
-    expect(callable(getattr(encoder, "classify", None)), "`classify`, since it has labels", "there is none")
     rows = _encoded(subject).values
     logits = encoder.classify(rows)
     expect(is_tensor(logits, (*rows.shape[:-1], len(labels))), f"(..., {len(labels)}), one a label", shape_of(logits))
@@ -241,12 +244,12 @@ def classifies(subject: Subject) -> None:
 # --- text encoders ----------------------------------------------------------------------------------------------------
 
 
-def _sentences(subject: Subject) -> Tensor:
+def _sentences(subject: ComponentUnderTest) -> Tensor:
     made: Tensor = subject.once("encoded", lambda: subject.component.encode(list(TEXTS)))
     return made
 
 
-def gives_rows(subject: Subject) -> None:
+def gives_rows(subject: ComponentUnderTest) -> None:
     """`encode` gives a finite float32 row for any text: empty, very long, of any script; and none for no text."""
     encoder, made = subject.component, _sentences(subject)
     wanted = (len(TEXTS), encoder.dim)
@@ -257,7 +260,7 @@ def gives_rows(subject: Subject) -> None:
     expect(is_tensor(empty, (0, encoder.dim)), f"(0, {encoder.dim}) for no text", shape_of(empty))
 
 
-def sentence_alone(subject: Subject) -> None:
+def sentence_alone(subject: ComponentUnderTest) -> None:
     """Row i depends on sentence i alone, bit for bit, and on nothing that was encoded before."""
     whole = _sentences(subject)
     for index in ([0], list(range(len(TEXTS)))[::-1], [4, 1]):
@@ -269,7 +272,7 @@ def sentence_alone(subject: Subject) -> None:
             expect(same_bits(made[row], whole[text]), "a row to have the same bits in every batch", said)
 
 
-def tells_texts_apart(subject: Subject) -> None:
+def tells_texts_apart(subject: ComponentUnderTest) -> None:
     """Different sentences get different rows."""
     made = _sentences(subject)
     expect(not same_bits(made[0], made[5]), "different rows for different sentences", "they are equal")

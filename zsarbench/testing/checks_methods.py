@@ -12,10 +12,19 @@ import torch
 
 from zsarbench.errors import UsageError
 from zsarbench.features.clips import MemoryClips
-from zsarbench.interfaces import ClassText, ClipFeatures, Steps, TrainSet
+from zsarbench.interfaces import ClassText, ClipFeatures, Recording, Steps, TrainSet
 from zsarbench.plugins.parts import PART_KINDS
 from zsarbench.testing import checks_constructors, toys
-from zsarbench.testing.checking import Broken, Check, Subject, close, expect, farthest, same_bits, shape_of
+from zsarbench.testing.checking import (
+    Check,
+    ComponentUnderTest,
+    ContractViolation,
+    close,
+    expect,
+    farthest,
+    same_bits,
+    shape_of,
+)
 from zsarbench.utils import schema, seeding
 
 if TYPE_CHECKING:
@@ -33,7 +42,7 @@ class Fitted:
     context: Any
 
 
-def toy_context(subject: Subject, **changed: Any) -> Any:
+def toy_context(subject: ComponentUnderTest, **changed: Any) -> Any:
     """Return a context with the parts that the method's entry names; all four where it was given without an entry."""
     made = toys.context(device=subject.device, **changed)
     if subject.entry is not None and "parts" not in changed:
@@ -42,7 +51,7 @@ def toy_context(subject: Subject, **changed: Any) -> Any:
     return made
 
 
-def fit(subject: Subject, sentences: int = 1, train: TrainSet | None = None, **context: Any) -> Fitted:
+def fit(subject: ComponentUnderTest, sentences: int = 1, train: TrainSet | None = None, **context: Any) -> Fitted:
     """Return a new instance, fitted as the harness does: with None where it learns from nothing."""
     method = subject.make()
     if method.learns_from != "nothing":
@@ -52,7 +61,7 @@ def fit(subject: Subject, sentences: int = 1, train: TrainSet | None = None, **c
     return made
 
 
-def fitted(subject: Subject, sentences: int = 1) -> Fitted:
+def fitted(subject: ComponentUnderTest, sentences: int = 1) -> Fitted:
     """Return the instance, fitted on toys, that checks share which only ask for scores."""
     return subject.once(("fitted", sentences), lambda: fit(subject, sentences))  # type: ignore[no-any-return]
 
@@ -68,7 +77,7 @@ def unseen_clips(**changed: Any) -> MemoryClips:
     return toys.clips(toys.UNSEEN, name="test", **changed)
 
 
-def gives_scores(subject: Subject) -> None:
+def gives_scores(subject: ComponentUnderTest) -> None:
     """`score` gives (N, C) without NaN for clips that were read, for one or several sentences a class; none may be."""
     for sentences in (1, 3):
         clips, classes = unseen_clips(unread=2), toys.class_texts(toys.UNSEEN, sentences)
@@ -80,7 +89,7 @@ def gives_scores(subject: Subject) -> None:
         expect(not bad, "no NaN for a clip that was read", f"{bad} of {len(clips) - 2} clips have one")
 
 
-def fits_without_classes(subject: Subject) -> None:
+def fits_without_classes(subject: ComponentUnderTest) -> None:
     """A method that learns from captions needs neither labels nor classes, which other data sets may not have."""
     if subject.component.learns_from != "captions":
         return
@@ -90,7 +99,7 @@ def fits_without_classes(subject: Subject) -> None:
     expect(tuple(scores.shape) == shape, f"scores {shape} after learning from clips without labels", shape_of(scores))
 
 
-def any_dimensions(subject: Subject) -> None:
+def any_dimensions(subject: ComponentUnderTest) -> None:
     """Clips of another space and dimension than the texts' are scored, or refused with a `UsageError`."""
     train = toys.train_set(dim=24) if subject.component.learns_from != "nothing" else None
     visual = toys.ToyVisual(dim=24)
@@ -107,7 +116,7 @@ def any_dimensions(subject: Subject) -> None:
     expect(tuple(scores.shape) == shape, f"scores {shape} for clips of 24 features and texts of 16", shape_of(scores))
 
 
-def same_seed_same_scores(subject: Subject) -> None:
+def same_seed_same_scores(subject: ComponentUnderTest) -> None:
     """The same seed gives the same scores, bit for bit, whatever torch's global random state, which stays."""
     made = []
     for noise in (1, 2):
@@ -125,7 +134,7 @@ def _random_states() -> list[Tensor]:
     return [torch.random.get_rng_state(), *(torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [])]
 
 
-def independence_is_true(subject: Subject) -> None:
+def independence_is_true(subject: ComponentUnderTest) -> None:
     """Where `class_independent` is true, a class's scores do not change when other candidates are left out."""
     for sentences in (1, 3):
         made = fitted(subject, sentences)
@@ -139,7 +148,7 @@ def independence_is_true(subject: Subject) -> None:
             expect(close(part, whole[:, kept]), "scores that do not depend on the other candidates", said)
 
 
-def order_follows_clips(subject: Subject) -> None:
+def order_follows_clips(subject: ComponentUnderTest) -> None:
     """Clips in another order get the same scores in that order; classes too, where they are independent."""
     made, clips, classes = fitted(subject), unseen_clips(), toys.class_texts(toys.UNSEEN)
     whole = scored(made, clips, classes)
@@ -151,7 +160,7 @@ def order_follows_clips(subject: Subject) -> None:
         expect(close(turned, whole), "a class to keep its scores in another order", farthest(turned, whole))
 
 
-def padding_stays_out(subject: Subject) -> None:
+def padding_stays_out(subject: ComponentUnderTest) -> None:
     """Further padding steps, as other clips of a set bring them, change no score."""
     made, classes = fitted(subject), toys.class_texts(toys.UNSEEN)
     one, other = scored(made, unseen_clips(), classes), scored(made, unseen_clips(padding=3), classes)
@@ -186,7 +195,7 @@ class WatchedClips(MemoryClips):
         )
 
 
-def leaves_inputs_alone(subject: Subject) -> None:
+def leaves_inputs_alone(subject: ComponentUnderTest) -> None:
     """Neither `fit` nor `score` changes the features, masks or labels it was given."""
     train = toys.train_set()
     watched = WatchedClips(toys.clips(toys.SEEN, 8, name="train"))
@@ -201,7 +210,7 @@ def leaves_inputs_alone(subject: Subject) -> None:
     expect(same, "labels to stay as they were", "`fit` changed them in place")
 
 
-def goes_on_from_checkpoints(subject: Subject) -> None:
+def goes_on_from_checkpoints(subject: ComponentUnderTest) -> None:
     """A fit with a folder for checkpoints, and one that goes on from what it left there, score as one without."""
     whole = scored(fitted(subject), unseen_clips(), toys.class_texts(toys.UNSEEN))
     with tempfile.TemporaryDirectory() as folder:
@@ -215,15 +224,15 @@ def goes_on_from_checkpoints(subject: Subject) -> None:
                 return
 
 
-def record_is_plain(subject: Subject) -> None:
+def record_is_plain(subject: ComponentUnderTest) -> None:
     """`record`, where there is one, gives a mapping of JSON types."""
     method = fitted(subject).method
-    if not hasattr(method, "record"):
+    if not isinstance(method, Recording):
         return
     try:
         schema.plain(dict(method.record()), "record")
     except Exception as error:
-        raise Broken("`record()` to be a mapping of JSON types", str(error)) from error
+        raise ContractViolation("`record()` to be a mapping of JSON types", str(error)) from error
 
 
 def method_checks() -> tuple[Check, ...]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from zsarbench.interfaces import ClipSource, Shard, ShardReport
 from zsarbench.testing import checks_constructors, toys
-from zsarbench.testing.checking import Check, Subject, expect
+from zsarbench.testing.checking import Check, ComponentUnderTest, expect
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,7 +29,7 @@ class ToyTask:
             yield ShardReport(shard.index, f"shard{shard.index}", ids[::2], failures, {"decode": 0.0})
 
 
-def renders_text(subject: Subject) -> None:
+def renders_text(subject: ComponentUnderTest) -> None:
     """`render` gives the same text each time, with every method in it, and leaves the table as it was."""
     table = toys.table()
     made = subject.component.render(table, title="a toy title")
@@ -45,7 +45,7 @@ def _same(one: pd.DataFrame, other: pd.DataFrame) -> bool:
     return one.equals(other) and list(one) == list(other) and one.attrs == other.attrs
 
 
-def reports_every_shard(subject: Subject) -> None:
+def reports_every_shard(subject: ComponentUnderTest) -> None:
     """`map` yields one report for every shard, in any order, and none where there is no shard."""
     shards = [
         Shard(number, tuple(ClipSource(f"clip-{number}-{clip}") for clip in range(number + 1))) for number in range(4)

@@ -10,7 +10,15 @@ import torch
 from zsarbench.errors import NoNegatives
 from zsarbench.interfaces import NegativeDraw, SamplesTexts, TextDraw
 from zsarbench.testing import checks_constructors
-from zsarbench.testing.checking import Broken, Check, Subject, expect, is_tensor, same_bits, shape_of
+from zsarbench.testing.checking import (
+    Check,
+    ComponentUnderTest,
+    ContractViolation,
+    expect,
+    is_tensor,
+    same_bits,
+    shape_of,
+)
 from zsarbench.utils import seeding
 
 if TYPE_CHECKING:
@@ -38,7 +46,7 @@ def tensors_of(draw: NegativeDraw) -> tuple[Tensor, ...]:
     return draw.anchors, draw.positives, draw.pool, draw.anchor_groups, draw.pool_groups
 
 
-def toy_draw(subject: Subject, *, columns: int = 2, sources: int = 8, n_anchors: int = 24) -> NegativeDraw:
+def toy_draw(subject: ComponentUnderTest, *, columns: int = 2, sources: int = 8, n_anchors: int = 24) -> NegativeDraw:
     """Return a draw over 24 texts, three of each of 8 source videos; some texts stand twice.
 
     A corpus sampler gets anchors in a space of their own, a batch sampler gets the batch's positives as its pool, on
@@ -63,7 +71,7 @@ def toy_draw(subject: Subject, *, columns: int = 2, sources: int = 8, n_anchors:
     )  # fmt: skip
 
 
-def draws_indices(subject: Subject) -> None:
+def draws_indices(subject: ComponentUnderTest) -> None:
     """`sample` returns (B, K) int64 indices into the pool, for any K."""
     for k in (1, K, 40):
         draw = toy_draw(subject)
@@ -74,7 +82,7 @@ def draws_indices(subject: Subject) -> None:
         expect(inside, f"indices from 0 to {len(draw.pool) - 1}", f"they reach from {made.min()} to {made.max()}")
 
 
-def never_its_own(subject: Subject) -> None:
+def never_its_own(subject: ComponentUnderTest) -> None:
     """No negative shares the anchor's value in any column of the groups, be it text or source video."""
     for columns in (1, 2, 3):
         draw = toy_draw(subject, columns=columns)
@@ -86,7 +94,7 @@ def never_its_own(subject: Subject) -> None:
             expect(not found, "negatives of other groups in every column", said)
 
 
-def repeats_where_few(subject: Subject) -> None:
+def repeats_where_few(subject: ComponentUnderTest) -> None:
     """An anchor with one admissible text gets that one K times."""
     draw = _with_groups(toy_draw(subject), n_others=1)
     made = drawn(draw, subject.make())
@@ -95,7 +103,7 @@ def repeats_where_few(subject: Subject) -> None:
     expect(bool((others == other).all()), f"the one admissible text, {other}, {K} times", f"{others[0].tolist()} came")
 
 
-def says_when_there_are_none(subject: Subject) -> None:
+def says_when_there_are_none(subject: ComponentUnderTest) -> None:
     """An anchor without an admissible text is an error, `NoNegatives`, and never an endless loop."""
     draw = _with_groups(toy_draw(subject), n_others=0)
     try:
@@ -104,8 +112,10 @@ def says_when_there_are_none(subject: Subject) -> None:
         return
     except Exception as error:
         came = f"{type(error).__name__} came: {error}"
-        raise Broken("zsarbench.errors.NoNegatives where no text is admissible", came) from error
-    raise Broken("zsarbench.errors.NoNegatives where no text is admissible", f"it returned {made[0].tolist()}")
+        raise ContractViolation("zsarbench.errors.NoNegatives where no text is admissible", came) from error
+    raise ContractViolation(
+        "zsarbench.errors.NoNegatives where no text is admissible", f"it returned {made[0].tolist()}"
+    )
 
 
 def _with_groups(draw: NegativeDraw, n_others: int) -> NegativeDraw:
@@ -116,7 +126,7 @@ def _with_groups(draw: NegativeDraw, n_others: int) -> NegativeDraw:
     return replace(draw, anchor_groups=groups[: len(draw.anchors)].clone(), pool_groups=groups)
 
 
-def follows_the_generator(subject: Subject) -> None:
+def follows_the_generator(subject: ComponentUnderTest) -> None:
     """The same generator gives the same draw, whatever torch's global random state is; the inputs stay as they were."""
     draw = toy_draw(subject)
     before = [tensor.clone() for tensor in tensors_of(draw)]
@@ -130,7 +140,7 @@ def follows_the_generator(subject: Subject) -> None:
     expect(kept, "the given tensors to stay as they were", "they were changed")
 
 
-def draws_alike_from_rows(subject: Subject) -> None:
+def draws_alike_from_rows(subject: ComponentUnderTest) -> None:
     """`sample_texts`, where there is one, draws what `sample` does from the gathered embeddings."""
     sampler = subject.make()
     if not isinstance(sampler, SamplesTexts):
@@ -150,7 +160,7 @@ def draws_alike_from_rows(subject: Subject) -> None:
 # --- losses -----------------------------------------------------------------------------------------------------------
 
 
-def _triplets(subject: Subject, n_rows: int = 6, k: int = K, seed: int = 0) -> tuple[Tensor, Tensor, Tensor]:
+def _triplets(subject: ComponentUnderTest, n_rows: int = 6, k: int = K, seed: int = 0) -> tuple[Tensor, Tensor, Tensor]:
     """Return video (B, 8), positive (B, 8), negative (B, K, 8) that need gradients."""
     rng = seeding.generator(seed, "conformance", "triplets")
     shapes = ((n_rows, 8), (n_rows, 8), (n_rows, k, 8))
@@ -160,7 +170,7 @@ def _triplets(subject: Subject, n_rows: int = 6, k: int = K, seed: int = 0) -> t
     return video, positive, negative
 
 
-def is_finite_scalar(subject: Subject) -> None:
+def is_finite_scalar(subject: ComponentUnderTest) -> None:
     """A loss of any batch is one finite number, and the inputs stay as they were."""
     loss = subject.component
     for n_rows, k in ((6, K), (1, 1), (1, K), (6, 1)):
@@ -174,7 +184,7 @@ def is_finite_scalar(subject: Subject) -> None:
         expect(kept, "the given tensors to stay as they were", "they were changed")
 
 
-def gradient_flows(subject: Subject) -> None:
+def gradient_flows(subject: ComponentUnderTest) -> None:
     """A finite gradient reaches the video and every parameter of the loss; a loss may stop it elsewhere."""
     loss = subject.make()
     for seed in range(3):
@@ -191,7 +201,7 @@ def gradient_flows(subject: Subject) -> None:
         expect(parameter.grad is not None, f"a gradient of the parameter {name}", "there is none")
 
 
-def is_finite_on_ties(subject: Subject) -> None:
+def is_finite_on_ties(subject: ComponentUnderTest) -> None:
     """Loss and gradient are finite where a video equals its positive and a negative."""
     video = _triplets(subject)[0]
     same = video.detach().clone().requires_grad_()
@@ -202,7 +212,7 @@ def is_finite_on_ties(subject: Subject) -> None:
     expect(finite, "a finite loss and gradient where video, positive and negative are equal", "they are not")
 
 
-def order_does_not_matter(subject: Subject) -> None:
+def order_does_not_matter(subject: ComponentUnderTest) -> None:
     """The order of a batch's rows, and of a row's negatives, does not change the loss."""
     loss = subject.component
     video, positive, negative = (tensor.detach() for tensor in _triplets(subject))
@@ -215,7 +225,7 @@ def order_does_not_matter(subject: Subject) -> None:
         expect(near, f"the same loss for {which} in another order", f"{value} became {other}")
 
 
-def prefers_the_positive(subject: Subject) -> None:
+def prefers_the_positive(subject: ComponentUnderTest) -> None:
     """The loss is lower where videos lie at their positives and far from their negatives than the other way round."""
     video = torch.nn.functional.normalize(_triplets(subject)[0].detach(), dim=1)
     far = -video

@@ -26,7 +26,7 @@ from zsarbench.testing import (
     checks_output,
     checks_training,
 )
-from zsarbench.testing.checking import SECONDS, Check, Outcome, Problem, Subject
+from zsarbench.testing.checking import SECONDS, Check, CheckOutcome, ComponentUnderTest, Problem
 
 if TYPE_CHECKING:
     import pytest
@@ -34,7 +34,8 @@ if TYPE_CHECKING:
 __all__ = [
     "Case",
     "Check",
-    "Outcome",
+    "CheckOutcome",
+    "ComponentUnderTest",
     "Problem",
     "cases",
     "checks_for",
@@ -78,7 +79,7 @@ def subject_of(
     chosen: Mapping[str, Any] | None = None,
     shared: dict[Any, Any] | None = None,
     device: str = "cpu",
-) -> Subject:
+) -> ComponentUnderTest:
     """Return what checks are run on.
 
     Args:
@@ -95,14 +96,16 @@ def subject_of(
     if isinstance(component, Entry):
         load = component.path if component.kind == "protocol" else component.load
         about = (component.kind, component.name, load)
-        return Subject(*about, chosen=chosen, entry=component, registry=registry, shared=shared, device=device)
+        return ComponentUnderTest(
+            *about, chosen=chosen, entry=component, registry=registry, shared=shared, device=device
+        )
     if kind is None:
         raise UsageError(f"what kind of component is {component!r}? Give one of: {', '.join(KINDS)}")
     name = getattr(component, "__name__", str(component))
-    return Subject(kind, name, lambda: component, chosen=chosen, registry=registry, device=device)
+    return ComponentUnderTest(kind, name, lambda: component, chosen=chosen, registry=registry, device=device)
 
 
-def outcomes(subject: Subject, *, seconds: float = SECONDS) -> Iterator[Outcome]:
+def outcomes(subject: ComponentUnderTest, *, seconds: float = SECONDS) -> Iterator[CheckOutcome]:
     """Run the checks of a component's kind one after the other; none may take longer than `seconds`."""
     for check in checks_for(subject.kind):
         yield check.outcome(subject, seconds)
@@ -127,7 +130,7 @@ class Case:
     """One check of one component, to be called by a test."""
 
     check: Check
-    subject: Subject
+    subject: ComponentUnderTest
 
     def __call__(self, seconds: float = SECONDS) -> None:
         """Fail the test where the check finds a problem, skip it where the component cannot be tried here."""

@@ -5,8 +5,6 @@ Nothing here imports torch when it is imported, as befits a module that a `prepa
 
 from __future__ import annotations
 
-import os
-import time
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -78,24 +76,6 @@ class KeepFrame:
         rows = np.arange(48) * rgb.shape[0] // 48
         columns = np.arange(64) * rgb.shape[1] // 64
         return np.ascontiguousarray(rgb[rows][:, columns].transpose(2, 0, 1))
-
-
-class MisbehavingPrepare(KeepFrame):
-    """Hangs, dies or raises on frames with a certain number."""
-
-    def __init__(self, numbers: Sequence[int], behaviour: Literal["hang", "die", "raise"]) -> None:
-        self.numbers = tuple(numbers)
-        self.behaviour = behaviour
-
-    def __call__(self, rgb: np.ndarray) -> np.ndarray:
-        """Prepare a frame, or not."""
-        if read_number(rgb) in self.numbers:
-            if self.behaviour == "hang":
-                time.sleep(3600)
-            if self.behaviour == "die":
-                os._exit(9)
-            raise RuntimeError("this frame is not liked")
-        return super().__call__(rgb)
 
 
 class TinyEncoder:

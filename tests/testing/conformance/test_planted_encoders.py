@@ -1,4 +1,4 @@
-"""Broken visual and text encoders, and the check that must say so."""
+"""Broken visual and text encoders, and the check that must name the fault."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Broken negative samplers and losses, and the check that must say so."""
+"""Broken negative samplers and losses, and the check that must name the fault."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ N_WINDOWS = 3  # of every segment, drawn at random; valterlej/cezsar, stage 2
 WINDOW_SECONDS = 10.0  # length of a window; valterlej/cezsar, stage 2
 OBJECTS_PER_WINDOW = 5  # likeliest objects of a window; valterlej/cezsar, stage 2
 OBJECT_SENTENCES = 2  # sentences about them kept for each caption; valterlej/cezsar, stage 3
-PART_CLIPS = 512  # clips of a part of the table: what a kill may cost
+CLIPS_PER_PART = 512  # of the table: what a kill may cost
 
 
 @dataclass(frozen=True)
@@ -72,33 +72,40 @@ class WithSentences:
 
 
 def add_sentences(
-    train: TrainSet, options: Options, context: Context, folder: Path | None
+    train: TrainSet,
+    options: Options,
+    context: Context,
+    folder: Path | None,
+    *,
+    clips_per_part: int = CLIPS_PER_PART,
 ) -> tuple[TrainSet, dict[str, Any]]:
     """Return a training set whose clips have the sentences of pairing and filtering too, and what was counted.
 
-    folder: where the table is written part by part, `pairs.csv` in the end; a pairing that was cut off goes on there
-    where the context says so.
+    folder: where the table is written part by part, `pairs.csv` in the end; an interrupted pairing continues there
+    where the context allows it.
 
     Raises:
         UsageError: the clips have no captions, the visual part has no classifier, or there is no text part.
     """
     check_captions(train.clips)
-    maker = _Maker(train.clips, classifier(context.parts.visual, "cezsar"), options, context)
-    table = PairingTable(folder, maker.identity, resume=context.resume)
+    objects = classifier(context.parts.visual, "cezsar")
+    pairer = _Pairer(train.clips, objects, options, context)
+    identity = table_identity(train.clips, objects, options, context)
+    table = PairingTable(folder, identity, resume=context.resume)
     added: dict[str, dict[str, None]] = {clip_id: {} for clip_id in train.clips.ids}
     windows: set[tuple[str, float]] = set()
     full: set[str] = set()  # clips whose steps fill the limit: they may go on after it, where no window lies
     n_kept, total = 0, 0.0
-    parts = torch.arange(len(train.clips)).split(PART_CLIPS)
+    parts = torch.arange(len(train.clips)).split(clips_per_part)
     with context.progress.task("pairing clips with objects", len(train.clips)) as task:
 
         def make(number: int) -> Iterator[Row]:
-            yield from maker.rows(parts[number])
+            yield from pairer.rows(parts[number])
             task.advance(len(parts[number]))
 
         for row in table.rows(len(parts), make):
             windows.add((row.clip_id, row.start))
-            if row.clip_seconds >= maker.limit_seconds:
+            if row.clip_seconds >= pairer.limit_seconds:
                 full.add(row.clip_id)
             if row.sentence:
                 added[row.clip_id][row.sentence] = None
@@ -108,7 +115,7 @@ def add_sentences(
         "n_sentences_kept": n_kept,
         "n_clips_with_sentences": sum(map(bool, added.values())),
         "mean_cosine_to_caption": round(total / max(1, n_kept), 6),
-        "limit_seconds": maker.limit_seconds,
+        "limit_seconds": pairer.limit_seconds,
         "n_clips_at_the_limit": len(full),
     }
     for flag in flags(record):
@@ -128,8 +135,40 @@ def flags(record: Mapping[str, Any]) -> list[str]:
     ]
 
 
-class _Maker:
-    """Makes the rows of the table for some clips."""
+def table_identity(
+    clips: ClipFeatures,
+    classifier: Classifier,
+    options: Options,
+    context: Context,
+    *,
+    columns: Sequence[str] = Row._fields,
+) -> str:
+    """Return a digest of all that decides the table of a pairing; columns: the names of its columns."""
+    parts = context.parts
+    return checkpoints.identity(
+        {
+            "columns": tuple(columns),
+            "options": asdict(options),
+            "parts": [checkpoints.described(parts.visual), checkpoints.described(parts.text)],
+            "labels": classifier.labels,
+            "clips": [clips.ids, clips.dim, clips.max_steps, clips.captions],
+            "seed": context.generator("windows").initial_seed(),
+            "step_seconds": _step_seconds(_sampling(context)),
+        }
+    )
+
+
+def _sampling(context: Context) -> Sampling:
+    visual = context.parts.visual
+    return Sampling() if visual is None else visual.sampling
+
+
+def _step_seconds(sampling: Sampling) -> float:
+    return sampling.step_stride / sampling.frames_per_second
+
+
+class _Pairer:
+    """Computes the rows of the table for some clips."""
 
     def __init__(self, clips: ClipFeatures, found: Classifier, options: Options, context: Context) -> None:
         self.clips = clips
@@ -138,24 +177,12 @@ class _Maker:
         self.options = options
         self.objects = ObjectTexts.of(found.labels)
         self.texts, self.of_label = vocabulary(self.objects)
-        visual = context.parts.visual
-        sampling = Sampling() if visual is None else visual.sampling
-        self.step_seconds = sampling.step_stride / sampling.frames_per_second
+        sampling = _sampling(context)
+        self.step_seconds = _step_seconds(sampling)
         self.limit_seconds = sampling.max_steps * self.step_seconds
         generator = context.generator("windows")
         # Drawn at once, so that a clip's windows do not depend on where a pairing was cut off.
         self.drawn = torch.rand(len(clips), options.n_windows, generator=generator, dtype=torch.float64)
-        self.identity = checkpoints.identity(
-            {
-                "columns": Row._fields,
-                "options": asdict(options),
-                "parts": [checkpoints.described(context.parts.visual), checkpoints.described(context.parts.text)],
-                "labels": found.labels,
-                "clips": [clips.ids, clips.dim, clips.max_steps, clips.captions],
-                "seed": generator.initial_seed(),
-                "step_seconds": self.step_seconds,
-            }
-        )
 
     def rows(self, index: Tensor) -> Iterator[Row]:
         """Yield the rows of clips at these positions, in order."""

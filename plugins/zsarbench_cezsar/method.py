@@ -144,22 +144,22 @@ class Cezsar:
         return Fitted(trainer.model, history, pairs, paired, positives, n_loss)
 
     def check_parts(self, parts: Parts) -> None:
-        """Raise where objects are asked for and the visual part names none."""
+        """Raise where objects are requested and the visual part names none."""
         if self.mode != "visual" or self.object_sentences:
             classifiers.classifier(parts.visual, "cezsar")
-        self._pairing_options(parts)  # a classifier that cannot be loaded is told before anything is extracted
+        self._pairing_options(parts)  # a classifier that cannot be loaded is reported before anything is extracted
 
     def _training_options(self) -> training.Options:
         return options_for(training.Options, self)
 
     def _pairing_options(self, parts: Parts) -> pairing.Options | None:
         """Return how to pair clips with sentences about their objects; None where that is not done."""
-        wanted = self.object_sentences
-        if wanted is None:
-            wanted = 0 if classifiers.find_classifier(parts.visual) is None else pairing.OBJECT_SENTENCES
-        if wanted == 0:
+        n_sentences = self.object_sentences
+        if n_sentences is None:
+            n_sentences = 0 if classifiers.find_classifier(parts.visual) is None else pairing.OBJECT_SENTENCES
+        if n_sentences == 0:
             return None
-        return options_for(pairing.Options, self, object_sentences=wanted)
+        return options_for(pairing.Options, self, object_sentences=n_sentences)
 
     def _scoring_options(self) -> scoring.Options:
         return options_for(scoring.Options, self)
@@ -217,7 +217,7 @@ class Cezsar:
     def score(self, clips: ClipFeatures, classes: Sequence[ClassText], context: Context) -> Tensor:
         """Return (N, C), the cosine to each class's nearest sentence, or votes; NaN for a clip that was not read."""
         if self._fitted is None:
-            raise ZsarbenchError("method 'cezsar' was asked for scores before it was fitted")
+            raise ZsarbenchError("method 'cezsar' was called for scores before it was fitted")
         return scoring.scores(self._fitted.model, clips, classes, context, self._scoring_options())
 
     def embed(
@@ -225,7 +225,7 @@ class Cezsar:
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Return clips (N, J) and class sentences (S, J) in the joint space, and the class of each sentence (S,)."""
         if self._fitted is None:
-            raise ZsarbenchError("method 'cezsar' was asked for embeddings before it was fitted")
+            raise ZsarbenchError("method 'cezsar' was called for embeddings before it was fitted")
         return scoring.in_joint_space(self._fitted.model, clips, classes, context, self._scoring_options())
 
     # --- reporting ---

@@ -132,8 +132,8 @@ class CosineWindow(Recorded):
         if low < high:
             return low, high
         bounds = [
-            f"{name}={plain}" if quantile is None else f"{name}_quantile={quantile} (a distance of {found:.3f} here)"
-            for name, plain, quantile, found in (
+            f"{name}={plain}" if quantile is None else f"{name}_quantile={quantile} (a distance of {bound:.3f} here)"
+            for name, plain, quantile, bound in (
                 ("low", self.low, self.low_quantile, low), ("high", self.high, self.high_quantile, high),
             )
         ]  # fmt: skip
@@ -212,8 +212,8 @@ def differs(anchor_groups: Tensor, pool_groups: Tensor) -> Admit:
     def admit(rows: Tensor, candidates: Tensor) -> Tensor:
         different = torch.ones(len(rows), candidates.shape[-1], dtype=torch.bool)
         # A column at a time: candidates of each anchor's own with all their groups would be gigabytes.
-        for mine, theirs in zip(anchor_groups.unbind(1), pool_groups.unbind(1), strict=True):
-            different &= mine[rows, None] != theirs[candidates]
+        for of_anchors, of_pool in zip(anchor_groups.unbind(1), pool_groups.unbind(1), strict=True):
+            different &= of_anchors[rows, None] != of_pool[candidates]
         return different
 
     return admit

@@ -1,4 +1,4 @@
-"""The negatives of training pairs: drawn once over the whole corpus, or anew within each batch (stage 4)."""
+"""The negatives of training pairs: drawn once over the whole corpus, or within each batch (stage 4)."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Tally:
 
 
 class Negatives:
-    """Asks a sampler for K negatives of each pair, at the time that it says: "corpus" or "batch"."""
+    """Draws K negatives for each pair from a sampler, at the time that it declares: "corpus" or "batch"."""
 
     def __init__(self, sampler: NegativeSampler, pairs: Pairs, k: int) -> None:
         self.sampler = sampler

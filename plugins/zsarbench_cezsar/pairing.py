@@ -46,7 +46,7 @@ class Options:
 
 
 class WithSentences:
-    """Clips with further sentences beside their captions; the steps stay what they are."""
+    """Clips with further sentences next to their captions; the steps stay what they are."""
 
     def __init__(self, clips: ClipFeatures, captions: tuple[tuple[str, ...], ...]) -> None:
         self._clips = clips
@@ -85,7 +85,7 @@ def add_sentences(
     where the context allows it.
 
     Raises:
-        UsageError: the clips have no captions, the visual part has no classifier, or there is no text part.
+        UsageError: the clips have no captions, the visual part has no classifier, or the run has no text part.
     """
     check_captions(train.clips)
     objects = classifier(context.parts.visual, "cezsar")
@@ -94,7 +94,7 @@ def add_sentences(
     table = PairingTable(folder, identity, resume=context.resume)
     added: dict[str, dict[str, None]] = {clip_id: {} for clip_id in train.clips.ids}
     windows: set[tuple[str, float]] = set()
-    full: set[str] = set()  # clips whose steps fill the limit: they may go on after it, where no window lies
+    full: set[str] = set()  # clips whose steps fill the limit: they may continue after it, where no window lies
     n_kept, total = 0, 0.0
     parts = torch.arange(len(train.clips)).split(clips_per_part)
     with context.progress.task("pairing clips with objects", len(train.clips)) as task:
@@ -170,18 +170,18 @@ def _step_seconds(sampling: Sampling) -> float:
 class _Pairer:
     """Computes the rows of the table for some clips."""
 
-    def __init__(self, clips: ClipFeatures, found: Classifier, options: Options, context: Context) -> None:
+    def __init__(self, clips: ClipFeatures, classifier: Classifier, options: Options, context: Context) -> None:
         self.clips = clips
-        self.found = found
+        self.found = classifier
         self.context = context
         self.options = options
-        self.objects = ObjectTexts.of(found.labels)
+        self.objects = ObjectTexts.of(classifier.labels)
         self.texts, self.of_label = vocabulary(self.objects)
         sampling = _sampling(context)
         self.step_seconds = _step_seconds(sampling)
         self.limit_seconds = sampling.max_steps * self.step_seconds
         generator = context.generator("windows")
-        # Drawn at once, so that a clip's windows do not depend on where a pairing was cut off.
+        # Drawn at once, so that a clip's windows do not depend on where a pairing was interrupted.
         self.drawn = torch.rand(len(clips), options.n_windows, generator=generator, dtype=torch.float64)
 
     def rows(self, index: Tensor) -> Iterator[Row]:
@@ -235,16 +235,16 @@ class _Pairer:
 
     def _queries(self, part: Tensor, first: Tensor, last: Tensor) -> tuple[Tensor, Tensor, list[str]]:
         """Return clip and window (Q,), positions in the part, and the caption of every query, equal windows once."""
-        found: list[tuple[int, int, str]] = []
+        queries: list[tuple[int, int, str]] = []
         for row, position in enumerate(part.tolist()):
             captions = dict.fromkeys(text.strip() for text in (self.clips.captions or ())[position] if text.strip())
             spans: dict[tuple[int, int], int] = {}
             for window, span in enumerate(zip(first[row].tolist(), last[row].tolist(), strict=True)):
                 if span[1] > 0:  # the clip could be read
                     spans.setdefault(span, window)
-            found += [(row, window, caption) for window in spans.values() for caption in captions]
-        places = torch.tensor([(row, window) for row, window, _ in found], dtype=torch.long).reshape(-1, 2)
-        return places[:, 0], places[:, 1], [caption for _, _, caption in found]
+            queries += [(row, window, caption) for window in spans.values() for caption in captions]
+        places = torch.tensor([(row, window) for row, window, _ in queries], dtype=torch.long).reshape(-1, 2)
+        return places[:, 0], places[:, 1], [caption for _, _, caption in queries]
 
     def _filtered(self, labels: Tensor, captions: list[str]) -> tuple[Tensor, Tensor]:
         """Return the sentences nearest to each caption, (Q, k) positions in `texts`, else -1, and their cosines.
@@ -259,9 +259,9 @@ class _Pairer:
         missing = again | (candidates < 0)
         used, places = candidates.clamp(min=0).unique(return_inverse=True)
         sentences = F.normalize(embeddings([self.texts[i] for i in used.tolist()], self.context), dim=1)
-        wanted = F.normalize(embeddings(captions, self.context), dim=1)
+        caption_vectors = F.normalize(embeddings(captions, self.context), dim=1)
         # Row by row rather than as one product, so that the bits of a query do not depend on the others.
-        cosine = (sentences[places] * wanted[:, None]).sum(-1).masked_fill(missing, -torch.inf)
+        cosine = (sentences[places] * caption_vectors[:, None]).sum(-1).masked_fill(missing, -torch.inf)
         best = cosine.topk(min(self.options.object_sentences, cosine.shape[1]), dim=1)
         kept = candidates.gather(1, best.indices).masked_fill(best.values == -torch.inf, -1)
         return kept, best.values

@@ -88,7 +88,7 @@ class Pretrained:
 
     def _loaded(self) -> JointModel:
         if self._model is None:
-            raise ZsarbenchError("method 'cezsar-pretrained' was asked for scores before its weights were loaded")
+            raise ZsarbenchError("method 'cezsar-pretrained' was called for scores before its weights were loaded")
         return self._model
 
     def _scoring_options(self) -> scoring.Options:
@@ -112,14 +112,14 @@ def load_model(folder: Path) -> tuple[JointModel, dict[str, Any]]:
     Raises:
         ZsarbenchError: there is none, or it is damaged.
     """
-    found = checkpoints.stored(folder)
-    if found is None:
+    checkpoint = checkpoints.stored(folder)
+    if checkpoint is None:
         raise ZsarbenchError(f"'{folder}' holds no checkpoint ({checkpoints.STATE}). {HOW_TO}")
-    tensors = found.tensors("best")
+    tensors = checkpoint.tensors("best")
     try:
         own = {name.removeprefix("model."): value for name, value in tensors.items() if name.startswith("model.")}
-        model = restored(found.state["sizes"], own)
+        model = restored(checkpoint.state["sizes"], own)
     except (KeyError, TypeError, RuntimeError) as error:
         raise ZsarbenchError(f"the checkpoint in {folder} holds no model of this plugin: {error}. {HOW_TO}") from error
     sha256 = checkpoints.identity({name: checkpoints.digest(value) for name, value in tensors.items()})
-    return model, {"weights_sha256": sha256, "sizes": model.sizes, "origin": found.state.get("origin")}
+    return model, {"weights_sha256": sha256, "sizes": model.sizes, "origin": checkpoint.state.get("origin")}

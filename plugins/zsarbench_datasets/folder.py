@@ -50,11 +50,11 @@ class Folder:
 
     @cached_property
     def revision(self) -> str:
-        """A hash over all that is said of the clips and the sizes of their files, so that no two folders are alike."""
+        """A hash over all fields of the clips and the sizes of their files, so that no two folders are alike."""
         return common.revision(
             "1",
             {
-                clip: common.told(row.label, row.span, row.group, row.split, _size(row.path))
+                clip: common.fields_text(row.label, row.span, row.group, row.split, _size(row.path))
                 for clip, row in self._rows.items()
             },
         )
@@ -98,7 +98,7 @@ class Folder:
         """Return the names of the classes as words (form "name").
 
         Raises:
-            UsageError: there are no texts of that form.
+            UsageError: the data set has no texts of that form.
         """
         if form != "name":
             raise UsageError(
@@ -112,7 +112,7 @@ class Folder:
         if self.annotations is not None:
             return _read_csv(Path(self.annotations).expanduser(), self.root)
         if self.root is None:
-            raise UsageError("folder: there is no folder. Try --data-root folder=FOLDER")
+            raise UsageError("folder: no folder was given. Try --data-root folder=FOLDER")
         root = Path(self.root).expanduser().absolute()
         rows: dict[str, Row] = {}
         for path in common.videos_under(root, "folder"):

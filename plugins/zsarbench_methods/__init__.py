@@ -1,10 +1,9 @@
-"""Competing methods: implemented anew from their papers, one small module each."""
+"""Competing methods, implemented from their papers, one small module each."""
 
 from __future__ import annotations
 
-from typing import Any
-
 from zsarbench import hookimpl
+from zsarbench.plugins.registry import Registrar
 
 OFFLINE = {"visual": "efficientnet-lite0", "text": "minilm-l6"}
 CAPTIONS = {"visual": "captions", "text": "minilm-l6"}
@@ -89,7 +88,7 @@ METHODS = (
 
 
 @hookimpl
-def zsarbench_register(registry: Any) -> None:
+def zsarbench_register(registry: Registrar) -> None:
     """Add the methods, and the towers of CLIP and of X-CLIP."""
     for name, target, defaults, summary, source in METHODS:
         about = {"summary": summary, "source": source, "defaults": defaults}

@@ -65,8 +65,8 @@ class E2E(LearntMethod):
             for _ in range(epochs):
                 for batch in torch.randperm(len(x), generator=order).to(context.device).split(BATCH_SIZE):
                     optimizer.zero_grad()
-                    made = F.normalize(linear(F.dropout(x[batch], self.dropout)), dim=1)
-                    F.mse_loss(made, vectors[labels[batch]]).backward()
+                    predicted = F.normalize(linear(F.dropout(x[batch], self.dropout)), dim=1)
+                    F.mse_loss(predicted, vectors[labels[batch]]).backward()
                     optimizer.step()
                 schedule.step()
         return linear.cpu().requires_grad_(False)

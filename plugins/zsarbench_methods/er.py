@@ -103,7 +103,7 @@ class ER(LearntMethod):
     ) -> list[tuple[int, Streams]]:
         """Return the model after each of the kept numbers of epochs."""
         labels, vectors = seen.labels.to(context.device), seen.vectors.to(context.device)
-        order, found = context.generator("batches"), []
+        order, snapshots = context.generator("batches"), []
         with forked(context.generator("weights")):
             model = Streams(seen, self._object_vectors, self.n_objects if self._classifier else 0, self)
             model.to(context.device).train()
@@ -114,8 +114,8 @@ class ER(LearntMethod):
                     model.loss(seen.features[batch].to(context.device), vectors, labels[batch]).backward()
                     optimizer.step()
                 if epoch in kept:
-                    found.append((epoch, copy.deepcopy(model).cpu().eval().requires_grad_(False)))
-        return found
+                    snapshots.append((epoch, copy.deepcopy(model).cpu().eval().requires_grad_(False)))
+        return snapshots
 
 
 class Streams(nn.Module):

@@ -69,7 +69,7 @@ class LearntMethod:
     def score(self, clips: ClipFeatures, classes: Sequence[ClassText], context: Context) -> Tensor:
         """Return (N, C), larger is better; NaN for a clip that could not be read."""
         if self._scorer is None:
-            raise ZsarbenchError(f"method '{self.name}' was asked for scores before it was fitted")
+            raise ZsarbenchError(f"method '{self.name}' was called for scores before it was fitted")
         vectors = class_vectors(classes, text_encoder(context.parts, self.name))
         scores = self._scorer(self.clip_vectors(clips, context), vectors).float()
         seen = torch.tensor([described.name in self._seen_names for described in classes])

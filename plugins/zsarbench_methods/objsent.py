@@ -62,7 +62,7 @@ class ObjSent:
         """Refuse parts that it cannot work with.
 
         Raises:
-            UsageError: the visual part has no classifier, or there is no text part.
+            UsageError: the visual part has no classifier, or the run has no text part.
         """
         classifier(parts.visual, "objsent")
         text_encoder(parts, "objsent")
@@ -90,9 +90,9 @@ class ObjSent:
     def _objects(
         self, clips: ClipFeatures, classes: Sequence[ClassText], encoder: TextEncoder, context: Context
     ) -> Tensor:
-        found = classifier(context.parts.visual, "objsent")
-        similarity = affinity(class_vectors(classes, encoder), found.vectors(encoder, self.describe))
-        return translate(top_objects(clips, found, self.objects_per_clip), sparse(similarity, self.objects_per_class))
+        objects = classifier(context.parts.visual, "objsent")
+        similarity = affinity(class_vectors(classes, encoder), objects.vectors(encoder, self.describe))
+        return translate(top_objects(clips, objects, self.objects_per_clip), sparse(similarity, self.objects_per_class))
 
     def _train(self, classes: Sequence[ClassText], encoder: TextEncoder, context: Context) -> nn.Module:
         """Return a network that tells the sentences of the candidate classes apart."""

@@ -119,9 +119,9 @@ class Context:
     generator: Callable[[str], torch.Generator]
     """A fresh CPU generator for a named use, derived from the run's seed: `context.generator("batches")`."""
     checkpoints: Path | None
-    """A folder of this fit alone; None where nothing shall be kept."""
+    """A folder of this fit alone; None where nothing is kept."""
     resume: bool
-    """Whether a checkpoint found there may be gone on from."""
+    """Whether to continue from a checkpoint that lies there."""
     progress: Progress
 
 
@@ -156,7 +156,7 @@ class Dataset(Protocol):
 
     revision: str
     """Another one whenever clip ids, labels, spans, groups, captions or official lists are others: what rows of a table
-    have in common, beside the protocol's hash, and what stored features are kept under."""
+    have in common besides the protocol's hash, and what stored features are kept under."""
     classes: tuple[str, ...]
     aliases: Mapping[str, str]
     """Other spellings found in public lists, to the official name; case, spaces and punctuation need none."""

@@ -30,7 +30,7 @@ class ClassText:
 
 @dataclass(frozen=True)
 class Sampling:
-    """Says which frames of a clip make its steps.
+    """Which frames of a clip make its steps.
 
     Step t starts at `t * step_stride / frames_per_second` seconds of the clip and holds `frames_per_step` frames that
     lie `1 / frames_per_second` apart; at most `max_steps` steps are taken, from the start of the clip.
@@ -60,7 +60,7 @@ class Clips:
 
     frames: (N, T, F, 3, H, W) uint8 or float, what `prepare` returned; None unless the encoder needs frames.
     captions: N tuples of sentences; None unless the encoder needs captions.
-    mask: (N, T) bool, False on padding steps; None where there are no frames.
+    mask: (N, T) bool, False on padding steps; None without frames.
     sources: where their content lies; None unless the encoder needs features.
     """
 
@@ -229,7 +229,7 @@ class Task(Protocol):
     """One bar or line of progress."""
 
     def advance(self, n: int = 1, note: str = "") -> None:
-        """Count n more; the note (a loss, a file) is shown beside the count."""
+        """Count n more; the note (a loss, a file) is shown next to the count."""
 
 
 class Progress(Protocol):

@@ -134,14 +134,14 @@ class ComponentUnderTest:
         if options.takes(self.target, "text_encoder"):
             arguments["text_encoder"] = toys.ToyText()
         try:
-            made = self.target(**self.chosen, **arguments)
+            component = self.target(**self.chosen, **arguments)
         except NotGiven as error:
             raise Unavailable(str(error)) from error
         except UsageError as error:
             raise ContractViolation("options whose defaults build the component", f"it said: {error}") from error
         except ZsarbenchError as error:
             raise Unavailable(str(error)) from error
-        return building.move_to(made, self.device) if self.kind in PART_KINDS else made
+        return building.move_to(component, self.device) if self.kind in PART_KINDS else component
 
     def once(self, key: Any, make: Callable[[], Any]) -> Any:
         """Return what `make` returns, or raise what it raises, calling it only the first time."""

@@ -55,44 +55,46 @@ def options_can_be_set(subject: ComponentUnderTest) -> None:
     except UsageError as error:
         raise ContractViolation("explicit keyword arguments, each with a default", f"{error}") from error
     for option in listed.values():
-        said = f"option '{option.name}' is annotated with '{option.type_text}' and its default is {option.default!r}"
-        expect(option.annotation is not Any, "an annotation that `--set` can read values by", said)
+        described = (
+            f"option '{option.name}' is annotated with '{option.type_text}' and its default is {option.default!r}"
+        )
+        expect(option.annotation is not Any, "an annotation that `--set` can read values by", described)
         try:
             read = options.parse(option.default, option.annotation)
         except (ValueError, TypeError) as error:
-            raise ContractViolation("a default that `--set` could have given", f"{said}: {error}") from error
-        expect(read == option.default, "a default of the annotated type", said)
+            raise ContractViolation("a default that `--set` could have given", f"{described}: {error}") from error
+        expect(read == option.default, "a default of the annotated type", described)
 
 
 def options_are_stored(subject: ComponentUnderTest) -> None:
     """The constructor stores every option unchanged under its name."""
-    made = subject.component
+    component = subject.component
     for name, option in options.options_of(subject.target).items():
-        given = subject.chosen.get(name, option.default)
-        expect(hasattr(made, name), f"option '{name}' as an attribute of that name", "there is none")
-        stored = getattr(made, name)
-        same = stored is given or (type(stored) is type(given) and bool(stored == given))
-        expect(same, f"option '{name}' to be stored unchanged as {given!r}", f"it is {stored!r}")
+        value = subject.chosen.get(name, option.default)
+        expect(hasattr(component, name), f"option '{name}' as an attribute of that name", "there is none")
+        stored = getattr(component, name)
+        same = stored is value or (type(stored) is type(value) and bool(stored == value))
+        expect(same, f"option '{name}' to be stored unchanged as {value!r}", f"it is {stored!r}")
 
 
 def interface_is_complete(subject: ComponentUnderTest) -> None:
     """Every member of the interface is there; what is a choice is one of the known values."""
     interface = INTERFACES[subject.kind]
-    made = subject.component
-    missing = [name for name in members(interface) if not has_member(made, name)]
+    component = subject.component
+    missing = [name for name in members(interface) if not has_member(component, name)]
     expect(not missing, f"the members of {interface.__name__}", f"{', '.join(missing)} is not there")
     for (kind, member), allowed in ALLOWED.items():
         if kind == subject.kind:
-            value = getattr(made, member)
+            value = getattr(component, member)
             expect(value in allowed, f"{member} to be one of {', '.join(allowed)}", f"it is {value!r}")
-    optional_members_fit(made)
+    optional_members_fit(component)
 
 
-def optional_members_fit(made: Any) -> None:
+def optional_members_fit(component: Any) -> None:
     """Check the types of what a component offers besides its interface; see `zsarbench.interfaces.optional`."""
     for protocol, member, expected, fits in OPTIONAL:
-        if isinstance(made, protocol):
-            value = getattr(made, member)
+        if isinstance(component, protocol):
+            value = getattr(component, member)
             expect(
                 fits(value),
                 f"{member} to be {expected}, as zsarbench.interfaces.{protocol.__name__} has it",

@@ -101,12 +101,12 @@ def texts_describe_classes(subject: ComponentUnderTest) -> None:
     classes = subject.component.classes
     if not classes:
         return
-    found = 0
+    n_forms = 0
     for form in CLASS_TEXT_FORMS:
         texts = read(subject, "class_texts", form)
         if texts is None:
             continue
-        found += 1
+        n_forms += 1
         names = tuple(text.name for text in texts)
         expect(names == tuple(classes), f"texts of the form '{form}' in the order of `classes`", "they are others")
         for text in texts:
@@ -114,7 +114,7 @@ def texts_describe_classes(subject: ComponentUnderTest) -> None:
             expect(full, f"a tuple of texts of the form '{form}'", f"class '{text.name}' has {text.texts!r}")
             one = form == "sentences" or len(text.texts) == 1
             expect(one, f"one text of the form '{form}' a class", f"'{text.name}' has {len(text.texts)}")
-    expect(found > 0, f"class texts of one of the forms {', '.join(CLASS_TEXT_FORMS)}", "there are none")
+    expect(n_forms > 0, f"class texts of one of the forms {', '.join(CLASS_TEXT_FORMS)}", "there are none")
 
 
 def refuses_other_forms(subject: ComponentUnderTest) -> None:
@@ -148,11 +148,11 @@ def revision_is_stable(subject: ComponentUnderTest) -> None:
 
 def protocol_of(subject: ComponentUnderTest) -> FileProtocol:
     """Return the protocol of an entry's file, or one that was given."""
-    given = subject.target
-    if isinstance(given, FileProtocol):
-        return given
+    target = subject.target
+    if isinstance(target, FileProtocol):
+        return target
     try:
-        return subject.once("protocol", lambda: protocols.read(Path(given)))  # type: ignore[no-any-return]
+        return subject.once("protocol", lambda: protocols.read(Path(target)))  # type: ignore[no-any-return]
     except ZsarbenchError as error:
         raise ContractViolation("a protocol file that can be read", str(error)) from error
 
@@ -192,9 +192,9 @@ def states_itself(subject: ComponentUnderTest) -> None:
         expect(kind in PART_KINDS, f"parts of the kinds {', '.join(PART_KINDS)}", f"'{kind}' came")
         expect(name in registry.names(kind), f"a registered {kind}", f"'{name}' is not")
     for kind, components in protocol.options.items():
-        for name, given in components.items():
+        for name, chosen in components.items():
             expect(name in registry.names(kind), f"options of a registered {kind}", f"'{name}' is not")
-            problems = options.check(registry.get(kind, name).load(), f"{kind} {name}", given)[1]
+            problems = options.check(registry.get(kind, name).load(), f"{kind} {name}", chosen)[1]
             expect(not problems, f"options that {kind} '{name}' takes", "; ".join(problems))
 
 
@@ -216,8 +216,8 @@ def rounds_fit_the_clips(subject: ComponentUnderTest) -> None:
         raise Unavailable(str(error)) from error
     for item in rounds:
         _, test = _sound(partial(protocols.round_clips, item, manifest), "clips of every candidate in the manifest")
-        told = protocol.stated_clips(item.index)
-        expect(told in (None, len(test)), f"{told} test clips in round {item.index}", f"there are {len(test)}")
+        stated = protocol.stated_clips(item.index)
+        expect(stated in (None, len(test)), f"{stated} test clips in round {item.index}", f"there are {len(test)}")
 
 
 def _sound(call: Callable[[], Any], expected: str) -> Any:

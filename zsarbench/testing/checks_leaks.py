@@ -22,20 +22,20 @@ def clip_alone(subject: ComponentUnderTest) -> None:
     kept = list(range(0, len(clips), 3))
     fresh = fit(subject)
     part = scored(fresh, clips.subset(kept), classes)
-    said = f"with {len(kept)} of {len(clips)} clips {farthest(part, whole[kept])}"
-    expect(close(part, whole[kept]), "scores that do not depend on the other test clips", said)
+    difference = f"with {len(kept)} of {len(clips)} clips {farthest(part, whole[kept])}"
+    expect(close(part, whole[kept]), "scores that do not depend on the other test clips", difference)
     again = scored(fresh, clips, classes)
     expect(close(again, whole), "scores that do not depend on what was scored before", farthest(again, whole))
 
 
 def choices_are_of_the_fit(subject: ComponentUnderTest) -> None:
     """`record`, where there is one, tells the same before and after `score`: what was chosen was chosen in `fit`."""
-    made = fit(subject)
-    method = made.method
+    fitted_method = fit(subject)
+    method = fitted_method.method
     if not isinstance(method, Recording):
         return
     before = dict(method.record())
-    scored(made, unseen_clips(), toys.class_texts(toys.UNSEEN))
+    scored(fitted_method, unseen_clips(), toys.class_texts(toys.UNSEEN))
     after = dict(method.record())
     changed = sorted(key for key in before.keys() | after.keys() if before.get(key) != after.get(key))
     expect(not changed, "the record of a fit to be the same after `score`", f"{changed} changed: chosen on test clips")
@@ -46,8 +46,8 @@ def ids_say_nothing(subject: ComponentUnderTest) -> None:
     classes = toys.class_texts(toys.UNSEEN)
     whole = scored(fitted(subject), unseen_clips(), classes)
     train = toys.train_set()
-    made = fit(subject, train=replace(train, clips=_renamed(train.clips, "learnt")))
-    renamed = scored(made, _renamed(unseen_clips(), "asked"), classes)
+    refitted = fit(subject, train=replace(train, clips=_renamed(train.clips, "learnt")))
+    renamed = scored(refitted, _renamed(unseen_clips(), "asked"), classes)
     expect(close(renamed, whole), "ids of clips not to matter", f"under other ids {farthest(renamed, whole)}")
 
 

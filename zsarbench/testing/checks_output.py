@@ -32,12 +32,12 @@ class ToyTask:
 def renders_text(subject: ComponentUnderTest) -> None:
     """`render` gives the same text each time, with every method in it, and leaves the table as it was."""
     table = toys.table()
-    made = subject.component.render(table, title="a toy title")
-    expect(isinstance(made, str) and made.strip() != "", "text", f"a {type(made).__name__} came")
-    lost = [name for name in table["method"] if name not in made.replace("\\", "")]
+    text = subject.component.render(table, title="a toy title")
+    expect(isinstance(text, str) and text.strip() != "", "text", f"a {type(text).__name__} came")
+    lost = [name for name in table["method"] if name not in text.replace("\\", "")]
     expect(not lost, "every method of the table in the text", f"{', '.join(lost)} is not there")
     again = subject.make().render(toys.table(), title="a toy title")
-    expect(made == again, "the same text for the same table", "it is another")
+    expect(text == again, "the same text for the same table", "it is another")
     expect(_same(table, toys.table()), "the table to stay as it was", "it was changed")
 
 
@@ -50,9 +50,13 @@ def reports_every_shard(subject: ComponentUnderTest) -> None:
     shards = [
         Shard(number, tuple(ClipSource(f"clip-{number}-{clip}") for clip in range(number + 1))) for number in range(4)
     ]
-    wanted = list(ToyTask().run(shards))
-    made = sorted(subject.component.map(ToyTask(), shards), key=lambda report: report.index)
-    expect(made == wanted, "the task's report of every shard, once", f"reports of {[one.index for one in made]} came")
+    expected = list(ToyTask().run(shards))
+    reports = sorted(subject.component.map(ToyTask(), shards), key=lambda report: report.index)
+    expect(
+        reports == expected,
+        "the task's report of every shard, once",
+        f"reports of {[one.index for one in reports]} came",
+    )
     none = list(subject.make().map(ToyTask(), []))
     expect(none == [], "no report without a shard", f"{len(none)} came")
 

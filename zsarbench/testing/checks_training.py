@@ -37,8 +37,8 @@ ROUNDING = 1e-4
 def drawn(draw: NegativeDraw, sampler: Any, *, k: int = K, seed: int = 0) -> Tensor:
     """Return what a sampler draws under a seed, on the CPU."""
     rng = seeding.generator(seed, "conformance", "negatives")
-    made: Tensor = sampler.sample(replace(draw, k=k, rng=rng))
-    return made.cpu() if isinstance(made, torch.Tensor) else made
+    rows: Tensor = sampler.sample(replace(draw, k=k, rng=rng))
+    return rows.cpu() if isinstance(rows, torch.Tensor) else rows
 
 
 def tensors_of(draw: NegativeDraw) -> tuple[Tensor, ...]:
@@ -75,11 +75,11 @@ def draws_indices(subject: ComponentUnderTest) -> None:
     """`sample` returns (B, K) int64 indices into the pool, for any K."""
     for k in (1, K, 40):
         draw = toy_draw(subject)
-        made = drawn(draw, subject.make(), k=k)
+        rows = drawn(draw, subject.make(), k=k)
         shape = (len(draw.anchors), k)
-        expect(is_tensor(made, shape, torch.int64), f"indices {shape} int64", shape_of(made))
-        inside = bool(((made >= 0) & (made < len(draw.pool))).all())
-        expect(inside, f"indices from 0 to {len(draw.pool) - 1}", f"they reach from {made.min()} to {made.max()}")
+        expect(is_tensor(rows, shape, torch.int64), f"indices {shape} int64", shape_of(rows))
+        inside = bool(((rows >= 0) & (rows < len(draw.pool))).all())
+        expect(inside, f"indices from 0 to {len(draw.pool) - 1}", f"they reach from {rows.min()} to {rows.max()}")
 
 
 def never_its_own(subject: ComponentUnderTest) -> None:
@@ -87,34 +87,38 @@ def never_its_own(subject: ComponentUnderTest) -> None:
     for columns in (1, 2, 3):
         draw = toy_draw(subject, columns=columns)
         for seed in range(5):
-            made = drawn(draw, subject.make(), k=8, seed=seed)
-            same = draw.anchor_groups[:, None] == draw.pool_groups[made]
-            found = [int(column) for column in same.any(0).any(0).nonzero().flatten()]
-            said = f"with {columns} columns some are the anchor's own by column {found}"
-            expect(not found, "negatives of other groups in every column", said)
+            rows = drawn(draw, subject.make(), k=8, seed=seed)
+            same = draw.anchor_groups[:, None] == draw.pool_groups[rows]
+            shared = [int(column) for column in same.any(0).any(0).nonzero().flatten()]
+            described = f"with {columns} columns some are the anchor's own by column {shared}"
+            expect(not shared, "negatives of other groups in every column", described)
 
 
 def repeats_where_few(subject: ComponentUnderTest) -> None:
     """An anchor with one admissible text gets that one K times."""
     draw = _with_groups(toy_draw(subject), n_others=1)
-    made = drawn(draw, subject.make())
+    rows = drawn(draw, subject.make())
     other = int((draw.pool_groups[:, 1] == 1).nonzero().flatten()[0])
-    others = made[draw.anchor_groups[:, 1] == 0]
-    expect(bool((others == other).all()), f"the one admissible text, {other}, {K} times", f"{others[0].tolist()} came")
+    drawn_rows = rows[draw.anchor_groups[:, 1] == 0]
+    expect(
+        bool((drawn_rows == other).all()),
+        f"the one admissible text, {other}, {K} times",
+        f"{drawn_rows[0].tolist()} came",
+    )
 
 
 def says_when_there_are_none(subject: ComponentUnderTest) -> None:
     """An anchor without an admissible text is an error, `NoNegatives`, and never an endless loop."""
     draw = _with_groups(toy_draw(subject), n_others=0)
     try:
-        made = drawn(draw, subject.make())
+        rows = drawn(draw, subject.make())
     except NoNegatives:
         return
     except Exception as error:
-        came = f"{type(error).__name__} came: {error}"
-        raise ContractViolation("zsarbench.errors.NoNegatives where no text is admissible", came) from error
+        raised = f"{type(error).__name__} came: {error}"
+        raise ContractViolation("zsarbench.errors.NoNegatives where no text is admissible", raised) from error
     raise ContractViolation(
-        "zsarbench.errors.NoNegatives where no text is admissible", f"it returned {made[0].tolist()}"
+        "zsarbench.errors.NoNegatives where no text is admissible", f"it returned {rows[0].tolist()}"
     )
 
 
@@ -130,11 +134,11 @@ def follows_the_generator(subject: ComponentUnderTest) -> None:
     """The same generator gives the same draw, whatever torch's global random state is; the inputs stay as they were."""
     draw = toy_draw(subject)
     before = [tensor.clone() for tensor in tensors_of(draw)]
-    made = []
+    draws = []
     for noise in range(3):
         with seeding.forked(seeding.generator(noise, "conformance", "noise")):
-            made.append(drawn(draw, subject.make()))
-    alike = all(same_bits(made[0], other) for other in made[1:])
+            draws.append(drawn(draw, subject.make()))
+    alike = all(same_bits(draws[0], other) for other in draws[1:])
     expect(alike, "the same draw from the same generator", "draws differ: something else is random")
     kept = all(same_bits(*pair) for pair in zip(before, tensors_of(draw), strict=True))
     expect(kept, "the given tensors to stay as they were", "they were changed")
@@ -152,9 +156,9 @@ def draws_alike_from_rows(subject: ComponentUnderTest) -> None:
         pool_groups=toy.pool_groups, k=K, rng=seeding.generator(0, "conformance", "negatives"),
     )  # fmt: skip
     gathered = drawn(draw.gathered(), subject.make())
-    made = sampler.sample_texts(draw)
-    alike = is_tensor(made, (len(texts), K), torch.int64) and same_bits(made, gathered)
-    expect(alike, "the draw that `sample` gives of the gathered embeddings", f"another one, {shape_of(made)}")
+    rows = sampler.sample_texts(draw)
+    alike = is_tensor(rows, (len(texts), K), torch.int64) and same_bits(rows, gathered)
+    expect(alike, "the draw that `sample` gives of the gathered embeddings", f"another one, {shape_of(rows)}")
 
 
 # --- losses -----------------------------------------------------------------------------------------------------------
@@ -174,13 +178,13 @@ def is_finite_scalar(subject: ComponentUnderTest) -> None:
     """A loss of any batch is one finite number, and the inputs stay as they were."""
     loss = subject.component
     for n_rows, k in ((6, K), (1, 1), (1, K), (6, 1)):
-        given = _triplets(subject, n_rows, k)
-        before = [tensor.detach().clone() for tensor in given]
-        value = loss(*given).detach()
+        triplets = _triplets(subject, n_rows, k)
+        before = [tensor.detach().clone() for tensor in triplets]
+        value = loss(*triplets).detach()
         where = f"for video ({n_rows}, 8) and negative ({n_rows}, {k}, 8)"
         expect(is_tensor(value, ()), f"a scalar {where}", shape_of(value))
         expect(bool(value.isfinite()), f"a finite number {where}", f"{float(value)} came")
-        kept = all(same_bits(old, new.detach()) for old, new in zip(before, given, strict=True))
+        kept = all(same_bits(old, new.detach()) for old, new in zip(before, triplets, strict=True))
         expect(kept, "the given tensors to stay as they were", "they were changed")
 
 
@@ -232,8 +236,8 @@ def prefers_the_positive(subject: ComponentUnderTest) -> None:
     with torch.no_grad():
         good = float(subject.component(video, video.clone(), far[:, None].expand(-1, K, -1).clone()))
         bad = float(subject.component(video, far, video[:, None].expand(-1, K, -1).clone()))
-    said = f"it is {good} with the positives near and {bad} with the negatives near"
-    expect(good < bad, "a lower loss where the positives are near", said)
+    values = f"it is {good} with the positives near and {bad} with the negatives near"
+    expect(good < bad, "a lower loss where the positives are near", values)
 
 
 def negatives_checks() -> tuple[Check, ...]:

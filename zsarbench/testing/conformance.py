@@ -159,14 +159,14 @@ def cases(
     plugin: only what this plugin registered. settings: options in place of defaults, by (kind, name). device: where
     components compute, as torch names it.
     """
-    wanted, given, shared = set(kinds), settings or {}, dict[Any, Any]()
-    found = []
+    chosen_kinds, options, shared = set(kinds), settings or {}, dict[Any, Any]()
+    listed = []
     for entry in registry:
-        if plugin in (None, entry.plugin) and entry.kind in wanted:
-            chosen = given.get((entry.kind, entry.name))
+        if plugin in (None, entry.plugin) and entry.kind in chosen_kinds:
+            chosen = options.get((entry.kind, entry.name))
             subject = subject_of(entry, registry=registry, chosen=chosen, shared=shared, device=device)
-            found += [Case(check, subject) for check in checks_for(entry.kind)]
-    return found
+            listed += [Case(check, subject) for check in checks_for(entry.kind)]
+    return listed
 
 
 def parametrize(
@@ -180,5 +180,5 @@ def parametrize(
     """Return a mark that gives a test's argument `case` each of `cases`."""
     import pytest
 
-    found = cases(registry, plugin=plugin, kinds=kinds, settings=settings, device=device)
-    return pytest.mark.parametrize("case", found, ids=str)
+    listed = cases(registry, plugin=plugin, kinds=kinds, settings=settings, device=device)
+    return pytest.mark.parametrize("case", listed, ids=str)

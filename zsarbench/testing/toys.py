@@ -138,8 +138,8 @@ def clips(
         ids.append(f"{name}-unread-{number}")
         values.append(torch.zeros(0, dim))
         captions.append(("a person", "somebody"))
-    made = MemoryClips(ids, values, captions=captions)
-    whole = made.rows(range(len(made)))
+    unpadded = MemoryClips(ids, values, captions=captions)
+    whole = unpadded.rows(range(len(unpadded)))
     wider = torch.nn.functional.pad(whole.values, (0, 0, 0, padding))
     return MemoryClips(ids, wider, torch.nn.functional.pad(whole.mask, (0, padding)), captions=captions)
 
@@ -153,11 +153,11 @@ def train_set(
     """
 
     def clips_of(classes: Sequence[str], **more: Any) -> TrainSet:
-        made = clips(classes, per_class, name="train", dim=dim)
+        features = clips(classes, per_class, name="train", dim=dim)
         return TrainSet(
-            clips=made,
+            clips=features,
             labels=torch.arange(len(classes)).repeat_interleave(per_class) if labelled else None,
-            groups=tuple(f"{classes[0]}-source-{number // 2}" for number in range(len(made))),
+            groups=tuple(f"{classes[0]}-source-{number // 2}" for number in range(len(features))),
             classes=class_texts(classes, sentences) if labelled else (),
             dataset="toy",
             **more,

@@ -499,7 +499,7 @@ def test_a_checkpoint_of_something_else_is_not_used(tmp_path, caplog, change):
     else:
         train.clips.captions = tuple(reversed(train.clips.captions))
     fitted(train, given, **options)
-    assert "of other settings or data and is left aside" in caplog.text
+    assert "of other settings or data and is ignored" in caplog.text
 
 
 def test_a_sampler_with_other_bounds_in_a_tuple_is_something_else(tmp_path, caplog):
@@ -513,7 +513,7 @@ def test_a_sampler_with_other_bounds_in_a_tuple_is_something_else(tmp_path, capl
         caplog.clear()
         given = context(folder=tmp_path, resume=True, negatives=Bounded(bounds))
         fitted(train, given, max_epochs=1)
-        assert ("of other settings or data and is left aside" in caplog.text) is anew
+        assert ("of other settings or data and is ignored" in caplog.text) is anew
 
 
 def test_a_loss_whose_file_was_moved_finds_its_checkpoint(tmp_path, caplog):

@@ -335,7 +335,7 @@ def test_what_the_verb_cannot_show_is_named(tmp_path: Path, table: Path) -> None
     assert "--set method.object_sentences=2" in refused()
     assert "cannot be read" in refused(str(tmp_path / "gone.csv"))
     (tmp_path / "other.csv").write_text("a,b\n1,2\n")
-    assert "is no table of pairs" in refused(str(tmp_path / "other.csv"))
+    assert "is not a table of pairs" in refused(str(tmp_path / "other.csv"))
 
 
 def test_the_verb_is_part_of_the_command_line() -> None:

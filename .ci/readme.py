@@ -25,7 +25,7 @@ from zsarbench.reports.formats import Rich
 from zsarbench.results import reported
 
 ROOT = Path(__file__).parent.parent
-PAGES = ("README.md", "plugins/zsarbench_cezsar/README.md")
+PAGES = ("README.md", "docs/ucf101.md", "plugins/zsarbench_cezsar/README.md")
 BLOCK = re.compile(
     r"(<!-- (?P<kind>table|differences):(?P<path>[\w./-]+)(?: against (?P<base>[\w./-]+))? -->\n)"
     r".*?(<!-- /(?P=kind) -->)",
@@ -70,9 +70,12 @@ def linked(page: Path, text: str) -> str:
 
 def definition(name: str, beside: Path) -> tuple[Path, int] | None:
     """Return file and line where something is defined; None where the name begins with no module."""
-    first, second, *rest = name.split(".")
-    places = [(beside / f"{first}.py", [second, *rest])]
-    places += [(folder / first / f"{second}.py", rest) for folder in (ROOT, ROOT / "plugins") if rest]
+    words = name.split(".")
+    places = [
+        ((folder / Path(*words[:n])).with_suffix(".py"), words[n:])
+        for folder in (beside, ROOT, ROOT / "plugins")
+        for n in range(1, len(words))
+    ]
     for file, attributes in places:
         if file.is_file():
             body, line = ast.parse(file.read_text(encoding="utf-8")).body, 0

@@ -20,6 +20,7 @@ from zsarbench.evaluation import contamination, metrics
 from zsarbench.evaluation import summary as summaries
 from zsarbench.evaluation.label_sets import LabelSet
 from zsarbench.evaluation.summary import RoundResult
+from zsarbench.features.text_cache import CachedTextEncoder
 from zsarbench.results import (
     ClassTextInfo,
     ClipFailure,
@@ -222,7 +223,7 @@ def _method(outcome: Outcome, registry: Registry) -> MethodInfo:
 def _part(outcome: Outcome, kind: str, registry: Registry) -> PartInfo:
     part = outcome.spec.parts[kind]
     made = getattr(outcome.parts, kind)
-    parameters = getattr(getattr(made, "encoder", made), "parameters", None)  # the text part is wrapped by its cache
+    parameters = getattr(made.encoder if isinstance(made, CachedTextEncoder) else made, "parameters", None)
     count = sum(weight.numel() for weight in parameters()) if callable(parameters) else None
     return PartInfo(
         part.name,

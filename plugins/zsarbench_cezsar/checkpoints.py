@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from zsarbench.errors import ZsarbenchError
+from zsarbench.interfaces import Fingerprinted
 from zsarbench.utils.atomic import replacing, write_whole
 
 _log = logging.getLogger(__name__)
@@ -164,7 +165,7 @@ def described(part: Any) -> list[Any]:
         # whether a module trains or evaluates just now is not a property of it
         if _is_plain(value) and not name.startswith("_") and name != "training"
     }
-    return [type(part).__qualname__, plain, dict(getattr(part, "fingerprint", {}))]
+    return [type(part).__qualname__, plain, dict(part.fingerprint) if isinstance(part, Fingerprinted) else {}]
 
 
 def _is_plain(value: Any) -> bool:

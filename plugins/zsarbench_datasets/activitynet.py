@@ -92,11 +92,7 @@ class ActivityNet:
         Raises:
             UsageError: the data set has no texts of that form.
         """
-        if form != "name":
-            raise UsageError(
-                f"activitynet has no class texts of the form '{form}'; it has: name. Try --class-text name"
-            )
-        return [ClassText(name, (name,)) for name in self.classes]
+        return common.name_texts("activitynet", form, self.classes, text_of=str)
 
     @cached_property
     def _segments(self) -> dict[str, Segment]:

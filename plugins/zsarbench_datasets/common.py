@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from zsarbench.errors import UsageError
+from zsarbench.interfaces import ClassText
 from zsarbench.utils.cache import VIDEO_ENDINGS
-from zsarbench.utils.class_names import match
+from zsarbench.utils.class_names import match, readable
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -33,6 +34,23 @@ def read_names(file: str) -> tuple[str, ...]:
 def read_text(path: Path) -> str:
     """Return a file's text: UTF-8 with bad bytes dropped, stripped."""
     return path.read_bytes().decode("utf-8", errors="ignore").strip()
+
+
+def name_texts(
+    dataset: str, form: str, classes: Iterable[str], *, text_of: Callable[[str], str] = readable, hint: str = ""
+) -> list[ClassText]:
+    """Return the texts of a data set that has the form "name" alone.
+
+    text_of: turns a class's name into its text.
+
+    Raises:
+        UsageError: another form was requested; `hint` ends the message.
+    """
+    if form != "name":
+        raise UsageError(
+            f"{dataset} has no class texts of the form '{form}'; it has: name. Try --class-text name{hint}"
+        )
+    return [ClassText(name, (text_of(name),)) for name in classes]
 
 
 def rows(path: Path) -> list[list[str]]:
@@ -126,7 +144,7 @@ def locate(
 ) -> dict[str, str]:
     """Return for each clip the absolute path where it is, or should be: in its class's folder, or flat in the root.
 
-    A listed clip that is not on the disk keeps the path where it should be, so that it is found missing when it is read
+    A listed clip that is not on the disk keeps the path where it should be, so that it is missing when it is read
     and stays in the denominator. Videos of no listed clip are left out and logged.
 
     labels: class by clip id. clip_of: the clip id that a file name without its ending stands for. file_of: the file
@@ -143,7 +161,7 @@ def locate(
         if clip is None or clip not in labels:
             unlisted.append(str(path))
         elif paths.setdefault(clip, path) != path:
-            log.warning("%s: clip %s is there twice; %s is used, not %s", dataset, clip, paths[clip], path)
+            log.warning("%s: clip %s lies in two places; %s is used, not %s", dataset, clip, paths[clip], path)
     log.info("%s: %d of %d listed clips are under %s", dataset, len(paths), len(labels), root)
     if unlisted:
         log.warning("%s: %d files are in no list and are left out: %s", dataset, len(unlisted), unlisted[:3])
@@ -155,10 +173,10 @@ def locate(
     }
 
 
-def _class_folders(found: Mapping[str, Path], labels: Mapping[str, str], aliases: Mapping[str, str]) -> dict[str, Path]:
-    """Return the folder of each class that has one, as far as the clips found show."""
+def _class_folders(paths: Mapping[str, Path], labels: Mapping[str, str], aliases: Mapping[str, str]) -> dict[str, Path]:
+    """Return the folder of each class that has one, as far as the paths of clips show."""
     folders: dict[str, Path] = {}
-    for clip, path in found.items():
+    for clip, path in paths.items():
         label = labels[clip]
         if label not in folders and match(path.parent.name, (label,), aliases) is not None:
             folders[label] = path.parent

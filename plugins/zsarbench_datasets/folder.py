@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, NamedTuple
 from zsarbench.errors import UsageError, ZsarbenchError
 from zsarbench.interfaces import ClassText
 from zsarbench.utils.cache import VIDEO_ENDINGS
-from zsarbench.utils.class_names import readable
 from zsarbench_datasets import common
 
 if TYPE_CHECKING:
@@ -100,12 +99,8 @@ class Folder:
         Raises:
             UsageError: the data set has no texts of that form.
         """
-        if form != "name":
-            raise UsageError(
-                f"folder has no class texts of the form '{form}'; it has: name. Try --class-text name, or a CSV file "
-                "with the columns class and text"
-            )
-        return [ClassText(name, (readable(name),)) for name in self.classes]
+        hint = ", or a CSV file with the columns class and text"
+        return common.name_texts("folder", form, self.classes, hint=hint)
 
     @cached_property
     def _rows(self) -> dict[str, Row]:

@@ -10,9 +10,8 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, ClassVar
 
 from zsarbench.data.downloads import Download, fetch, read_downloads
-from zsarbench.errors import UsageError, ZsarbenchError
+from zsarbench.errors import ZsarbenchError
 from zsarbench.interfaces import ClassText
-from zsarbench.utils.class_names import readable
 from zsarbench_datasets import common
 
 if TYPE_CHECKING:
@@ -94,9 +93,7 @@ class HMDB51:
         Raises:
             UsageError: the data set has no texts of that form.
         """
-        if form != "name":
-            raise UsageError(f"hmdb51 has no class texts of the form '{form}'; it has: name. Try --class-text name")
-        return [ClassText(name, (readable(name),)) for name in self.classes]
+        return common.name_texts("hmdb51", form, self.classes)
 
     def _labels(self) -> dict[str, str]:
         """Return the label of each clip id, which is its folder."""

@@ -20,6 +20,7 @@ from zsarbench.evaluation import metrics
 from zsarbench.evaluation.label_sets import LabelSet, find
 from zsarbench.interfaces import CaptionsTrained
 from zsarbench.plugins import building
+from zsarbench.plugins.parts import PART_KINDS
 from zsarbench.utils.class_names import normalise, readable
 
 if TYPE_CHECKING:
@@ -99,7 +100,7 @@ def declarations(
     if method is not None:
         said[f"method {method}"] = registry.get("method", method).trained_on
         learns_from = registry.get("method", method).load().learns_from
-    for kind in ("visual", "text", "negatives", "loss"):
+    for kind in PART_KINDS:
         if kind in parts:
             trained_on = registry.get(kind, parts[kind]).trained_on
             if trained_on is not None or kind in ("visual", "text"):

@@ -45,7 +45,7 @@ OPTIONAL: tuple[tuple[type, str, str, Callable[[Any], bool]], ...] = (
     )),
 )  # fmt: skip
 """Each: the protocol of an optional member, the member, what it must be in words, and the rule."""
-CONSTRUCTORS = "zsarbench/interfaces.py, 'constructors take explicit keyword arguments with defaults'"
+CONSTRUCTORS = "zsarbench.interfaces.components, 'constructors take explicit keyword arguments with defaults'"
 
 
 def options_can_be_set(subject: ComponentUnderTest) -> None:
@@ -71,18 +71,18 @@ def options_are_stored(subject: ComponentUnderTest) -> None:
     component = subject.component
     for name, option in options.options_of(subject.target).items():
         value = subject.chosen.get(name, option.default)
-        expect(hasattr(component, name), f"option '{name}' as an attribute of that name", "there is none")
+        expect(hasattr(component, name), f"option '{name}' as an attribute of that name", "it has none")
         stored = getattr(component, name)
         same = stored is value or (type(stored) is type(value) and bool(stored == value))
         expect(same, f"option '{name}' to be stored unchanged as {value!r}", f"it is {stored!r}")
 
 
 def interface_is_complete(subject: ComponentUnderTest) -> None:
-    """Every member of the interface is there; what is a choice is one of the known values."""
+    """The interface is complete, a choice is one of the known values, and optional members are of their types."""
     interface = INTERFACES[subject.kind]
     component = subject.component
     missing = [name for name in members(interface) if not has_member(component, name)]
-    expect(not missing, f"the members of {interface.__name__}", f"{', '.join(missing)} is not there")
+    expect(not missing, f"the members of {interface.__name__}", f"{', '.join(missing)} is missing")
     for (kind, member), allowed in ALLOWED.items():
         if kind == subject.kind:
             value = getattr(component, member)

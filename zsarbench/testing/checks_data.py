@@ -49,26 +49,26 @@ def read(subject: ComponentUnderTest, what: str, *arguments: str) -> Any:
 def classes_are_named(subject: ComponentUnderTest) -> None:
     """Classes are distinct names, and aliases lead to them."""
     classes, aliases = subject.component.classes, subject.component.aliases
-    expect(isinstance(classes, tuple), "classes as a tuple of names", f"a {type(classes).__name__} came")
+    expect(isinstance(classes, tuple), "classes as a tuple of names", f"it is a {type(classes).__name__}")
     twice = sorted({name for name in classes if classes.count(name) > 1})
-    expect(not twice, "each class once", f"{twice[:3]} stand twice")
+    expect(not twice, "each class once", f"{twice[:3]} occur twice")
     blank = [name for name in classes if not isinstance(name, str) or name.strip() != name or not name]
-    expect(not blank, "class names without blanks around them", f"{blank[:3]} came")
-    expect(isinstance(aliases, Mapping), "aliases as a mapping", f"a {type(aliases).__name__} came")
+    expect(not blank, "class names without blanks around them", f"some are {blank[:3]}")
+    expect(isinstance(aliases, Mapping), "aliases as a mapping", f"it is a {type(aliases).__name__}")
     lost = sorted(set(aliases.values()) - set(classes))
-    expect(not lost, "aliases of official class names", f"{lost[:3]} are no classes")
+    expect(not lost, "aliases of official class names", f"{lost[:3]} are not classes")
 
 
 def manifest_is_sound(subject: ComponentUnderTest) -> None:
-    """The manifest has its columns, a row per clip sorted by id, known labels, groups and sound spans."""
+    """The manifest has its columns, a row per clip sorted by id, known labels, groups and valid spans."""
     manifest = read(subject, "manifest")
-    expect(isinstance(manifest, pd.DataFrame), "the manifest as a DataFrame", f"a {type(manifest).__name__} came")
+    expect(isinstance(manifest, pd.DataFrame), "the manifest as a DataFrame", f"it is a {type(manifest).__name__}")
     missing = [column for column in MANIFEST_COLUMNS if column not in manifest]
-    expect(not missing, f"the columns {', '.join(MANIFEST_COLUMNS)}", f"{', '.join(missing)} is not there")
+    expect(not missing, f"the columns {', '.join(MANIFEST_COLUMNS)}", f"{', '.join(missing)} is missing")
     try:
         checked_manifest(subject.component, subject.name)
     except ZsarbenchError as error:
-        raise ContractViolation("a sound manifest", str(error)) from error
+        raise ContractViolation("a valid manifest", str(error)) from error
     ids = list(manifest["clip_id"])
     expect(all(isinstance(one, str) for one in ids), "clip ids that are text", f"one is {ids[0]!r}")
     expect(ids == sorted(ids), "rows sorted by clip_id", "they are not")
@@ -108,13 +108,13 @@ def texts_describe_classes(subject: ComponentUnderTest) -> None:
             continue
         n_forms += 1
         names = tuple(text.name for text in texts)
-        expect(names == tuple(classes), f"texts of the form '{form}' in the order of `classes`", "they are others")
+        expect(names == tuple(classes), f"texts of the form '{form}' in the order of `classes`", "they are not")
         for text in texts:
             full = isinstance(text.texts, tuple) and all(one.strip() for one in text.texts) and len(text.texts) > 0
             expect(full, f"a tuple of texts of the form '{form}'", f"class '{text.name}' has {text.texts!r}")
             one = form == "sentences" or len(text.texts) == 1
-            expect(one, f"one text of the form '{form}' a class", f"'{text.name}' has {len(text.texts)}")
-    expect(n_forms > 0, f"class texts of one of the forms {', '.join(CLASS_TEXT_FORMS)}", "there are none")
+            expect(one, f"one text of the form '{form}' per class", f"'{text.name}' has {len(text.texts)}")
+    expect(n_forms > 0, f"class texts of one of the forms {', '.join(CLASS_TEXT_FORMS)}", "it has none")
 
 
 def refuses_other_forms(subject: ComponentUnderTest) -> None:
@@ -125,9 +125,9 @@ def refuses_other_forms(subject: ComponentUnderTest) -> None:
         return
     except Exception as error:
         raise ContractViolation(
-            "a ZsarbenchError for a form that does not exist", f"{type(error).__name__} came"
+            "a ZsarbenchError for a form that does not exist", f"it raised {type(error).__name__}"
         ) from error
-    raise ContractViolation("a ZsarbenchError for a form that does not exist", "texts came")
+    raise ContractViolation("a ZsarbenchError for a form that does not exist", "it returned texts")
 
 
 def revision_is_stable(subject: ComponentUnderTest) -> None:
@@ -147,7 +147,7 @@ def revision_is_stable(subject: ComponentUnderTest) -> None:
 
 
 def protocol_of(subject: ComponentUnderTest) -> FileProtocol:
-    """Return the protocol of an entry's file, or one that was given."""
+    """Return the protocol of an entry's file, or the one that was passed."""
     target = subject.target
     if isinstance(target, FileProtocol):
         return target
@@ -158,10 +158,10 @@ def protocol_of(subject: ComponentUnderTest) -> FileProtocol:
 
 
 def _dataset_of(subject: ComponentUnderTest) -> Any:
-    """Return the data set of a protocol, built anew once.
+    """Return the data set of a protocol, built once.
 
     Raises:
-        Unavailable: there is no registry, or the data set cannot be built here.
+        Unavailable: no registry was given, or the data set cannot be built here.
     """
     protocol = protocol_of(subject)
     registry = subject.registry
@@ -183,13 +183,13 @@ def states_itself(subject: ComponentUnderTest) -> None:
     protocol = protocol_of(subject)
     if subject.entry is not None:
         expect(protocol.name == subject.entry.name, f"the name '{subject.entry.name}'", f"it is '{protocol.name}'")
-    expect(bool(protocol.source.strip()), "a source: where its lists come from", "there is none")
-    expect(len(protocol.listed_rounds) > 0, "at least one round", "there is none")
+    expect(bool(protocol.source.strip()), "a source: where its lists come from", "it has none")
+    expect(len(protocol.listed_rounds) > 0, "at least one round", "it has none")
     registry = subject.registry
     if registry is None:
         return
     for kind, name in protocol.parts.items():
-        expect(kind in PART_KINDS, f"parts of the kinds {', '.join(PART_KINDS)}", f"'{kind}' came")
+        expect(kind in PART_KINDS, f"parts of the kinds {', '.join(PART_KINDS)}", f"one is of kind '{kind}'")
         expect(name in registry.names(kind), f"a registered {kind}", f"'{name}' is not")
     for kind, components in protocol.options.items():
         for name, chosen in components.items():
@@ -199,15 +199,15 @@ def states_itself(subject: ComponentUnderTest) -> None:
 
 
 def rounds_fit_the_classes(subject: ComponentUnderTest) -> None:
-    """Every class of every round is the data set's; zsl and gzsl rounds are what they say; the hash is stable."""
+    """Every class of every round is the data set's; the rounds fit their setting; the hash is stable."""
     protocol, dataset = protocol_of(subject), _dataset_of(subject)
     rounds = _sound(lambda: protocol.named(dataset), "rounds that fit the data set")
     expect(len({item.index for item in rounds}) == len(rounds), "rounds with an index of their own", "two share one")
-    expect(protocol.hash(dataset) == protocol.hash(dataset), "a hash that stays", "it changed")
+    expect(protocol.hash(dataset) == protocol.hash(dataset), "a stable hash", "it changed")
 
 
 def rounds_fit_the_clips(subject: ComponentUnderTest) -> None:
-    """Every list of clips is in the manifest, every class has clips to test, and the count is the stated one."""
+    """Every list of clips is in the manifest, every class has clips to test, and their number is the stated one."""
     protocol, dataset = protocol_of(subject), _dataset_of(subject)
     try:
         manifest = dataset.manifest()

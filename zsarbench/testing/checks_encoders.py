@@ -41,7 +41,7 @@ CAPTIONS = (
     (),
     ("someone opens a door",),
 )
-"""Of four clips; the third has none, as a clip has that no observer described."""
+"""Of four clips; the third has none, like a clip that no observer described."""
 TEXTS = (
     "a person lifts a cup", "", "   ", "word " * 3000, "a", "Ein Mann läuft über die Straße", "人が走る 🏃‍♀️",
     "two\nlines\tand a tab", "a person lifts a cup", "e\u0301 and \u00e9", "A PERSON LIFTS A CUP!",
@@ -109,7 +109,7 @@ def prepares_any_size(subject: ComponentUnderTest) -> None:
     if encoder.needs != "frames":
         return
     has_prepare = isinstance(encoder, FrameEncoder) and callable(encoder.prepare)
-    expect(has_prepare, "`prepare`, since it needs frames", "there is none")
+    expect(has_prepare, "`prepare`, since it needs frames", "it has none")
     shapes = set()
     for size in FRAME_SIZES:
         rgb = seeding.numpy_generator(0, "conformance", "sizes").integers(0, 256, (*size, 3), dtype=np.uint8)
@@ -119,7 +119,7 @@ def prepares_any_size(subject: ComponentUnderTest) -> None:
         expect(fits, f"(3, h, w) as a numpy array of a frame ({size[0]}, {size[1]}, 3)", shape_of(prepared))
         expect(np.array_equal(rgb, before), "the given frame to stay as it was", "`prepare` changed it")
         shapes.add(prepared.shape)
-    expect(len(shapes) == 1, "one h and w for every frame size", f"there were {sorted(shapes)}")
+    expect(len(shapes) == 1, "one h and w for every frame size", f"they are {sorted(shapes)}")
 
 
 def prepare_travels(subject: ComponentUnderTest) -> None:
@@ -136,7 +136,7 @@ def prepare_travels(subject: ComponentUnderTest) -> None:
     done = subprocess.run(command, input=packed, capture_output=True, env={**os.environ, "PYTHONPATH": paths})
     expect(done.returncode != 3, "`prepare` to work without torch", "its module imports torch")
     errors = done.stderr.decode(errors="replace").strip().splitlines()
-    expect(done.returncode == 0, "`prepare` to work in another process", f"it failed there: {errors[-1:]}")
+    expect(done.returncode == 0, "`prepare` to work in another process", f"it failed with {errors[-1:]}")
 
 
 def gives_steps(subject: ComponentUnderTest) -> None:
@@ -153,25 +153,25 @@ def gives_steps(subject: ComponentUnderTest) -> None:
         expect(has == [bool(one) for one in CAPTIONS], "steps for clips with captions alone", f"it has {has}")
     rows = is_tensor(steps.values, (*shape, encoder.dim))
     expect(rows, f"values {(*shape, encoder.dim)} of floats, D being `dim`", shape_of(steps.values))
-    expect(bool(steps.values.isfinite().all()), "finite values", "there is a NaN or an infinity")
-    expect(bool((steps.values[~steps.mask] == 0).all()), "0 on padding", "there is something else")
+    expect(bool(steps.values.isfinite().all()), "finite values", "some are NaN or infinite")
+    expect(bool((steps.values[~steps.mask] == 0).all()), "0 on padding", "it is not")
     limit = encoder.sampling.max_steps
-    expect(shape[1] <= limit, f"at most sampling.max_steps = {limit} steps", f"there are {shape[1]}")
+    expect(shape[1] <= limit, f"at most sampling.max_steps = {limit} steps", f"it gives {shape[1]}")
 
 
 def clip_alone(subject: ComponentUnderTest) -> None:
-    """Row i depends on clip i alone, bit for bit, whatever stands beside it and in whatever order."""
+    """Row i depends on clip i alone, bit for bit, whatever else is in the batch and in whatever order."""
     batch, whole = toy_batch(subject), _encoded(subject)
     for index in ([0], [3, 2, 1, 0], [1, 1, 0]):
         steps = subject.component.encode(part_of(batch, index))
         for row, clip in enumerate(index):
             alone, together = steps.values[row][steps.mask[row]], whole.values[clip][whole.mask[clip]]
-            difference = f"beside others than before, {farthest(alone, together)}"
+            difference = f"in another batch {farthest(alone, together)}"
             expect(same_bits(alone, together), "a clip's rows to have the same bits in every batch", difference)
 
 
 def padding_stays_out(subject: ComponentUnderTest) -> None:
-    """What stands on padding steps, and how many there are, changes no row."""
+    """The content of padding steps, and their number, changes no row."""
     batch, whole = toy_batch(subject), _encoded(subject)
     if batch.frames is None or batch.mask is None:
         return
@@ -233,7 +233,7 @@ def classifies(subject: ComponentUnderTest) -> None:
     """An encoder with labels has a name and a definition for each, and `classify` gives a logit for each."""
     encoder = subject.component
     if not isinstance(encoder, HasClassifier):
-        expect(getattr(encoder, "labels", None) is None, "`classify`, since it has labels", "there is none")
+        expect(getattr(encoder, "labels", None) is None, "`classify`, since it has labels", "it has none")
         return
     labels = encoder.labels
     if labels is None:
@@ -272,7 +272,7 @@ def sentence_alone(subject: ComponentUnderTest) -> None:
         rows = subject.component.encode(texts)
         expect(texts == [TEXTS[i] for i in index], "the given texts to stay as they were", "they were changed")
         for row, text in enumerate(index):
-            difference = f"of {TEXTS[text][:20]!r} beside others than before, {farthest(rows[row], whole[text])}"
+            difference = f"of {TEXTS[text][:20]!r} in another batch {farthest(rows[row], whole[text])}"
             expect(same_bits(rows[row], whole[text]), "a row to have the same bits in every batch", difference)
 
 

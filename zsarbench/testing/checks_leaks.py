@@ -1,4 +1,4 @@
-"""Checks of what a method must not learn from: names of clips, and the clips and candidates that it is asked about."""
+"""Checks of what a method must not learn from: names of clips, and the clips and candidates that it scores."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def clip_alone(subject: ComponentUnderTest) -> None:
 
 
 def choices_are_of_the_fit(subject: ComponentUnderTest) -> None:
-    """`record`, where there is one, tells the same before and after `score`: what was chosen was chosen in `fit`."""
+    """`record`, where the method has it, is the same before and after `score`: all choices are made in `fit`."""
     fitted_method = fit(subject)
     method = fitted_method.method
     if not isinstance(method, Recording):
@@ -47,7 +47,7 @@ def ids_say_nothing(subject: ComponentUnderTest) -> None:
     whole = scored(fitted(subject), unseen_clips(), classes)
     train = toys.train_set()
     refitted = fit(subject, train=replace(train, clips=_renamed(train.clips, "learnt")))
-    renamed = scored(refitted, _renamed(unseen_clips(), "asked"), classes)
+    renamed = scored(refitted, _renamed(unseen_clips(), "tested"), classes)
     expect(close(renamed, whole), "ids of clips not to matter", f"under other ids {farthest(renamed, whole)}")
 
 

@@ -62,7 +62,7 @@ def fit(subject: ComponentUnderTest, sentences: int = 1, train: TrainSet | None 
 
 
 def fitted(subject: ComponentUnderTest, sentences: int = 1) -> Fitted:
-    """Return the instance, fitted on toys, that checks share which only ask for scores."""
+    """Return the instance, fitted on toys, that checks share which need scores alone."""
     return subject.once(("fitted", sentences), lambda: fit(subject, sentences))  # type: ignore[no-any-return]
 
 
@@ -169,7 +169,7 @@ def padding_stays_out(subject: ComponentUnderTest) -> None:
 
 
 class WatchedClips(MemoryClips):
-    """Clips that remember what they gave out, to tell whether it was changed."""
+    """Clips that remember what they returned, to detect changes."""
 
     def __init__(self, clips: MemoryClips) -> None:
         steps = clips.rows(range(len(clips)))
@@ -189,14 +189,14 @@ class WatchedClips(MemoryClips):
         return chosen
 
     def changed(self) -> bool:
-        """Return whether anything that was given out is no longer what it was."""
+        """Return whether anything that was returned has changed since."""
         return any(
             not same_bits(steps.values, values) or not same_bits(steps.mask, mask) for steps, values, mask in self.given
         )
 
 
 def leaves_inputs_alone(subject: ComponentUnderTest) -> None:
-    """Neither `fit` nor `score` changes the features, masks or labels it was given."""
+    """Neither `fit` nor `score` changes the features, masks or labels that it gets."""
     train = toys.train_set()
     watched = WatchedClips(toys.clips(toys.SEEN, 8, name="train"))
     watched_train = TrainSet(watched, train.labels, train.groups, train.classes, train.validation, train.dataset)
@@ -211,7 +211,7 @@ def leaves_inputs_alone(subject: ComponentUnderTest) -> None:
 
 
 def goes_on_from_checkpoints(subject: ComponentUnderTest) -> None:
-    """A fit with a folder for checkpoints, and one that goes on from what it left there, score as one without."""
+    """A fit with a folder for checkpoints, and one that continues from them, give the scores of one without."""
     whole = scored(fitted(subject), unseen_clips(), toys.class_texts(toys.UNSEEN))
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder) / "fit"
@@ -225,7 +225,7 @@ def goes_on_from_checkpoints(subject: ComponentUnderTest) -> None:
 
 
 def record_is_plain(subject: ComponentUnderTest) -> None:
-    """`record`, where there is one, gives a mapping of JSON types."""
+    """`record`, where the method has it, gives a mapping of JSON types."""
     method = fitted(subject).method
     if not isinstance(method, Recording):
         return

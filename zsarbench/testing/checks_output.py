@@ -33,11 +33,11 @@ def renders_text(subject: ComponentUnderTest) -> None:
     """`render` gives the same text each time, with every method in it, and leaves the table as it was."""
     table = toys.table()
     text = subject.component.render(table, title="a toy title")
-    expect(isinstance(text, str) and text.strip() != "", "text", f"a {type(text).__name__} came")
+    expect(isinstance(text, str) and text.strip() != "", "text", f"it is a {type(text).__name__}")
     lost = [name for name in table["method"] if name not in text.replace("\\", "")]
-    expect(not lost, "every method of the table in the text", f"{', '.join(lost)} is not there")
+    expect(not lost, "every method of the table in the text", f"{', '.join(lost)} is missing")
     again = subject.make().render(toys.table(), title="a toy title")
-    expect(text == again, "the same text for the same table", "it is another")
+    expect(text == again, "the same text for the same table", "it differs")
     expect(_same(table, toys.table()), "the table to stay as it was", "it was changed")
 
 
@@ -46,7 +46,7 @@ def _same(one: pd.DataFrame, other: pd.DataFrame) -> bool:
 
 
 def reports_every_shard(subject: ComponentUnderTest) -> None:
-    """`map` yields one report for every shard, in any order, and none where there is no shard."""
+    """`map` yields one report for every shard, in any order, and none without shards."""
     shards = [
         Shard(number, tuple(ClipSource(f"clip-{number}-{clip}") for clip in range(number + 1))) for number in range(4)
     ]
@@ -55,10 +55,10 @@ def reports_every_shard(subject: ComponentUnderTest) -> None:
     expect(
         reports == expected,
         "the task's report of every shard, once",
-        f"reports of {[one.index for one in reports]} came",
+        f"the reports are of {[one.index for one in reports]}",
     )
     none = list(subject.make().map(ToyTask(), []))
-    expect(none == [], "no report without a shard", f"{len(none)} came")
+    expect(none == [], "no report without a shard", f"there are {len(none)}")
 
 
 def reporter_checks() -> tuple[Check, ...]:

@@ -47,9 +47,9 @@ def tensors_of(draw: NegativeDraw) -> tuple[Tensor, ...]:
 
 
 def toy_draw(subject: ComponentUnderTest, *, columns: int = 2, sources: int = 8, n_anchors: int = 24) -> NegativeDraw:
-    """Return a draw over 24 texts, three of each of 8 source videos; some texts stand twice.
+    """Return a draw over 24 texts, three of each of 8 source videos; some texts occur twice.
 
-    A corpus sampler gets anchors in a space of their own, a batch sampler gets the batch's positives as its pool, on
+    A corpus sampler has anchors in a space of their own, a batch sampler gets the batch's positives as its pool, on
     the device of training.
     """
     rng = seeding.generator(0, "conformance", "pool")
@@ -103,19 +103,19 @@ def repeats_where_few(subject: ComponentUnderTest) -> None:
     expect(
         bool((drawn_rows == other).all()),
         f"the one admissible text, {other}, {K} times",
-        f"{drawn_rows[0].tolist()} came",
+        f"it drew {drawn_rows[0].tolist()}",
     )
 
 
 def says_when_there_are_none(subject: ComponentUnderTest) -> None:
-    """An anchor without an admissible text is an error, `NoNegatives`, and never an endless loop."""
+    """An anchor without an admissible text raises `NoNegatives`, and never causes an endless loop."""
     draw = _with_groups(toy_draw(subject), n_others=0)
     try:
         rows = drawn(draw, subject.make())
     except NoNegatives:
         return
     except Exception as error:
-        raised = f"{type(error).__name__} came: {error}"
+        raised = f"it raised {type(error).__name__}: {error}"
         raise ContractViolation("zsarbench.errors.NoNegatives where no text is admissible", raised) from error
     raise ContractViolation(
         "zsarbench.errors.NoNegatives where no text is admissible", f"it returned {rows[0].tolist()}"
@@ -139,13 +139,13 @@ def follows_the_generator(subject: ComponentUnderTest) -> None:
         with seeding.forked(seeding.generator(noise, "conformance", "noise")):
             draws.append(drawn(draw, subject.make()))
     alike = all(same_bits(draws[0], other) for other in draws[1:])
-    expect(alike, "the same draw from the same generator", "draws differ: something else is random")
+    expect(alike, "the same draw from the same generator", "draws differ: another source of randomness is used")
     kept = all(same_bits(*pair) for pair in zip(before, tensors_of(draw), strict=True))
     expect(kept, "the given tensors to stay as they were", "they were changed")
 
 
 def draws_alike_from_rows(subject: ComponentUnderTest) -> None:
-    """`sample_texts`, where there is one, draws what `sample` does from the gathered embeddings."""
+    """`sample_texts`, where the sampler has it, draws what `sample` does from the gathered embeddings."""
     sampler = subject.make()
     if not isinstance(sampler, SamplesTexts):
         return
@@ -183,7 +183,7 @@ def is_finite_scalar(subject: ComponentUnderTest) -> None:
         value = loss(*triplets).detach()
         where = f"for video ({n_rows}, 8) and negative ({n_rows}, {k}, 8)"
         expect(is_tensor(value, ()), f"a scalar {where}", shape_of(value))
-        expect(bool(value.isfinite()), f"a finite number {where}", f"{float(value)} came")
+        expect(bool(value.isfinite()), f"a finite number {where}", f"it is {float(value)}")
         kept = all(same_bits(old, new.detach()) for old, new in zip(before, triplets, strict=True))
         expect(kept, "the given tensors to stay as they were", "they were changed")
 
@@ -198,11 +198,11 @@ def gradient_flows(subject: ComponentUnderTest) -> None:
         value.backward()
         for name, tensor in (("video", video), ("positive", positive), ("negative", negative)):
             finite = tensor.grad is None or bool(tensor.grad.isfinite().all())
-            expect(finite, f"a finite gradient of {name}", "there is a NaN or an infinity")
+            expect(finite, f"a finite gradient of {name}", "some are NaN or infinite")
     moved = video.grad is not None and bool(video.grad.any())
     expect(moved, "a gradient of the video other than 0", "it is 0 on random triplets")
     for name, parameter in loss.named_parameters() if isinstance(loss, torch.nn.Module) else ():
-        expect(parameter.grad is not None, f"a gradient of the parameter {name}", "there is none")
+        expect(parameter.grad is not None, f"a gradient of the parameter {name}", "it has none")
 
 
 def is_finite_on_ties(subject: ComponentUnderTest) -> None:
@@ -230,7 +230,7 @@ def order_does_not_matter(subject: ComponentUnderTest) -> None:
 
 
 def prefers_the_positive(subject: ComponentUnderTest) -> None:
-    """The loss is lower where videos lie at their positives and far from their negatives than the other way round."""
+    """The loss is lower where videos lie at their positives and far from their negatives than the reverse."""
     video = torch.nn.functional.normalize(_triplets(subject)[0].detach(), dim=1)
     far = -video
     with torch.no_grad():

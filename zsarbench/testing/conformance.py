@@ -50,10 +50,10 @@ Settings = Mapping[tuple[str, str], Mapping[str, Any]]
 
 
 def checks_for(kind: str) -> tuple[Check, ...]:
-    """Return the checks of a kind, in the order to read their findings in.
+    """Return the checks of a kind, in the order of their findings.
 
     Raises:
-        UsageError: there is no such kind.
+        UsageError: the kind is unknown.
     """
     known: dict[str, Callable[[], tuple[Check, ...]]] = {
         "dataset": checks_data.dataset_checks,
@@ -84,14 +84,14 @@ def subject_of(
 
     Args:
         component: an entry of a registry, a class, or for kind "protocol" a path or a `FileProtocol`.
-        kind: of a component that is no entry.
+        kind: of a component that is not an entry.
         registry: where a protocol's data set and parts are found.
         chosen: options in place of the constructor's defaults.
-        shared: one dictionary for subjects that shall build a data set once for all of them.
+        shared: one dictionary for components that share a data set, so that it is built once.
         device: where it computes, as torch names it.
 
     Raises:
-        UsageError: a component that is no entry came without its kind.
+        UsageError: the kind of a component that is not an entry was left out.
     """
     if isinstance(component, Entry):
         load = component.path if component.kind == "protocol" else component.load
@@ -120,7 +120,7 @@ def run_checks(
     device: str = "cpu",
     seconds: float = SECONDS,
 ) -> list[Problem]:
-    """Return the bugs found in a component, [] where there are none; see `subject_of` for the arguments."""
+    """Return the bugs in a component, [] where it has none; see `subject_of` for the arguments."""
     subject = subject_of(component, kind, registry=registry, chosen=chosen, device=device)
     return [outcome.problem for outcome in outcomes(subject, seconds=seconds) if outcome.problem is not None]
 

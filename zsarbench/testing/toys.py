@@ -1,4 +1,4 @@
-"""Tiny made clips, sentences, parts and a training set: what a plugin can be tried with, without data or weights.
+"""Tiny synthetic clips, sentences, parts and a training set: what a plugin can be tried on without data or weights.
 
 A toy clip's steps are the embedding of its class's words plus noise, in the space of `ToyText`, so that clips and texts
 can be compared by cosine, and a method that learns anything learns it here.
@@ -30,7 +30,7 @@ SPACE = "toy"
 SEEN = ("lifting cup", "lifting door", "pushing door", "turning ball", "opening wheel", "throwing box")
 """Seen classes; the last two stand for unseen ones in validation."""
 UNSEEN = ("pushing ball", "turning wheel", "opening box", "throwing cup")
-"""Every word of an unseen class stands in a seen one."""
+"""Every word of an unseen class occurs in a seen one."""
 LABELS = ("cup", "door", "ball", "wheel", "box", "hand", "arm", "room", "table", "chair", "shirt", "window")
 """What the visual toy's classifier knows."""
 PHRASES = ("a person {}", "someone is {} in a room", "this clip shows a person {}")
@@ -147,9 +147,9 @@ def clips(
 def train_set(
     *, sentences: int = 1, per_class: int = 8, dim: int = DIM, labelled: bool = True, apart: bool = False
 ) -> TrainSet:
-    """Return the clips of the seen classes, two of each source video; unlabelled ones belong to no class.
+    """Return the clips of the seen classes, two of each source video; unlabelled ones have no class.
 
-    apart: the validation classes are no seen ones, but those of a validation set.
+    apart: the validation classes are not seen ones, but those of a validation set.
     """
 
     def clips_of(classes: Sequence[str], **more: Any) -> TrainSet:

@@ -1,6 +1,6 @@
 """Small video files whose frames show their own number, and an encoder of them that needs no weights.
 
-Nothing here imports torch when it is imported, as befits a module that a `prepare` lies in.
+Nothing here imports torch when it is imported, because decoding processes import the module of a `prepare`.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def numbered_frame(number: int, width: int = 64, height: int = 48) -> np.ndarray
 
 
 def read_number(rgb: np.ndarray) -> int:
-    """Return the number that a frame (H, W, 3) shows, whatever a lossy codec left of it."""
+    """Return the number that a frame (H, W, 3) shows, despite the losses of a codec."""
     grey = rgb.astype(float).mean(axis=2)
     fields = [field for row in np.array_split(grey, BITS // _COLUMNS) for field in np.array_split(row, _COLUMNS, 1)]
     return sum(int(np.median(field) > 127) << bit for bit, field in enumerate(fields))
@@ -79,7 +79,7 @@ class KeepFrame:
 
 
 class TinyEncoder:
-    """A visual encoder with a small convolution of fixed weights: real features in no time.
+    """A visual encoder with a small convolution of fixed weights: real features at once.
 
     With frames_per_step above 1 it is a window model: a step is the mean over the frames of its window.
     """

@@ -25,6 +25,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from zsarbench.interfaces import NegativeDraw
 from zsarbench.utils.compute import deterministic, reuse_freed_memory
 from zsarbench.utils.seeding import generator, numpy_generator
 from zsarbench_cezsar.drawing import Draws
@@ -103,8 +104,12 @@ def sampler(size: Size, draws: Draws) -> Measured:
     drawing = CosineWindow(draws=draws)
 
     def draw() -> None:
-        rng = generator(size.seed, "draw")
-        drawing.sample(vectors, vectors, vectors, groups, groups, N_NEGATIVES, rng)
+        drawing.sample(
+            NegativeDraw(
+                anchors=vectors, positives=vectors, pool=vectors, anchor_groups=groups, pool_groups=groups,
+                k=N_NEGATIVES, rng=generator(size.seed, "draw"),
+            )
+        )  # fmt: skip
 
     return fastest(draw, size.repeats, drawing)
 

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from zsarbench.errors import ZsarbenchError
+from zsarbench.interfaces import Fingerprinted
 from zsarbench.utils.atomic import atomic_path, write_atomic
 
 _log = logging.getLogger(__name__)
@@ -55,16 +56,17 @@ def read(folder: Path, identity: str) -> Checkpoint | None:
     identity: digest of all that decides the fit; a checkpoint of another one is left aside, and the log says so.
     """
     try:
-        found = stored(folder)
+        checkpoint = stored(folder)
     except ZsarbenchError as error:
-        _log.warning("%s; it is left aside, training starts anew", error)
+        _log.warning("%s; it is ignored, training starts from the beginning", error)
         return None
-    if found is not None and found.state["identity"] != identity:
+    if checkpoint is not None and checkpoint.state["identity"] != identity:
         _log.warning(
-            "checkpoint %s is of other settings or data and is left aside; training starts anew", folder / STATE
+            "checkpoint %s is of other settings or data and is ignored; training starts from the beginning",
+            folder / STATE,
         )
         return None
-    return found
+    return checkpoint
 
 
 def stored(folder: Path) -> Checkpoint | None:
@@ -154,16 +156,16 @@ def digest(values: Tensor) -> str:
 def described(part: Any) -> list[Any]:
     """Return the class name of a part, its plain attributes and its fingerprint, in JSON types.
 
-    Not the module of the class: a file that moves leaves every stored fit valid. Two parts of one class name are told
-    apart by the harness, which names the checkpoint folder by the parts' registered names and options.
+    Not the module of the class: a file that moves leaves every stored fit valid. Two parts of one class name are
+    distinguished by the harness, which names the checkpoint folder by the parts' registered names and options.
     """
     plain = {
         name: value
         for name, value in getattr(part, "__dict__", {}).items()
-        # whether a module trains or evaluates just now is no property of it
+        # whether a module trains or evaluates just now is not a property of it
         if _is_plain(value) and not name.startswith("_") and name != "training"
     }
-    return [type(part).__qualname__, plain, dict(getattr(part, "fingerprint", {}))]
+    return [type(part).__qualname__, plain, dict(part.fingerprint) if isinstance(part, Fingerprinted) else {}]
 
 
 def _is_plain(value: Any) -> bool:

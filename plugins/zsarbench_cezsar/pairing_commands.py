@@ -104,10 +104,10 @@ def _newest() -> Path:
         UsageError: there is none.
     """
     folder = cache_dir() / "checkpoints"
-    found = sorted(folder.glob(f"*/pairing/{pairing_table.TABLE}"), key=lambda path: path.stat().st_mtime)
-    if not found:
+    tables = sorted(folder.glob(f"*/pairing/{pairing_table.TABLE}"), key=lambda path: path.stat().st_mtime)
+    if not tables:
         raise UsageError(
             f"no table of pairs is in {folder}: none is made where the visual part has no classifier, or with "
             "--set method.object_sentences=0. Try: zsarbench run --method cezsar --set method.object_sentences=2"
         )
-    return found[-1]
+    return tables[-1]

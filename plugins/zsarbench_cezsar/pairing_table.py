@@ -36,8 +36,7 @@ class Row(NamedTuple):
 class PairingTable:
     """Keeps the parts of a table in a folder; without a folder, nothing is kept.
 
-    A part is written whole or not at all. Parts of another identity, or of a run that shall not be gone on from, are
-    removed.
+    A part is written atomically. Parts of another identity, or of a run that must not be continued, are removed.
     """
 
     def __init__(self, folder: Path | None, identity: str, *, resume: bool) -> None:
@@ -86,7 +85,7 @@ def read(path: Path) -> Iterator[Row]:
         with Path(path).open(encoding="utf-8", newline="") as file:
             reader = csv.reader(file)
             if next(reader, None) != list(Row._fields):
-                raise UsageError(f"{path} is no table of pairs: its columns are not {', '.join(Row._fields)}")
+                raise UsageError(f"{path} is not a table of pairs: its columns are not {', '.join(Row._fields)}")
             for clip_id, clip_seconds, start, end, objects, caption, sentence, cosine in reader:
                 span = float(clip_seconds), float(start), float(end)
                 yield Row(clip_id, *span, objects, caption, sentence, float(cosine))

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, NamedTuple
 from zsarbench.data.video import VIDEO_SUFFIXES
 from zsarbench.errors import UsageError, ZsarbenchError
 from zsarbench.interfaces import ClassText
-from zsarbench.utils.class_names import readable
 from zsarbench_datasets import common
 
 if TYPE_CHECKING:
@@ -50,11 +49,11 @@ class Folder:
 
     @cached_property
     def revision(self) -> str:
-        """A hash over all that is said of the clips and the sizes of their files, so that no two folders are alike."""
+        """A hash over all fields of the clips and the sizes of their files, so that no two folders are alike."""
         return common.revision(
             "1",
             {
-                clip: common.told(row.label, row.span, row.group, row.split, _size(row.path))
+                clip: common.fields_text(row.label, row.span, row.group, row.split, _size(row.path))
                 for clip, row in self._rows.items()
             },
         )
@@ -98,21 +97,17 @@ class Folder:
         """Return the names of the classes as words (form "name").
 
         Raises:
-            UsageError: there are no texts of that form.
+            UsageError: the data set has no texts of that form.
         """
-        if form != "name":
-            raise UsageError(
-                f"folder has no class texts of the form '{form}'; it has: name. Try --class-text name, or a CSV file "
-                "with the columns class and text"
-            )
-        return [ClassText(name, (readable(name),)) for name in self.classes]
+        hint = ", or a CSV file with the columns class and text"
+        return common.name_texts("folder", form, self.classes, hint=hint)
 
     @cached_property
     def _rows(self) -> dict[str, Row]:
         if self.annotations is not None:
             return _read_csv(Path(self.annotations).expanduser(), self.root)
         if self.root is None:
-            raise UsageError("folder: there is no folder. Try --data-root folder=FOLDER")
+            raise UsageError("folder: no folder was given. Try --data-root folder=FOLDER")
         root = Path(self.root).expanduser().absolute()
         rows: dict[str, Row] = {}
         for path in common.videos_under(root, "folder"):

@@ -49,11 +49,11 @@ def check_files(folder: Path, pinned: Mapping[str, str]) -> None:
         ZsarbenchError: a file is missing or differs; the message names it.
     """
     for name, expected in pinned.items():
-        found = file_sha256(folder / name)
-        if found != expected:
+        actual = file_sha256(folder / name)
+        if actual != expected:
             raise ZsarbenchError(
                 f"weight file {folder / name} is not the one this encoder was checked with: "
-                f"SHA-256 {found}, expected {expected}. Reinstall the package that it belongs to"
+                f"SHA-256 {actual}, expected {expected}. Reinstall the package that it belongs to"
             )
 
 

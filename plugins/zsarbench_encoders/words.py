@@ -63,18 +63,18 @@ class WordVectors:
         rows = [self._rows_of(text) for text in texts]
         if unknown := [text for text, row in zip(texts, rows, strict=True) if not row]:
             _log.warning("%d of %d texts have no known word, e.g. '%.40s'", len(unknown), len(texts), unknown[0])
-        made = np.zeros((len(texts), self.dim), dtype=np.float32)
+        vectors = np.zeros((len(texts), self.dim), dtype=np.float32)
         for number, row in enumerate(rows):
             if row:
-                made[number] = self._vectors[row].mean(0)
-        return torch.from_numpy(made)
+                vectors[number] = self._vectors[row].mean(0)
+        return torch.from_numpy(vectors)
 
     def _rows_of(self, text: str) -> list[int]:
         """Return the entries that a text is the mean of."""
         words = _WORD.findall(text)
         whole = self._find("_".join(words))
-        found = [self._find(word) for word in words] if whole is None else [whole]
-        return [row for row in found if row is not None]
+        places = [self._find(word) for word in words] if whole is None else [whole]
+        return [row for row in places if row is not None]
 
     def _find(self, word: str) -> int | None:
         return self._row.get(word, self._row.get(word.lower()))

@@ -1,4 +1,4 @@
-"""Shards of features made by the workers of a Ray cluster; README.md beside this file says what to type."""
+"""Shards of features computed by the workers of a Ray cluster; README.md in this folder has the commands."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _tasks: dict[str, ExtractionTask] = {}  # of this worker process: its encoder is
 
 
 class RayExecutor:
-    """Runs each shard as one task of Ray, anew elsewhere where its worker or its node dies.
+    """Runs each shard as one task of Ray, which is repeated on another worker where its own or its node dies.
 
     A shard that is made twice is the same file twice, and only the driver writes the index: so a clip is in it once.
     A worker computes with the declared number of threads, so that its bits are those of the local executor.
@@ -48,7 +48,7 @@ class RayExecutor:
         """Yield a report for every shard, in the order in which they are finished.
 
         Raises:
-            ZsarbenchError: there is no cluster, none of its nodes is large enough, a shard's worker died again and
+            ZsarbenchError: no cluster was reached, none of its nodes is large enough, a shard's worker died again and
                 again, or the task itself raised.
         """
         if not shards:
@@ -97,12 +97,12 @@ class RayExecutor:
 
     def _check_room(self, cpus: int) -> None:
         """Raise where Ray would wait for ever for a node that is large enough."""
-        for resource, wanted in (("cpus", cpus), ("gpus", self.gpus_per_worker)):
+        for resource, required in (("cpus", cpus), ("gpus", self.gpus_per_worker)):
             most = max((node["Resources"].get(resource[:3].upper(), 0) for node in _alive()), default=0)
-            if wanted > most:
+            if required > most:
                 threads = f"--threads {int(most)}, or " if resource == "cpus" and most >= 1 else ""
                 raise ZsarbenchError(
-                    f"a worker takes {wanted:g} {resource}, and the largest node of the Ray cluster has {most:g}. "
+                    f"a worker takes {required:g} {resource}, and the largest node of the Ray cluster has {most:g}. "
                     f"Try: {threads}--set executor.{resource}_per_worker={most:g}"
                 )
 
@@ -121,7 +121,7 @@ class RayExecutor:
         except ray.exceptions.RayError as error:
             raise ZsarbenchError(
                 f"shard {shard.index} could not be made, its workers died {self.retries + 1} times: "
-                f"{_first_line(error)}. What was finished is kept; type the same command to go on"
+                f"{_first_line(error)}. What was finished is kept; type the same command to continue"
             ) from error
         return report
 

@@ -32,7 +32,8 @@ from zsarbench.harness.extraction import share_of
 from zsarbench.interfaces import ClipSource
 from zsarbench.utils.progress import LogProgress
 from zsarbench.plugins.parts import PartSpec
-from zsarbench.testing.videos import MisbehavingPrepare, TinyEncoder
+from prepares import MisbehavingPrepare
+from zsarbench.testing.videos import TinyEncoder
 
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell starts what runs in the background without it
 logging.basicConfig(level=logging.INFO, format="%(message)s")

@@ -11,6 +11,7 @@ from zsarbench.cli.common import as_json, echo_json, host_of
 from zsarbench.cli.data_lint import lint
 from zsarbench.cli.data_verify import verify
 from zsarbench.errors import UsageErrors, unknown
+from zsarbench.interfaces import Downloadable
 from zsarbench.plugins.options import options_of
 
 if TYPE_CHECKING:
@@ -38,8 +39,9 @@ command.add_command(lint)
 def _downloads(registry: Registry) -> Iterator[tuple[str, Download]]:
     """Yield each data set's name with each of its downloads."""
     for name in registry.names("dataset"):
-        for download in getattr(registry.get("dataset", name).load(), "downloads", ()):
-            yield name, download
+        target = registry.get("dataset", name).load()
+        if isinstance(target, Downloadable):
+            yield from ((name, download) for download in target.downloads)
 
 
 @command.command("list")

@@ -12,7 +12,6 @@ from zsarbench.cli.request import class_text_option
 
 if TYPE_CHECKING:
     from zsarbench.data.class_text_lint import Finding
-    from zsarbench.interfaces import TextEncoder
 
 MAX_CHARACTERS = 100  # of a text that is shown
 
@@ -51,14 +50,14 @@ def lint(
     from zsarbench.evaluation.contamination import NEAR_ENCODER, near_encoder
     from zsarbench.harness.resolve import resolve_parts
     from zsarbench.interfaces import ClassText
-    from zsarbench.plugins.building import build, build_dataset
+    from zsarbench.plugins.building import build_dataset, build_text
 
     registry = host_of(ctx).registry
     named = {"dataset": name} | ({"text": text} if text is not None else {})
     parts, roots = resolve_parts(registry, named, data_root=data_root, settings=settings)
     dataset = build_dataset(parts["dataset"], roots, registry)
     all_texts = class_texts.read(dataset, class_text)
-    encoder: TextEncoder | None = build(parts["text"], registry) if text is not None else near_encoder(registry)
+    encoder = build_text(parts["text"], registry, "cpu") if text is not None else near_encoder(registry)
     chosen = class_texts.choose(all_texts, class_text, encoder)
     texts = [chosen.get(label, ClassText(label, ())) for label in dataset.classes]
     findings = check(texts, encoder)

@@ -11,6 +11,7 @@ import click
 
 from zsarbench.cli.common import as_json, data_root_option, echo_json, host_of, settings_option, write_text
 from zsarbench.errors import UsageError, ZsarbenchError
+from zsarbench.interfaces import HasRoot
 from zsarbench.utils.cache import cache_dir
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ def verify(
     rules = _rules(registry, protocol, name) if protocol is not None else None
     parts, roots = resolve_parts(registry, {"dataset": name}, protocol=rules, data_root=data_root, settings=settings)
     dataset = build_dataset(parts["dataset"], roots, registry)
-    root, manifest = getattr(dataset, "root", None), checked_manifest(dataset, name)
+    root, manifest = dataset.root if isinstance(dataset, HasRoot) else None, checked_manifest(dataset, name)
     if root is None and manifest["path"].isna().all():
         raise UsageError(
             f"no folder of data set '{name}' was given, so none of its {len(manifest)} clips has a file to probe. "

@@ -18,7 +18,9 @@ import numpy as np
 from zsarbench.errors import ZsarbenchError
 from zsarbench.evaluation import metrics
 from zsarbench.evaluation.label_sets import LabelSet, find
+from zsarbench.interfaces import CaptionsTrained
 from zsarbench.plugins import building
+from zsarbench.plugins.parts import PART_KINDS
 from zsarbench.utils.class_names import normalise, readable
 
 if TYPE_CHECKING:
@@ -98,7 +100,7 @@ def declarations(
     if method is not None:
         said[f"method {method}"] = registry.get("method", method).trained_on
         learns_from = registry.get("method", method).load().learns_from
-    for kind in ("visual", "text", "negatives", "loss"):
+    for kind in PART_KINDS:
         if kind in parts:
             trained_on = registry.get(kind, parts[kind]).trained_on
             if trained_on is not None or kind in ("visual", "text"):
@@ -112,7 +114,7 @@ def declarations(
         captioned.append(train_dataset or dataset)
     for name in captioned:
         target = registry.get("dataset", name).load()
-        said[f"captions of {name}"] = getattr(target, "captions_trained_on", None)
+        said[f"captions of {name}"] = target.captions_trained_on if isinstance(target, CaptionsTrained) else None
     return said
 
 
@@ -168,10 +170,9 @@ def near_encoder(registry: Registry) -> TextEncoder | None:
     """Return the encoder that NEAR_COSINE holds for, or None where it is not installed."""
     try:
         target = registry.get("text", NEAR_ENCODER).load()
-        encoder: TextEncoder = building.construct(target, "text", NEAR_ENCODER, {})
+        return building.construct(target, "text", NEAR_ENCODER, {})
     except ZsarbenchError:
         return None
-    return encoder
 
 
 def overlaps(

@@ -16,7 +16,7 @@ from zsarbench.features.text_cache import CachedTextEncoder
 from zsarbench.harness.inputs import Inputs
 from zsarbench.harness.resolve import Resolver
 from zsarbench.harness.spec import RunRequest
-from zsarbench.plugins import building, options
+from zsarbench.plugins import building
 from zsarbench.plugins.parts import PartSpec
 from zsarbench.protocols.clips import protocol_clips
 from zsarbench.utils.compute import Compute, reuse_freed_memory
@@ -138,7 +138,7 @@ def run(
                 revision=inputs.revision,
                 sources=inputs.sources(clip_ids),
                 encoder=_encoder(extraction, registry, store, machine),
-                executor=building.build(extraction.parts["executor"], registry),
+                executor=building.build_executor(extraction.parts["executor"], registry),
                 settings=extract.Settings(device=str(machine.device), threads=machine.threads),
                 strict=asked.strict,
             ),
@@ -177,11 +177,8 @@ def _clips(extraction: Extraction, registry: Registry) -> tuple[Inputs, list[str
 def _encoder(extraction: Extraction, registry: Registry, store: FeatureStore, machine: Compute) -> extract.EncoderPart:
     """Return the visual part as a run would build it, on its device."""
     parts = extraction.parts
-    text: Any = None
+    text: CachedTextEncoder | None = None
     if "text" in parts:
-        text = CachedTextEncoder(
-            building.moved(building.build(parts["text"], registry), machine.device), store, parts["text"]
-        )
-    takes_text = options.takes(registry.get("visual", parts["visual"].name).load(), "text_encoder")
-    visual = building.build(parts["visual"], registry, **({"text_encoder": text} if takes_text else {}))
-    return extract.EncoderPart(parts["visual"], building.moved(visual, machine.device), parts.get("text"), text)
+        text = CachedTextEncoder(building.build_text(parts["text"], registry, machine.device), store, parts["text"])
+    visual = building.build_visual(parts["visual"], registry, machine.device, text)
+    return extract.EncoderPart(parts["visual"], visual, parts.get("text"), text)

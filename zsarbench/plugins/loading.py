@@ -19,7 +19,7 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Failure:
+class PluginFailure:
     """Names a plugin that could not be loaded and says why."""
 
     plugin: str
@@ -32,7 +32,7 @@ class Host:
 
     manager: pluggy.PluginManager
     registry: Registry
-    failures: tuple[Failure, ...] = field(default=())
+    failures: tuple[PluginFailure, ...] = field(default=())
 
     def call_each(self, hook: str, **arguments: Any) -> list[tuple[str, Any]]:
         """Call a hook of each plugin in its own try and return (plugin, value) of those that did not raise.
@@ -81,7 +81,7 @@ def load_plugins(
     manager, registry, failures = make_manager(), Registry(), []
     builtin.register(registry.registrar("zsarbench"))
     for name in sorted((block | (allow or set())) - set(chosen)):
-        failures.append(Failure(name, "is named in an allow-list or block-list but not installed"))
+        failures.append(PluginFailure(name, "is named in an allow-list or block-list but not installed"))
     for name, loader in sorted(chosen.items()):
         if name in block or (allow is not None and name not in allow):
             continue
@@ -91,7 +91,7 @@ def load_plugins(
             registry.remove_plugin(name)
             if manager.has_plugin(name):
                 manager.unregister(name=name)
-            failures.append(Failure(name, f"{type(error).__name__}: {error}"))
+            failures.append(PluginFailure(name, f"{type(error).__name__}: {error}"))
     registry.freeze()
     return Host(manager, registry, tuple(failures))
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from zsarbench.errors import UsageError
+from zsarbench.interfaces import HasClassifier
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -39,9 +40,9 @@ class Classifier:
 
 def find_classifier(visual: VisualEncoder | None) -> Classifier | None:
     """Return the classifier of a visual part, or None where it has none or its labels have no names."""
-    labels = getattr(visual, "labels", None)
-    classify = getattr(visual, "classify", None)
-    return Classifier(tuple(labels), classify) if labels is not None and classify is not None else None
+    if not isinstance(visual, HasClassifier) or (labels := visual.labels) is None:
+        return None
+    return Classifier(tuple(labels), visual.classify)
 
 
 def classifier(visual: VisualEncoder | None, method: str) -> Classifier:

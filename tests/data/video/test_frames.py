@@ -12,12 +12,13 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from prepares import MisbehavingPrepare
 
 from zsarbench.data.video.frames import PreparationError, VideoError, read_steps
 from zsarbench.data.video.probe import Probe, ProbeFile
 from zsarbench.errors import ZsarbenchError
 from zsarbench.interfaces import ClipSource, Sampling
-from zsarbench.testing.videos import KeepFrame, MisbehavingPrepare, numbered_frame, read_number, write_video
+from zsarbench.testing.videos import KeepFrame, numbered_frame, read_number, write_video
 
 
 def numbers(path: Path, sampling: Sampling, **span: float) -> list[list[int]]:

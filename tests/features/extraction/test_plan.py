@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from prepares import MisbehavingPrepare
 
 from zsarbench.data.video.decoding import DecodePool
 from zsarbench.data.video.frames import read_steps
@@ -29,7 +30,7 @@ from zsarbench.features.store.clips import StoredClips
 from zsarbench.interfaces import Clips, ClipSource, Executor, Sampling, Shard, ShardReport, Steps
 from zsarbench.plugins.parts import PartSpec
 from zsarbench.testing.toys import ToyText
-from zsarbench.testing.videos import KeepFrame, MisbehavingPrepare, TinyEncoder, read_number, write_video
+from zsarbench.testing.videos import KeepFrame, TinyEncoder, read_number, write_video
 from zsarbench.utils.progress import LogProgress
 
 N_CLIPS = 12

@@ -118,7 +118,7 @@ def test_nothing_is_unpickled(tmp_path: Path) -> None:
     np.save(tmp_path / "c.npy", rows(1))
     _, reasons = read(tmp_path, ClipSource("a"), ClipSource("b"))
     assert "holds object" in reasons["a"]
-    assert "is no .npy file" in reasons["b"]
+    assert "is not an .npy file" in reasons["b"]
     assert not (tmp_path / "exploded").exists()
 
 

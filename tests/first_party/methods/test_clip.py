@@ -22,9 +22,9 @@ from zsarbench.errors import UsageError, ZsarbenchError
 from zsarbench.features.clips import MemoryClips
 from zsarbench.interfaces import ClassText, Clips, Context, Parts, TextEncoder, VisualEncoder
 from zsarbench.utils import seeding
-from zsarbench_rivals import clip, xclip
-from zsarbench_rivals.clip import TEMPLATES, Clip
-from zsarbench_rivals.xclip import XClipTexts, XClipVideos
+from zsarbench_methods import clip, xclip
+from zsarbench_methods.clip import TEMPLATES, Clip
+from zsarbench_methods.xclip import XClipTexts, XClipVideos
 
 CLASSES = (ClassText("Rowing", ("rowing",)), ClassText("SkiJump", ("ski jump", "a jump on skis")))
 TINY = {
@@ -48,7 +48,7 @@ def frames(*shape: int) -> Tensor:
 def towers() -> Any:
     """The module of CLIP's towers; the test skips where open_clip is not installed."""
     pytest.importorskip("open_clip", reason="open_clip is not installed; it comes with the extra `clip`")
-    from zsarbench_rivals import towers
+    from zsarbench_methods import towers
 
     return towers
 

@@ -19,18 +19,18 @@ from zsarbench.features.clips import MemoryClips
 from zsarbench.interfaces import ClassText, Context, Parts, TrainSet
 from zsarbench.utils import seeding
 from zsarbench.utils.progress import LogProgress
-from zsarbench_rivals import ranking
-from zsarbench_rivals.ale import ALE
-from zsarbench_rivals.dem import DEM
-from zsarbench_rivals.devise import DeViSE
-from zsarbench_rivals.e2e import E2E
-from zsarbench_rivals.er import ER, Streams
-from zsarbench_rivals.eszsl import ESZSL
-from zsarbench_rivals.latem import LatEm
-from zsarbench_rivals.representation import Scaling, pooled
-from zsarbench_rivals.sae import SAE
-from zsarbench_rivals.selection import Seen, choose, held_out
-from zsarbench_rivals.sje import SJE
+from zsarbench_methods import ranking
+from zsarbench_methods.ale import ALE
+from zsarbench_methods.dem import DEM
+from zsarbench_methods.devise import DeViSE
+from zsarbench_methods.e2e import E2E
+from zsarbench_methods.er import ER, Streams
+from zsarbench_methods.eszsl import ESZSL
+from zsarbench_methods.latem import LatEm
+from zsarbench_methods.representation import Scaling, pooled
+from zsarbench_methods.sae import SAE
+from zsarbench_methods.selection import Seen, choose, held_out
+from zsarbench_methods.sje import SJE
 
 METHODS: Mapping[str, tuple[type, Mapping[str, Any]]] = {
     "eszsl": (ESZSL, {}),

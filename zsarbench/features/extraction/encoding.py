@@ -16,7 +16,7 @@ from zsarbench.data.video.decoding import Decoded, DecodePool
 from zsarbench.data.video.failures import Failure
 from zsarbench.data.video.workers import in_order
 from zsarbench.errors import ZsarbenchError
-from zsarbench.interfaces import Clips, ClipSource, Sampling, VisualEncoder
+from zsarbench.interfaces import Clips, ClipSource, IndependentSteps, Sampling, StepBatches, VisualEncoder
 from zsarbench.utils.cores import cores
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 BATCHES_A_GROUP = 8  # at most: the last one is filled up, which wastes half the steps of a clip on average
 BATCHES_A_PASS = 1  # of steps that need no company: clips are cut between them, so that nothing is filled up
 CLIPS_A_GROUP = 512  # where nothing is decoded
+BATCH_SIZE = 32  # steps, of an encoder that states none
 MAX_CLIPS_AHEAD = 128
 
 
@@ -81,7 +82,7 @@ def threads_a_pass(encoder: VisualEncoder, settings: Settings) -> int:
 
 def _apart(encoder: VisualEncoder, settings: Settings) -> bool:
     """Whether each core has a forward pass of its own; one on all cores waits for the slowest of them in each layer."""
-    return bool(getattr(encoder, "independent_steps", False)) and settings.device == "cpu"
+    return isinstance(encoder, IndependentSteps) and encoder.independent_steps and settings.device == "cpu"
 
 
 def framed(encoder: VisualEncoder, sources: Iterable[ClipSource], settings: Settings) -> Iterator[Outcome]:
@@ -94,7 +95,9 @@ def framed(encoder: VisualEncoder, sources: Iterable[ClipSource], settings: Sett
     ahead = min(MAX_CLIPS_AHEAD, max(workers + 1, n_clips))
     apart, on_cpu = _apart(encoder, settings), settings.device == "cpu"
     n_passes, threads = (settings.threads, 1) if apart else (1, settings.threads)
-    n_steps = (BATCHES_A_PASS if apart else BATCHES_A_GROUP) * int(getattr(encoder, "batch_size", 32))
+    n_steps = (BATCHES_A_PASS if apart else BATCHES_A_GROUP) * (
+        encoder.batch_size if isinstance(encoder, StepBatches) else BATCH_SIZE
+    )
     encode: Callable[[list[Piece]], Encoded] = partial(_encoded, encoder)
     with DecodePool(
         prepare, sampling, workers=workers, seconds_per_clip=settings.seconds_per_clip, max_ahead=ahead

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -10,9 +10,8 @@ from zsarbench.data.video.frames import decoder_version
 from zsarbench.features import FeatureSet
 from zsarbench.features.extraction.encoding import Outcome, Settings, framed, threads_a_pass, told
 from zsarbench.features.key import FeatureKey
-from zsarbench.interfaces import CaptionsInSteps, ClipSource, Sampling, Shard, ShardReport, VisualEncoder
-from zsarbench.plugins import building as assembly
-from zsarbench.plugins import options
+from zsarbench.interfaces import CaptionsInSteps, CaptionSteps, ClipSource, Sampling, Shard, ShardReport, VisualEncoder
+from zsarbench.plugins import building, options
 from zsarbench.utils.compute import deterministic, processor, reuse_freed_memory
 
 if TYPE_CHECKING:
@@ -34,9 +33,9 @@ class EncoderPart:
         self.name = part.name
         self.dim = encoder.dim
         self.decodes = encoder.needs == "frames"
-        self.captions_in_steps: CaptionsInSteps = getattr(
-            encoder, "captions_in_steps", "all" if encoder.needs == "captions" else "none"
-        )
+        self.captions_in_steps: CaptionsInSteps = "all" if encoder.needs == "captions" else "none"
+        if isinstance(encoder, CaptionSteps):
+            self.captions_in_steps = encoder.captions_in_steps
         self._sampling: Sampling = encoder.sampling
         self._fingerprint = dict(encoder.fingerprint)
         self._text_fingerprint = dict(text.fingerprint) if text is not None else {}
@@ -54,10 +53,8 @@ class EncoderPart:
     def built(self, device: str) -> VisualEncoder:
         """Return the encoder, building it where only its spec came along."""
         if self._encoder is None:
-            filled = {}
-            if self.text_part is not None:
-                filled["text_encoder"] = _constructed(self.text_part, {}, device)
-            self._encoder = _constructed(self.part, filled, device)
+            text = None if self.text_part is None else building.build_text(self.text_part, None, device)
+            self._encoder = building.build_visual(self.part, None, device, text)
         return self._encoder
 
     def __getstate__(self) -> dict[str, Any]:
@@ -130,8 +127,3 @@ class EncodeTask:
             "threads": threads_a_pass(encoder, self.settings) if decoded else self.threads,
             "processor": processor(torch.device(self.settings.device)),
         }
-
-
-def _constructed(part: PartSpec, filled: Mapping[str, Any], device: str) -> Any:
-    options = {**part.options, **filled}
-    return assembly.moved(assembly.construct(assembly.load_target(part.target), part.kind, part.name, options), device)

@@ -1,10 +1,9 @@
-"""Competing methods: implemented anew from their papers, one small module each."""
+"""Competing methods, implemented from their papers, one small module each."""
 
 from __future__ import annotations
 
-from typing import Any
-
 from zsarbench import hookimpl
+from zsarbench.plugins.registry import Registrar
 
 OFFLINE = {"visual": "efficientnet-lite0", "text": "minilm-l6"}
 CAPTIONS = {"visual": "captions", "text": "minilm-l6"}
@@ -89,16 +88,16 @@ METHODS = (
 
 
 @hookimpl
-def zsarbench_register(registry: Any) -> None:
+def zsarbench_register(registry: Registrar) -> None:
     """Add the methods, and the towers of CLIP and of X-CLIP."""
     for name, target, defaults, summary, source in METHODS:
         about = {"summary": summary, "source": source, "defaults": defaults}
-        registry.add("method", name, f"zsarbench_rivals.{target}", trained_on=(), **about)
+        registry.add("method", name, f"zsarbench_methods.{target}", trained_on=(), **about)
     for kind, attribute in (("visual", "OpenClipImages"), ("text", "OpenClipTexts")):
         registry.add(
             kind,
             "open-clip",
-            f"zsarbench_rivals.towers:{attribute}",
+            f"zsarbench_methods.towers:{attribute}",
             summary="One of CLIP's two towers, any model of open_clip; the other is the other part of this name.",
             source="Ilharco et al., OpenCLIP (MIT); Radford et al., arXiv:2103.00020",
             extra="clip",
@@ -107,7 +106,7 @@ def zsarbench_register(registry: Any) -> None:
         registry.add(
             kind,
             "x-clip",
-            f"zsarbench_rivals.xclip:{attribute}",
+            f"zsarbench_methods.xclip:{attribute}",
             summary="One of X-CLIP's two towers through transformers; the other is the other part of this name.",
             source="Ni et al., arXiv:2208.02816; microsoft/xclip-base-patch32 (MIT)",
             trained_on=("kinetics400",),

@@ -11,9 +11,9 @@ from torch import Tensor, nn
 
 from zsarbench.interfaces import Context
 from zsarbench.utils.seeding import fork_rng
-from zsarbench_rivals.learnt import SCALES, LearntMethod
-from zsarbench_rivals.representation import Scale
-from zsarbench_rivals.selection import Grid, Scorer, Seen, Settings, settings_of
+from zsarbench_methods.learnt import SCALES, LearntMethod
+from zsarbench_methods.representation import Scale
+from zsarbench_methods.selection import Grid, Scorer, Seen, Settings, settings_of
 
 BATCH_SIZE = 128  # clips; the paper's 22 videos are what fits a GPU while the whole network is trained
 DECAYED_AT = (0.4, 0.8)  # shares of the epochs: 60 and 120 of the paper's 150, to a tenth each time
@@ -65,8 +65,8 @@ class E2E(LearntMethod):
             for _ in range(epochs):
                 for batch in torch.randperm(len(x), generator=order).to(context.device).split(BATCH_SIZE):
                     optimizer.zero_grad()
-                    made = F.normalize(linear(F.dropout(x[batch], self.dropout)), dim=1)
-                    F.mse_loss(made, vectors[labels[batch]]).backward()
+                    predicted = F.normalize(linear(F.dropout(x[batch], self.dropout)), dim=1)
+                    F.mse_loss(predicted, vectors[labels[batch]]).backward()
                     optimizer.step()
                 schedule.step()
         return linear.cpu().requires_grad_(False)

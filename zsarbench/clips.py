@@ -7,11 +7,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from zsarbench.interfaces import CaptionsInSteps, Steps
+from zsarbench.interfaces import CaptionsInSteps, ClipFeatures, Steps
 from zsarbench.rows import RowReader, RowTable
 
 if TYPE_CHECKING:
+    import torch
     from torch import Tensor
+
+
+MAX_PINNED_READERS = 4  # threads that fill a batch for a GPU; more wait for each other in the interpreter
 
 
 class StoredClips:
@@ -60,7 +64,28 @@ class StoredClips:
         chosen = self._positions[_numpy(index)]
         values = torch.empty(len(chosen), self.max_steps, self.dim)
         self._reader.read_batch(self._table, chosen, values.numpy(), torch.get_num_threads())
-        return Steps(values, torch.arange(self.max_steps) < torch.from_numpy(self._table.steps[chosen])[:, None])
+        return Steps(values, self._mask(chosen))
+
+    def pinned_rows(self, index: Sequence[int] | Tensor) -> Steps:
+        """Return the same steps in memory that a GPU copies from by itself, values in the dtype they are stored in.
+
+        Raises:
+            ZsarbenchError: as `rows`.
+        """
+        import torch
+
+        chosen = self._positions[_numpy(index)]
+        dtype = getattr(torch, self._reader.dtype)
+        values = torch.empty(len(chosen), self.max_steps, self.dim, dtype=dtype, pin_memory=True)
+        as_stored = values if dtype == torch.float32 else values.view(torch.int16)  # numpy has no bfloat16
+        threads = min(MAX_PINNED_READERS, torch.get_num_threads())
+        self._reader.read_batch(self._table, chosen, as_stored.numpy(), threads)
+        return Steps(values, self._mask(chosen))
+
+    def _mask(self, chosen: np.ndarray) -> Tensor:
+        import torch
+
+        return torch.arange(self.max_steps) < torch.from_numpy(self._table.steps[chosen])[:, None]
 
     def subset(self, index: Sequence[int] | Tensor) -> StoredClips:
         """Return the clips at these positions, in this order; `max_steps` stays that of the whole."""
@@ -146,6 +171,18 @@ class MemoryClips:
             captions=self.captions and tuple(self.captions[i] for i in chosen),
             captions_in_steps=self.captions_in_steps,
         )
+
+
+def rows_on(clips: ClipFeatures, index: Sequence[int] | Tensor, device: torch.device) -> Steps:
+    """Return the steps of clips with their values (B, T, D) float32 on a device, and their mask (B, T) on the CPU.
+
+    To a GPU stored values go as they are stored, and are widened there.
+    """
+    if device.type == "cuda" and isinstance(clips, StoredClips):
+        steps = clips.pinned_rows(index)
+        return Steps(steps.values.to(device, non_blocking=True).float(), steps.mask)
+    steps = clips.rows(index)
+    return Steps(steps.values.to(device), steps.mask)
 
 
 def _numpy(index: Sequence[int] | np.ndarray | Tensor) -> np.ndarray:

@@ -26,6 +26,7 @@ BATCHES_A_GROUP = 8  # at most: the last one is filled up, which wastes half the
 BATCHES_A_PASS = 1  # of steps that need no company: clips are cut between them, so that nothing is filled up
 CLIPS_A_GROUP = 512  # where nothing is decoded
 MAX_CLIPS_AHEAD = 128
+GPU_PASSES = 2  # at a time: while the rows of one come back, the kernels of the other are queued
 
 
 @dataclass(frozen=True)
@@ -90,9 +91,15 @@ def framed(encoder: VisualEncoder, sources: Iterable[ClipSource], settings: Sett
     clip_bytes = _clip_bytes(prepare, sampling)
     n_clips = max(1, settings.ahead_bytes // clip_bytes)
     ahead = min(MAX_CLIPS_AHEAD, max(workers + 1, n_clips))
-    apart, on_cpu = _apart(encoder, settings), settings.device == "cpu"
-    n_passes, threads = (settings.threads, 1) if apart else (1, settings.threads)
-    n_steps = (BATCHES_A_PASS if apart else BATCHES_A_GROUP) * int(getattr(encoder, "batch_size", 32))
+    batch_size = int(getattr(encoder, "batch_size", 32))
+    independent, on_cpu = bool(getattr(encoder, "independent_steps", False)), settings.device == "cpu"
+    apart = _apart(encoder, settings)
+    n_passes, threads = (settings.threads, 1) if apart else (GPU_PASSES if independent else 1, settings.threads)
+    n_batches = BATCHES_A_PASS if apart else BATCHES_A_GROUP
+    if independent and not apart:
+        batch_bytes = batch_size * clip_bytes // sampling.max_steps
+        n_batches = min(n_batches, max(1, settings.ahead_bytes // 4 // batch_bytes))
+    n_steps = n_batches * batch_size
     encode: Callable[[list[Piece]], Encoded] = partial(_encoded, encoder)
     with DecodePool(
         prepare, sampling, workers=workers, seconds_per_clip=settings.seconds_per_clip, max_ahead=ahead
@@ -102,7 +109,7 @@ def framed(encoder: VisualEncoder, sources: Iterable[ClipSource], settings: Sett
             yield from _joined(map(encode, _whole(clips, n_steps, n_clips)))
             return
         # The next group is gathered while one is encoded: a GPU that waits for it stands idle.
-        groups = _cut(clips, n_steps) if apart else _whole(clips, n_steps, max(1, n_clips // 2))
+        groups = _cut(clips, n_steps) if independent else _whole(clips, n_steps, max(1, n_clips // 2))
         with _passes(n_passes, threads) as passes:
             yield from _joined(in_order(passes, encode, groups, 2 * n_passes))
 

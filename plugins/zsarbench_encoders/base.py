@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from zsarbench.interfaces import Clips, Prepare, Sampling, Steps
 from zsarbench.utils.batching import in_fixed_batches
-from zsarbench.utils.compute import warn_of_bfloat16
+from zsarbench.utils.compute import copy_to_device, warn_of_bfloat16
 
 ComputeDtype = Literal["float32", "bfloat16", "float16"]
 
@@ -74,13 +74,13 @@ class FrozenNetwork:
         values = torch.zeros(*clips.mask.shape, self.dim)
         values[clips.mask] = self._in_batches(
             lambda batch: self._features((batch.float() / 255 - self._mean) / self._std), rows
-        )
+        ).cpu()  # of all batches at once: a GPU that gives back each by itself waits for the next
         return Steps(values, clips.mask)
 
     def classify(self, features: Tensor) -> Tensor:
         """Return the logits (..., L) that the model's own classifier gives for stored features (..., D)."""
         rows = features.reshape(-1, self.dim)
-        return self._in_batches(self._logits, rows).reshape(*features.shape[:-1], -1)
+        return self._in_batches(lambda batch: self._logits(batch).cpu(), rows).reshape(*features.shape[:-1], -1)
 
     def _in_batches(self, forward: Callable[[Tensor], Tensor], rows: Tensor) -> Tensor:
         device = self._mean.device
@@ -88,7 +88,7 @@ class FrozenNetwork:
 
         def on_device(batch: Tensor) -> Tensor:
             with torch.inference_mode(), torch.autocast(device.type, dtype, enabled=dtype != torch.float32):
-                return forward(batch.to(device)).float().cpu()
+                return forward(copy_to_device(batch, device)).float()
 
         return in_fixed_batches(on_device, rows, self.batch_size)
 

@@ -7,15 +7,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from zsarbench.interfaces import CaptionsInSteps, ClipFeatures, Steps
+from zsarbench.interfaces import CaptionsInSteps, Steps
 from zsarbench.rows import RowReader, RowTable
 
 if TYPE_CHECKING:
     import torch
     from torch import Tensor
-
-
-MAX_PINNED_READERS = 4  # threads that fill a batch for a GPU; more wait for each other in the interpreter
 
 
 class StoredClips:
@@ -66,6 +63,14 @@ class StoredClips:
         self._reader.read_batch(self._table, chosen, values.numpy(), torch.get_num_threads())
         return Steps(values, self._mask(chosen))
 
+    @property
+    def dtype(self) -> torch.dtype:
+        """The dtype that values are stored in."""
+        import torch
+
+        dtype: torch.dtype = getattr(torch, self._reader.dtype)
+        return dtype
+
     def pinned_rows(self, index: Sequence[int] | Tensor) -> Steps:
         """Return the same steps in memory that a GPU copies from by itself, values in the dtype they are stored in.
 
@@ -75,11 +80,10 @@ class StoredClips:
         import torch
 
         chosen = self._positions[_numpy(index)]
-        dtype = getattr(torch, self._reader.dtype)
-        values = torch.empty(len(chosen), self.max_steps, self.dim, dtype=dtype, pin_memory=True)
-        as_stored = values if dtype == torch.float32 else values.view(torch.int16)  # numpy has no bfloat16
-        threads = min(MAX_PINNED_READERS, torch.get_num_threads())
-        self._reader.read_batch(self._table, chosen, as_stored.numpy(), threads)
+        values = torch.empty(len(chosen), self.max_steps, self.dim, dtype=self.dtype, pin_memory=True)
+        as_stored = values if self.dtype == torch.float32 else values.view(torch.int16)  # numpy has no bfloat16
+        # In one thread: more of them keep the one that queues the work of the GPU from the interpreter.
+        self._reader.read_batch(self._table, chosen, as_stored.numpy(), 1)
         return Steps(values, self._mask(chosen))
 
     def _mask(self, chosen: np.ndarray) -> Tensor:
@@ -171,18 +175,6 @@ class MemoryClips:
             captions=self.captions and tuple(self.captions[i] for i in chosen),
             captions_in_steps=self.captions_in_steps,
         )
-
-
-def rows_on(clips: ClipFeatures, index: Sequence[int] | Tensor, device: torch.device) -> Steps:
-    """Return the steps of clips with their values (B, T, D) float32 on a device, and their mask (B, T) on the CPU.
-
-    To a GPU stored values go as they are stored, and are widened there.
-    """
-    if device.type == "cuda" and isinstance(clips, StoredClips):
-        steps = clips.pinned_rows(index)
-        return Steps(steps.values.to(device, non_blocking=True).float(), steps.mask)
-    steps = clips.rows(index)
-    return Steps(steps.values.to(device), steps.mask)
 
 
 def _numpy(index: Sequence[int] | np.ndarray | Tensor) -> np.ndarray:

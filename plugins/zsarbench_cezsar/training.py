@@ -18,7 +18,7 @@ from zsarbench.errors import NoNegatives, ZsarbenchError
 from zsarbench.interfaces import Context, Loss, NegativeSampler, Task
 from zsarbench.utils.compute import CopyStream, copy_to_device, use_on_current_stream
 from zsarbench_cezsar import checkpoints
-from zsarbench_cezsar.batches import Corpus, Shown, read_ahead, shown
+from zsarbench_cezsar.batches import ClipsOnDevice, Corpus, Shown, read_ahead, shown
 from zsarbench_cezsar.model import MAX_STEPS, JointModel
 from zsarbench_cezsar.pair_negatives import Negatives, Tally
 from zsarbench_cezsar.pairs import split_pairs
@@ -96,6 +96,7 @@ class Trainer:
         self.sampler: NegativeSampler = _required(context.parts.negatives)
         self.negatives = Negatives(self.sampler, corpus.pairs, options.n_negatives)
         self.copies = CopyStream(context.device)
+        self.clips = ClipsOnDevice(corpus.clips, context.device)
         self.embeddings = corpus.embeddings.to(context.device)
         self.history = History()
         self.best: dict[str, Tensor] = {}
@@ -203,7 +204,7 @@ class Trainer:
         with self.copies():
             return shown(
                 self.corpus, batch, options.max_steps, options.padding, in_order=model.in_order,
-                device=self.context.device,
+                clips=self.clips,
             )  # fmt: skip
 
     def _loss(self, batch: Tensor, read: Shown, rng: torch.Generator) -> tuple[Tensor, int]:

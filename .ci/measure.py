@@ -2,9 +2,10 @@
 
 python .ci/measure.py benchmarks/ucf101.toml [--out benchmarks/results] [--jobs 2] [--protocol ucf101/all]
 
-The file names protocols, and rows of methods with what a run of them is asked (as in zsarbench.spec.RunRequest). Every
-row is tried on every protocol; one that does not apply is listed with its reason: the file's, or what zsarbench says. A
-result answers a row that has the same spec on the same data, so an interrupted command goes on when it is typed again.
+The file names protocols, and rows of methods with what a run of them is asked (as in
+zsarbench.harness.spec.RunRequest). Every row is tried on every protocol; one that does not apply is listed with its
+reason: the file's, or what zsarbench says. A result answers a row that has the same spec on the same data, so an
+interrupted command goes on when it is typed again.
 Rows are measured by --jobs processes of one thread each, in the file's order: slow ones should stand early, but after a
 quick one that reads the same features, since those that read a set of features wait for the first of them. Rows whose
 classes have documents encode these one after the other, each what the ones before it left.
@@ -26,12 +27,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from zsarbench import results, sweep
+from zsarbench import results
 from zsarbench.errors import NotApplicable, UsageErrors
+from zsarbench.harness import sweep
+from zsarbench.harness.resolve import resolve
+from zsarbench.harness.spec import RunRequest
+from zsarbench.harness.sweep import Cell
 from zsarbench.plugins import Host, load_plugins
-from zsarbench.resolve import resolve
-from zsarbench.spec import RunRequest
-from zsarbench.sweep import Cell
 from zsarbench.utils.progress import LogProgress
 
 METRIC = "top1_per_video"

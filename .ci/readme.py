@@ -7,7 +7,7 @@ PATH is below benchmarks/: a folder of results, or the beginning of the names of
 that begins with `differences:` in place of `table:` holds the paired differences to the result after `against`.
 
 Links to code stand in the rows of a plugin's tables: a name such as `scoring.nearest`, of a module beside the page, or
-`zsarbench.video.read_steps`, of any package here, is made a link to the line of its definition.
+`zsarbench.data.video.frames.read_steps`, of any package here, is made a link to the line of its definition.
 """
 
 from __future__ import annotations
@@ -18,12 +18,14 @@ import re
 import sys
 from pathlib import Path
 
-from zsarbench import reported, results, tables
+from zsarbench import results
 from zsarbench.cli.common import differences
-from zsarbench.reporters import Rich
+from zsarbench.reports import table as tables
+from zsarbench.reports.formats import Rich
+from zsarbench.results import reported
 
 ROOT = Path(__file__).parent.parent
-PAGES = ("README.md", "plugins/zsarbench_cezsar/README.md")
+PAGES = ("README.md", "docs/ucf101.md", "plugins/zsarbench_cezsar/README.md")
 BLOCK = re.compile(
     r"(<!-- (?P<kind>table|differences):(?P<path>[\w./-]+)(?: against (?P<base>[\w./-]+))? -->\n)"
     r".*?(<!-- /(?P=kind) -->)",
@@ -68,9 +70,12 @@ def linked(page: Path, text: str) -> str:
 
 def definition(name: str, beside: Path) -> tuple[Path, int] | None:
     """Return file and line where something is defined; None where the name begins with no module."""
-    first, second, *rest = name.split(".")
-    places = [(beside / f"{first}.py", [second, *rest])]
-    places += [(folder / first / f"{second}.py", rest) for folder in (ROOT, ROOT / "plugins") if rest]
+    words = name.split(".")
+    places = [
+        ((folder / Path(*words[:n])).with_suffix(".py"), words[n:])
+        for folder in (beside, ROOT, ROOT / "plugins")
+        for n in range(1, len(words))
+    ]
     for file, attributes in places:
         if file.is_file():
             body, line = ast.parse(file.read_text(encoding="utf-8")).body, 0

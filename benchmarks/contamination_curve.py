@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from zsarbench import protocols
-from zsarbench.contamination import NEAR_COSINE, NEAR_ENCODER, near_encoder, overlaps, similarities
-from zsarbench.contamination_labels import find
+from zsarbench.evaluation.contamination import NEAR_COSINE, NEAR_ENCODER, near_encoder, overlaps, similarities
+from zsarbench.evaluation.label_sets import find
 from zsarbench.plugins import load_plugins
 
 if TYPE_CHECKING:
     from zsarbench.interfaces import TextEncoder
-    from zsarbench.registry import Registry
+    from zsarbench.plugins.registry import Registry
 
 PRE_TRAINING = "kinetics400"
 FIXED_ON = "hmdb51/truze-v1"

@@ -327,8 +327,8 @@ class Method(Protocol):
 class Dataset(Protocol):
     """A manifest of clips and class names with a revision. Constructing one is cheap and touches no network.
 
-    Optional members: `downloads`, a tuple of `zsarbench.downloads.Download` on the class (what `zsarbench data get`
-    fetches); `root` as a constructor parameter, the folder of the user's own files (`--data-root`);
+    Optional members: `downloads`, a tuple of `zsarbench.data.downloads.Download` on the class (what `zsarbench data
+    get` fetches); `root` as a constructor parameter, the folder of the user's own files (`--data-root`);
     `captions_trained_on` on the class, the label sets that whatever wrote the captions was trained on, () for people.
     """
 

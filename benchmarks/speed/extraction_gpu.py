@@ -26,11 +26,11 @@ import extraction  # before torch is loaded: it sets how threads wait and where 
 import numpy as np
 import torch
 
-from zsarbench.encoding import BATCHES_A_GROUP, GPU_PASSES
+from zsarbench.features.extraction.encoding import BATCHES_A_GROUP, GPU_PASSES
 from zsarbench.interfaces import Clips, ClipSource
-from zsarbench.spec import PartSpec
+from zsarbench.plugins.parts import PartSpec
 from zsarbench.utils.compute import processor, repeatable
-from zsarbench.workers import cores
+from zsarbench.utils.cores import cores
 from zsarbench_encoders.visual import Timm
 
 

@@ -29,10 +29,10 @@ GOAL_GROWTH = 1.1
 
 def extract_alone(videos: Path, store: Path, n_clips: int) -> None:
     """Extract the first clips in this fresh process and print what it took, as JSON."""
-    from zsarbench.extract import EncoderPart, LocalExecutor, Settings, ensure
     from zsarbench.features import FeatureStore
+    from zsarbench.features.extraction.plan import EncoderPart, LocalExecutor, Settings, ensure
     from zsarbench.interfaces import ClipSource
-    from zsarbench.spec import PartSpec
+    from zsarbench.plugins.parts import PartSpec
     from zsarbench.testing.videos import TinyEncoder
     from zsarbench.utils.progress import LogProgress
 

@@ -34,7 +34,7 @@ if TYPE_CHECKING:  # torch's memory would count as that of opening
     import numpy as np
     from torch import Tensor
 
-    from zsarbench.clips import StoredClips
+    from zsarbench.features.clips import StoredClips
 
     Gather = Callable[[np.ndarray], Tensor]
 
@@ -49,7 +49,7 @@ GOAL_SECONDS, GOAL_MEGABYTES, GOAL_RATIO = 1.0, 200.0, 5.0
 
 
 def key(dtype: str):
-    from zsarbench.features_key import FeatureKey
+    from zsarbench.features.key import FeatureKey
 
     return FeatureKey("made", "r1", {"name": "made", "options": {}}, {"weights_sha256": "0"}, dtype=dtype)
 
@@ -63,7 +63,7 @@ def write_sparse(root: Path, n_clips: int) -> None:
     import numpy as np
 
     from zsarbench.features import FeatureStore
-    from zsarbench.shards import Sidecar, StoredClip, data_path, sidecar_path
+    from zsarbench.features.store.shards import Sidecar, StoredClip, data_path, sidecar_path
 
     stored = FeatureStore(root).open(key("bfloat16"), DIM)
     rng = np.random.default_rng(0)
@@ -211,7 +211,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with tempfile.TemporaryDirectory(dir=options.folder) as folder:
         met = [opening(Path(folder) / "large", options.clips, options.repeats)]
         from zsarbench.utils.compute import repeatable
-        from zsarbench.workers import cores
+        from zsarbench.utils.cores import cores
 
         with repeatable(cores()):
             met.append(gathering(Path(folder), options.entries, options.batches))

@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.neighbors import KNeighborsClassifier
 
-from zsarbench import metrics
+from zsarbench.evaluation import metrics
 
 N_CLIPS, N_CLASSES, N_DIMS = 13_320, 101, 384  # UCF-101's clips and classes, MiniLM's dimensions
 SMALLEST_CLASS, LARGEST_CLASS = 100, 167  # clips, as in UCF-101

@@ -27,7 +27,7 @@ import torch
 from torch import Tensor
 
 from zsarbench.features import FeatureStore
-from zsarbench.features_key import FeatureKey
+from zsarbench.features.key import FeatureKey
 from zsarbench.interfaces import ClipFeatures, Context, Parts, Steps
 from zsarbench.utils.compute import repeatable
 from zsarbench.utils.progress import LogProgress

@@ -22,9 +22,9 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from zsarbench.clips import StoredClips
 from zsarbench.features import FeatureStore
-from zsarbench.features_key import FeatureKey
+from zsarbench.features.clips import StoredClips
+from zsarbench.features.key import FeatureKey
 from zsarbench.utils.compute import repeatable
 from zsarbench.utils.seeding import generator
 

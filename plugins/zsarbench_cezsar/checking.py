@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from zsarbench.errors import UsageError
-from zsarbench.options import options_of
+from zsarbench.plugins.options import options_of
 
 AT_LEAST_ONE = (
     "d_model", "joint_dim", "n_heads", "feedforward", "max_steps",

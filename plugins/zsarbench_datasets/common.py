@@ -16,7 +16,7 @@ from zsarbench.utils.class_names import match
 if TYPE_CHECKING:
     import pandas as pd
 
-    from zsarbench.downloads import Download
+    from zsarbench.data.downloads import Download
 
 log = logging.getLogger(__name__)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, ClassVar
 
-from zsarbench.downloads import Download, fetch, read_downloads
+from zsarbench.data.downloads import Download, fetch, read_downloads
 from zsarbench.errors import UsageError, ZsarbenchError
 from zsarbench.interfaces import ClassText
 from zsarbench.utils.class_names import readable

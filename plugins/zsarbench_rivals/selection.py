@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from zsarbench import metrics
+from zsarbench.evaluation import metrics
 
 _log = logging.getLogger(__name__)
 

@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from zsarbench.class_texts import MIN_WORDS, nearest, sentences_of, words_of
+from zsarbench.data.class_texts import MIN_WORDS, nearest, sentences_of, words_of
 from zsarbench.errors import UsageError
 from zsarbench.interfaces import ClassText, ClipFeatures, Context, LearnsFrom, Parts, TextEncoder, TrainSet
 from zsarbench_rivals.representation import pooled, text_encoder

@@ -21,7 +21,7 @@ from zsarbench_encoders.visual import Timm
 
 FAULTS = """
 import resource, torch
-from zsarbench.machine import repeatable
+from zsarbench.utils.compute import repeatable
 
 def faults():
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt

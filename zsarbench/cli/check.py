@@ -14,7 +14,7 @@ from zsarbench.errors import UsageError, UsageErrors, ZsarbenchError, unknown
 
 if TYPE_CHECKING:
     from zsarbench.plugins import Host
-    from zsarbench.registry import Entry
+    from zsarbench.plugins.registry import Entry
     from zsarbench.testing.checking import Outcome
 
 
@@ -106,7 +106,7 @@ def _chosen(entries: Sequence[Entry], settings: Sequence[str]) -> dict[tuple[str
     Raises:
         UsageErrors: a setting is malformed, has an unfit value, or fits none of the entries.
     """
-    from zsarbench import options
+    from zsarbench.plugins import options
 
     chosen: dict[tuple[str, str], dict[str, Any]] = {(entry.kind, entry.name): {} for entry in entries}
     problems = []

@@ -69,8 +69,8 @@ def dataset_of(
     Raises:
         UsageErrors: the name, an option or a folder does not exist.
     """
-    from zsarbench.assembly import build_dataset
-    from zsarbench.resolve import resolve_parts
+    from zsarbench.harness.resolve import resolve_parts
+    from zsarbench.plugins.building import build_dataset
 
     parts, roots = resolve_parts(
         host.registry, {"dataset": name}, protocol=protocol, data_root=data_root, settings=settings
@@ -96,7 +96,8 @@ def render(host: Host, results: Sequence[RunResult], reporter: str, **build: Any
     """
     made = host.registry.get("reporter", reporter).load()()
 
-    from zsarbench import reported, tables
+    from zsarbench.reports import table as tables
+    from zsarbench.results import reported
 
     table = tables.build(results, reported.read_all(), extra_columns=columns_of_plugins(host), **build)
     text: str = made.render(table.frame, title=table.title)
@@ -106,8 +107,8 @@ def render(host: Host, results: Sequence[RunResult], reporter: str, **build: Any
 def differences(files: Sequence[Path], metric: str | None = None, against: Path | None = None) -> str:
     """Return a line a result: how far it is above or below one of them, by default the best, with its interval."""
     from zsarbench import results
-    from zsarbench.paired import paired
-    from zsarbench.tables import differing_settings
+    from zsarbench.reports.paired import paired
+    from zsarbench.reports.table import differing_settings
 
     rows = paired(files, metric=metric, against=against).to_dict(orient="records")
     read = {result.stem: result for result in map(results.read, files)}

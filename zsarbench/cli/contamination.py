@@ -12,9 +12,9 @@ from zsarbench.cli.request import train_on_option
 from zsarbench.errors import UsageError
 
 if TYPE_CHECKING:
-    from zsarbench.contamination import Contamination
+    from zsarbench.evaluation.contamination import Contamination
+    from zsarbench.plugins.registry import Registry
     from zsarbench.protocols import FileProtocol
-    from zsarbench.registry import Registry
 
 
 @click.command("contamination", short_help="List the unseen classes that parts were trained on.")
@@ -49,10 +49,11 @@ def command(
       zsarbench contamination --method cezsar --train-on activitynet-captions --protocol ucf101/all
       zsarbench contamination --train-on folder --data-root folder=DIR --protocol ucf101/truze-v2
     """
-    from zsarbench import contamination, protocols
-    from zsarbench.assembly import build_dataset
-    from zsarbench.contamination_labels import LabelSet
-    from zsarbench.resolve import resolve_parts
+    from zsarbench import protocols
+    from zsarbench.evaluation import contamination
+    from zsarbench.evaluation.label_sets import LabelSet
+    from zsarbench.harness.resolve import resolve_parts
+    from zsarbench.plugins.building import build_dataset
     from zsarbench.utils.schema import plain
 
     registry = host_of(ctx).registry

@@ -11,11 +11,11 @@ from zsarbench.cli.common import as_json, echo_json, host_of
 from zsarbench.cli.data_lint import lint
 from zsarbench.cli.data_verify import verify
 from zsarbench.errors import UsageErrors, unknown
-from zsarbench.options import options_of
+from zsarbench.plugins.options import options_of
 
 if TYPE_CHECKING:
-    from zsarbench.downloads import Download
-    from zsarbench.registry import Registry
+    from zsarbench.data.downloads import Download
+    from zsarbench.plugins.registry import Registry
 
 
 @click.group("data", short_help="List, fetch and verify data sets, lint class texts.")
@@ -90,7 +90,7 @@ def get(ctx: click.Context, names: tuple[str, ...]) -> None:
 
     ZSARBENCH_MIRROR, a folder or an address, replaces the host part of every download.
     """
-    from zsarbench.downloads import fetch
+    from zsarbench.data.downloads import fetch
     from zsarbench.utils.progress import default_progress
 
     known = {download.name: download for _, download in _downloads(host_of(ctx).registry)}

@@ -11,8 +11,8 @@ from zsarbench.cli.common import as_json, data_root_option, echo_json, host_of, 
 from zsarbench.cli.request import class_text_option
 
 if TYPE_CHECKING:
+    from zsarbench.data.class_text_lint import Finding
     from zsarbench.interfaces import TextEncoder
-    from zsarbench.lint import Finding
 
 MAX_CHARACTERS = 100  # of a text that is shown
 
@@ -46,12 +46,12 @@ def lint(
       zsarbench data lint kinetics600 --class-text sentence --text minilm-l6
       zsarbench data lint ucf101 --class-text my-texts.csv
     """
-    from zsarbench import class_texts
-    from zsarbench.assembly import build, build_dataset
-    from zsarbench.contamination import NEAR_ENCODER, near_encoder
+    from zsarbench.data import class_texts
+    from zsarbench.data.class_text_lint import check
+    from zsarbench.evaluation.contamination import NEAR_ENCODER, near_encoder
+    from zsarbench.harness.resolve import resolve_parts
     from zsarbench.interfaces import ClassText
-    from zsarbench.lint import check
-    from zsarbench.resolve import resolve_parts
+    from zsarbench.plugins.building import build, build_dataset
 
     registry = host_of(ctx).registry
     named = {"dataset": name} | ({"text": text} if text is not None else {})

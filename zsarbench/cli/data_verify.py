@@ -16,10 +16,10 @@ from zsarbench.utils.cache import cache_dir
 if TYPE_CHECKING:
     import pandas as pd
 
+    from zsarbench.data.inspection import Scan
     from zsarbench.interfaces import Dataset
+    from zsarbench.plugins.registry import Registry
     from zsarbench.protocols import FileProtocol
-    from zsarbench.registry import Registry
-    from zsarbench.scan import Scan
 
 MAX_LINES = 40
 
@@ -59,11 +59,12 @@ def verify(
       zsarbench data verify ucf101 --data-root ucf101=/data/UCF-101 --report ucf101-files.txt
       zsarbench data verify kinetics400 --protocol kinetics400/all-cezsar-18035 --data-root kinetics400=/data/k400
     """
-    from zsarbench import scan
-    from zsarbench.assembly import build_dataset, checked_manifest
-    from zsarbench.resolve import resolve_parts
+    from zsarbench.data import inspection
+    from zsarbench.data.manifest import checked_manifest
+    from zsarbench.harness.resolve import resolve_parts
+    from zsarbench.plugins.building import build_dataset
+    from zsarbench.utils.cores import cores
     from zsarbench.utils.progress import default_progress
-    from zsarbench.workers import cores
 
     registry = host_of(ctx).registry
     rules = _rules(registry, protocol, name) if protocol is not None else None
@@ -76,10 +77,10 @@ def verify(
             f"Try: --data-root {name}=DIR"
         )
     lists = _official_lists(dataset, name) if rules is None else _lists_of(rules, dataset, manifest)
-    found = scan.scan(
+    found = inspection.scan(
         manifest,
         root,
-        scan.ScanCache(cache_dir() / "scans" / "files.sqlite", thorough=thorough),
+        inspection.ScanCache(cache_dir() / "scans" / "files.sqlite", thorough=thorough),
         workers=workers or cores(),
         progress=default_progress(),
         only=None if rules is None else {clip for clips in lists.values() for clip in clips},
@@ -95,7 +96,7 @@ def verify(
     by_list = found.by_list(lists)
     lines = _lines(about | {f"list {key}": counts for key, counts in by_list.items()})
     if report is not None:
-        write_text(report, scan.report(found, lines, root, absolute=full_paths))
+        write_text(report, inspection.report(found, lines, root, absolute=full_paths))
     if as_json:
         bad = [asdict(clip) for clip in found.bad]
         echo_json(about | {"lists": by_list, "bad": bad, "extra_files": list(found.extra)})
@@ -128,9 +129,9 @@ def _official_lists(dataset: Dataset, name: str) -> dict[str, Sequence[str]]:
 
 def _lists_of(rules: FileProtocol, dataset: Dataset, manifest: pd.DataFrame) -> dict[str, Sequence[str]]:
     """Return the clips that a protocol scores, those that it learns from, and those that it takes of official lists."""
-    from zsarbench.inputs import protocol_clips
+    from zsarbench.protocols.clips import protocol_clips
 
-    learnt, scored = protocol_clips(rules, dataset, manifest)
+    learnt, scored = protocol_clips(rules.checked(dataset), manifest)
     used = {*learnt, *scored}
     official = {name: dataset.splits()[name] for rule in rules.clip_rules.values() for name in rule.values()}
     return {

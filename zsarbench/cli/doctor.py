@@ -14,6 +14,7 @@ import click
 from zsarbench import __version__
 from zsarbench.cli.common import as_json, echo_json, host_of
 from zsarbench.utils.cache import cache_dir
+from zsarbench.utils.cores import cores
 
 PACKAGES = ("torch", "torchvision", "timm", "sentence-transformers", "av", "pandas", "safetensors", "pluggy")
 
@@ -34,7 +35,7 @@ def command(ctx: click.Context, as_json: bool) -> None:
         "zsarbench": __version__,
         "python": platform.python_version(),
         "platform": platform.platform(),
-        "cores": len(os.sched_getaffinity(0)),
+        "cores": cores(),
         "packages": {name: _version(name) for name in PACKAGES},
         "devices": _devices(),
         "bfloat16": _bfloat16(),
@@ -65,18 +66,23 @@ def _version(package: str) -> str:
 
 
 def _devices() -> list[str]:
-    import torch
+    """Return the devices that torch can compute on, or why there is none."""
+    try:
+        import torch
 
-    from zsarbench.utils.compute import processor
-
+        from zsarbench.utils.compute import processor
+    except ImportError as error:
+        return [f"none: {error}"]
     names = ["cpu", *(f"cuda:{index}" for index in range(torch.cuda.device_count()))]
     return [f"{name} ({processor(torch.device(name))})" for name in names]
 
 
 def _bfloat16() -> str:
     """Return whether `--dtype bfloat16` is of use on the CPU."""
-    from zsarbench.utils.compute import gains_by_bfloat16
-
+    try:
+        from zsarbench.utils.compute import gains_by_bfloat16
+    except ImportError as error:
+        return f"unknown: {error}"
     gains = gains_by_bfloat16()
     if gains is None:
         return "this version of torch does not tell whether the CPU gains by it"

@@ -73,8 +73,8 @@ def extract(
     # from the decoders; and its maps, 100 MB and more, shall lie in huge pages, which the processor finds faster.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
-    from zsarbench import extract_run
-    from zsarbench.spec import request
+    from zsarbench.harness import extraction as extract_run
+    from zsarbench.harness.spec import request
     from zsarbench.utils.progress import default_progress
 
     registry = host_of(ctx).registry
@@ -111,9 +111,9 @@ def merge(ctx: click.Context, folders: tuple[Path, ...], as_json: bool) -> None:
       zsarbench features merge
       zsarbench features merge /mnt/node1/zsarbench /mnt/node2/zsarbench
     """
-    from zsarbench import features_upkeep
+    from zsarbench.features import maintenance
 
-    done = features_upkeep.merge(_store(), folders)
+    done = maintenance.merge(_store(), folders)
     if as_json:
         echo_json([asdict(item) for item in done])
     else:
@@ -142,12 +142,12 @@ def gc(names: tuple[str, ...], unused_days: float | None, yes: bool, as_json: bo
       zsarbench features gc
       zsarbench features gc --unused-days 90 --yes
     """
-    from zsarbench import features_upkeep
+    from zsarbench.features import maintenance
 
-    found = features_upkeep.garbage(_store(), _sets(names), unused_days=unused_days)
+    found = maintenance.garbage(_store(), _sets(names), unused_days=unused_days)
     for item in found:
         if yes:
-            features_upkeep.remove(item)
+            maintenance.remove(item)
     if as_json:
         echo_json(
             [

@@ -12,8 +12,8 @@ from zsarbench.cli.common import columns_of_plugins, dataset_of, host_of
 from zsarbench.errors import UsageError, ZsarbenchError
 
 if TYPE_CHECKING:
-    from zsarbench.leaderboard.rows import Board
     from zsarbench.plugins import Host
+    from zsarbench.reports.leaderboard.rows import Board
 
 CHECKOUT = Path("benchmarks")
 MARKDOWN = "LEADERBOARD.md"
@@ -55,7 +55,7 @@ def build(ctx: click.Context, out: Path, folder: Path | None, markdown: Path | N
     folder = _results_folder(folder)
     board = _board(host_of(ctx), folder)
 
-    from zsarbench.leaderboard import build as builder
+    from zsarbench.reports.leaderboard import build as builder
 
     markdown = markdown or (CHECKOUT if folder == CHECKOUT / "results" else out) / MARKDOWN
     click.echo(builder.write(out / "index.html", builder.page(board)))
@@ -75,9 +75,10 @@ def check(ctx: click.Context, folder: Path | None, markdown: Path | None) -> Non
     from the scores beside it or is too large, where reported figures are on no registered protocol, or where the
     Markdown file is stale.
     """
-    from zsarbench import protocols, reported
-    from zsarbench.leaderboard import build as builder
-    from zsarbench.leaderboard import check as checks
+    from zsarbench import protocols
+    from zsarbench.reports.leaderboard import build as builder
+    from zsarbench.reports.leaderboard import check as checks
+    from zsarbench.results import reported
 
     host = host_of(ctx)
     folder = _results_folder(folder)
@@ -117,8 +118,8 @@ def _board(host: Host, folder: Path) -> Board:
     Raises:
         ZsarbenchError: a result is not sound.
     """
-    from zsarbench import reported
-    from zsarbench.leaderboard import board, build
+    from zsarbench.reports.leaderboard import board, build
+    from zsarbench.results import reported
 
     columns = columns_of_plugins(host)
     summaries = {entry.name: entry.summary for entry in host.registry if entry.kind == "protocol"}

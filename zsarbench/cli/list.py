@@ -6,7 +6,7 @@ import click
 
 from zsarbench.cli.common import as_json, echo_json, host_of
 from zsarbench.errors import UsageError, unknown
-from zsarbench.registry import KINDS
+from zsarbench.plugins.registry import KINDS
 
 
 @click.command("list", short_help="List methods, parts, data sets and protocols.")

@@ -16,9 +16,9 @@ from zsarbench.errors import UsageError
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from zsarbench.evaluation.scores import Scores
+    from zsarbench.harness.spec import RunRequest
     from zsarbench.results import RunResult
-    from zsarbench.scores import Scores
-    from zsarbench.spec import RunRequest
 
 
 @click.group("plot", short_help="Draw a result: confusion, semantic gap, training.")
@@ -58,10 +58,11 @@ def confusion(path: Path, number: int, out: Path) -> None:
     Example:
       zsarbench plot confusion RESULT
     """
-    from zsarbench import plots, results
+    from zsarbench import results
+    from zsarbench.reports import figures as plots
 
     result = results.read(path)
-    scores = _scores(path)
+    scores = results.read_scores(path)
     given, labels = scores.round(_checked(number, scores))
     names = [str(scores.class_names[index]) for index in scores.rounds[number - 1].classes]
     _write(plots.confusion(given, labels, names, _title(result, number)), out, path, f"confusion-{number}")
@@ -76,7 +77,8 @@ def training(path: Path, out: Path) -> None:
     Example:
       zsarbench plot training RESULT
     """
-    from zsarbench import plots, results
+    from zsarbench import results
+    from zsarbench.reports import figures as plots
 
     result = results.read(path)
     fits = result.method.record.get("fits", [])
@@ -99,13 +101,15 @@ def semantic_gap(ctx: click.Context, /, path: Path, number: int, out: Path, **ma
     Example:
       zsarbench plot semantic-gap RESULT
     """
-    from zsarbench.resolve import resolve
+    from zsarbench.harness.resolve import resolve
 
     host = host_of(ctx)
-    from zsarbench import gap, plots, results
+    from zsarbench import results
+    from zsarbench.reports import figures as plots
+    from zsarbench.reports import semantic_gap as gap
     from zsarbench.utils.progress import default_progress
 
-    result, scores = results.read(path), _scores(path)
+    result, scores = results.read(path), results.read_scores(path)
     _checked(number, scores)
     spec = resolve(_request(result, **machine), host)
     found = gap.of_run(spec, host, default_progress(), scores, number - 1)
@@ -118,19 +122,13 @@ def _request(result: RunResult, **machine: Any) -> RunRequest:
     Other thread counts give other bits, so where none is asked for, it is the result's.
     """
     from zsarbench.cli import run
-    from zsarbench.spec import RunRequest
+    from zsarbench.harness.spec import RunRequest
 
     words = shlex.split(result.command)[2:]
     asked = run.command.make_context("run", words).params
     known = {item.name for item in fields(RunRequest)}
     machine["threads"] = machine["threads"] or result.environment.threads
     return RunRequest(**{name: value for name, value in asked.items() if name in known} | machine | {"resume": True})
-
-
-def _scores(path: Path) -> Scores:
-    from zsarbench import scores
-
-    return scores.read(path.with_suffix(".npz"))
 
 
 def _checked(number: int, scores: Scores) -> int:
@@ -146,7 +144,7 @@ def _title(result: RunResult, number: int = 0) -> str:
 
 
 def _write(figure: Figure, out: Path, path: Path, what: str) -> None:
-    from zsarbench import plots
+    from zsarbench.reports import figures as plots
 
     for written in plots.write(figure, out, f"{path.stem}-{what}"):
         click.echo(written)

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from zsarbench import protocols
-from zsarbench.assembly import checked_manifest
 from zsarbench.cli.common import as_json, data_root_option, dataset_of, echo_json, host_of, settings_option
+from zsarbench.data.manifest import checked_manifest
 
 if TYPE_CHECKING:
     from zsarbench.interfaces import Round
-    from zsarbench.protocol_check import Counts
     from zsarbench.protocols import FileProtocol
+    from zsarbench.protocols.check import Counts
 
 
 @click.group("protocol", short_help="Show or check a protocol's rounds.")
@@ -116,7 +116,7 @@ def check(ctx: click.Context, name: str, data_root: tuple[str, ...], settings: t
 
     Exit code 1 tells that something does not hold; all that does not is told. A warning tells what a run will lack.
     """
-    from zsarbench import protocol_check
+    from zsarbench.protocols import check as protocol_check
 
     host = host_of(ctx)
     protocol = protocols.load(host.registry, name)

@@ -1,4 +1,7 @@
-"""The options that say what a run is, for every verb that runs something: fields of `zsarbench.spec.RunRequest`."""
+"""The options that say what a run is, for every verb that runs something.
+
+They are the fields of `zsarbench.harness.spec.RunRequest`.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +10,8 @@ from typing import Any
 
 import click
 
-from zsarbench import spec as specs
 from zsarbench.cli.common import data_root_option, settings_option
+from zsarbench.harness import spec as specs
 
 train_on_option = click.option(
     "--train-on", default="seen", show_default=True, metavar="seen|DATASET", help="Where the method learns."

@@ -6,10 +6,10 @@ from typing import Any
 
 import click
 
-from zsarbench import spec as specs
 from zsarbench.cli.common import echo_json, format_option, host_of, render
 from zsarbench.cli.request import request_options
-from zsarbench.resolve import resolve
+from zsarbench.harness import spec as specs
+from zsarbench.harness.resolve import resolve
 
 
 @click.command("run", short_help="Run a method under a protocol and print its table.")
@@ -30,7 +30,7 @@ def command(ctx: click.Context, /, plan: bool, format_: str, as_json: bool, **as
     """
     host = host_of(ctx)
     spec = resolve(specs.RunRequest(**asked), host)
-    from zsarbench import harness
+    from zsarbench.harness import runs as harness
     from zsarbench.utils.progress import default_progress
 
     progress = default_progress()

@@ -6,10 +6,11 @@ from typing import Any
 
 import click
 
-from zsarbench import options, protocols
+from zsarbench import protocols
 from zsarbench.cli.common import as_json, echo_json, host_of
 from zsarbench.errors import UsageError, unknown
-from zsarbench.registry import Entry, Registry
+from zsarbench.plugins import options
+from zsarbench.plugins.registry import Entry, Registry
 
 _TRAINED = ("method", "visual", "text")  # what else declares no label set, such as an executor, learns from none
 

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from zsarbench import spec as specs
 from zsarbench.cli.common import differences, echo_json, format_option, host_of, render
 from zsarbench.cli.request import request_options
+from zsarbench.harness import spec as specs
 
 if TYPE_CHECKING:
+    from zsarbench.harness.sweep import Done
     from zsarbench.plugins import Host
-    from zsarbench.sweep import Done
 
 
 @click.command("sweep", short_help="Run every combination of parts and options, and compare them.")
@@ -51,7 +51,7 @@ def command(
       zsarbench sweep --method cezsar --protocol sketch/validation --grid loss.margin=1,2 method.dropout=0,0.1
       zsarbench sweep --grid protocol=ucf101/truze-v1,ucf101/all method=nearest-text,eszsl,conse --set visual.join=true
     """
-    from zsarbench import sweep
+    from zsarbench.harness import sweep
     from zsarbench.utils.progress import default_progress
 
     host = host_of(ctx)

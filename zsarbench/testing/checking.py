@@ -12,16 +12,16 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
-from zsarbench import assembly, options
 from zsarbench.errors import NotGiven, UsageError, ZsarbenchError
-from zsarbench.spec import PART_KINDS
+from zsarbench.plugins import building, options
+from zsarbench.plugins.parts import PART_KINDS
 from zsarbench.testing import toys
 
 if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
-    from zsarbench.registry import Entry, Registry
+    from zsarbench.plugins.registry import Entry, Registry
 
 SECONDS = 300.0
 """After this long a check has failed: a sampler or a fit that never ends is a bug, and must not stop the others."""
@@ -141,7 +141,7 @@ class Subject:
             raise Broken("options whose defaults build the component", f"it said: {error}") from error
         except ZsarbenchError as error:
             raise NotHere(str(error)) from error
-        return assembly.moved(made, self.device) if self.kind in PART_KINDS else made
+        return building.moved(made, self.device) if self.kind in PART_KINDS else made
 
     def once(self, key: Any, make: Callable[[], Any]) -> Any:
         """Return what `make` returns, or raise what it raises, calling it only the first time."""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from zsarbench import interfaces, options
+from zsarbench import interfaces
 from zsarbench.errors import UsageError
+from zsarbench.plugins import options
 from zsarbench.testing.checking import Broken, Check, Subject, expect
 
 INTERFACES = {

@@ -9,11 +9,13 @@ from typing import Any
 
 import pandas as pd
 
-from zsarbench import options, protocols
-from zsarbench.assembly import MANIFEST_COLUMNS, checked_manifest
+from zsarbench import protocols
+from zsarbench.data.manifest import MANIFEST_COLUMNS, checked_manifest
 from zsarbench.errors import UsageError, ZsarbenchError
+from zsarbench.harness.spec import CLASS_TEXT_FORMS
+from zsarbench.plugins import options
+from zsarbench.plugins.parts import PART_KINDS
 from zsarbench.protocols import FileProtocol
-from zsarbench.spec import CLASS_TEXT_FORMS, PART_KINDS
 from zsarbench.testing import checks_constructors
 from zsarbench.testing.checking import Broken, Check, NotHere, Subject, expect
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from zsarbench.clips import MemoryClips
+from zsarbench.features.clips import MemoryClips
 from zsarbench.testing import toys
 from zsarbench.testing.checking import Check, Subject, close, expect, farthest
 from zsarbench.testing.checks_methods import METHOD, fit, fitted, scored, unseen_clips

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from zsarbench.clips import MemoryClips
 from zsarbench.errors import UsageError
+from zsarbench.features.clips import MemoryClips
 from zsarbench.interfaces import ClassText, ClipFeatures, Steps, TrainSet
-from zsarbench.spec import PART_KINDS
+from zsarbench.plugins.parts import PART_KINDS
 from zsarbench.testing import checks_constructors, toys
 from zsarbench.testing.checking import Broken, Check, Subject, close, expect, farthest, same_bits, shape_of
 from zsarbench.utils import schema, seeding

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from zsarbench.errors import UsageError, unknown
-from zsarbench.registry import KINDS, Entry, Registry
+from zsarbench.plugins.registry import KINDS, Entry, Registry
 from zsarbench.testing import (
     checks_data,
     checks_encoders,

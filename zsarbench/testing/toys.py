@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 
-from zsarbench.clips import MemoryClips
 from zsarbench.errors import NoNegatives
+from zsarbench.features.clips import MemoryClips
 from zsarbench.interfaces import ClassText, Clips, Context, Parts, Sampling, Steps, TrainSet
 from zsarbench.testing.videos import KeepFrame
 from zsarbench.utils import seeding
@@ -207,7 +207,7 @@ def accuracy(scores: Tensor, per_class: int = 4) -> float:
 
 
 def table() -> pd.DataFrame:
-    """Return a comparison table as `zsarbench.tables.build` makes it: a ranked row, an unranked and a reported one."""
+    """Return a comparison table of `zsarbench.reports.table.build`: a ranked row, an unranked and a reported one."""
     import pandas as pd
 
     def row(rank: int | None, method: str, kind: str, value: float, notes: list[str]) -> dict[str, Any]:

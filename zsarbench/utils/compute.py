@@ -11,17 +11,14 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from zsarbench.errors import UsageError
-from zsarbench.workers import cores
-
-if TYPE_CHECKING:
-    from zsarbench.spec import RunSpec
+from zsarbench.utils.cores import cores
 
 _log = logging.getLogger(__name__)
 BFLOAT16 = ("avx512_bf16", "amx_bf16", "bf16")
@@ -60,11 +57,6 @@ class Machine:
     device: torch.device
     dtype: torch.dtype
     threads: int
-
-    @classmethod
-    def of(cls, spec: RunSpec) -> Machine:
-        """Return what a spec asks for; see `named`."""
-        return cls.named(spec.device, spec.dtype, spec.threads)
 
     @classmethod
     def named(cls, asked: str, dtype: str, threads: int | None) -> Machine:

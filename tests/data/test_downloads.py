@@ -1,0 +1,261 @@
+"""Downloads against a real HTTP server on this machine and against mirror folders."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from zsarbench.data.downloads import CHUNK_BYTES, Download, RemoteFile, fetch, folder_of, missing, read_downloads
+from zsarbench.errors import ZsarbenchError
+
+SOURCE = "someone/some-repo/0123abcd"
+BIG = bytes(range(256)) * 4096  # 1 MiB: several chunks
+SMALL = "a sentence – with a dash".encode()
+
+
+def pinned(path: str, content: bytes) -> RemoteFile:
+    return RemoteFile(path, hashlib.sha256(content).hexdigest(), len(content))
+
+
+def download_of(**files: bytes) -> Download:
+    return Download("toy", tuple(pinned(path, content) for path, content in files.items()), SOURCE, "MIT", "A toy.")
+
+
+class Server(ThreadingHTTPServer):
+    """Serves `files`; remembers what was asked; can break off answers, lie about bytes and ignore ranges."""
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.files: dict[str, bytes] = {}
+        self.asked: list[tuple[str, str | None]] = []
+        self.break_after: int | None = None  # bytes of a body, after which the connection closes
+        self.breaks = 0
+        self.ranges = True
+        self.status = 200
+
+    @property
+    def address(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}/mirror"
+
+
+class Handler(BaseHTTPRequestHandler):
+    server: Server
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+    def do_GET(self) -> None:
+        server, asked_range = self.server, self.headers.get("Range")
+        assert self.headers.get("Accept-Encoding") == "identity"
+        server.asked.append((self.path, asked_range))
+        prefix = f"/mirror/{SOURCE}/"
+        content = server.files.get(self.path.removeprefix(prefix)) if self.path.startswith(prefix) else None
+        if content is None or server.status != 200:
+            self.send_error(404 if content is None else server.status)
+            return
+        start = int(asked_range.removeprefix("bytes=").removesuffix("-")) if asked_range and server.ranges else 0
+        if start >= len(content) > 0:
+            self.send_error(416)
+            return
+        self.send_response(206 if start else 200)
+        self.send_header("Content-Length", str(len(content) - start))
+        if start:
+            self.send_header("Content-Range", f"bytes {start}-{len(content) - 1}/{len(content)}")
+        self.end_headers()
+        body = content[start:]
+        if server.break_after is not None and server.breaks > 0:
+            server.breaks -= 1
+            body = body[: server.break_after]
+        self.wfile.write(body)
+
+
+@pytest.fixture
+def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
+    served = Server()
+    thread = threading.Thread(target=served.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    monkeypatch.setenv("ZSARBENCH_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("ZSARBENCH_MIRROR", served.address)
+    yield served
+    served.shutdown()
+    thread.join()
+    served.server_close()
+
+
+@pytest.fixture
+def mirror(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A mirror folder with `a.txt`."""
+    folder = tmp_path / "mirror"
+    (folder / SOURCE).mkdir(parents=True)
+    (folder / SOURCE / "a.txt").write_bytes(SMALL)
+    monkeypatch.setenv("ZSARBENCH_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("ZSARBENCH_MIRROR", str(folder))
+    return folder
+
+
+def part_of(download: Download, path: str) -> Path:
+    return folder_of(download) / f"{path}.part"
+
+
+def test_fetches_into_the_cache_and_asks_once(server: Server, tmp_path: Path) -> None:
+    server.files = {"data/big.bin": BIG, "texts/air%20drumming.txt": SMALL}
+    download = download_of(**{"data/big.bin": BIG, "texts/air drumming.txt": SMALL})
+    seen: list[tuple[int, int]] = []
+
+    folder = fetch(download, progress=lambda there, total: seen.append((there, total)))
+
+    assert folder == tmp_path / "cache" / "downloads" / "toy"
+    assert (folder / "data/big.bin").read_bytes() == BIG
+    assert (folder / "texts/air drumming.txt").read_bytes() == SMALL
+    assert seen[-1] == (download.size, download.size)
+    assert len(seen) == 2
+    fetch(download)
+    assert len(server.asked) == 2
+    assert not list(folder.rglob("*.part"))
+
+
+def test_only_what_is_missing_or_damaged_is_fetched_again(server: Server) -> None:
+    server.files = {"a": SMALL, "b": BIG, "c": BIG[:500]}
+    download = download_of(**server.files)
+    folder = fetch(download)
+    server.asked.clear()
+    (folder / "a").write_bytes(SMALL[:-1] + b"!")  # same size, other bytes
+    (folder / "c").write_bytes(BIG[:100])  # truncated
+    assert [file.path for file in missing(download)] == ["a", "c"]
+
+    fetch(download)
+
+    assert sorted(path.rsplit("/", 1)[1] for path, _ in server.asked) == ["a", "c"]
+    assert missing(download) == ()
+
+
+def test_a_broken_connection_goes_on_by_range(server: Server) -> None:
+    server.files = {"big.bin": BIG}
+    server.break_after, server.breaks = 19 * CHUNK_BYTES, 2
+    download = download_of(**server.files)
+
+    assert (fetch(download) / "big.bin").read_bytes() == BIG
+
+    assert [asked for _, asked in server.asked] == [None, f"bytes={19 * CHUNK_BYTES}-", f"bytes={38 * CHUNK_BYTES}-"]
+
+
+def test_a_broken_download_resumes_in_a_later_call(server: Server) -> None:
+    server.files = {"big.bin": BIG}
+    server.break_after, server.breaks = 6 * CHUNK_BYTES, 3
+    download = download_of(**server.files)
+    with pytest.raises(ZsarbenchError, match=rf"cannot fetch http://127.*; {18 * CHUNK_BYTES} of .*ZSARBENCH_MIRROR="):
+        fetch(download)
+    assert not (folder_of(download) / "big.bin").exists()
+    server.asked.clear()
+
+    assert (fetch(download) / "big.bin").read_bytes() == BIG
+
+    assert [asked for _, asked in server.asked] == [f"bytes={18 * CHUNK_BYTES}-"]
+
+
+def test_a_server_without_ranges_is_read_from_the_start(server: Server) -> None:
+    server.files, server.ranges = {"big.bin": BIG}, False
+    server.break_after, server.breaks = 19 * CHUNK_BYTES, 1
+    download = download_of(**server.files)
+
+    assert (fetch(download) / "big.bin").read_bytes() == BIG
+
+    assert [asked for _, asked in server.asked] == [None, f"bytes={19 * CHUNK_BYTES}-"]
+
+
+@pytest.mark.parametrize("left", [b"not the start of it", BIG, BIG + b"more"], ids=["other", "whole", "longer"])
+def test_a_partial_file_of_any_content_ends_well(server: Server, left: bytes) -> None:
+    server.files = {"big.bin": BIG}
+    download = download_of(**server.files)
+    part = part_of(download, "big.bin")
+    part.parent.mkdir(parents=True)
+    part.write_bytes(left)
+
+    assert (fetch(download) / "big.bin").read_bytes() == BIG
+
+    assert len(server.asked) == {BIG: 0, BIG + b"more": 1}.get(left, 2)
+    assert not part.exists()
+
+
+def test_a_wrong_hash_names_file_expected_and_got_and_leaves_nothing(server: Server) -> None:
+    server.files = {"a.txt": SMALL[:-1] + b"!"}
+    download = download_of(**{"a.txt": SMALL})
+    got = hashlib.sha256(server.files["a.txt"]).hexdigest()
+
+    with pytest.raises(ZsarbenchError) as error:
+        fetch(download)
+
+    for said in ("a.txt", download.files[0].sha256, got, "ZSARBENCH_MIRROR="):
+        assert said in str(error.value)
+    assert [path.name for path in folder_of(download).rglob("*") if path.name != ".lock"] == []
+
+
+@pytest.mark.parametrize(("status", "asked"), [(404, 1), (403, 1), (503, 3)])
+def test_an_answer_that_is_an_error_says_what_to_type(server: Server, status: int, asked: int) -> None:
+    server.files = {} if status == 404 else {"a.txt": SMALL}
+    server.status = status
+    with pytest.raises(ZsarbenchError, match=rf"{status}.*a\.txt.*ZSARBENCH_MIRROR="):
+        fetch(download_of(**{"a.txt": SMALL}))
+    assert len(server.asked) == asked
+
+
+def test_no_network_says_what_to_type(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    closed = Server()
+    closed.server_close()
+    monkeypatch.setenv("ZSARBENCH_CACHE", str(tmp_path))
+    monkeypatch.setenv("ZSARBENCH_MIRROR", closed.address)
+    with pytest.raises(ZsarbenchError, match=r"cannot fetch .*a\.txt.*ZSARBENCH_MIRROR="):
+        fetch(download_of(**{"a.txt": SMALL}))
+
+
+@pytest.mark.parametrize("as_address", [False, True], ids=["folder", "file-address"])
+def test_a_mirror_may_be_a_folder(mirror: Path, monkeypatch: pytest.MonkeyPatch, as_address: bool) -> None:
+    if as_address:
+        monkeypatch.setenv("ZSARBENCH_MIRROR", mirror.as_uri())
+    folder = fetch(download_of(**{"a.txt": SMALL}))
+    assert (folder / "a.txt").read_bytes() == SMALL
+    assert (mirror / SOURCE / "a.txt").read_bytes() == SMALL  # copied, not moved
+
+
+def test_a_relative_mirror_folder(mirror: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(mirror.parent)
+    monkeypatch.setenv("ZSARBENCH_MIRROR", "mirror")
+    assert (fetch(download_of(**{"a.txt": SMALL})) / "a.txt").read_bytes() == SMALL
+
+
+def test_a_file_missing_or_wrong_in_a_mirror_folder(mirror: Path) -> None:
+    with pytest.raises(ZsarbenchError, match=r"cannot read .*b\.txt: No such file.*ZSARBENCH_MIRROR="):
+        fetch(download_of(**{"b.txt": SMALL}))
+    with pytest.raises(ZsarbenchError, match=r"a\.txt.*expected sha256 .*got"):
+        fetch(download_of(**{"a.txt": SMALL + b"?"}))
+    assert not (folder_of(download_of()) / "a.txt").exists()
+
+
+def test_the_first_error_ends_the_rest(server: Server) -> None:
+    files = {f"{index}.txt": str(index).encode() for index in range(400)}
+    with pytest.raises(ZsarbenchError, match="404"):
+        fetch(download_of(**files))
+    assert len(server.asked) < 100
+
+
+@pytest.mark.parametrize("path", ["../a", "/etc/passwd", "a/../../b", "", "c:\\a"])
+def test_a_path_that_leaves_the_folder_is_refused(path: str) -> None:
+    with pytest.raises(ValueError, match="relative path"):
+        RemoteFile(path, "0" * 64, 1)
+
+
+def test_the_homepage_is_the_pinned_commit() -> None:
+    assert download_of().homepage == "https://github.com/someone/some-repo/tree/0123abcd"
+
+
+def test_pinned_lists_are_read_from_toml(tmp_path: Path) -> None:
+    file = tmp_path / "pins.toml"
+    fields = f'name = "toy"\nsource = "{SOURCE}"\nlicence = "MIT"\nsummary = "A toy."'
+    pin = pinned("texts/air drumming.txt", SMALL)
+    file.write_text(f'[[downloads]]\n{fields}\nfiles = """\n{pin.sha256} {pin.size} {pin.path}\n\n"""\n')
+    assert read_downloads(file) == (download_of(**{"texts/air drumming.txt": SMALL}),)

@@ -1,0 +1,299 @@
+from __future__ import annotations
+
+import json
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from zsarbench.cli.main import main
+from zsarbench.data import inspection
+from zsarbench.testing.videos import write_video
+from zsarbench.utils.progress import LogProgress
+from zsarbench_datasets.folder import Folder
+
+SOUND = ("a", "b")
+
+
+def manifest_of(**clips: tuple[Path | None, float | None, float | None]) -> pd.DataFrame:
+    rows = [(name, "x", path and str(path), start, end, name) for name, (path, start, end) in clips.items()]
+    return pd.DataFrame(rows, columns=["clip_id", "label", "path", "start", "end", "group"])
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """Two classes, a sound clip in each, one that is cut off, one that is empty and one of noise."""
+    root = tmp_path / "videos"
+    for label, name in (("x", "a"), ("y", "b")):
+        (root / label).mkdir(parents=True)
+        write_video(root / label / f"{name}.mp4", 30)
+    write_video(root / "x" / "cut.mkv", 100, options={"g": "10"})
+    with (root / "x" / "cut.mkv").open("r+b") as file:
+        file.truncate((root / "x" / "cut.mkv").stat().st_size // 2)
+    (root / "y" / "empty.mp4").touch()
+    (root / "y" / "noise.mp4").write_bytes(bytes(range(256)) * 30)
+    return root
+
+
+def scanned(
+    root: Path, manifest: pd.DataFrame | None = None, *, thorough: bool = False, **options: int
+) -> inspection.Scan:
+    files = {path.stem: (path, None, None) for path in sorted(root.rglob("*.m*"))}
+    manifest = manifest_of(**files, gone=(root / "x" / "gone.mp4", None, None)) if manifest is None else manifest
+    cache = inspection.ScanCache(root.parent / "cache" / "files.sqlite", thorough=thorough)
+    return inspection.scan(manifest, root, cache, **{"workers": 2, "progress": LogProgress(), **options})
+
+
+def test_missing_unreadable_truncated_and_extra_are_told_apart(root: Path) -> None:
+    write_video(root / "stranger.avi", 5, codec="mpeg4")
+    found = scanned(root)
+    bad = {clip.clip_id: (clip.state, clip.reason) for clip in found.bad}
+    assert bad["gone"] == ("missing", "missing file")
+    assert bad["empty"] == ("unreadable", "empty file")
+    assert bad["noise"][0] == "unreadable"
+    assert bad["cut"][0] == "truncated"
+    assert "truncated" in bad["cut"][1]
+    assert not set(SOUND) & set(bad)
+    assert found.extra == (str(root / "stranger.avi"),)
+    assert found.counts() == {
+        "clips": 6, "with_path": 6, "sound": 2, "missing": 1, "unreadable": 2, "truncated": 1, "damaged": 0, "extra": 1,
+    }  # fmt: skip
+
+
+def test_only_files_that_changed_are_looked_at_again(root: Path) -> None:
+    first = scanned(root)
+    assert (first.n_surveyed, first.n_known) == (5, 0)
+    again = scanned(root, workers=1)
+    assert (again.n_surveyed, again.n_known) == (0, 5)
+    assert again.bad == first.bad
+    write_video(root / "y" / "empty.mp4", 10)
+    mended = scanned(root)
+    assert (mended.n_surveyed, mended.n_known) == (1, 4)
+    assert "empty" not in {clip.clip_id for clip in mended.bad}
+
+
+def test_spans_are_judged_by_the_length_of_their_file_which_is_looked_at_once(root: Path) -> None:
+    path = root / "x" / "a.mp4"  # three seconds
+    found = scanned(
+        root,
+        manifest_of(
+            within=(path, 0.5, 2.5), to_the_end=(path, 1.0, 3.05), beyond=(path, 1.0, 5.0), after=(path, 7.0, 9.0),
+            nowhere=(None, None, None),
+        ),
+    )  # fmt: skip
+    assert {clip.clip_id: (clip.state, clip.reason) for clip in found.bad} == {
+        "beyond": ("truncated", "truncated: 3.00 s of 5.00 s"),
+        "after": ("unreadable", "ends at 3.00 s, before the clip's start at 7.00 s"),
+        "nowhere": ("missing", "no file is named"),
+    }
+    assert found.n_surveyed == 1
+
+
+def test_a_damaged_cache_is_made_anew(root: Path, caplog: pytest.LogCaptureFixture) -> None:
+    first = scanned(root)
+    (root.parent / "cache" / "files.sqlite").write_bytes(b"this is no database" * 100)
+    again = scanned(root)
+    assert (again.bad, again.n_surveyed) == (first.bad, 5)
+    assert "is damaged" in caplog.text
+
+
+def test_a_cache_that_cannot_be_written_is_named(root: Path) -> None:
+    (root.parent / "cache").write_text("a file where a folder is needed")
+    with pytest.raises(inspection.ZsarbenchError, match="findings of the scan cannot be kept in"):
+        scanned(root)
+
+
+def test_files_that_kill_their_process_are_told_and_tried_again(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patched:
+        patched.setattr(
+            inspection, "Look", lambda thorough: time.sleep
+        )  # a name of a file kills a process that sleeps so
+        found = scanned(root)
+    bad = {clip.clip_id: clip.reason for clip in found.bad}
+    assert bad["a"].startswith("the decoding process died of it 2 times")
+    again = scanned(root)
+    assert again.n_known == 0
+    assert "a" not in {clip.clip_id for clip in again.bad}
+
+
+def test_damage_inside_is_found_by_a_thorough_scan_alone(root: Path) -> None:
+    path = root / "x" / "a.mp4"
+    write_video(path, 100, options={"movflags": "faststart"})  # what is in the file comes first, the frames last
+    content = path.read_bytes()
+    path.write_bytes(content[: len(content) * 8 // 10] + b"\xff" * (len(content) - len(content) * 8 // 10))
+    rows = manifest_of(inside=(path, None, None), sound=(root / "y" / "b.mp4", None, None))
+    assert scanned(root, rows).bad == ()
+    (bad,) = scanned(root, rows, thorough=True).bad
+    assert (bad.clip_id, bad.state) == ("inside", "damaged")
+    assert scanned(root, rows, thorough=True).n_surveyed == 0
+    assert scanned(root, rows).n_surveyed == 0  # what a thorough look found counts for any
+
+
+def test_a_killed_scan_goes_on_where_it_was(root: Path) -> None:
+    for number in range(40):
+        write_video(root / "x" / f"more{number}.mp4", 3)
+    script = (
+        "import sys, time, pandas as pd; from pathlib import Path\n"
+        "from zsarbench.data import inspection; from zsarbench.utils.progress import LogProgress\n"
+        "root = Path(sys.argv[1])\n"
+        "class Slow:\n"
+        "    def task(self, *a): return self\n"
+        "    def __enter__(self): return self\n"
+        "    def __exit__(self, *a): pass\n"
+        "    def advance(self, n=1, note=''): print('one', flush=True); time.sleep(0.05)\n"
+        "rows = [(p.stem, 'x', str(p), None, None, p.stem) for p in sorted(root.rglob('*.m*'))]\n"
+        "frame = pd.DataFrame(rows, columns=['clip_id', 'label', 'path', 'start', 'end', 'group'])\n"
+        "cache = inspection.ScanCache(root.parent / 'cache' / 'files.sqlite')\n"
+        "inspection.scan(frame, root, cache, workers=2, progress=Slow())\n"
+    )
+    process = subprocess.Popen([sys.executable, "-c", script, str(root)], stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    for _ in range(20):
+        assert process.stdout.readline() == "one\n"
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    files = {path.stem: (path, None, None) for path in sorted(root.rglob("*.m*"))}
+    found = scanned(root, manifest_of(**files))
+    assert found.n_known >= 20
+    assert found.n_known + found.n_surveyed == 45
+    assert {clip.clip_id for clip in found.bad} == {"cut", "empty", "noise"}
+
+
+def test_the_report_tells_no_home_unless_asked(root: Path) -> None:
+    write_video(root / "stranger.avi", 5, codec="mpeg4")
+    found = scanned(root)
+    head = ["dataset: made", "revision: r1"]
+    text = inspection.report(found, head, root)
+    assert str(root) not in text
+    above, rows = text.split("\n\n")
+    assert above.splitlines()[:2] == head
+    assert above.splitlines()[2].startswith("decoder: ")
+    lines = [line.split("\t") for line in rows.splitlines()]
+    assert lines[0] == ["state", "clip", "label", "file", "reason"]
+    assert ["missing", "gone", "x", "x/gone.mp4", "missing file"] in lines
+    assert ["extra", "", "", "stranger.avi", "no clip of the data set"] in lines
+    assert str(root / "x" / "gone.mp4") in inspection.report(found, head, root, absolute=True)
+    assert "\tgone.mp4\t" in inspection.report(found, head, None)
+
+
+def test_the_command_line_writes_json_and_a_report_and_says_by_its_exit_code(
+    root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("zsarbench_datasets")
+    command = ["data", "verify", "folder", "--data-root", f"folder={root}", "--workers", "2"]
+    report = tmp_path / "report.txt"
+    with pytest.raises(SystemExit) as end:
+        main([*command, "--json", "--report", str(report)])
+    assert end.value.code == 1
+    content = json.loads(capsys.readouterr().out)
+    assert (content["dataset"], content["clips"], content["sound"]) == ("folder", 5, 2)
+    assert {clip["clip_id"]: clip["state"] for clip in content["bad"]}["y/empty"] == "unreadable"
+    above = report.read_text().split("\n\n")[0]
+    assert f"dataset: folder\nrevision: {content['revision']}\n" in above
+    assert "sound: 2\nmissing: 0\nunreadable: 2\ntruncated: 1\ndamaged: 0\nextra: 0\n" in above
+    with pytest.raises(SystemExit):
+        main(command)
+    assert "looked at 0 files, 5 were known" in capsys.readouterr().out
+    for name in ("x/cut.mkv", "y/empty.mp4", "y/noise.mp4"):
+        (root / name).unlink()
+    with pytest.raises(SystemExit) as end:
+        main(command)
+    assert end.value.code == 0
+    with pytest.raises(SystemExit) as end:
+        main([*command, "--report", str(tmp_path / "no" / "folder.txt")])
+    assert end.value.code == 2
+    assert "cannot be written" in capsys.readouterr().err
+
+
+PROTOCOL = """
+name = "mine/two"
+version = 1
+dataset = "folder"
+summary = "Two classes of three."
+source = "made"
+setting = "zsl"
+[[rounds]]
+seen = ["z"]
+candidates = ["x", "y"]
+{lists}
+"""
+
+
+def verified(capsys: pytest.CaptureFixture[str], *arguments: str, code: int) -> tuple[str, str]:
+    with pytest.raises(SystemExit) as end:
+        main(["data", "verify", *arguments])
+    out, err = capsys.readouterr()
+    assert end.value.code == code, err
+    return out, err
+
+
+def test_only_the_clips_of_a_protocol_are_looked_at_and_counted_by_list(
+    root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = ["clip,label,split", "x/a.mp4,x,test", "y/b.mp4,y,test", "x/cut.mkv,x,more", "y/gone.mp4,y,more"]
+    rows += ["y/empty.mp4,y,train", "y/noise.mp4,z,train"]
+    (tmp_path / "clips.csv").write_text("\n".join(rows))
+    command = ["folder", "--data-root", f"folder={root}", "--set", f"dataset.annotations={tmp_path / 'clips.csv'}"]
+    whole = json.loads(verified(capsys, *command, "--json", code=1)[0])
+    assert (whole["clips"], whole["sound"], whole["extra"]) == (6, 2, 0)
+    assert whole["lists"] == {
+        "more": {"clips": 2, "present": 1, "missing": 1, "sound": 0},
+        "test": {"clips": 2, "present": 2, "missing": 0, "sound": 2},
+        "train": {"clips": 2, "present": 2, "missing": 0, "sound": 0},
+    }
+    protocol = tmp_path / "mine.toml"
+    protocol.write_text(PROTOCOL.format(lists='test_list = "test"'))
+    command += ["--protocol", str(protocol)]
+    out, _ = verified(capsys, *command, "--report", str(tmp_path / "report.txt"), code=1)  # what is learnt from is bad
+    assert "clips: 3\n" in out
+    for line in (
+        "scored: 2 clips, 2 present, 0 missing, 2 sound",
+        "learnt from: 1 clips, 1 present, 0 missing, 0 sound",
+        "test: 2 clips, 2 present, 0 missing, 2 sound",
+    ):
+        assert f"\nlist {line}\n" in out
+        assert f"\nlist {line}\n" in (tmp_path / "report.txt").read_text()
+    assert "\nprotocol: mine/two\n" in out
+    assert "unreadable y/noise" in out
+    protocol.write_text(PROTOCOL.replace('["z"]', "[]").format(lists='test_list = "test"'))
+    content = json.loads(verified(capsys, *command, "--json", code=0)[0])
+    assert (content["clips"], content["sound"], content["extra"]) == (2, 2, 0)  # other clips' files are not extra
+    assert content["lists"]["learnt from"]["clips"] == 0
+    _, err = verified(capsys, "hmdb51", "--protocol", str(protocol), code=2)
+    assert "is over data set 'folder', not 'hmdb51'. Try: zsarbench data verify folder --protocol" in err
+
+
+def test_without_a_folder_it_says_what_to_type(
+    root: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Folder, "manifest", lambda self: manifest_of(a=(None, None, None)).assign(label=None))
+    _, err = verified(capsys, "folder", code=2)
+    assert "no folder of data set 'folder' was given, so none of its 1 clips has a file" in err
+    assert "Try: --data-root folder=DIR" in err
+
+
+def test_lists_that_cannot_be_had_cost_the_counts_alone(
+    root: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def splits(self: Folder) -> None:
+        raise inspection.ZsarbenchError("the list is nowhere")
+
+    monkeypatch.setattr(Folder, "splits", splits)
+    out, err = verified(capsys, "folder", "--data-root", f"folder={root}", code=1)
+    assert "clips: 5\n" in out
+    assert "warning: clips are not counted by the lists of folder: the list is nowhere" in err
+
+
+def test_findings_are_kept_one_by_one(tmp_path: Path) -> None:
+    cache = inspection.ScanCache(tmp_path / "files.sqlite")
+    noted = cache.note([("/a", (1, 2), inspection.Survey()), ("/b", (3, 4), inspection.Survey("empty file"))])
+    next(noted)
+    with sqlite3.connect(tmp_path / "files.sqlite") as other:
+        assert other.execute("SELECT path FROM files").fetchall() == [("/a",)]
+    assert cache.read({"/a": (1, 2)}) == {"/a": inspection.Survey()}
+    assert cache.read({"/a": (1, 3)}) == {}

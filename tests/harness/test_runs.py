@@ -1,0 +1,188 @@
+"""What runs make of a protocol: validation classes for choosing only, rounds that repeat others, stated counts."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from torch import Tensor
+
+from zsarbench import hookimpl
+from zsarbench.errors import ZsarbenchError
+from zsarbench.harness import runs as harness
+from zsarbench.harness.resolve import resolve
+from zsarbench.harness.spec import request
+from zsarbench.interfaces import ClassText, ClipFeatures, Context, LearnsFrom, TrainSet
+from zsarbench.plugins import load_plugins
+from zsarbench.reports.paired import paired
+from zsarbench.results import RunResult
+from zsarbench.utils.progress import LogProgress
+
+PER_CLASS = 4
+
+
+class Letters:
+    """Eight classes of four clips, two of each source video."""
+
+    classes: ClassVar[tuple[str, ...]] = tuple("ABCDEFGH")
+    aliases: ClassVar[Mapping[str, str]] = {}
+    revision = "1"
+
+    def manifest(self) -> pd.DataFrame:
+        rows = [(name, number) for name in self.classes for number in range(PER_CLASS)]
+        frame = pd.DataFrame({"clip_id": [f"{name}{number}" for name, number in rows], "label": [n for n, _ in rows]})
+        frame["group"] = [f"{name}/{number // 2}" for name, number in rows]
+        return frame.assign(path=None, start=float("nan"), end=float("nan"))
+
+    def splits(self) -> Mapping[str, Sequence[str]]:
+        return {}
+
+    def captions(self) -> Mapping[str, Sequence[str]]:
+        return {}
+
+    def class_texts(self, form: str) -> Sequence[ClassText]:
+        return [ClassText(name, (name,)) for name in self.classes]
+
+
+class Noted:
+    """Keeps what it was given, and scores by a rule of the clip and the class that is right with some luck."""
+
+    learns_from: LearnsFrom = "seen-classes"
+    class_independent = True
+
+    def __init__(self, *, skill: float = 1.0) -> None:
+        self.skill = skill
+
+    def fit(self, train: TrainSet | None, context: Context) -> None:
+        assert train is not None
+        assert train.labels is not None
+        choosing = train.validation_set
+        self.given = {
+            "learnt from": list(train.clips.ids),
+            "labels": [train.classes[int(label)].name for label in train.labels],
+            "validation": list(train.validation),
+            "chosen by": None if choosing is None else list(choosing.clips.ids),
+            "groups": None if choosing is None else list(choosing.groups),
+            "chosen among": None if choosing is None else [choosing.classes[int(i)].name for i in choosing.labels],
+        }
+
+    def record(self) -> Mapping[str, Any]:
+        return self.given
+
+    def score(self, clips: ClipFeatures, classes: Sequence[ClassText], context: Context) -> Tensor:
+        def of(clip: str, name: str) -> float:
+            draw = hashlib.sha256(f"{clip} {name} {self.skill}".encode()).digest()[0] / 255
+            return draw + self.skill * (clip[0] == name)
+
+        return torch.tensor([[of(clip, described.name) for described in classes] for clip in clips.ids])
+
+
+@hookimpl
+def zsarbench_register(registry: Any) -> None:
+    for kind, name, target in (("dataset", "letters", Letters), ("method", "noted", Noted)):
+        registry.add(kind, name, f"{__name__}:{target.__name__}", summary="A toy.", trained_on=())
+
+
+HOST = load_plugins(
+    loaders={"toy": lambda: type("plugin", (), {"zsarbench_register": staticmethod(zsarbench_register)})}
+)
+
+
+def write(folder: Path, *rounds: Mapping[str, Any], **head: Any) -> str:
+    stated = {"name": "toy/letters", "version": 1, "dataset": "letters", "setting": "zsl"}
+    lines = [f"{key} = {json.dumps(value)}" for key, value in {**stated, "summary": "A", "source": "B", **head}.items()]
+    for item in rounds:
+        lines += ["[[rounds]]", *(f"{key} = {json.dumps(value)}" for key, value in item.items())]
+    path = folder / "letters.toml"
+    path.write_text("\n".join(lines), encoding="utf-8")
+    return str(path)
+
+
+def run(folder: Path, protocol: str, skill: float = 0.3, **asked: Any) -> tuple[RunResult, Path]:
+    settings = [f"method.skill={skill}"]
+    spec = resolve(
+        request("noted", protocol=protocol, out=str(folder / "out"), threads=1, settings=settings, **asked), HOST
+    )
+    return harness.run(spec, HOST, LogProgress())
+
+
+# --- validation classes -----------------------------------------------------------------------------------------------
+
+
+def clips_of(names: str) -> list[str]:
+    return [f"{name}{number}" for name in names for number in range(PER_CLASS)]
+
+
+@pytest.mark.parametrize("control", ["none", "shuffle-labels"])
+def test_clips_of_validation_classes_for_choosing_only_are_not_learnt_from(tmp_path: Path, control: str) -> None:
+    lists = {"seen": list("AB"), "validation": list("CD"), "candidates": list("EFGH")}
+    result, _ = run(tmp_path, write(tmp_path, lists, validation_only=True), control=control)
+    (given,) = result.method.record["fits"]
+    assert given["learnt from"] == clips_of("AB")
+    assert given["chosen by"] == clips_of("CD")
+    assert given["validation"] == ["C", "D"]
+    assert given["groups"] == [clip[0] + "/" + str(int(clip[1]) // 2) for clip in clips_of("CD")]
+    for told, labels in (("labels", "AB"), ("chosen among", "CD")):
+        right = [clip[0] for clip in clips_of(labels)]
+        assert sorted(given[told]) == right
+        assert (given[told] == right) == (control == "none")
+    assert (result.rounds[0].n_seen, result.rounds[0].n_expected) == (2, 16)
+
+
+def test_validation_classes_that_are_seen_are_learnt_from(tmp_path: Path) -> None:
+    lists = {"seen": list("ABCD"), "validation": list("CD"), "candidates": list("EFGH")}
+    (given,) = run(tmp_path, write(tmp_path, lists))[0].method.record["fits"]
+    assert given["learnt from"] == clips_of("ABCD")
+    assert (given["validation"], given["chosen by"]) == (["C", "D"], None)
+
+
+def test_without_clips_of_validation_classes_there_is_no_validation_set(tmp_path: Path) -> None:
+    lists = {"seen": list("AB"), "validation": list("CD"), "candidates": list("EFGH"), "train_clips": clips_of("AB")}
+    (given,) = run(tmp_path, write(tmp_path, lists, validation_only=True))[0].method.record["fits"]
+    assert (given["learnt from"], given["chosen by"]) == (clips_of("AB"), None)
+
+
+# --- rounds that repeat others, stated counts -------------------------------------------------------------------------
+
+ONE = {"seen": list("AB"), "candidates": list("CDEF")}
+TWO = {"seen": list("CD"), "candidates": list("ABGH")}
+AGAIN = {**ONE, "duplicate_of": 0}
+
+
+def both(folder: Path, *rounds: Mapping[str, Any]) -> tuple[RunResult, pd.DataFrame]:
+    """Return a result under these rounds, and its paired difference to a better method."""
+    folder.mkdir()
+    protocol = write(folder, *rounds)
+    (result, path), (_, better) = run(folder, protocol), run(folder, protocol, skill=0.5)
+    return result, paired([path, better], against=better)
+
+
+def test_a_round_that_repeats_another_counts_in_the_mean_and_in_no_interval(tmp_path: Path) -> None:
+    thrice, compared = both(tmp_path / "thrice", ONE, TWO, AGAIN)
+    twice, alone = both(tmp_path / "twice", ONE, TWO)
+    rounds = sorted(thrice.rounds, key=lambda item: item.round)
+    assert [item.duplicate_of for item in rounds] == [None, None, 0]
+    for name in ("top1_per_video", "top1_per_class"):
+        one, two, again = (item.metrics[name] for item in rounds)
+        assert one == again != two
+        assert thrice.summary[name].ci95 == twice.summary[name].ci95
+        assert thrice.summary[name].mean == pytest.approx((2 * one + two) / 3)  # as the field prints it: over all
+        assert thrice.summary[name].std == pytest.approx(np.std([one, two, one]))
+    columns = ["difference", "low", "high", "share_not_better", "n_rounds"]
+    assert compared[columns].values.tolist() == alone[columns].values.tolist()
+    assert compared["low"].item() < compared["difference"].item() < compared["high"].item()
+
+
+def test_a_round_with_another_number_of_clips_than_stated_is_refused(tmp_path: Path) -> None:
+    run(tmp_path, write(tmp_path, ONE, {**TWO, "candidates": list("ABG")}, n_clips=[16, 12]))
+    with pytest.raises(
+        ZsarbenchError, match=r"round 1 .* has 16 test clips in data set 'letters', but its file says 12"
+    ):
+        run(tmp_path, write(tmp_path, ONE, TWO, n_clips=[16, 12]))

@@ -1,0 +1,96 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+
+import pytest
+
+from zsarbench.errors import UsageError
+from zsarbench.plugins.options import check, options_of, parse
+
+
+class Toy:
+    def __init__(
+        self,
+        *,
+        margin: float = 1.0,
+        steps: int | None = None,
+        over: Literal["time", "batch"] = "time",
+        text_encoder: Any = None,
+        root: Path | None = None,
+    ) -> None:
+        pass
+
+
+@pytest.mark.parametrize(
+    ("text", "annotation", "value"),
+    [
+        ("0.5", float, 0.5),
+        ("3", int, 3),
+        ("true", bool, True),
+        ("No", bool, False),
+        ("none", int | None, None),
+        ("7", int | None, 7),
+        ("0.1,0.9", tuple[float, float], (0.1, 0.9)),
+        ("a,b,c", tuple[str, ...], ("a", "b", "c")),
+        ("batch", Literal["time", "batch"], "batch"),
+        ([0.9, 0.99], tuple[float, float], (0.9, 0.99)),
+        (2, float, 2.0),
+        ("auto", float | Literal["auto"], "auto"),
+    ],
+)
+def test_values_take_the_type_of_their_annotation(text: Any, annotation: Any, value: Any) -> None:
+    parsed = parse(text, annotation)
+    assert parsed == value
+    assert type(parsed) is type(value)
+
+
+@pytest.mark.parametrize(
+    ("text", "annotation"),
+    [
+        ("a", float),
+        ("1.5", int),
+        (1.5, int),
+        ("maybe", bool),
+        ("both", Literal["a"]),
+        ("1", tuple[int, int]),
+        (True, int),
+        ("x", dict),
+    ],
+)
+def test_values_that_do_not_fit_are_refused(text: Any, annotation: Any) -> None:
+    with pytest.raises(ValueError, match=r"\S"):
+        parse(text, annotation)
+
+
+def test_what_the_harness_fills_is_no_option() -> None:
+    assert set(options_of(Toy)) == {"margin", "steps", "over"}
+
+
+def test_a_class_without_a_constructor_has_no_options() -> None:
+    class Bare:
+        pass
+
+    assert options_of(Bare) == {}
+
+
+def test_all_problems_come_at_once_with_the_nearest_name() -> None:
+    parsed, problems = check(Toy, "loss toy", {"margn": "1", "steps": "x", "over": "batch"})
+    assert parsed == {"over": "batch"}
+    assert any("did you mean 'margin'" in problem for problem in problems)
+    assert any("'steps' of loss toy is int | none, not 'x'" in problem for problem in problems)
+
+
+def test_constructors_that_break_the_contract_are_named() -> None:
+    class Hidden:
+        def __init__(self, **kwargs: Any) -> None:
+            pass
+
+    class Needy:
+        def __init__(self, size: int) -> None:
+            pass
+
+    with pytest.raises(UsageError, match=r"takes \*kwargs"):
+        options_of(Hidden)
+    with pytest.raises(UsageError, match="no default for 'size'"):
+        options_of(Needy)

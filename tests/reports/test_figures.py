@@ -1,0 +1,211 @@
+"""Figures of results: what they show, that they can be read, and what cannot be drawn."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from samples import sample_result, sample_scores
+from zsarbench import results
+from zsarbench.cli.main import cli
+from zsarbench.errors import UsageError, ZsarbenchError
+from zsarbench.reports import figures
+from zsarbench.reports.semantic_gap import Gap, Points
+
+RNG = np.random.default_rng(0)
+
+
+def scored(n_classes: int, per_class: int = 4) -> tuple[np.ndarray, np.ndarray, list[str]]:
+    labels = np.repeat(np.arange(n_classes), per_class)
+    scores = RNG.random((len(labels), n_classes)).astype(np.float32)
+    scores[np.arange(len(labels)), labels] += 0.5
+    return scores, labels, [f"Class{number:03d}" for number in range(n_classes)]
+
+
+def gap_of(n_classes: int, shared: bool, dims: tuple[int, int] = (12, 12)) -> Gap:
+    labels = np.repeat(np.arange(n_classes), 3)
+    owner = np.arange(n_classes)
+    sides = [
+        Points(RNG.random((len(labels), clips)), RNG.random((n_classes, texts)), owner)
+        for clips, texts in (dims, (5, 5))
+    ]
+    return Gap(tuple(f"Class{number:03d}" for number in owner), labels, *sides, shared)
+
+
+@pytest.mark.parametrize("n_classes", [3, 101])
+def test_a_confusion_matrix_names_every_class_on_both_sides(tmp_path: Path, n_classes: int) -> None:
+    scores, labels, names = scored(n_classes)
+    png, svg = figures.write(figures.confusion(scores, labels, names, "made"), tmp_path / "new", "confusion")
+    assert png.read_bytes()[:4] == b"\x89PNG"
+    text = svg.read_text()
+    assert all(text.count(f">{name}<") == 2 for name in names)
+
+
+def test_the_cells_are_percentages_of_the_class_and_unread_clips_are_in_none() -> None:
+    scores = np.array([[1, 0], [1, 0], [0, 1], [np.nan, np.nan]])
+    figure = figures.confusion(scores, np.array([0, 0, 1, 1]), ["a", "b"], "made")
+    assert figure.axes[0].images[0].get_array().tolist() == [[100, 0], [0, 50]]
+    assert "4 clips, 1 not read, top-1 per video 75.0 %" in figure.axes[0].get_title()
+
+
+def test_the_same_figure_gives_the_same_bytes(tmp_path: Path) -> None:
+    scores, labels, names = scored(4)
+    first, second = (
+        figures.write(figures.confusion(scores, labels, names, "made"), tmp_path / folder, "x") for folder in "ab"
+    )
+    assert [path.read_bytes() for path in first] == [path.read_bytes() for path in second]
+
+
+def test_training_draws_every_loss_of_every_fit_and_rings_the_kept_epoch() -> None:
+    fits = [
+        {"losses": [{"loss": 2.0, "validation_loss": 3.0}, {"loss": 1.0, "validation_loss": 3.5}], "best_epoch": 1},
+        {"losses": [{"loss": 2.0, "validation_loss": "nan"}], "best_epoch": 0},
+    ]
+    axes = figures.training(fits, "made").axes[0]
+    assert len(axes.lines) == 5
+    assert list(axes.lines[2].get_xydata()[0]) == [1, 3]
+    labels = [text.get_text() for text in axes.get_legend().get_texts()]
+    assert labels[:2] == ["training loss of fit 1", "validation loss of fit 1"]
+
+
+def test_a_result_without_losses_is_told() -> None:
+    with pytest.raises(ZsarbenchError, match="holds no losses"):
+        figures.training([{"positives": "captions"}], "made")
+
+
+@pytest.mark.parametrize(
+    ("shared", "dims", "pictures"), [(True, (12, 12), 2), (False, (12, 12), 3), (False, (9, 4), 3)]
+)
+def test_before_the_joint_space_sides_share_a_picture_only_where_they_share_a_space(
+    shared: bool, dims: tuple[int, int], pictures: int
+) -> None:
+    assert len(figures.semantic_gap(gap_of(4, shared, dims), "made").axes) == pictures
+
+
+@pytest.mark.parametrize("n_classes", [2, 60])
+def test_every_class_of_a_semantic_gap_is_named(n_classes: int) -> None:
+    figure = figures.semantic_gap(gap_of(n_classes, True), "made")
+    texts = [text.get_text() for holder in (figure, *figure.axes) for text in holder.texts]
+    assert all(any(f"Class{number:03d}" in text for text in texts) for number in range(n_classes))
+
+
+@pytest.mark.parametrize(("n_classes", "last"), [(5, "Class004"), (101, "101")])
+def test_every_picture_of_a_semantic_gap_tells_its_classes(n_classes: int, last: str) -> None:
+    """Also that of the clips alone, where no star is."""
+    figure = figures.semantic_gap(gap_of(n_classes, False), "made")
+    for axes in figure.axes:
+        texts = [text.get_text() for text in axes.texts]
+        assert len(texts) == n_classes
+        assert last in texts
+
+
+def test_a_folder_that_cannot_be_written_to_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(ZsarbenchError, match=r"cannot be written to .*file.*--out DIR"):
+        figures.write(figures.confusion(*scored(2), "made"), tmp_path / "file", "x")
+
+
+# --- through the command line -----------------------------------------------------------------------------------------
+
+
+def sampled(folder: Path, n_rounds: int = 1) -> Path:
+    scores = sample_scores(n_rounds=n_rounds)
+    return results.write(sample_result(scores), scores, folder)
+
+
+def plot(*words: object) -> None:
+    CliRunner().invoke(cli, ["plot", *map(str, words)], catch_exceptions=False)
+
+
+def test_a_round_that_does_not_exist_is_named(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="has rounds 1 to 2, not 3"):
+        plot("confusion", sampled(tmp_path, n_rounds=2), "--out", tmp_path / "plots", "--round", 3)
+
+
+@pytest.mark.parametrize("what", ["confusion", "semantic-gap"])
+def test_scores_that_are_not_the_results_own_are_not_drawn(tmp_path: Path, what: str) -> None:
+    path = sampled(tmp_path)
+    path.with_suffix(".npz").write_bytes(sample_scores(skill=0.5).to_bytes())
+    with pytest.raises(ZsarbenchError, match="sha256 differs"):
+        plot(what, path, "--out", tmp_path / "plots")
+    assert not (tmp_path / "plots").exists()
+
+
+CLASSES = ("lift", "push", "turn", "open")
+
+
+@pytest.fixture(scope="module")
+def result(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A result file that a run of the command line wrote: CEZSAR on features of four classes, two of them seen."""
+    folder = tmp_path_factory.mktemp("run")
+    (folder / "features").mkdir()
+    clips = {f"{name}{number}": name for name in CLASSES for number in range(6)}
+    for clip in clips:
+        np.save(folder / "features" / f"{clip}.npy", RNG.random((4, 8), dtype=np.float32))
+    (folder / "clips.csv").write_text("clip,label\n" + "".join(f"{clip}.mp4,{name}\n" for clip, name in clips.items()))
+    head = 'name = "folder/few"\nversion = 1\ndataset = "folder"\nsetting = "zsl"\nclass_text = "name"\n'
+    lists = f'[[rounds]]\nseen = ["lift", "push"]\ncandidates = {json.dumps(CLASSES[2:])}\n'
+    (folder / "few.toml").write_text(f'{head}summary = "Few."\nsource = "This."\n{lists}')
+    typed(
+        "run", "--method", "cezsar", "--protocol", folder / "few.toml", "--out", folder, "--threads", "1",
+        *("--visual", "feature-files", "--text", "hashed-words", "--negatives", "uniform"),
+        *sets(f"dataset.annotations={folder / 'clips.csv'}", f"visual.folder={folder / 'features'}", "visual.dim=8"),
+        *sets("method.d_model=8", "method.feedforward=8", "method.max_epochs=3", "method.n_negatives=1"),
+    )  # fmt: skip
+    (path,) = folder.rglob("cezsar-*.json")
+    return path
+
+
+def sets(*settings: str) -> list[str]:
+    return [word for setting in settings for word in ("--set", setting)]
+
+
+def typed(*words: object) -> None:
+    from zsarbench.cli.main import main
+
+    with pytest.raises(SystemExit) as done:
+        main([str(word) for word in words])
+    assert done.value.code == 0
+
+
+@pytest.mark.parametrize(
+    ("what", "name", "told"),
+    [("confusion", "confusion-1", CLASSES[2:]), ("training", "training", ("epoch", "training loss"))],
+)
+def test_the_command_draws_a_result(
+    result: Path, tmp_path: Path, what: str, name: str, told: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    typed("plot", what, result, "--out", tmp_path)
+    png, svg = (tmp_path / f"{result.stem}-{name}.{ending}" for ending in ("png", "svg"))
+    assert capsys.readouterr().out.split() == [str(png), str(svg)]
+    assert png.stat().st_size > 5000
+    assert all(f">{word}<" in svg.read_text() for word in told)
+
+
+def test_the_command_makes_the_fit_of_a_semantic_gap_again(
+    result: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It replays the recorded command with the recorded threads, so the scores are the same to the bit."""
+    from zsarbench.reports import semantic_gap as gap
+
+    specs, differences = [], []
+    of_run, compare = gap.of_run, gap._compare
+    monkeypatch.setattr(gap, "of_run", lambda spec, *more: specs.append(spec) or of_run(spec, *more))
+    monkeypatch.setattr(gap, "_compare", lambda a, b: differences.append(np.abs(a - b).max()) or compare(a, b))
+    typed("plot", "semantic-gap", result, "--out", tmp_path)
+    recorded = results.read(result)
+    assert [(results.spec_id(spec.identity()), spec.threads, spec.resume) for spec in specs] == [
+        (recorded.spec_id, 1, True)
+    ]
+    assert differences == [0]
+    out = capsys.readouterr()
+    assert "other scores" not in out.err
+    svg = (tmp_path / f"{result.stem}-semantic-gap-1.svg").read_text()
+    assert str(tmp_path / f"{result.stem}-semantic-gap-1.png") in out.out
+    assert "points: 12 clips" in svg  # names with a halo are outlines, no text
+    typed("plot", "semantic-gap", result, "--out", tmp_path, "--threads", "2")
+    assert specs[-1].threads == 2

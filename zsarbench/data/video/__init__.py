@@ -1,0 +1,1 @@
+"""Videos to frames: files, sampling, decoding in processes of their own."""

@@ -1,0 +1,231 @@
+"""Work in processes that may hang or die without taking the run along, light ones without torch.
+
+A worker is a program that runs this module, not a child of `multiprocessing`: nothing of the parent's main module is
+imported into it, so that it starts in half a second and needs no guard in a user's script.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import queue
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from multiprocessing import Pipe
+from multiprocessing.connection import Connection
+from types import TracebackType
+from typing import Any, Generic, TypeVar
+
+from zsarbench.errors import ZsarbenchError
+
+_log = logging.getLogger(__name__)
+Item = TypeVar("Item")
+Answer = TypeVar("Answer")
+
+# A worker may be killed for a reason of the machine, as by want of memory: only the second time is the item to blame.
+MAX_DEATHS = 2
+START_SECONDS = 120.0
+
+
+@dataclass(frozen=True)
+class Lost:
+    """Says in words why there is no answer: the process that worked on an item hung or died."""
+
+    reason: str
+    seconds: float
+
+
+def in_order(pool: Executor, work: Callable[[Item], Answer], items: Iterable[Item], max_ahead: int) -> Iterator[Answer]:
+    """Yield the answer to each item, in order, with at most so many begun whose answer was not asked for yet."""
+    ahead: deque[Future[Answer]] = deque()
+    for item in items:
+        ahead.append(pool.submit(work, item))
+        if len(ahead) >= max_ahead:
+            yield ahead.popleft().result()
+    while ahead:
+        yield ahead.popleft().result()
+
+
+class WorkerPool(Generic[Item, Answer]):
+    """Does work on items in processes, ahead of whoever asks for the answers.
+
+    work: called in the processes with one item, so it must be picklable, and light. workers: processes.
+    seconds_per_item: after this long a process is taken for hung; it is replaced, and its item is lost. max_ahead:
+    items begun whose answer was not asked for yet, at most; bounds memory. advice: what to do where `work` is unfit.
+    """
+
+    def __init__(
+        self,
+        work: Callable[[Item], Answer],
+        *,
+        workers: int,
+        seconds_per_item: float,
+        max_ahead: int,
+        advice: str = "",
+    ) -> None:
+        self._max_ahead = max(1, max_ahead)
+        self._idle: queue.SimpleQueue[_Worker] = queue.SimpleQueue()
+        self._workers = [_Worker(work, seconds_per_item, advice) for _ in range(workers)]
+        for worker in self._workers:
+            self._idle.put(worker)
+        # One thread per worker waits for it, so that its clock runs while the caller is busy otherwise.
+        self._threads = ThreadPoolExecutor(workers, thread_name_prefix="worker")
+
+    def in_order(self, items: Iterable[Item]) -> Iterator[tuple[Item, Answer | Lost]]:
+        """Yield each item with what became of it, in order."""
+        return in_order(self._threads, self._one, items, self._max_ahead)
+
+    def as_done(self, items: Iterable[Item]) -> Iterator[tuple[Item, Answer | Lost]]:
+        """Yield each item with what became of it, as soon as it is known."""
+        pending: set[Future[tuple[Item, Answer | Lost]]] = set()
+        for item in items:
+            pending.add(self._threads.submit(self._one, item))
+            if len(pending) >= self._max_ahead:
+                done, pending = wait(pending, return_when=FIRST_COMPLETED)
+                yield from (each.result() for each in done)
+        while pending:
+            done, pending = wait(pending, return_when=FIRST_COMPLETED)
+            yield from (each.result() for each in done)
+
+    def _one(self, item: Item) -> tuple[Item, Answer | Lost]:
+        worker = self._idle.get()
+        try:
+            return item, worker.answer(item)
+        finally:
+            self._idle.put(worker)
+
+    def close(self) -> None:
+        """Stop all workers at once, whatever they are doing."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+        for worker in self._workers:
+            worker.stop()
+        self._threads.shutdown()
+        for worker in self._workers:
+            worker.end()
+
+    def __enter__(self) -> WorkerPool[Item, Answer]:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+class _Worker:
+    """One process that works on an item at a time; started when first needed and again after it hung or died."""
+
+    def __init__(self, work: Any, seconds_per_item: float, advice: str) -> None:
+        self._work = work
+        self._limit = seconds_per_item
+        self._advice = advice
+        self._process: subprocess.Popen[bytes] | None = None
+        self._connection: Connection | None = None
+        self._lock = threading.Lock()  # between the thread that starts a process and the one that stops all
+        self._stopped = False
+
+    def answer(self, item: Any) -> Any:
+        """Have an item worked on, replacing the process where it does not survive it."""
+        start = time.perf_counter()
+        reason = ""
+        for _ in range(MAX_DEATHS):
+            connection = self._connection or self._started()
+            try:
+                connection.send(item)
+                if connection.poll(self._limit):
+                    return connection.recv()
+            except (EOFError, OSError):
+                reason = f"the decoding process died of it {MAX_DEATHS} times (exit code {self.end()})"
+                continue
+            self.end()
+            reason = f"took longer than {self._limit:g} s to decode"
+            break
+        return Lost(reason, time.perf_counter() - start)
+
+    def _started(self) -> Connection:
+        """Start a process and return the connection to it, once it is ready.
+
+        Raises:
+            ZsarbenchError: it cannot start; no item is to blame for that.
+        """
+        with self._lock:
+            if self._stopped:
+                raise ZsarbenchError("decoding was stopped")
+            self._connection, theirs = Pipe()
+            # Standard input is the lifeline: it ends when this process does, whatever it died of.
+            self._process = subprocess.Popen(
+                [sys.executable, "-c", "from zsarbench.data.video.workers import main; main()", str(theirs.fileno())],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.DEVNULL,
+                pass_fds=[theirs.fileno()],
+                env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+            )
+            theirs.close()
+            connection = self._connection
+        try:
+            connection.send(self._work)
+            problem = f"no answer in {START_SECONDS:g} s"
+            if connection.poll(START_SECONDS):
+                problem, heavy = connection.recv()
+                if heavy:
+                    _log.warning("decoding processes load torch and take its time and memory each. %s", self._advice)
+        except (EOFError, OSError):
+            problem = f"it ended with exit code {self.end()}"
+        except Exception as error:  # whatever a user's object raises when it is to be sent
+            problem = f"`prepare` cannot be sent to a decoding process: {error}"
+        if problem:
+            self.end()
+            raise ZsarbenchError(f"a decoding process cannot start: {problem}. {self._advice}".rstrip())
+        return connection
+
+    def stop(self) -> None:
+        """Kill the process for good; a thread that waits for it sees its end."""
+        with self._lock:
+            self._stopped = True
+            if self._process is not None:
+                self._process.kill()
+
+    def end(self) -> int | None:
+        """Kill the process, free what it held and return its exit code."""
+        with self._lock:
+            process, connection = self._process, self._connection
+            self._process = self._connection = None
+        if process is None or connection is None:
+            return None
+        process.kill()
+        code = process.wait()
+        if process.stdin is not None:
+            process.stdin.close()
+        connection.close()
+        return code
+
+
+def main() -> None:
+    """Work on items that come over the connection named by the first argument, until it ends."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to the whole group; the parent decides
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    with Connection(int(sys.argv[1])) as connection:
+        try:
+            work = connection.recv()
+        except Exception as error:
+            connection.send((f"{type(error).__name__}: {error}", False))
+            return
+        try:
+            connection.send(("", "torch" in sys.modules))
+            while True:
+                connection.send(work(connection.recv()))
+        except (EOFError, BrokenPipeError, ConnectionResetError):
+            return
+
+
+def _end_with_parent() -> None:
+    """End this process as soon as the parent is gone, even in the midst of an item."""
+    os.read(0, 1)
+    os._exit(1)

@@ -1,0 +1,74 @@
+"""The label sets that things are trained on, by the names they are declared under."""
+
+from __future__ import annotations
+
+import importlib.resources
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from zsarbench.errors import ZsarbenchError
+from zsarbench.utils.class_names import normalise
+
+if TYPE_CHECKING:
+    from zsarbench.plugins.registry import Registry
+
+IMAGENET_SUBSETS = (
+    "imagenet-1k", "imagenet-12k", "imagenet-21k", "imagenet-21k-goog", "imagenet-21k-miil", "imagenet-22k",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class LabelSet:
+    """Names that something was trained on. aliases: other spelling to label. actions: False where they are objects."""
+
+    name: str
+    labels: tuple[str, ...]
+    aliases: Mapping[str, str] = field(default_factory=dict)
+    actions: bool = True
+
+
+def find(name: str, registry: Registry) -> LabelSet | None:
+    """Return the label set of a name, or None where no list of its labels is known.
+
+    A name is that of a registered data set, whose classes it means; of a subset of ImageNet that timm knows
+    (`imagenet-1k`, `imagenet-21k`); or `package:file.txt`, a file in a package with one action a line. Case, spaces
+    and punctuation of the first two do not matter.
+
+    Raises:
+        ZsarbenchError: a file cannot be read or holds no name.
+    """
+    if ":" in name:
+        return _label_file(name)
+    for known in registry.names("dataset"):
+        if normalise(known) == normalise(name):
+            target = registry.get("dataset", known).load()
+            classes = getattr(target, "classes", None)  # of a data set of the user's own, none before it is built
+            return LabelSet(known, classes, target.aliases) if classes and isinstance(classes, tuple) else None
+    return _imagenet(name) if normalise(name).startswith("imagenet") else None
+
+
+def _label_file(name: str) -> LabelSet:
+    package, _, inside = name.partition(":")
+    try:
+        path = Path(str(importlib.resources.files(package))) / inside
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (ImportError, OSError) as error:
+        raise ZsarbenchError(f"label set '{name}' cannot be read: {error}") from error
+    labels = tuple(line.strip() for line in lines if line.strip() and not line.startswith("#"))
+    if not labels:
+        raise ZsarbenchError(f"label set '{name}' is empty: {path} has no name")
+    return LabelSet(name, labels)
+
+
+def _imagenet(name: str) -> LabelSet | None:
+    """Return the synsets of an ImageNet subset by their first lemma, the others being aliases."""
+    from timm.data.imagenet_info import ImageNetInfo
+
+    known = next((subset for subset in IMAGENET_SUBSETS if normalise(subset) == normalise(name)), None)
+    if known is None:
+        return None
+    synsets = [description.split(", ") for description in ImageNetInfo(known).label_descriptions()]
+    aliases = {lemma: lemmas[0] for lemmas in synsets for lemma in lemmas[1:]}
+    return LabelSet(known, tuple(dict.fromkeys(lemmas[0] for lemmas in synsets)), aliases, actions=False)

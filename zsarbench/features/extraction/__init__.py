@@ -1,0 +1,1 @@
+"""Clips to stored features: which are missing, who encodes them."""

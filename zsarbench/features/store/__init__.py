@@ -1,0 +1,1 @@
+"""Immutable shards with an index over them."""

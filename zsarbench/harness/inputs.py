@@ -1,0 +1,172 @@
+"""What a run reads: its rounds with their clips, class texts and captions, and the training sets made of them."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+import torch
+
+from zsarbench import protocols
+from zsarbench.data import class_texts
+from zsarbench.data.manifest import checked_manifest
+from zsarbench.errors import ZsarbenchError
+from zsarbench.interfaces import ClassText, ClipFeatures, ClipSource, Round, Steps, TrainSet
+from zsarbench.plugins import building
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from zsarbench.harness.spec import RunSpec
+    from zsarbench.plugins.parts import PartSpec
+    from zsarbench.plugins.registry import Registry
+
+
+@dataclass(frozen=True)
+class RoundClips:
+    """A round with the ids of its training and test clips, in the manifest's order; see `Round.given`."""
+
+    round: Round
+    train: tuple[str, ...]
+    test: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """A data set as a run uses it. The manifest is indexed by clip id; texts are by class name.
+
+    aliases: other spelling to class name.
+    """
+
+    dataset: str
+    revision: str
+    classes: tuple[str, ...]
+    manifest: pd.DataFrame
+    texts: Mapping[str, ClassText]
+    captions: Mapping[str, Sequence[str]]
+    aliases: Mapping[str, str]
+    rounds: tuple[RoundClips, ...] = ()
+
+    def sources(self, clip_ids: Sequence[str]) -> list[ClipSource]:
+        """Return where the content of these clips lies."""
+        rows = self.manifest.loc[list(clip_ids)].reindex(columns=["path", "start", "end", "video"])
+        return [
+            ClipSource(
+                clip_id,
+                None if pd.isna(path) else str(path),
+                None if pd.isna(start) else float(start),
+                None if pd.isna(end) else float(end),
+                tuple(self.captions.get(clip_id, ())),
+                None if pd.isna(video) else str(video),
+            )
+            for clip_id, path, start, end, video in rows.itertuples()
+        ]
+
+    def used_clips(self) -> list[str]:
+        """Return the ids of all clips that any round trains on or tests, in the manifest's order."""
+        used = {clip for item in self.rounds for clip in (*item.train, *item.test)}
+        return [clip_id for clip_id in self.manifest.index if clip_id in used]
+
+    def labels(self, clip_ids: Sequence[str], classes: Sequence[str]) -> np.ndarray:
+        """Return (N,) int64, the position of each clip's label in `classes`, -1 for a clip without a label."""
+        position = {name: index for index, name in enumerate(classes)}
+        return np.array(
+            [position.get(label, -1) for label in self.manifest.loc[list(clip_ids), "label"]], dtype=np.int64
+        )
+
+
+def load(spec: RunSpec, registry: Registry) -> Inputs:
+    """Return the data set of a run's protocol with its rounds.
+
+    Raises:
+        ZsarbenchError: the manifest is malformed, a round's clips are not what it needs (`protocols.round_clips`), or
+            their count is not what the protocol's file says.
+    """
+    bare = _load_dataset(spec, spec.dataset, registry)
+    dataset = building.build_dataset(spec.dataset, spec.data_roots, registry)
+    rows = bare.manifest.reset_index()
+    rounds = []
+    for item in spec.protocol.checked(dataset):
+        train, test = protocols.round_clips(item, rows)
+        if spec.limit is not None:
+            train, test = (_limited(ids, bare.manifest, spec.limit) for ids in (train, test))
+        elif problem := protocols.miscounted(spec.protocol, item.index, len(test)):
+            raise ZsarbenchError(problem)
+        rounds.append(RoundClips(item, tuple(train), tuple(test)))
+    return Inputs(**{**vars(bare), "rounds": tuple(rounds)})
+
+
+def load_training(spec: RunSpec, registry: Registry) -> Inputs | None:
+    """Return the other data set a method is trained on (`--train-on DATASET`), or None."""
+    return _load_dataset(spec, spec.train_dataset, registry) if spec.train_dataset else None
+
+
+def _load_dataset(spec: RunSpec, part: PartSpec, registry: Registry) -> Inputs:
+    dataset = building.build_dataset(part, spec.data_roots, registry)
+    manifest = checked_manifest(dataset, part.name).set_index("clip_id")
+    texts = class_texts.load(dataset, spec.class_text) if dataset.classes else {}
+    return Inputs(
+        part.name, dataset.revision, tuple(dataset.classes), manifest, texts, dataset.captions(), dataset.aliases
+    )
+
+
+def _limited(clip_ids: Sequence[str], manifest: pd.DataFrame, per_class: int) -> list[str]:
+    """Return at most `per_class` clips of each class, drawn by the hash of their ids so that groups mix."""
+    drawn = sorted(clip_ids, key=lambda clip_id: hashlib.sha256(clip_id.encode()).digest())
+    labels = manifest.loc[drawn, "label"]
+    chosen = set(labels.groupby(labels).head(per_class).index)
+    return [clip_id for clip_id in clip_ids if clip_id in chosen]
+
+
+def train_set(inputs: Inputs, features: ClipFeatures, classes: Sequence[str], label_order: Tensor | None) -> TrainSet:
+    """Return a training set over these features without validation, checked to hold nothing but clips of `classes`.
+
+    label_order: a permutation of the labels over the clips (`--control shuffle-labels`), or None.
+
+    Raises:
+        ZsarbenchError: a clip of another class is among the features.
+    """
+    labels = torch.from_numpy(inputs.labels(features.ids, classes)) if classes else None
+    if labels is not None:
+        if (labels < 0).any():
+            stray = features.ids[int((labels < 0).nonzero()[0])]
+            raise ZsarbenchError(f"training clip '{stray}' belongs to no class that may be learnt from")
+        if label_order is not None:
+            labels = labels[label_order]
+    groups = tuple(str(group) for group in inputs.manifest.loc[list(features.ids), "group"])
+    texts = tuple(inputs.texts[name] for name in classes)
+    return TrainSet(features, labels, groups, texts, (), inputs.dataset)
+
+
+class ShuffledCaptions:
+    """Clips whose captions were dealt out anew: the control that shows what a method owes to them.
+
+    dealt: (N,) a permutation; clip i gets the captions of clip dealt[i], and its steps too where these were made from
+    captions. kept: positions of the clips that this view holds.
+    """
+
+    def __init__(self, clips: ClipFeatures, dealt: Tensor, kept: Tensor | None = None) -> None:
+        self._clips = clips
+        self._dealt = dealt
+        self._kept = torch.arange(len(clips)) if kept is None else kept
+        self._shown = self._kept if clips.captions_in_steps == "none" else dealt[self._kept]
+        self.ids = tuple(clips.ids[int(i)] for i in self._kept)
+        self.dim = clips.dim
+        self.max_steps = clips.max_steps
+        self.captions_in_steps = clips.captions_in_steps
+        self.captions = clips.captions and tuple(clips.captions[int(i)] for i in dealt[self._kept])
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def rows(self, index: Sequence[int] | Tensor) -> Steps:
+        """Return the steps of the clips at these positions."""
+        return self._clips.rows(self._shown[torch.as_tensor(index)])
+
+    def subset(self, index: Sequence[int] | Tensor) -> ClipFeatures:
+        """Return the clips at these positions, with the captions dealt to them."""
+        return ShuffledCaptions(self._clips, self._dealt, self._kept[torch.as_tensor(index)])

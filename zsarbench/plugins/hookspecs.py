@@ -1,0 +1,47 @@
+"""Every hook on one screen: the reference for plugin authors.
+
+A plugin is a module named by an entry point of the group `zsarbench`, with functions marked by `zsarbench.hookimpl`.
+Hooks are for events; names live in the registry.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pluggy
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import click
+
+    from zsarbench.harness.spec import RunSpec
+    from zsarbench.plugins.registry import Registrar
+    from zsarbench.results import RunResult
+
+hookspec = pluggy.HookspecMarker("zsarbench")
+
+
+@hookspec
+def zsarbench_register(registry: Registrar) -> None:
+    """Add entries: `registry.add(kind, name, "package.module:Attr", summary=…, source=…, trained_on=…)`."""
+
+
+@hookspec
+def zsarbench_add_commands(group: click.Group) -> None:
+    """Add commands to the `zsarbench` command line."""
+
+
+@hookspec
+def zsarbench_check_run(spec: RunSpec) -> list[str]:  # type: ignore[empty-body]
+    """Return objections to a run; they are kept in its result, which is then shown but never ranked."""
+
+
+@hookspec
+def zsarbench_run_finished(result: RunResult, path: Path) -> None:
+    """Observe a finished run; what this raises is logged with the plugin's name and never stops the run."""
+
+
+@hookspec
+def zsarbench_add_columns(result: RunResult) -> dict[str, Any]:  # type: ignore[empty-body]
+    """Return further columns for a result's row of the leaderboard."""

@@ -1,0 +1,114 @@
+"""Finds, blocks, checks and loads plugins; each is loaded alone and, when anything fails, removed whole."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import logging
+import os
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+import pluggy
+
+from zsarbench.plugins import builtin, hookspecs
+from zsarbench.plugins.registry import Registry
+
+GROUP = "zsarbench"
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Names a plugin that could not be loaded and says why."""
+
+    plugin: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Host:
+    """The loaded plugins: their hooks, their registry, and those that failed."""
+
+    manager: pluggy.PluginManager
+    registry: Registry
+    failures: tuple[Failure, ...] = field(default=())
+
+    def call_each(self, hook: str, **arguments: Any) -> list[tuple[str, Any]]:
+        """Call a hook of each plugin in its own try and return (plugin, value) of those that did not raise.
+
+        What a plugin raises is logged with its name: an observer never stops a run.
+        """
+        values = []
+        for implementation in getattr(self.manager.hook, hook).get_hookimpls():
+            try:
+                wanted = {name: arguments[name] for name in implementation.argnames}
+                values.append((implementation.plugin_name, implementation.function(**wanted)))
+            except Exception:
+                _log.exception("plugin '%s' failed in %s", implementation.plugin_name, hook)
+        return values
+
+
+def make_manager() -> pluggy.PluginManager:
+    """Return a new plugin manager that knows the hooks and holds no plugin."""
+    manager = pluggy.PluginManager(GROUP)
+    manager.add_hookspecs(hookspecs)
+    return manager
+
+
+def entry_points() -> dict[str, Callable[[], Any]]:
+    """Return the loaders of all installed plugins by name; nothing is imported yet."""
+    return {point.name: point.load for point in importlib.metadata.entry_points(group=GROUP)}
+
+
+def load_plugins(
+    blocked: Iterable[str] = (),
+    *,
+    allowed: Iterable[str] | None = None,
+    loaders: dict[str, Callable[[], Any]] | None = None,
+) -> Host:
+    """Load the installed plugins and build the registry.
+
+    Args:
+        blocked: plugins that are not imported (`--no-plugin`).
+        allowed: if given, the only ones that are; default: `ZSARBENCH_PLUGINS`, comma-separated, where it is set.
+        loaders: functions that return a plugin module, by name; default: the entry points of group `zsarbench`.
+    """
+    if allowed is None and (listed := os.environ.get("ZSARBENCH_PLUGINS")) is not None:
+        allowed = [name.strip() for name in listed.split(",") if name.strip()]
+    chosen = entry_points() if loaders is None else loaders
+    block, allow = set(blocked), None if allowed is None else set(allowed)
+    manager, registry, failures = make_manager(), Registry(), []
+    builtin.register(registry.registrar("zsarbench"))
+    for name in sorted((block | (allow or set())) - set(chosen)):
+        failures.append(Failure(name, "is named in an allow-list or block-list but not installed"))
+    for name, loader in sorted(chosen.items()):
+        if name in block or (allow is not None and name not in allow):
+            continue
+        try:
+            _load_one(manager, registry, name, loader)
+        except Exception as error:
+            registry.remove_plugin(name)
+            if manager.has_plugin(name):
+                manager.unregister(name=name)
+            failures.append(Failure(name, f"{type(error).__name__}: {error}"))
+    registry.freeze()
+    return Host(manager, registry, tuple(failures))
+
+
+def _load_one(manager: pluggy.PluginManager, registry: Registry, name: str, loader: Callable[[], Any]) -> None:
+    plugin = loader()
+    _check_alone(name, plugin)
+    manager.register(plugin, name=name)
+    register = getattr(plugin, "zsarbench_register", None)
+    if register is not None:
+        register(registry=registry.registrar(name))
+
+
+def _check_alone(name: str, plugin: Any) -> None:
+    """Raise where a plugin names a hook that does not exist; a manager of its own tells whose mistake it is."""
+    manager = make_manager()
+    manager.register(plugin, name=name)
+    manager.check_pending()
+    if not manager.get_hookcallers(plugin):
+        raise pluggy.PluginValidationError(plugin, f"plugin '{name}' implements no hook of zsarbench.plugins.hookspecs")

@@ -1,0 +1,85 @@
+"""The clips of a round: listed by an official list, or every clip of its classes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from zsarbench.errors import ZsarbenchError, unknown
+from zsarbench.interfaces import Dataset, Round
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def round_clips(item: Round, manifest: pd.DataFrame) -> tuple[list[str], list[str]]:
+    """Return the ids of the clips that a method is given to learn from and to test, in the manifest's order.
+
+    Raises:
+        ZsarbenchError: a listed clip is not in the manifest or of another class, a clip is on both sides, or a
+            candidate has none to test.
+    """
+    train = _clips_of(item.train_clips, item.given, manifest, f"train clips of round {item.index}")
+    test = _clips_of(item.test_clips, item.candidates, manifest, f"test clips of round {item.index}")
+    if shared := set(train) & set(test):
+        raise ZsarbenchError(f"round {item.index} trains on {len(shared)} of its test clips, e.g. '{min(shared)}'")
+    tested = set(manifest.loc[manifest["clip_id"].isin(test), "label"])
+    if empty := [name for name in item.candidates if name not in tested]:
+        raise ZsarbenchError(f"round {item.index} has no clip to test of {len(empty)} candidates, e.g. '{empty[0]}'")
+    return train, test
+
+
+def _clips_of(
+    listed: tuple[str, ...] | None, classes: tuple[str, ...], manifest: pd.DataFrame, where: str
+) -> list[str]:
+    of_classes = manifest["label"].isin(classes)
+    if listed is None:
+        return list(manifest.loc[of_classes, "clip_id"])
+    if strangers := set(listed) - set(manifest["clip_id"]):
+        raise ZsarbenchError(f"{where}: {len(strangers)} clips are not in the manifest, e.g. '{min(strangers)}'")
+    chosen = manifest["clip_id"].isin(listed)
+    if len(others := manifest.loc[chosen & ~of_classes, "clip_id"]):
+        raise ZsarbenchError(f"{where}: {len(others)} clips are of other classes than it has, e.g. '{others.iloc[0]}'")
+    return list(manifest.loc[chosen, "clip_id"])
+
+
+def _with_clips(
+    item: Round, rule: Mapping[str, str], lists: Mapping[str, Sequence[str]], manifest: pd.DataFrame
+) -> Round:
+    ids, given, unseen = manifest["clip_id"], manifest["label"].isin(item.given), manifest["label"].isin(item.unseen)
+    if "held_out_list" in rule:
+        tested = manifest["label"].isin(item.seen) & ids.isin(lists[rule["held_out_list"]])
+        trained = given & ~manifest["group"].isin(manifest.loc[tested, "group"])
+        return replace(item, train_clips=tuple(ids[trained]), test_clips=tuple(ids[tested | unseen]))
+    if "train_list" in rule:
+        item = replace(item, train_clips=tuple(ids[given & ids.isin(lists[rule["train_list"]])]))
+    if "test_list" in rule:
+        candidate = manifest["label"].isin(item.candidates)
+        item = replace(item, test_clips=tuple(ids[candidate & ids.isin(lists[rule["test_list"]])]))
+    return item
+
+
+def with_listed_clips(
+    rounds: tuple[Round, ...], rules: Mapping[int, Mapping[str, str]], dataset: Dataset
+) -> tuple[Round, ...]:
+    """Return the rounds with the clips that the data set's official lists name, cut down to the rounds' classes."""
+    lists, manifest = dataset.splits(), dataset.manifest()
+    if missing := sorted({name for rule in rules.values() for name in rule.values()} - set(lists)):
+        raise ZsarbenchError("\n".join(unknown("list of the data set", name, lists) for name in missing))
+    return tuple(_with_clips(item, rules.get(item.index, {}), lists, manifest) for item in rounds)
+
+
+def protocol_clips(rounds: Iterable[Round], manifest: pd.DataFrame) -> tuple[list[str], list[str]]:
+    """Return the ids of the clips that any round of a protocol learns from, and of those that any tests.
+
+    manifest: the data set's, checked; the ids are in its order.
+
+    Raises:
+        ZsarbenchError: see `round_clips`.
+    """
+    clips = [round_clips(item, manifest) for item in rounds]
+    learnt = {clip for train, _ in clips for clip in train}
+    tested = {clip for _, test in clips for clip in test}
+    ids = list(manifest["clip_id"])
+    return [clip for clip in ids if clip in learnt], [clip for clip in ids if clip in tested]

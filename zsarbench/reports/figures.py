@@ -1,0 +1,242 @@
+"""Figures of results: which classes are taken for which, how training went, how far clips lie from class sentences."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zsarbench.errors import ZsarbenchError
+from zsarbench.utils import seeding
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from zsarbench.reports.semantic_gap import Gap, Points
+
+DPI = 160  # of the PNG
+INCHES_A_CLASS = 0.17  # of a confusion matrix: names of 7 points stand below each other
+MOST_WITH_NUMBERS = 40  # classes up to which the cells of a confusion matrix hold their percentages
+MOST_NAMED = 12  # classes up to which names stand at the stars of a scatter; above, numbers with a list
+FEW_CLIPS = 400  # below it a scatter has room for larger points
+PERPLEXITY = 30.0  # neighbours of a point that t-SNE holds on to; scikit-learn's default
+NAMES_A_COLUMN = 51  # of the list beside a scatter
+
+Array = NDArray[np.floating[Any]]
+
+
+def confusion(scores: Array, labels: NDArray[np.int64], names: Sequence[str], title: str) -> Figure:
+    """Draw how often clips of each class were taken for each class, in percent of the class's clips.
+
+    scores (N, C), labels (N,), names of the C columns. A clip that was not read is in no column.
+    """
+    read = ~np.isnan(scores).any(axis=1)
+    counts = np.zeros((len(names), len(names)))
+    np.add.at(counts, (labels[read], scores[read].argmax(axis=1)), 1)
+    clips = np.bincount(labels, minlength=len(names))[:, None]
+    share = 100 * np.divide(counts, clips, out=np.zeros_like(counts), where=clips > 0)
+    side = max(3.5, INCHES_A_CLASS * len(names))
+    figure, axes = _figure(side + 3.2, side + 2.6)
+    image = axes.imshow(share, cmap="Blues", vmin=0, vmax=100)
+    places = range(len(names))
+    axes.set_xticks(places, names, rotation=90, fontsize=7)
+    axes.set_yticks(places, names, fontsize=7)
+    axes.tick_params(length=0)
+    axes.set_xlabel("recognised as")
+    axes.set_ylabel("class")
+    if len(names) <= MOST_WITH_NUMBERS:
+        for row, column in zip(*np.nonzero(share.round()), strict=True):
+            dark = share[row, column] > 60
+            axes.text(column, row, f"{share[row, column]:.0f}", ha="center", va="center", fontsize=5,
+                      color="white" if dark else "black")  # fmt: skip
+    else:  # thin lines lead the eye from a cell to its names
+        axes.set_xticks(np.arange(-0.5, len(names)), minor=True)
+        axes.set_yticks(np.arange(-0.5, len(names)), minor=True)
+        axes.grid(which="minor", color="0.9", linewidth=0.3)
+        axes.tick_params(which="minor", length=0)
+    bar = figure.colorbar(image, ax=axes, fraction=0.03, pad=0.01)
+    bar.set_label("% of the class's clips", fontsize=8)
+    bar.ax.tick_params(labelsize=7)
+    unread = f", {int((~read).sum())} not read" if not read.all() else ""
+    axes.set_title(f"{title}\n{len(labels)} clips{unread}, top-1 per video {_top1(scores, labels):.1f} %", fontsize=9)
+    return figure
+
+
+def training(fits: Sequence[Mapping[str, Any]], title: str) -> Figure:
+    """Draw the losses of every fit by epoch; a ring marks the epoch whose weights were kept.
+
+    fits: what the method recorded of each, with `losses`, a row of losses an epoch.
+
+    Raises:
+        ZsarbenchError: no fit recorded losses.
+    """
+    from matplotlib.ticker import MaxNLocator
+
+    drawn = [fit for fit in fits if fit.get("losses")]
+    if not drawn:
+        raise ZsarbenchError(
+            "the result holds no losses: its method recorded none. Try a result of a method that trains in epochs, "
+            "such as: zsarbench run --method cezsar"
+        )
+    names = list(dict.fromkeys(name for fit in drawn for row in fit["losses"] for name in row))
+    figure, axes = _figure(7.5, 4.5)
+    colours = _colours(len(drawn), "viridis")
+    for number, (fit, colour) in enumerate(zip(drawn, colours, strict=True)):
+        epochs = range(1, len(fit["losses"]) + 1)
+        for name in names:
+            label = "training loss" if name == "loss" else name.replace("_", " ")
+            values = [float(row.get(name, math.nan)) for row in fit["losses"]]
+            told = "validation" in name
+            who = f" of fit {number + 1}" if len(drawn) > 1 else ""
+            axes.plot(epochs, values, color=colour, linestyle="-" if told else "--", linewidth=1.4,
+                      label=f"{label}{who}" if len(drawn) <= 6 else None)  # fmt: skip
+        best, told_by = fit.get("best_epoch"), "validation_loss" if "validation_loss" in names else names[0]
+        if best:
+            kept = float(fit["losses"][best - 1].get(told_by, math.nan))
+            axes.plot(best, kept, marker="o", fillstyle="none", color=colour, markersize=8)
+    axes.set_xlabel("epoch")
+    axes.set_ylabel("loss")
+    axes.set_ylim(bottom=0)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.grid(color="0.92")
+    kind = "solid: validation, dashed: training; " if "validation_loss" in names else ""
+    axes.set_title(f"{title}\n{len(drawn)} fit{'s' * (len(drawn) > 1)}; {kind}ring: weights kept", fontsize=9)
+    if len(drawn) <= 6:
+        axes.legend(fontsize=7, frameon=False)
+    return figure
+
+
+def semantic_gap(gap: Gap, title: str) -> Figure:
+    """Draw clips and class sentences by t-SNE, before and after the joint space.
+
+    Before it clips and sentences share a picture only where their encoders share a space; elsewhere each side has its
+    own, since no distance between them means anything.
+    """
+    pictures = [*_before(gap), (f"after: joint space ({gap.after.clips.shape[1]})", gap.after)]
+    many = len(gap.names) > MOST_NAMED
+    columns = math.ceil(len(gap.names) / NAMES_A_COLUMN) if many else 0
+    figure, all_axes = _figures(len(pictures), 6.0 * len(pictures), 6.6)
+    colours = _colours(len(gap.names), "hsv")
+    for axes, (name, points) in zip(all_axes, pictures, strict=True):
+        _scatter(axes, points, gap, colours, many)
+        axes.set_title(name, fontsize=9)
+    for number, name in enumerate(gap.names if many else ()):
+        column, place = divmod(number, math.ceil(len(gap.names) / columns))
+        x, y = 1 + 1.9 * column / figure.get_figwidth(), 0.95 - 0.9 * place / NAMES_A_COLUMN
+        figure.text(x, y, f"{number + 1}  {name}", fontsize=6.5, color=_darker(colours[number]))
+    figure.suptitle(f"{title}\nt-SNE; points: {len(gap.labels)} clips, stars: class sentences", fontsize=10)
+    return figure
+
+
+def write(figure: Figure, folder: Path, name: str) -> tuple[Path, Path]:
+    """Write a figure as PNG and SVG and return their paths; the same figure gives the same bytes.
+
+    Raises:
+        ZsarbenchError: the folder cannot be written to.
+    """
+    import matplotlib
+
+    paths = folder / f"{name}.png", folder / f"{name}.svg"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with matplotlib.rc_context({"svg.hashsalt": name, "svg.fonttype": "none"}):
+            for path in paths:
+                metadata = {"Date": None} if path.suffix == ".svg" else {"Software": None}
+                figure.savefig(path, dpi=DPI, bbox_inches="tight", metadata=metadata)
+    except OSError as error:
+        raise ZsarbenchError(f"figures cannot be written to {folder}: {error.strerror}. Try: --out DIR") from error
+    return paths
+
+
+def _before(gap: Gap) -> list[tuple[str, Points]]:
+    """Return the pictures of what the encoders give: one where they share a space, else one of each side."""
+    from zsarbench.reports.semantic_gap import Points
+
+    points = gap.before
+    if gap.shared_before:
+        return [(f"before: the encoders' own space ({points.clips.shape[1]})", points)]
+    none_of = np.zeros((0, 1))
+    clips = Points(points.clips, none_of, points.owner[:0])
+    sentences = Points(none_of, points.sentences, points.owner)
+    return [
+        (f"before: clips, features of the visual part ({points.clips.shape[1]})", clips),
+        (f"before: class sentences, vectors of the text part ({points.sentences.shape[1]})", sentences),
+    ]
+
+
+def _scatter(axes: Axes, points: Points, gap: Gap, colours: Sequence[Any], many: bool) -> None:
+    from matplotlib import patheffects
+
+    placed = _tsne([part for part in (points.clips, points.sentences) if len(part)])
+    n = len(points.clips)
+    if n:
+        size = 22 if n < FEW_CLIPS else 9
+        axes.scatter(
+            placed[:n, 0], placed[:n, 1], c=[colours[label] for label in gap.labels], s=size, linewidths=0, alpha=0.75
+        )
+    stars = placed[n:]
+    named = [*zip(stars, points.owner, strict=True)]
+    if named:
+        axes.scatter(stars[:, 0], stars[:, 1], c=[colours[owner] for owner in points.owner], marker="*",
+                     s=70 if many else 130, edgecolors="black", linewidths=0.6, zorder=3)  # fmt: skip
+    else:  # the clips stand alone: hues of a hundred classes are not told apart
+        named = [(np.median(placed[gap.labels == label], axis=0), label) for label in np.unique(gap.labels)]
+    halo = [patheffects.withStroke(linewidth=1.6, foreground="white")]
+    for (x, y), owner in named:
+        axes.annotate(str(owner + 1) if many else gap.names[owner], (x, y), (3, 3), textcoords="offset points",
+                      fontsize=7, path_effects=halo, zorder=4)  # fmt: skip
+    axes.set_xticks([])
+    axes.set_yticks([])
+
+
+def _tsne(parts: Sequence[Array]) -> Array:
+    """Return (M, 2) of the stacked parts, by cosine."""
+    from sklearn.manifold import TSNE
+
+    rows = np.concatenate(parts).astype(np.float64)
+    rows /= np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12)
+    if len(rows) < 4:  # too few to have neighbours
+        return np.stack([np.arange(len(rows)), np.zeros(len(rows))], axis=1)
+    tsne = TSNE(
+        perplexity=min(PERPLEXITY, (len(rows) - 1) / 3), init="pca", random_state=seeding.derive(0, "t-sne") % 2**32
+    )
+    placed: Array = tsne.fit_transform(rows)
+    return placed
+
+
+def _top1(scores: Array, labels: NDArray[np.int64]) -> float:
+    from zsarbench.evaluation import metrics
+
+    return 100 * float(metrics.topk_expectation(scores, labels, 1).mean())
+
+
+def _colours(n: int, name: str) -> list[Any]:
+    """Return n colours; neighbours differ in lightness too, so that many can be told apart."""
+    from matplotlib import colormaps
+
+    shades = colormaps[name](np.linspace(0, 0.9 if name == "hsv" else 0.8, max(1, n)))
+    if name == "hsv":
+        shades[:, :3] *= np.array([0.95, 0.6, 0.78])[np.arange(n) % 3, None]
+    return list(shades)
+
+
+def _darker(colour: Any) -> Any:
+    return [*(0.75 * np.asarray(colour[:3])), 1.0]
+
+
+def _figure(width: float, height: float) -> tuple[Figure, Axes]:
+    figure, all_axes = _figures(1, width, height)
+    return figure, all_axes[0]
+
+
+def _figures(n: int, width: float, height: float) -> tuple[Figure, list[Axes]]:
+    """Return a figure of n axes beside each other; made without pyplot, which would keep it and look for a screen."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height), layout="constrained")
+    return figure, list(figure.subplots(1, n, squeeze=False)[0])

@@ -1,0 +1,252 @@
+"""Reporters: a comparison table as text for a terminal, a page, a paper or a program.
+
+Each is given the frame of a `zsarbench.reports.table.Table`, whose `attrs` hold what goes below it.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import shutil
+import sys
+import textwrap
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from zsarbench.reports import markdown
+from zsarbench.reports.layout import INTERVAL, NOTHING, Display, Group, display
+from zsarbench.utils.schema import plain
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from rich.table import Table as Grid
+
+PAGE_WIDTH = 80
+MAX_LINES = 30
+"""Lines under a table: a folder of a thousand older results must not bury it."""
+MAX_METHOD_WIDTH = 30
+"""Width from which the first column of a terminal's table is broken into lines."""
+IDENTITY = ("#", "method")
+"""Columns that every piece of a table too wide for its page repeats."""
+TEXT_COLUMNS = ("method", "settings", "parts")
+
+
+class Rich:
+    """Text for a terminal, sized to its width; bold only on a terminal, and not where NO_COLOR is set.
+
+    width: columns; None asks the terminal, and takes 80 where there is none.
+    """
+
+    def __init__(self, width: int | None = None) -> None:
+        self.width = width
+
+    def render(self, table: pd.DataFrame, *, title: str) -> str:
+        """Return the table as text; in a narrow one parts and intervals stand on second lines, then columns below."""
+        from rich.console import Console
+        from rich.text import Text
+
+        width = self.width or shutil.get_terminal_size((PAGE_WIDTH, 24)).columns
+        styled = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+        stream = io.StringIO()
+        console = Console(file=stream, width=width, force_terminal=styled, no_color=True, highlight=False)
+        shown = display(table)
+        groups = shown.groups
+        if len(_pieces(groups, width, gap=2)) > 1:
+            groups = tuple(_folded(group) for group in groups)
+        console.print(Text(title, style="bold"))
+        console.print(Text("\n".join(_wrapped_items(shown.common, width))))
+        for columns in _pieces(groups, width, gap=2):
+            console.print(Text())
+            console.print(_grid(groups, None, columns))
+            console.print(Text("─" * (sum(_column_width(groups, name) + 2 for name in columns) - 2)))
+            for number, group in enumerate(groups):
+                console.print(Text("\n" * (number > 0) + group.heading, style="italic"))
+                console.print(_grid(groups, group, columns))
+        console.print(Text("\n".join(_below(shown, width))))
+        return "\n".join(line.rstrip() for line in stream.getvalue().strip("\n").splitlines()) + "\n"
+
+
+class Markdown:
+    """Markdown with a table per group, legible as source at 80 columns: a table too wide goes on in a second one."""
+
+    def __init__(self, width: int = PAGE_WIDTH) -> None:
+        self.width = width
+
+    def render(self, table: pd.DataFrame, *, title: str) -> str:
+        """Return the table as GitHub-flavoured Markdown."""
+        shown = display(table)
+        groups = [_parts_last(group) for group in shown.groups]
+        lines = [f"### {title}", "", shown.common, ""]
+        for group in groups:
+            lines += [f"**{group.heading}**", ""]
+            for columns in _pieces(groups, self.width, gap=3, edge=1):
+                if group.cells[columns[len(IDENTITY) :]].isin(["", NOTHING]).all(axis=None):
+                    continue  # a piece of a wide table in which reported rows, say, have nothing
+                lines += [*_markdown_rows(groups, group, columns), ""]
+        lines += [f"- {markdown.escape(line)}" for line in _limited(shown.lines)]
+        return "\n".join(lines).rstrip() + "\n"
+
+
+class Csv:
+    """Comma-separated values, every column in raw numbers; nothing but the rows."""
+
+    def render(self, table: pd.DataFrame, *, title: str) -> str:
+        """Return the table as CSV; the title, the remarks and what was left out are not in it."""
+        flat = table.assign(notes=["; ".join(notes) for notes in table["notes"]])
+        return str(flat.to_csv(index=False, lineterminator="\n"))
+
+
+class Json:
+    """JSON with the title, every column in raw numbers, the remarks and what was left out, with reasons."""
+
+    def render(self, table: pd.DataFrame, *, title: str) -> str:
+        """Return the table as JSON; a missing value is null."""
+        import pandas as pd
+
+        rows = [dict(zip(table, row, strict=True)) for row in table.itertuples(index=False, name=None)]
+        for row in rows:
+            row.update({name: None for name, value in row.items() if pd.api.types.is_scalar(value) and pd.isna(value)})
+        content = plain({"title": title, **table.attrs, "rows": rows}, "table")
+        return json.dumps(content, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+class Latex:
+    r"""LaTeX for a paper: a `table` with booktabs rules; needs `\usepackage{booktabs}`."""
+
+    def render(self, table: pd.DataFrame, *, title: str) -> str:
+        """Return the table as LaTeX; what was left out stands in comments."""
+        import pandas as pd
+
+        shown = display(table)
+        cells = pd.concat([_with_group(group) for group in shown.groups], ignore_index=True)
+        constant = [name for name in ("kind", "trained on", "class text") if cells[name].nunique() == 1]
+        cells = cells.drop(columns=constant).rename(columns={"#": "rank"})
+        style = cells.style.format(escape="latex").format_index(escape="latex", axis=1).hide(axis="index")
+        aligned = "".join("l" if name in (*TEXT_COLUMNS, "kind", "trained on", "class text") else "r" for name in cells)
+        tabular = style.to_latex(hrules=True, column_format=aligned)
+        about = shown.groups[0].heading + "; " if len(shown.groups) == 1 else ""
+        notes = [line for line in shown.lines if not line.startswith("left out")]
+        return "\n".join(
+            [
+                *(f"% {line}" for line in _limited(shown.lines) if line not in notes),
+                r"\begin{table}",
+                r"\centering",
+                rf"\caption{{{_latex(f'{title}; {about}{shown.common}.')}}}",
+                tabular.rstrip("\n"),
+                *(rf"\par{{\footnotesize {_latex(line)}}}" for line in notes),
+                r"\end{table}",
+                "",
+            ]
+        )
+
+
+# --- fitting a table to a width ---------------------------------------------------------------------------------------
+
+
+def _pieces(groups: Sequence[Group], width: int, *, gap: int, edge: int = 0) -> list[list[str]]:
+    """Return the columns of each piece that a table is cut into for the width; each repeats those of IDENTITY."""
+    identity = list(IDENTITY)
+    pieces, used = [list(identity)], 0
+    start = edge + sum(_column_width(groups, name) + gap for name in identity)
+    for name in groups[0].cells.columns[len(identity) :]:
+        wide = _column_width(groups, name) + gap
+        if start + used + wide > width and used:
+            pieces.append(list(identity))
+            used = 0
+        pieces[-1].append(name)
+        used += wide
+    return pieces
+
+
+def _column_width(groups: Sequence[Group], name: str) -> int:
+    cells = [name, *(cell for group in groups for cell in group.cells[name])]
+    return max(len(line) for cell in cells for line in cell.split("\n"))
+
+
+def _folded(group: Group) -> Group:
+    """Return a group with parts and settings under the method's name, and the interval under its accuracy."""
+    cells, columns = group.cells.copy(), list(group.cells)
+    ranking = columns[columns.index(INTERVAL) - 1]
+    cells[ranking] = _stacked(cells[ranking], cells[INTERVAL])
+    cells = cells.rename(columns={ranking: f"{ranking}\n[{INTERVAL}]"})
+    for name in ("parts", "settings"):
+        if name in cells:
+            wrapped = ["\n".join(textwrap.wrap(cell, MAX_METHOD_WIDTH)) for cell in cells[name]]
+            cells["method"] = _stacked(cells["method"], wrapped)
+    return Group(group.about, cells.drop(columns=[INTERVAL, "parts", "settings"], errors="ignore"))
+
+
+def _stacked(above: Iterable[str], below: Iterable[str]) -> list[str]:
+    return [
+        f"{first}\n{second}" if second not in ("", NOTHING) else first
+        for first, second in zip(above, below, strict=True)
+    ]
+
+
+def _parts_last(group: Group) -> Group:
+    names = sorted(group.cells, key=lambda name: name in ("settings", "parts"))
+    return Group(group.about, group.cells[names])
+
+
+def _wrapped_items(line: str, width: int) -> list[str]:
+    """Return a line of items (`a · b c`) broken between items only."""
+    unbroken = " · ".join(item.replace(" ", "\u00a0") for item in line.split(" · "))
+    return [part.replace("\u00a0", " ") for part in textwrap.wrap(unbroken, width)]
+
+
+def _below(shown: Display, width: int) -> list[str]:
+    lines = [""] if shown.lines else []
+    for line in _limited(shown.lines):
+        lines += textwrap.wrap(line, width, subsequent_indent="    ", break_on_hyphens=False)
+    return lines
+
+
+def _limited(lines: Sequence[str]) -> list[str]:
+    more = len(lines) - MAX_LINES
+    return [*lines[:MAX_LINES], f"… and {more} more lines; the JSON format has them all"] if more > 0 else list(lines)
+
+
+# --- cells ------------------------------------------------------------------------------------------------------------
+
+
+def _grid(groups: Sequence[Group], group: Group | None, columns: Sequence[str]) -> Grid:
+    """Return the rows of a group, or for None the heads, in columns as wide as any group needs them."""
+    from rich.table import Table
+    from rich.text import Text
+
+    grid = Table(box=None, show_header=group is None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    for name in columns:
+        wide = _column_width(groups, name)
+        grid.add_column(Text(name), justify="left" if name in TEXT_COLUMNS else "right", min_width=wide, no_wrap=True)
+    if group is not None:
+        for row in group.cells[list(columns)].itertuples(index=False, name=None):
+            grid.add_row(*(Text(str(cell)) for cell in row))
+    return grid
+
+
+def _markdown_rows(groups: Sequence[Group], group: Group, columns: Sequence[str]) -> list[str]:
+    widths = [max(_column_width(groups, name), 2) for name in columns]
+    left = [name in TEXT_COLUMNS for name in columns]
+
+    def line(cells: Sequence[str]) -> str:
+        padded = (
+            cell.ljust(wide) if at_left else cell.rjust(wide)
+            for cell, wide, at_left in zip(cells, widths, left, strict=True)
+        )
+        return "| " + " | ".join(padded) + " |"
+
+    rule = ["-" * wide if at_left else "-" * (wide - 1) + ":" for wide, at_left in zip(widths, left, strict=True)]
+    rows = group.cells[list(columns)].itertuples(index=False, name=None)
+    head = line([name if name in IDENTITY else markdown.escape(name) for name in columns])
+    return [head, "| " + " | ".join(rule) + " |", *(line([markdown.escape(str(cell)) for cell in row]) for row in rows)]
+
+
+def _with_group(group: Group) -> pd.DataFrame:
+    about = {"kind": "kind", "train_on": "trained on", "class_text": "class text"}
+    return group.cells.assign(**{heading: group.about[key] or "–" for key, heading in about.items()})
+
+
+def _latex(text: str) -> str:
+    special = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
+    return "".join(special.get(char, f"\\{char}" if char in "&%$#_{}" else char) for char in text)

@@ -1,0 +1,109 @@
+"""Renders the board as a page and as Markdown, and writes both whole; the same board gives the same bytes."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+from collections.abc import Iterable
+from importlib.resources import files
+from pathlib import Path
+
+import jinja2
+from markupsafe import Markup
+
+from zsarbench import results
+from zsarbench.errors import ZsarbenchError
+from zsarbench.reports.leaderboard.rows import Board, Row, Unplaced
+from zsarbench.reports.markdown import escape
+from zsarbench.results import RunResult
+from zsarbench.utils.atomic import write_whole
+
+
+def read(folder: Path) -> list[RunResult]:
+    """Return every result under a folder.
+
+    Raises:
+        ZsarbenchError: some are not sound; the message names each with its problems.
+    """
+    read, problems = [], []
+    for path in results.find(folder):
+        try:
+            read.append(results.read(path))
+        except ZsarbenchError as error:
+            problems.append(str(error))
+    if problems:
+        raise ZsarbenchError("\n".join(problems))
+    return read
+
+
+def page(board: Board) -> str:
+    """Return the board as one HTML page that needs nothing else: styles, script and drawings are in it.
+
+    Whatever results bring is escaped; a content security policy also allows none but this style and this script.
+    """
+    style, script = _asset("page.css"), _asset("page.js")
+    return _template("page.html.j2", autoescape=True).render(
+        board=board,
+        style=Markup(style),
+        script=Markup(script),
+        style_hash=_policy_hash(style),
+        script_hash=_policy_hash(script),
+    )
+
+
+def markdown(board: Board) -> str:
+    """Return the board as GitHub-flavoured Markdown."""
+    return _template("leaderboard.md.j2", autoescape=False).render(board=board).rstrip("\n") + "\n"
+
+
+def write(path: Path, text: str) -> Path:
+    """Put a text file in place whole, in folders that are made where they lack, and return its path."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_whole(path, text.encode())
+    return path
+
+
+def _template(name: str, *, autoescape: bool) -> jinja2.Template:
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("zsarbench.reports.leaderboard"),
+        autoescape=autoescape,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters |= {"md": escape, "fence": _fence}
+    environment.globals["noted"] = _noted
+    return environment.get_template(name)
+
+
+def _noted(rows: Iterable[Row | Unplaced]) -> dict[str, int]:
+    """Return the number of each distinct note of a table, in the order of its rows."""
+    notes = dict.fromkeys(note for row in rows for note in row.notes)
+    return {note: number for number, note in enumerate(notes, start=1)}
+
+
+def _asset(name: str) -> str:
+    return (files("zsarbench.reports.leaderboard") / "assets" / name).read_text(encoding="utf-8")
+
+
+def _policy_hash(text: str) -> str:
+    """Return how a content security policy names an inline style or script."""
+    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+
+
+# --- Markdown ---------------------------------------------------------------------------------------------------------
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _fence(rows: Iterable[Row]) -> str:
+    """Return the commands of measured rows as a block, fenced by more backticks than any of them holds."""
+    told = [(f"# {row.method}, {row.date}", row.command) for row in rows if row.command]
+    lines = [_one_line(line) for pair in told for line in pair]
+    longest = max((len(run) for line in lines for run in re.findall(r"`+", line)), default=0)
+    fence = "`" * max(3, longest + 1)
+    return "\n".join([f"{fence}bash", *lines, fence])

@@ -1,0 +1,117 @@
+"""The semantic gap of a run: where its clips and class sentences lie, before and after the method's joint space."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from zsarbench.errors import UsageError
+from zsarbench.evaluation.scores import Scores
+from zsarbench.harness.runs import Run
+from zsarbench.harness.spec import RunSpec
+from zsarbench.interfaces import ClipFeatures, Progress
+from zsarbench.plugins import Host
+from zsarbench.utils import seeding
+
+_log = logging.getLogger(__name__)
+CLIPS_A_CLASS = 30  # drawn of each class: enough to see a cloud
+TOLERANCE = 1e-3  # of a score; what other threads or kernels may change
+READ_AT_ONCE = 256  # clips
+
+Array = NDArray[np.floating[Any]]
+
+
+@dataclass(frozen=True)
+class Points:
+    """Clips (n, D), class sentences (S, E), and the class that each sentence is of, (S,)."""
+
+    clips: Array
+    sentences: Array
+    owner: NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Gap:
+    """One round of a run: classes by name, the class of each clip (n,), the points before and after the joint space.
+
+    before: mean features of the clips, and the sentences' vectors; shared_before: whether these lie in one space.
+    """
+
+    names: tuple[str, ...]
+    labels: NDArray[np.int64]
+    before: Points
+    after: Points
+    shared_before: bool
+
+
+def of_run(spec: RunSpec, host: Host, progress: Progress, scores: Scores, number: int) -> Gap:
+    """Make the fit behind a round again, from its checkpoint where there is one, and embed the round's clips.
+
+    scores: of the result; the log says where the fit made again gives others. number: position of the round there.
+
+    Raises:
+        UsageError: the method has no joint space.
+        ZsarbenchError: the run cannot be made again.
+    """
+    run = Run(spec, host.registry, progress)
+    if not hasattr(run.method_class, "embed"):
+        raise UsageError(
+            f"method '{spec.method.name}' has no joint space to show: it offers no `embed`. Try a result of cezsar"
+        )
+    with run.machine.repeatable():
+        run.read()
+        fit, item = [(fit, item) for fit in run.fits() for item in fit.rounds][number]
+        method, context = run.fit(fit)
+        texts = [run.inputs.texts[name] for name in item.round.candidates]
+        given, labels = scores.round(number)
+        rows = _drawn(labels, np.flatnonzero(~np.isnan(given).any(axis=1)))
+        clips = run.features.subset([run.positions[item.test[row]] for row in rows])
+        _compare(method.score(clips, texts, context).numpy(), given[rows])
+        embed: Any = getattr(method, "embed")  # noqa: B009 - an optional member
+        joint, sentences, owner = embed(clips, texts, context)
+        vectors = torch.zeros(len(owner), 0)
+        if run.parts.text is not None:
+            vectors = run.parts.text.encode([text for described in texts for text in described.texts])
+        before_owner = np.repeat(np.arange(len(texts)), [len(described.texts) for described in texts])
+        spaces = [getattr(part, "space", None) for part in (run.parts.visual, run.parts.text)]
+        return Gap(
+            tuple(item.round.candidates),
+            labels[rows],
+            Points(_means(clips), vectors.numpy(), before_owner),
+            Points(joint.numpy(), sentences.numpy(), owner.numpy()),
+            spaces[0] is not None and spaces[0] == spaces[1],
+        )
+
+
+def _drawn(labels: NDArray[np.int64], read: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the rows of at most `CLIPS_A_CLASS` clips of each class among those that were read, in order."""
+    rng = seeding.numpy_generator(0, "clips of a figure")
+    order = rng.permutation(read)
+    kept = [row for label in np.unique(labels) for row in order[labels[order] == label][:CLIPS_A_CLASS]]
+    return np.array(sorted(kept), dtype=np.int64)
+
+
+def _means(clips: ClipFeatures) -> Array:
+    """Return the mean step (n, D) of each clip."""
+    means = []
+    for start in range(0, len(clips), READ_AT_ONCE):
+        steps = clips.rows(range(start, min(len(clips), start + READ_AT_ONCE)))
+        weights = steps.mask[..., None].float()
+        means.append((steps.values * weights).sum(1) / weights.sum(1).clamp(min=1))
+    found: Array = torch.cat(means).numpy()
+    return found
+
+
+def _compare(again: Array, recorded: Array) -> None:
+    worst = float(np.nanmax(np.abs(again - recorded)))
+    if worst > TOLERANCE:
+        _log.warning(
+            "the fit made again gives other scores than the result, by up to %.2g: the figure shows the new fit. "
+            "Threads, versions or data differ from those of the result",
+            worst,
+        )

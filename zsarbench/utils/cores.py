@@ -1,0 +1,10 @@
+"""How many cores there are to use; apart from `compute`, which imports torch."""
+
+from __future__ import annotations
+
+import os
+
+
+def cores() -> int:
+    """Return the cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -36,7 +36,9 @@ class ClipsOnDevice:
     Stored values go to a GPU as they are stored and are widened there. One thread uses it, on one stream.
     """
 
-    def __init__(self, clips: ClipFeatures, device: torch.device) -> None:
+    def __init__(
+        self, clips: ClipFeatures, device: torch.device, max_share_kept: float = MAX_SHARE_KEPT
+    ) -> None:
         self._clips = clips
         self._device = device
         self._stored = clips if device.type == "cuda" and isinstance(clips, StoredClips) else None
@@ -46,7 +48,7 @@ class ClipsOnDevice:
         if self._stored is not None:
             shape, dtype = (len(clips), clips.max_steps, clips.dim), self._stored.dtype
             self._mask = torch.zeros(shape[:2], dtype=torch.bool)
-            if math.prod(shape) * dtype.itemsize <= MAX_SHARE_KEPT * torch.cuda.mem_get_info(device)[0]:
+            if math.prod(shape) * dtype.itemsize <= max_share_kept * torch.cuda.mem_get_info(device)[0]:
                 self._kept = torch.empty(shape, dtype=dtype, device=device)
 
     def rows(self, index: Tensor) -> Steps:

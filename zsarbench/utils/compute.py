@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
+from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from zsarbench.errors import UsageError
@@ -80,6 +81,40 @@ class Compute:
         """Compute with the declared thread count and deterministic kernels inside the block."""
         with deterministic(self.threads, self.device):
             yield
+
+
+class CopyStream:
+    """A queue of copies to a GPU that run while it computes; on another device it does nothing.
+
+    What is queued inside the block is complete at its end.
+    """
+
+    def __init__(self, device: torch.device) -> None:
+        self._stream = torch.cuda.Stream(device) if device.type == "cuda" else None
+
+    @contextmanager
+    def __call__(self) -> Iterator[None]:
+        """Queue what the block does on a stream of its own and wait for it, not for what the GPU computes."""
+        if self._stream is None:
+            yield
+            return
+        with torch.cuda.stream(self._stream):
+            yield
+        self._stream.synchronize()
+
+
+def use_on_current_stream(values: Tensor) -> Tensor:
+    """Return a tensor of another stream, whose memory is not reused before the current stream is done with it."""
+    if values.is_cuda:
+        values.record_stream(torch.cuda.current_stream(values.device))
+    return values
+
+
+def copy_to_device(values: Tensor, device: torch.device) -> Tensor:
+    """Return a tensor on a device; a copy from the CPU to a GPU is queued, and not waited for."""
+    if device.type == "cuda" and values.device.type == "cpu":
+        return values.pin_memory().to(device, non_blocking=True)
+    return values.to(device)
 
 
 def processor(device: torch.device) -> str:

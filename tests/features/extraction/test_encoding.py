@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from zsarbench.data.video.decoding import Decoded
 from zsarbench.data.video.failures import Failure
 from zsarbench.features.extraction import encoding
-from zsarbench.features.extraction.encoding import Outcome, Settings
+from zsarbench.features.extraction.encoding import EncodedClip, Settings
 from zsarbench.interfaces import Clips, ClipSource, Steps
 from zsarbench.testing.videos import TinyEncoder, write_video
 
@@ -66,15 +66,15 @@ def _threads() -> Iterator[None]:
     torch.set_num_threads(before)
 
 
-def rows_of(outcomes: Sequence[Outcome]) -> dict[str, torch.Tensor]:
+def rows_of(outcomes: Sequence[EncodedClip]) -> dict[str, torch.Tensor]:
     return {each.source.clip_id: each.rows for each in outcomes if each.rows is not None}
 
 
 @pytest.mark.parametrize("batch_size", [1, 4, 16])
 def test_clips_that_are_cut_have_the_features_of_whole_ones(sources: list[ClipSource], batch_size: int) -> None:
     encoder = Apart(batch_size=batch_size)
-    whole = rows_of(list(encoding.framed(TinyEncoder(batch_size=batch_size), sources, SETTINGS)))
-    outcomes = list(encoding.framed(encoder, sources, SETTINGS))
+    whole = rows_of(list(encoding.encode_decoded(TinyEncoder(batch_size=batch_size), sources, SETTINGS)))
+    outcomes = list(encoding.encode_decoded(encoder, sources, SETTINGS))
     assert [each.source for each in outcomes] == sources
     rows = rows_of(outcomes)
     assert rows.keys() == whole.keys() == {f"c{i}" for i in range(6)}
@@ -89,12 +89,12 @@ def test_clips_that_are_cut_have_the_features_of_whole_ones(sources: list[ClipSo
 def test_an_encoder_that_does_not_promise_it_sees_whole_clips_in_one_thread(sources: list[ClipSource]) -> None:
     encoder = Apart(batch_size=1)
     encoder.independent_steps = False
-    list(encoding.framed(encoder, sources, SETTINGS))
+    list(encoding.encode_decoded(encoder, sources, SETTINGS))
     assert encoder.in_threads == {threading.get_ident()}
     assert {threads for _, threads in encoder.passes} == {2}
-    assert encoding.threads_a_pass(encoder, SETTINGS) == 2
-    assert encoding.threads_a_pass(Apart(), SETTINGS) == 1
-    assert encoding.threads_a_pass(Apart(), Settings(device="cuda", threads=2)) == 2
+    assert encoding.threads_per_pass(encoder, SETTINGS) == 2
+    assert encoding.threads_per_pass(Apart(), SETTINGS) == 1
+    assert encoding.threads_per_pass(Apart(), Settings(device="cuda", threads=2)) == 2
 
 
 def test_the_next_group_is_gathered_while_a_gpu_encodes_one(
@@ -116,7 +116,7 @@ def test_the_next_group_is_gathered_while_a_gpu_encodes_one(
     whole = encoding._whole
     monkeypatch.setattr(encoding, "_whole", lambda *given: noting(whole(*given)))
     settings = Settings(device="cuda", threads=2, decoders=2)  # the encoder stays where it is
-    outcomes = list(encoding.framed(Waits(batch_size=1), sources, settings))
+    outcomes = list(encoding.encode_decoded(Waits(batch_size=1), sources, settings))
     assert [each.source for each in outcomes] == sources
     assert len(waited) > 1
     assert all(waited)
@@ -124,7 +124,7 @@ def test_the_next_group_is_gathered_while_a_gpu_encodes_one(
 
 def test_a_clip_fails_where_any_of_its_pieces_does(sources: list[ClipSource]) -> None:
     encoder = NotFinite(batch_size=4)
-    outcomes = {each.source.clip_id: each for each in encoding.framed(encoder, sources[:2], SETTINGS)}
+    outcomes = {each.source.clip_id: each for each in encoding.encode_decoded(encoder, sources[:2], SETTINGS)}
     assert outcomes["c0"].failure is None
     assert outcomes["c1"].rows is None
     assert outcomes["c1"].failure is not None
@@ -137,7 +137,7 @@ def test_an_error_of_the_encoder_ends_the_extraction(sources: list[ClipSource], 
 
     monkeypatch.setattr(Apart, "encode", broken)
     with pytest.raises(MemoryError, match="no room for the maps"):
-        list(encoding.framed(Apart(), sources, SETTINGS))
+        list(encoding.encode_decoded(Apart(), sources, SETTINGS))
     assert torch.get_num_threads() == 2
 
 

@@ -267,7 +267,7 @@ def test_captions_are_encoded_without_decoding(tmp_path: Path) -> None:
     assert clips.captions_in_steps == "one-each"
     assert torch.equal(clips.rows([0]).values[0], text.encode(["lifting cup", "a person"]))
     assert clips.rows([2]).mask.tolist() == [[True, False]]
-    elsewhere = pickle.loads(pickle.dumps(part)).built("cpu").encode(Clips(("c",), captions=(("x",),)))
+    elsewhere = pickle.loads(pickle.dumps(part)).build("cpu").encode(Clips(("c",), captions=(("x",),)))
     assert torch.equal(elsewhere.values[0], text.encode(["x"]))
 
 

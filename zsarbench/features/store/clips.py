@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
-from zsarbench.features.clips import ClipView
+from zsarbench.features.clips import ClipView, as_positions
 from zsarbench.features.store.reader import RowReader, RowTable
 from zsarbench.interfaces import CaptionsInSteps, Steps
 
 if TYPE_CHECKING:
+    import torch
     from torch import Tensor
 
 
@@ -51,7 +52,35 @@ class StoredClips(ClipView):
 
         values = torch.empty(len(positions), self.max_steps, self.dim)
         self.reader.read_batch(self._table, positions, values.numpy(), torch.get_num_threads())
-        return Steps(values, torch.arange(self.max_steps) < torch.from_numpy(self._table.steps[positions])[:, None])
+        return Steps(values, self._mask(positions))
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The dtype in which values are stored."""
+        import torch
+
+        dtype: torch.dtype = getattr(torch, self.reader.dtype)
+        return dtype
+
+    def pinned_rows(self, index: Sequence[int] | Tensor) -> Steps:
+        """Return the same steps in page-locked memory, from which a GPU copies by itself; values in the stored dtype.
+
+        Raises:
+            ZsarbenchError: a file of the store is missing or damaged; the message names it.
+        """
+        import torch
+
+        positions = self._positions[as_positions(index)]
+        values = torch.empty(len(positions), self.max_steps, self.dim, dtype=self.dtype, pin_memory=True)
+        as_stored = values if self.dtype == torch.float32 else values.view(torch.int16)  # numpy has no bfloat16
+        # In one thread: several of them keep the thread that queues the GPU's work from the interpreter.
+        self.reader.read_batch(self._table, positions, as_stored.numpy(), 1)
+        return Steps(values, self._mask(positions))
+
+    def _mask(self, positions: np.ndarray) -> Tensor:
+        import torch
+
+        return torch.arange(self.max_steps) < torch.from_numpy(self._table.steps[positions])[:, None]
 
     def subset(self, index: Sequence[int] | Tensor) -> Self:
         """Return the clips at these positions, in this order, without reading; `max_steps` stays that of the whole."""

@@ -86,9 +86,10 @@ class RowReader:
         self._verify(name, position, out, checksum)
 
     def read_batch(self, table: RowTable, chosen: np.ndarray, out: np.ndarray, threads: int) -> None:
-        """Fill a batch, (B, T, D) float32, with the first T steps of the chosen clips, then zeros.
+        """Fill a batch (B, T, D) with the first T steps of the chosen clips, then zeros.
 
-        A clip that the table does not mark as verified is read whole, verified, and marked.
+        out: float32, or of the width of the stored dtype, whose bytes are then copied unchanged. A clip that the table
+        does not mark as verified is read whole, verified, and marked.
 
         Raises:
             ZsarbenchError: a file is missing or too short, or bytes do not match their checksum.
@@ -198,8 +199,8 @@ def _helper_threads(process: int, n: int) -> ThreadPoolExecutor:
 
 
 def _widen(raw: np.ndarray, dtype: str, out: np.ndarray) -> None:
-    """Write stored bytes (t * bytes of D) as float32 (t, D); a bfloat16 is the upper half of one."""
-    if dtype == "float32":
-        out[:] = raw.view(np.float32).reshape(out.shape)
+    """Write stored bytes (t * bytes of D) as they are or as float32 (t, D); a bfloat16 is the upper half of one."""
+    if ITEM_BYTES[dtype] == out.itemsize:
+        out[:] = raw.view(out.dtype).reshape(out.shape)
         return
     np.left_shift(raw.view(np.uint16).reshape(out.shape), 16, out=out.view(np.uint32), dtype=np.uint32)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -97,29 +98,35 @@ def test_an_encoder_that_does_not_promise_it_sees_whole_clips_in_one_thread(sour
     assert encoding.threads_per_pass(Apart(), Settings(device="cuda", threads=2)) == 2
 
 
-def test_the_next_group_is_gathered_while_a_gpu_encodes_one(
-    sources: list[ClipSource], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    second, waited = threading.Event(), []
+def consumed_in_first_pass(sources: list[ClipSource], device: str, at_least: int) -> int:
+    """Return how many clips are consumed before the first forward pass ends, which waits for at least so many."""
+    consumed: list[ClipSource] = []
+
+    def counted() -> Iterator[ClipSource]:
+        for source in sources:
+            consumed.append(source)
+            yield source
 
     class Waits(TinyEncoder):
+        count = 0
+
         def encode(self, clips: Clips) -> Steps:
-            waited.append(second.wait(60))
+            deadline = time.monotonic() + 60
+            while not self.count and len(consumed) < at_least:
+                assert time.monotonic() < deadline
+                time.sleep(0.01)
+            self.count = self.count or len(consumed)
             return super().encode(clips)
 
-    def noting(groups: Iterator[Any]) -> Iterator[Any]:
-        for number, group in enumerate(groups):
-            if number == 1:
-                second.set()
-            yield group
+    encoder = Waits(batch_size=1)
+    settings = Settings(device=device, threads=2, decoders=2, ahead_bytes=1)  # the encoder itself stays on the CPU
+    assert [each.source for each in encoding.encode_decoded(encoder, counted(), settings)] == sources
+    return encoder.count
 
-    whole = encoding._whole
-    monkeypatch.setattr(encoding, "_whole", lambda *given: noting(whole(*given)))
-    settings = Settings(device="cuda", threads=2, decoders=2)  # the encoder stays where it is
-    outcomes = list(encoding.encode_decoded(Waits(batch_size=1), sources, settings))
-    assert [each.source for each in outcomes] == sources
-    assert len(waited) > 1
-    assert all(waited)
+
+def test_the_next_group_is_collected_while_a_gpu_encodes_one(sources: list[ClipSource]) -> None:
+    on_cpu = consumed_in_first_pass(sources, "cpu", 0)
+    assert consumed_in_first_pass(sources, "cuda", on_cpu + 1) > on_cpu
 
 
 def test_a_clip_fails_where_any_of_its_pieces_does(sources: list[ClipSource]) -> None:
@@ -155,7 +162,7 @@ def decoded(lengths: Sequence[int]) -> list[Decoded]:
 @given(st.lists(st.integers(0, 9), max_size=20), st.integers(1, 6))
 def test_pieces_are_all_steps_in_order(lengths: list[int], n_steps: int) -> None:
     clips = decoded(lengths)
-    groups = list(encoding._cut(clips, n_steps))
+    groups = list(encoding.group_full_batches(clips, n_steps))
     pieces = [piece for group in groups for piece in group]
     assert [piece.clip for piece in pieces if piece.last] == clips
     steps = [step for piece in pieces if piece.frames is not None for step in piece.frames.tolist()]

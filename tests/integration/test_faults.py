@@ -14,12 +14,14 @@ from pathlib import Path
 import pytest
 import torch
 
+from locations import ROOT
 from zsarbench.features import FeatureStore
 from zsarbench.features.store.shards import read_sidecar
 from zsarbench.features.store.verification import verify
 from zsarbench.testing.videos import write_video
 
 N_CLIPS = 16
+HELPERS = str(ROOT / "tests" / "helpers")  # where the `prepare` is that hangs
 IDS = [f"{i:02}" for i in range(N_CLIPS)]
 
 SCRIPT = """
@@ -99,7 +101,8 @@ class Extraction:
         name, value = self.mark.split("=")
         self.process = subprocess.Popen(
             [sys.executable, "-c", SCRIPT, str(videos), str(store), fault, str(when), shard],
-            env=os.environ | {name: value},
+            env=os.environ
+            | {name: value, "PYTHONPATH": os.pathsep.join(filter(None, [HELPERS, os.environ.get("PYTHONPATH")]))},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,

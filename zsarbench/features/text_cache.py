@@ -32,8 +32,8 @@ class CachedTextEncoder:
     def __init__(self, encoder: TextEncoder, store: FeatureStore, part: PartSpec, *, max_kept: int = MAX_KEPT) -> None:
         self.encoder = encoder
         self.dim = encoder.dim
-        self.space = encoder.space
-        self.fingerprint = dict(encoder.fingerprint)
+        self.space: str | None = encoder.space
+        self.fingerprint: Mapping[str, str] = dict(encoder.fingerprint)
         self.max_kept = max_kept
         self._stored = store.open(FeatureKey("sentences", "", part.identity(), self.fingerprint), self.dim)
         self._rows: dict[str, Tensor] = {}

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from zsarbench import hookimpl
-from zsarbench.plugins.registry import Registrar
+
+if TYPE_CHECKING:
+    from zsarbench.plugins.registry import Registrar
 
 OFFLINE = {"visual": "efficientnet-lite0", "text": "minilm-l6"}
 CAPTIONS = {"visual": "captions", "text": "minilm-l6"}

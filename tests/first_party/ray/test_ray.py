@@ -240,7 +240,7 @@ def test_what_goes_wrong_is_said(
 
     executor = RayExecutor(address=cluster.address, retries=1)
     assert refused(executor=executor, behaviour="raise") == "this encoder is a toy that raises"
-    assert "could not be made, its workers died 2 times" in refused(executor=executor, behaviour="die")
+    assert "could not be computed, its workers died 2 times" in refused(executor=executor, behaviour="die")
     assert "a worker takes 2 cpus, and the largest node of the Ray cluster has 1. Try: --threads 1, or " in refused(
         executor=executor, threads=2
     )

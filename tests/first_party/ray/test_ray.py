@@ -230,7 +230,7 @@ def test_what_a_killed_driver_left_to_its_cluster_the_local_executor_finishes(
     assert stored.verify().problems == ()
 
 
-def test_what_goes_wrong_is_said(
+def test_what_goes_wrong_is_reported(
     tmp_path: Path, encoder_module: Any, sources: list[ClipSource], cluster: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refused(**options: Any) -> str:

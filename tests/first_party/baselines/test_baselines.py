@@ -9,7 +9,6 @@ from torch import Tensor
 
 from zsarbench.errors import UsageError
 from zsarbench.interfaces import ClassText, Context, Method, Parts, Steps
-from zsarbench_baselines import nearest_text
 from zsarbench_baselines.chance import Chance
 from zsarbench_baselines.nearest_text import NearestText
 
@@ -75,11 +74,11 @@ def by_hand(clips: ToyClips, aggregate: str) -> list[list[float]]:
 
 @pytest.mark.parametrize("aggregate", ["max", "mean"])
 @pytest.mark.parametrize("at_once", [1, 2, 100])
-def test_score_is_the_mean_over_steps_of_the_texts_cosines(
-    aggregate: str, at_once: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(nearest_text, "CLIPS_AT_ONCE", at_once)
-    method, clips = NearestText(aggregate=aggregate), ToyClips()
+def test_score_is_the_mean_over_steps_of_the_texts_cosines(aggregate: str, at_once: int) -> None:
+    class FewAtOnce(NearestText):
+        clips_at_once = at_once
+
+    method, clips = FewAtOnce(aggregate=aggregate), ToyClips()
     method.fit(None, context())
     scores = method.score(clips, CLASSES, context())
     assert isinstance(method, Method)

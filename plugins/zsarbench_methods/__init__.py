@@ -95,8 +95,10 @@ METHODS = (
 def zsarbench_register(registry: Registrar) -> None:
     """Add the methods, and the towers of CLIP and of X-CLIP."""
     for name, target, defaults, summary, source in METHODS:
-        about = {"summary": summary, "source": source, "defaults": defaults}
-        registry.add("method", name, f"zsarbench_methods.{target}", trained_on=(), **about)
+        registry.add(
+            "method", name, f"zsarbench_methods.{target}", trained_on=(), summary=summary, source=source,
+            defaults=defaults,
+        )  # fmt: skip
     for kind, attribute in (("visual", "OpenClipImages"), ("text", "OpenClipTexts")):
         registry.add(
             kind,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from zsarbench.errors import ZsarbenchError
@@ -29,7 +29,7 @@ class CachedTextEncoder:
         self.encoder = encoder
         self.dim = encoder.dim
         self.space = encoder.space
-        self.fingerprint = dict(encoder.fingerprint)
+        self.fingerprint: Mapping[str, str] = dict(encoder.fingerprint)
         self._stored = store.open(FeatureKey("sentences", "", part.identity(), self.fingerprint), self.dim)
         self._rows: dict[str, Tensor] = {}
 

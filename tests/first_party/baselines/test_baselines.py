@@ -10,7 +10,7 @@ from torch import Tensor
 from zsarbench.errors import UsageError
 from zsarbench.interfaces import ClassText, Context, Method, Parts, Steps
 from zsarbench_baselines.chance import Chance
-from zsarbench_baselines.nearest_text import NearestText
+from zsarbench_baselines.nearest_text import NearestText, check_one_space
 
 CLASSES = (
     ClassText("walk", ("walk",)),
@@ -111,7 +111,7 @@ def test_spaces_of_their_own_are_not_shared() -> None:
 
 def test_missing_part_is_named() -> None:
     with pytest.raises(UsageError, match="--visual captions --text"):
-        nearest_text.check_one_space(Parts())
+        check_one_space(Parts())
 
 
 def test_chance_scores_every_class_alike_unread_clips_included() -> None:

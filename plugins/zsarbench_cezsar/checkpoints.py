@@ -51,9 +51,9 @@ class Checkpoint:
 
 
 def read(folder: Path, identity: str) -> Checkpoint | None:
-    """Return the checkpoint of a folder, or None where there is none of this identity.
+    """Return the checkpoint of a folder, or None where it has none of this identity.
 
-    identity: digest of all that decides the fit; a checkpoint of another one is left aside, and the log says so.
+    identity: digest of all that decides the fit; a checkpoint of another one is ignored, and the log says so.
     """
     try:
         checkpoint = stored(folder)
@@ -70,7 +70,7 @@ def read(folder: Path, identity: str) -> Checkpoint | None:
 
 
 def stored(folder: Path) -> Checkpoint | None:
-    """Return the checkpoint of a folder, whatever it is of, or None where there is none.
+    """Return the checkpoint of a folder, of any identity, or None where it has none.
 
     Raises:
         ZsarbenchError: it cannot be read, or is of another version.

@@ -14,7 +14,7 @@ from zsarbench_cezsar.drawing import PART
 class Texts:
     """M texts whose embeddings are rows (M,) of `embeddings` (U, E), or all of these in order where rows is None.
 
-    A text that stands several times is there once: a million rows of 768 features weigh 3 GB.
+    A text that occurs several times is stored once: a million rows of 768 features weigh 3 GB.
     """
 
     embeddings: Tensor

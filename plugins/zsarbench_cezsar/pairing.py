@@ -76,7 +76,7 @@ def add_sentences(
     """
     check_captions(train.clips)
     objects = classifier(context.parts.visual, "cezsar")
-    pairer = _Pairer(train.clips, objects, options, context)
+    pairer = Pairer(train.clips, objects, options, context)
     identity = table_identity(train.clips, objects, options, context)
     table = PairingTable(folder, identity, resume=context.resume)
     added: dict[str, dict[str, None]] = {clip_id: {} for clip_id in train.clips.ids}
@@ -154,7 +154,7 @@ def _step_seconds(sampling: Sampling) -> float:
     return sampling.step_stride / sampling.frames_per_second
 
 
-class _Pairer:
+class Pairer:
     """Computes the rows of the table for some clips."""
 
     def __init__(self, clips: ClipFeatures, classifier: Classifier, options: Options, context: Context) -> None:

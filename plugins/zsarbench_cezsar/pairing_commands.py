@@ -62,7 +62,7 @@ def pairs(table: Path | None, clips: tuple[str, ...], n_shown: int, as_json: boo
 
 @dataclass
 class _Counts:
-    """What a table holds: clips, windows, how often each object and sentence stands in it."""
+    """What a table holds: clips, windows, how often each object and sentence occurs in it."""
 
     clips: int = 0
     windows: int = 0
@@ -101,7 +101,7 @@ def _newest() -> Path:
     """Return the newest table of the cache.
 
     Raises:
-        UsageError: there is none.
+        UsageError: no table exists.
     """
     folder = cache_dir() / "checkpoints"
     tables = sorted(folder.glob(f"*/pairing/{pairing_table.TABLE}"), key=lambda path: path.stat().st_mtime)

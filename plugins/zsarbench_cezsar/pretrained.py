@@ -54,7 +54,13 @@ class Pretrained:
         self._record: dict[str, Any] = {}
 
     def check_parts(self, parts: Parts) -> None:
-        """Read the weights, and raise where they take features of other sizes, or the mode objects, than there are."""
+        """Read the weights.
+
+        Raises:
+            UsageError: a part is missing, gives features of another size than the weights take, or has no classifier
+                although the mode needs objects.
+            ZsarbenchError: the weights cannot be read.
+        """
         if self.weights is None:
             raise NotGiven(f"method 'cezsar-pretrained' has no weights. {HOW_TO}")
         self._model, self._record = load_model(Path(self.weights))
@@ -110,7 +116,7 @@ def load_model(folder: Path) -> tuple[JointModel, dict[str, Any]]:
     """Return the model of a checkpoint in evaluation mode, and its sizes and provenance in JSON types.
 
     Raises:
-        ZsarbenchError: there is none, or it is damaged.
+        ZsarbenchError: the folder has none, or it is damaged.
     """
     checkpoint = checkpoints.stored(folder)
     if checkpoint is None:

@@ -122,7 +122,7 @@ def embeddings(texts: Sequence[str], context: Context) -> Tensor:
     """Return the sentences (S, E) float32 by the run's text part.
 
     Raises:
-        UsageError: there is none.
+        UsageError: the run has none.
     """
     encoder: TextEncoder | None = context.parts.text
     if encoder is None:

@@ -26,7 +26,7 @@ LISTS = ("train", "val_1", "val_2")  # val_1 and val_2 describe the same videos,
 
 
 class Segment(NamedTuple):
-    """One clip: a span of a video in seconds, its sentences, and the lists that it stands in."""
+    """One clip: a span of a video in seconds, its sentences, and the lists that contain it."""
 
     video: str
     span: tuple[float, float]
@@ -111,8 +111,8 @@ class ActivityNetCaptions:
             UsageError: always.
         """
         raise UsageError(
-            f"activitynet-captions has no classes, so no class texts of the form '{form}'; it is there to learn from. "
-            "Try: --train-on activitynet-captions"
+            f"activitynet-captions has no classes, so no class texts of the form '{form}'; it serves for learning "
+            "only. Try: --train-on activitynet-captions"
         )
 
     @cached_property

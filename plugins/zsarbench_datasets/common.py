@@ -95,7 +95,7 @@ def revision(version: str, clips: Mapping[str, str], *pinned: Download) -> str:
     """Return the version and a hash over clip ids, what is known of them and the sha256 of pinned files.
 
     It is the same on every machine. A protocol's hash knows an official list by its name alone, and stored features
-    know a clip by its id: where a user's file decides which lists a clip stands in or which span it is, these must
+    know a clip by its id: where a user's file decides which lists contain a clip or which span it is, these must
     be part of what is known.
 
     clips: by clip id its label, or more of it as `fields_text` writes it.

@@ -72,7 +72,7 @@ class Folder:
         label: NA where the CSV file has none. group: what its column says, else the file.
 
         Raises:
-            ZsarbenchError: there is neither root nor CSV file, or one cannot be read.
+            ZsarbenchError: neither root nor CSV file was given, or one cannot be read.
         """
         rows = self._rows
         frame = common.manifest(
@@ -122,7 +122,7 @@ class Folder:
 
 
 def _size(path: Path) -> int:
-    """Return the bytes of a file, -1 where there is none."""
+    """Return the bytes of a file, -1 where it does not exist."""
     return path.stat().st_size if path.is_file() else -1
 
 

@@ -39,7 +39,7 @@ class HMDB51:
     def __init__(self, *, root: Path | None = None) -> None:
         """Remember where the videos are.
 
-        root: the folder of the user's videos, `<class>/<clip>.avi` or flat; None: there are none.
+        root: the folder of the user's videos, `<class>/<clip>.avi` or flat; None: none.
         """
         self.root = root
 

@@ -48,7 +48,7 @@ class Sketch:
         clips_per_class: clips of each of the 81 classes. seed: of everything that is drawn and written.
 
         Raises:
-            UsageError: there is less than one clip per class.
+            UsageError: fewer than one clip per class was requested.
         """
         if clips_per_class < 1:
             raise UsageError(f"sketch needs at least one clip per class, not dataset.clips_per_class={clips_per_class}")

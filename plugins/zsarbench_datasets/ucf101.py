@@ -44,7 +44,7 @@ class UCF101:
     def __init__(self, *, root: Path | None = None) -> None:
         """Remember where the videos are.
 
-        root: the folder of the user's videos, `<Class>/v_<Class>_gNN_cNN.avi`; None: there are none.
+        root: the folder of the user's videos, `<Class>/v_<Class>_gNN_cNN.avi`; None: none.
         """
         self.root = root
 

@@ -187,7 +187,7 @@ def _found(folder: Path) -> Mapping[str, Path]:
     files: dict[str, Path] = {}
     for path in sorted(folder.rglob("*.npy")):
         if (known := files.setdefault(path.stem, path)) != path:
-            raise UsageError(f"visual 'feature-files': '{path.stem}' is there twice: {known} and {path}")
+            raise UsageError(f"visual 'feature-files': '{path.stem}' exists twice: {known} and {path}")
     if not files:
         raise UsageError(f"visual 'feature-files': no .npy file is in {folder} or its folders")
     return files

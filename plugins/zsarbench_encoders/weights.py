@@ -83,12 +83,12 @@ def read_state_dict(path: Path) -> dict[str, Tensor]:
         if path.suffix == ".safetensors":
             return safetensors.torch.load_file(path)
         state = torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:  # torch's own message advises to unpickle whatever is there
-        raise ZsarbenchError(f"weight file {path} holds no state dict of tensors alone; it is not unpickled") from error
+    except pickle.UnpicklingError as error:  # torch's own message advises to unpickle it
+        raise ZsarbenchError(f"weight file {path} is not a state dict of tensors alone; it is not unpickled") from error
     except (OSError, RuntimeError, EOFError, safetensors.SafetensorError) as error:
         raise ZsarbenchError(f"weight file {path} cannot be read: {first_line(error)}") from error
     if not isinstance(state, dict) or not all(isinstance(value, torch.Tensor) for value in state.values()):
-        raise ZsarbenchError(f"weight file {path} holds no state dict: tensors by name are needed")
+        raise ZsarbenchError(f"weight file {path} is not a state dict: tensors by name are needed")
     return dict(state)
 
 

@@ -36,7 +36,7 @@ class WordVectors:
     and a warning says how many there are.
 
     file: `.txt`, `.vec` and others: a line for each word, with or without word2vec's first line of counts; `.bin`:
-        word2vec's binary form. Where an entry stands twice, the first is taken.
+        word2vec's binary form. Of an entry that occurs twice, the first is taken.
     max_words: read no more entries than these, the most frequent ones in files as they are published; None: all.
     """
 
@@ -134,7 +134,7 @@ def _from_binary(path: Path) -> Iterator[Entry]:
     with path.open("rb") as file:
         counts = file.readline().split()
         if len(counts) != 2 or not all(field.isdigit() for field in counts):
-            raise ValueError("its first line does not say how many words and numbers there are")
+            raise ValueError("its first line does not state the numbers of words and features")
         n_words, dim = int(counts[0]), int(counts[1])
         for number in range(n_words):
             word = _word(file)

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from zsarbench import hookimpl
-from zsarbench.plugins.registry import Registrar
+
+if TYPE_CHECKING:
+    from zsarbench.plugins.registry import Registrar
 
 OFFLINE = {"visual": "efficientnet-lite0", "text": "minilm-l6"}
 CAPTIONS = {"visual": "captions", "text": "minilm-l6"}
@@ -91,8 +95,10 @@ METHODS = (
 def zsarbench_register(registry: Registrar) -> None:
     """Add the methods, and the towers of CLIP and of X-CLIP."""
     for name, target, defaults, summary, source in METHODS:
-        about = {"summary": summary, "source": source, "defaults": defaults}
-        registry.add("method", name, f"zsarbench_methods.{target}", trained_on=(), **about)
+        registry.add(
+            "method", name, f"zsarbench_methods.{target}", trained_on=(), summary=summary, source=source,
+            defaults=defaults,
+        )  # fmt: skip
     for kind, attribute in (("visual", "OpenClipImages"), ("text", "OpenClipTexts")):
         registry.add(
             kind,

@@ -98,11 +98,11 @@ class Extraction:
 
     def __init__(self, videos: Path, store: Path, fault: str = "none", when: int = 0, shard: str = "whole") -> None:
         self.mark = f"ZSARBENCH_TEST_MARK={uuid.uuid4()}"
+        path = os.pathsep.join(filter(None, [HELPERS, os.environ.get("PYTHONPATH")]))
         name, value = self.mark.split("=")
         self.process = subprocess.Popen(
             [sys.executable, "-c", SCRIPT, str(videos), str(store), fault, str(when), shard],
-            env=os.environ
-            | {name: value, "PYTHONPATH": os.pathsep.join(filter(None, [HELPERS, os.environ.get("PYTHONPATH")]))},
+            env=os.environ | {name: value, "PYTHONPATH": path},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,

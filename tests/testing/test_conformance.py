@@ -82,7 +82,7 @@ def test_what_a_check_did_not_foresee_is_a_problem_with_its_place() -> None:
     assert any("KeyError: 'broken on purpose' (test_conformance.py, line" in message for message in messages)
 
 
-def test_what_is_not_here_is_skipped_with_its_reason_and_asked_for_once() -> None:
+def test_what_is_unavailable_is_skipped_with_its_reason_and_tried_once() -> None:
     found = list(conformance.outcomes(conformance.subject_of(NoWeights, "text")))
     assert conformance.run_checks(NoWeights, "text") == []
     assert {one.skipped for one in found if one.check != "options-can-be-set"} == {
@@ -94,7 +94,7 @@ def test_defaults_that_do_not_build_are_a_bug() -> None:
     assert any("width is below 1" in problem.message for problem in conformance.run_checks(BadDefault, "text"))
 
 
-def test_a_target_that_is_not_there_is_a_bug_and_a_missing_extra_is_not() -> None:
+def test_a_missing_target_is_a_bug_and_a_missing_extra_is_not() -> None:
     registry = host(a=("loss", "gone", "NoSuchLoss"), b=("loss", "extra", "no_such_package:Loss")).registry
     gone, extra = (conformance.subject_of(registry.get("loss", name)) for name in ("gone", "extra"))
     assert all(one.problem for one in conformance.outcomes(gone))

@@ -144,7 +144,7 @@ class HasRoot(Protocol):
 class Movable(Protocol):
     """A part whose weights move to the device of the run, as an nn.Module's."""
 
-    def to(self, device: torch.device) -> object:
+    def to(self, device: torch.device | str) -> object:
         """Move in place."""
 
 

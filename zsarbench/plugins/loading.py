@@ -20,7 +20,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class PluginFailure:
-    """Names a plugin that could not be loaded and says why."""
+    """A plugin that could not be loaded, and the reason."""
 
     plugin: str
     reason: str
@@ -42,8 +42,8 @@ class Host:
         values = []
         for implementation in getattr(self.manager.hook, hook).get_hookimpls():
             try:
-                wanted = {name: arguments[name] for name in implementation.argnames}
-                values.append((implementation.plugin_name, implementation.function(**wanted)))
+                accepted = {name: arguments[name] for name in implementation.argnames}
+                values.append((implementation.plugin_name, implementation.function(**accepted)))
             except Exception:
                 _log.exception("plugin '%s' failed in %s", implementation.plugin_name, hook)
         return values
@@ -106,7 +106,7 @@ def _load_one(manager: pluggy.PluginManager, registry: Registry, name: str, load
 
 
 def _check_alone(name: str, plugin: Any) -> None:
-    """Raise where a plugin names a hook that does not exist; a manager of its own tells whose mistake it is."""
+    """Raise where a plugin names a hook that does not exist; a manager of its own shows whose mistake it is."""
     manager = make_manager()
     manager.register(plugin, name=name)
     manager.check_pending()

@@ -59,7 +59,7 @@ def takes(target: Any, parameter: str) -> bool:
 
 
 def check(target: Any, where: str, values: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
-    """Return the given options with their values parsed, and the problems found (unknown names, unfit values)."""
+    """Return the given options with their values parsed, and the problems (unknown names, unfit values)."""
     known = options_of(target)
     parsed, problems = {}, []
     for name, value in values.items():
@@ -100,9 +100,9 @@ def parse(value: Any, annotation: Any) -> Any:
     if annotation is bool:
         return _parse_bool(value)
     if annotation in (int, float) and isinstance(value, bool):
-        raise ValueError("it is a number")
+        raise ValueError("a number is required")
     if annotation is int and isinstance(value, float) and value != int(value):
-        raise ValueError("it is a whole number")
+        raise ValueError("a whole number is required")
     if annotation in (int, float, str, Path):
         return annotation(value)
     raise ValueError(f"a value of type {_text_of(annotation)} cannot be given on the command line")
@@ -127,7 +127,7 @@ def _parse_bool(value: Any) -> bool:
     try:
         return {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}[str(value).lower()]
     except KeyError:
-        raise ValueError("it is true or false") from None
+        raise ValueError("true or false is required") from None
 
 
 def _text_of(annotation: Any) -> str:

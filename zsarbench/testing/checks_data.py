@@ -12,6 +12,7 @@ import pandas as pd
 from zsarbench import protocols
 from zsarbench.data.manifest import MANIFEST_COLUMNS, checked_manifest
 from zsarbench.errors import UsageError, ZsarbenchError
+from zsarbench.evaluation.label_sets import LabelSet
 from zsarbench.harness.spec import CLASS_TEXT_FORMS
 from zsarbench.plugins import options
 from zsarbench.plugins.parts import PART_KINDS
@@ -238,6 +239,22 @@ def dataset_checks() -> tuple[Check, ...]:
         Check("dataset", "refuses-other-forms", f"{DATASET}.class_texts", refuses_other_forms),
         Check("dataset", "revision-is-stable", DATASET, revision_is_stable),
     )
+
+
+def labels_are_named(subject: ComponentUnderTest) -> None:
+    """Called without arguments, the target returns labels that are texts, each once, and aliases of some of them."""
+    labels = subject.target()
+    expect(isinstance(labels, LabelSet), "a LabelSet", f"it is a {type(labels).__name__}")
+    named = all(isinstance(label, str) and label.strip() for label in labels.labels)
+    expect(bool(labels.labels) and named, "labels that are texts", f"some of the {len(labels.labels)} are not")
+    expect(len(set(labels.labels)) == len(labels.labels), "each label once", "some occur twice")
+    strangers = sorted(set(labels.aliases.values()) - set(labels.labels))
+    expect(not strangers, "aliases of labels", f"{len(strangers)} are of no label, e.g. {strangers[:1]}")
+
+
+def labels_checks() -> tuple[Check, ...]:
+    """Return the checks of label sets."""
+    return (Check("labels", "labels-are-named", "zsarbench.evaluation.label_sets.LabelSet", labels_are_named),)
 
 
 def protocol_checks() -> tuple[Check, ...]:

@@ -388,7 +388,7 @@ def test_where_no_batch_has_negatives_the_error_says_what_to_type(n_sources, fra
         fitted(crowded(n_sources, 12), given, max_epochs=1, validation_fraction=fraction)
 
 
-def test_what_a_sampler_measures_in_batches_is_a_mean_that_a_resumed_fit_goes_on_with(tmp_path):
+def test_what_a_sampler_measures_in_batches_is_a_mean_that_a_resumed_fit_continues(tmp_path):
     class Counts(InBatch):
         def record(self):
             self.n = getattr(self, "n", 0) + 1
@@ -459,7 +459,7 @@ def interrupt() -> None:
     raise KeyboardInterrupt
 
 
-def test_a_fit_that_was_interrupted_goes_on_bit_for_bit(tmp_path, caplog):
+def test_a_fit_that_was_interrupted_continues_bit_for_bit(tmp_path, caplog):
     caplog.set_level(logging.INFO)
     whole = run_toy(None, False)
     with pytest.raises(KeyboardInterrupt):
@@ -477,7 +477,7 @@ def test_a_finished_fit_is_loaded_without_training(tmp_path, caplog):
     assert [path.suffix for path in (tmp_path / "fit").iterdir()].count(".safetensors") == 1
 
 
-def test_without_resume_the_fit_is_done_anew(tmp_path):
+def test_without_resume_the_fit_starts_again(tmp_path):
     run_toy(tmp_path, False)
     with pytest.raises(KeyboardInterrupt):
         run_toy(tmp_path, False, Quiet(after=1, act=interrupt))
@@ -543,7 +543,7 @@ def test_a_loss_with_parameters_is_trained_counted_and_left_as_it_was():
     assert float(loss.margin.detach()) == 1  # the next fit starts from the same loss
 
 
-def test_a_killed_fit_goes_on_to_the_same_scores(tmp_path):
+def test_a_killed_fit_continues_to_the_same_scores(tmp_path):
     whole = run_toy(None, False)
     state = tmp_path / "fit" / "checkpoint.json"
     process = subprocess.Popen([sys.executable, __file__, str(tmp_path)])

@@ -126,7 +126,7 @@ def test_the_logits_of_mean_features_are_the_mean_logits() -> None:
 
 
 @pytest.mark.parametrize("seconds", [2.0, 3.0, 50.0])
-def test_windows_lie_inside_their_clip_and_are_as_long_as_asked(tmp_path: Path, seconds: float) -> None:
+def test_windows_lie_inside_their_clip_and_are_as_long_as_requested(tmp_path: Path, seconds: float) -> None:
     made = clips([1, 2, 3, 7, 40, 0])
     add_sentences(train_set(made), Options(window_seconds=seconds), context(), tmp_path)
     lengths = dict(zip(made.ids, [1, 2, 3, 7, 40, 0], strict=True))
@@ -140,7 +140,7 @@ def test_windows_lie_inside_their_clip_and_are_as_long_as_asked(tmp_path: Path, 
     assert len(seen["clip-04"]) == (3 if seconds < 40 else 1)
 
 
-def test_clips_that_fill_the_stored_steps_are_counted_and_told(
+def test_clips_that_fill_the_stored_steps_are_counted_and_reported(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Five steps are stored at most here: clips of four are whole, those of five may go on where no window lies."""

@@ -202,7 +202,7 @@ def test_impossible_options_are_refused(option, value, message):
         Pretrained(**{option: value})
 
 
-def test_weights_that_are_not_there_are_named(tmp_path):
+def test_missing_weights_are_named(tmp_path):
     with pytest.raises(UsageError, match=r"has no weights. Try: --set method\.weights=DIR"):
         Pretrained().check_parts(context().parts)
     with pytest.raises(ZsarbenchError, match="holds no checkpoint"):

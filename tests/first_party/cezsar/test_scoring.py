@@ -202,7 +202,7 @@ def test_each_bunch_of_sentences_keeps_one() -> None:
     assert torch.equal(kept, prototypes(sentences, owner, 3, seeding.generator(0)))
 
 
-def test_a_class_keeps_the_same_prototypes_whichever_classes_are_beside_it() -> None:
+def test_a_class_keeps_the_same_prototypes_whichever_other_classes_there_are() -> None:
     sentences, owner = bunches()
     whole = prototypes(sentences, owner, 3, seeding.generator(0))
     alone = prototypes(sentences[owner == 1], owner[owner == 1], 3, seeding.generator(0))

@@ -132,7 +132,7 @@ def test_a_folder_that_cannot_be_meant_is_refused(tmp_path: Path) -> None:
         FeatureFiles(folder=tmp_path)
     (tmp_path / "more").mkdir()
     np.save(tmp_path / "more" / "v_a.npy", rows(2))
-    with pytest.raises(UsageError, match=r"'v_a' is there twice: .*v_a\.npy and .*v_a\.npy"):
+    with pytest.raises(UsageError, match=r"'v_a' exists twice: .*v_a\.npy and .*v_a\.npy"):
         FeatureFiles(folder=tmp_path, dim=DIM)
     with pytest.raises(UsageError, match=r"Try: --set visual\.folder=FOLDER"):
         FeatureFiles().encode(Clips(("a",), sources=(ClipSource("a"),)))
@@ -196,7 +196,7 @@ def test_the_classifier_of_the_encoder_that_made_the_features_reads_them(tmp_pat
         FeatureFiles(dim=DIM, classifier="efficientnet-lite0").classify(torch.zeros(1, DIM))
 
 
-def test_a_classifier_that_cannot_be_loaded_is_told_before_anything_is_extracted(tmp_path: Path) -> None:
+def test_a_classifier_that_cannot_be_loaded_is_reported_before_anything_is_extracted(tmp_path: Path) -> None:
     from zsarbench_cezsar.method import Cezsar
 
     (tmp_path / "weights.safetensors").write_bytes(b"no weights")
@@ -256,7 +256,7 @@ def typed(words: list[str], *more: str) -> None:
 
 
 @pytest.mark.weights
-def test_a_run_reads_the_import_of_the_readme_and_its_result_tells_the_colour_order(
+def test_a_run_reads_the_import_of_the_readme_and_its_result_names_the_colour_order(
     setting: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def taken_in() -> list[str]:

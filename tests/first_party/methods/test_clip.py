@@ -148,7 +148,7 @@ def test_towers_of_different_weights_do_not_go_together(towers: Any, tiny: dict[
         Clip().fit(None, context(images, other))
 
 
-def test_wrong_names_and_files_are_said(towers: Any, tiny: dict[str, str], tmp_path: Path) -> None:
+def test_wrong_names_and_files_are_reported(towers: Any, tiny: dict[str, str], tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="did you mean 'ViT-B-32'"):
         towers.OpenClipImages(model="ViT-B-33")
     with pytest.raises(UsageError, match="did you mean 'openai'"):

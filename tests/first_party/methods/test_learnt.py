@@ -394,7 +394,7 @@ def test_seen_bias_is_taken_off_seen_classes_alone(planted: Planted, name: str) 
 
 
 @pytest.mark.parametrize("name", METHODS)
-def test_nothing_to_learn_from_is_said(planted: Planted, name: str) -> None:
+def test_nothing_to_learn_from_is_an_error(planted: Planted, name: str) -> None:
     target, _ = METHODS[name]
     with pytest.raises(ZsarbenchError, match="seen classes"):
         target().fit(None, planted.context())

@@ -118,7 +118,7 @@ def test_top_objects_are_the_mean_probabilities_of_the_steps() -> None:
     assert top_objects(clips(), found, 99).labels.shape == (9, 7)
 
 
-def test_an_object_is_described_as_asked() -> None:
+def test_an_object_is_described_as_requested() -> None:
     found = Classifier(LABELS, Sees().classify)
     assert found.texts("names")[2] == "thing2"
     assert found.texts("definitions")[2] == "what thing 2 is"

@@ -235,7 +235,7 @@ def test_what_a_killed_driver_left_to_its_cluster_the_local_executor_finishes(
     assert verify(stored).problems == ()
 
 
-def test_what_goes_wrong_is_said(
+def test_what_goes_wrong_is_reported(
     tmp_path: Path, encoder_module: Any, sources: list[ClipSource], cluster: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refused(**options: Any) -> str:
@@ -245,7 +245,7 @@ def test_what_goes_wrong_is_said(
 
     executor = RayExecutor(address=cluster.address, retries=1)
     assert refused(executor=executor, behaviour="raise") == "this encoder is a toy that raises"
-    assert "could not be made, its workers died 2 times" in refused(executor=executor, behaviour="die")
+    assert "could not be computed, its workers died 2 times" in refused(executor=executor, behaviour="die")
     assert "a worker takes 2 cpus, and the largest node of the Ray cluster has 1. Try: --threads 1, or " in refused(
         executor=executor, threads=2
     )

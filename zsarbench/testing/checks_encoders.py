@@ -191,7 +191,8 @@ def padding_stays_out(subject: ComponentUnderTest) -> None:
 def steps_alone(subject: ComponentUnderTest) -> None:
     """Where `independent_steps` is promised, a step alone has the same bits, in several threads at once too."""
     encoder, batch, whole = subject.component, toy_batch(subject), _encoded(subject)
-    if not (isinstance(encoder, IndependentSteps) and encoder.independent_steps):
+    promised = isinstance(encoder, IndependentSteps) and encoder.independent_steps
+    if not promised:
         return
     frames, mask = batch.frames, batch.mask
     if frames is None or mask is None:

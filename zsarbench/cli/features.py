@@ -73,18 +73,19 @@ def extract(
     # from the decoders; and its maps, 100 MB and more, shall lie in huge pages, which the processor finds faster.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
+    from zsarbench.features.extraction.plan import Share
     from zsarbench.harness import extraction as extract_run
     from zsarbench.harness.spec import request
     from zsarbench.utils.progress import default_progress
 
     registry = host_of(ctx).registry
-    part = extract_run.part_of(shard) if shard is not None else (0, 1)
+    share = extract_run.share_of(shard) if shard is not None else Share()
     extraction = extract_run.resolve(
         request("", protocol=protocol or "", settings=settings, **asked), dataset, registry
     )
     with TemporaryDirectory(prefix="zsarbench-") as folder:
-        store = _store(index_root=Path(folder) if part[1] > 1 else None)
-        done = extract_run.run(extraction, registry, store, default_progress(), part=part)
+        store = _store(index_root=Path(folder) if share.count > 1 else None)
+        done = extract_run.run(extraction, registry, store, default_progress(), share=share)
     if as_json:
         echo_json(done)
         return
@@ -144,7 +145,7 @@ def gc(names: tuple[str, ...], unused_days: float | None, yes: bool, as_json: bo
     """
     from zsarbench.features import maintenance
 
-    found = maintenance.garbage(_store(), _sets(names), unused_days=unused_days)
+    found = maintenance.garbage(_sets(names), unused_days=unused_days)
     for item in found:
         if yes:
             maintenance.remove(item)
@@ -209,7 +210,9 @@ def verify(ctx: click.Context, names: tuple[str, ...], rebuild: bool, as_json: b
 
     With --rebuild the index is made anew without the damaged rows, which the next run computes again.
     """
-    found = [stored.verify(rebuild=rebuild) for stored in _sets(names)]
+    from zsarbench.features.store.verification import verify as verify_set
+
+    found = [verify_set(stored, rebuild=rebuild) for stored in _sets(names)]
     if as_json:
         echo_json([asdict(item) for item in found])
     else:

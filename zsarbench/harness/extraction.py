@@ -11,14 +11,15 @@ from typing import TYPE_CHECKING, Any
 from zsarbench.data.manifest import checked_manifest
 from zsarbench.errors import UsageError
 from zsarbench.features.extraction import plan as extract
+from zsarbench.features.extraction.plan import Share
 from zsarbench.features.text_cache import CachedTextEncoder
 from zsarbench.harness.inputs import Inputs
 from zsarbench.harness.resolve import Resolver
 from zsarbench.harness.spec import RunRequest
-from zsarbench.plugins import building, options
+from zsarbench.plugins import building
 from zsarbench.plugins.parts import PartSpec
 from zsarbench.protocols.clips import protocol_clips
-from zsarbench.utils.compute import Machine
+from zsarbench.utils.compute import Compute, reuse_freed_memory
 
 if TYPE_CHECKING:
     from zsarbench.features import FeatureStore
@@ -81,11 +82,11 @@ class _Resolver(Resolver):
         return Extraction(asked, specs.pop("dataset"), protocol, specs, roots)
 
 
-def part_of(text: str) -> tuple[int, int]:
-    """Return (i, n) of "i/n", i from 0 to n - 1, or of "auto", which asks torchrun's or SLURM's variables.
+def share_of(text: str) -> Share:
+    """Return the share of "i/n", i from 0 to n - 1, or of "auto", which reads the variables of torchrun or SLURM.
 
-    >>> part_of("2/8")
-    (2, 8)
+    >>> share_of("2/8")
+    Share(index=2, count=8)
 
     Raises:
         UsageError: it is neither, or no such variables are set.
@@ -100,15 +101,15 @@ def part_of(text: str) -> tuple[int, int]:
     found = _PART.fullmatch(text)
     if found is None or int(found[1]) >= int(found[2]):
         raise UsageError(f"--shard {text} is not i/n with i from 0 to n - 1, e.g. 0/8 … 7/8, nor auto")
-    return int(found[1]), int(found[2])
+    return Share(int(found[1]), int(found[2]))
 
 
-def device_of(asked: str, part: tuple[int, int]) -> str:
+def device_of(asked: str, share: Share) -> str:
     """Return the device for one of several processes: where it is left open, a GPU of its own, unless one is named."""
     import torch
 
     local = next((os.environ[name] for _, _, name in _RANKS if name in os.environ), None)
-    if asked == "auto" and part[1] > 1 and local is not None and torch.cuda.is_available():
+    if asked == "auto" and share.count > 1 and local is not None and torch.cuda.is_available():
         return f"cuda:{int(local) % torch.cuda.device_count()}"
     return asked
 
@@ -119,7 +120,7 @@ def run(
     store: FeatureStore,
     progress: Progress,
     *,
-    part: tuple[int, int] = (0, 1),
+    share: Share = Share(),  # noqa: B008 (it is frozen)
 ) -> dict[str, Any]:
     """Compute what the store lacks and return what became of it, in JSON types.
 
@@ -127,20 +128,23 @@ def run(
         ZsarbenchError: see `zsarbench.features.extraction.plan.compute`.
     """
     asked = extraction.asked
-    machine = Machine.named(device_of(asked.device, part), asked.dtype, asked.threads)
-    with machine.repeatable():
+    machine = Compute.resolve(device_of(asked.device, share), asked.dtype, asked.threads)
+    reuse_freed_memory()
+    with machine.deterministic():
         inputs, clip_ids = _clips(extraction, registry)
         done = extract.compute(
-            inputs.dataset,
-            inputs.revision,
-            inputs.sources(clip_ids),
-            _encoder(extraction, registry, store, machine),
+            extract.Extraction(
+                dataset=inputs.dataset,
+                revision=inputs.revision,
+                sources=inputs.sources(clip_ids),
+                encoder=_encoder(extraction, registry, store, machine),
+                executor=building.build_executor(extraction.parts["executor"], registry),
+                settings=extract.Settings(device=str(machine.device), threads=machine.threads),
+                strict=asked.strict,
+            ),
             store,
-            executor=building.build(extraction.parts["executor"], registry),
-            progress=progress,
-            settings=extract.Settings(device=str(machine.device), threads=machine.threads),
-            strict=asked.strict,
-            part=part,
+            progress,
+            share,
         )
     return {
         "dataset": inputs.dataset,
@@ -149,7 +153,7 @@ def run(
         "features": done.stored.folder.name,
         "clips": len(clip_ids),
         "already_stored": done.n_before,
-        "made": done.n_made,
+        "made": done.n_computed,
         "left_to_others": done.n_left,
         "failed": dict(done.failures),
     }
@@ -170,14 +174,11 @@ def _clips(extraction: Extraction, registry: Registry) -> tuple[Inputs, list[str
     return inputs, ids
 
 
-def _encoder(extraction: Extraction, registry: Registry, store: FeatureStore, machine: Machine) -> extract.EncoderPart:
+def _encoder(extraction: Extraction, registry: Registry, store: FeatureStore, machine: Compute) -> extract.EncoderPart:
     """Return the visual part as a run would build it, on its device."""
     parts = extraction.parts
-    text: Any = None
+    text: CachedTextEncoder | None = None
     if "text" in parts:
-        text = CachedTextEncoder(
-            building.moved(building.build(parts["text"], registry), machine.device), store, parts["text"]
-        )
-    takes_text = options.takes(registry.get("visual", parts["visual"].name).load(), "text_encoder")
-    visual = building.build(parts["visual"], registry, **({"text_encoder": text} if takes_text else {}))
-    return extract.EncoderPart(parts["visual"], building.moved(visual, machine.device), parts.get("text"), text)
+        text = CachedTextEncoder(building.build_text(parts["text"], registry, machine.device), store, parts["text"])
+    visual = building.build_visual(parts["visual"], registry, machine.device, text)
+    return extract.EncoderPart(parts["visual"], visual, parts.get("text"), text)

@@ -10,7 +10,7 @@ from zsarbench.evaluation.scores import Scores
 from zsarbench.harness.inputs import Inputs, RoundClips
 from zsarbench.harness.spec import RunSpec
 from zsarbench.interfaces import Method, Parts
-from zsarbench.utils.compute import Machine
+from zsarbench.utils.compute import Compute
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Outcome:
     """
 
     spec: RunSpec
-    machine: Machine
+    machine: Compute
     parts: Parts
     inputs: Inputs
     training: Inputs | None

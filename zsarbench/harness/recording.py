@@ -21,6 +21,7 @@ from zsarbench.evaluation.label_sets import LabelSet
 from zsarbench.evaluation.settings import SETTINGS, Average, Metric
 from zsarbench.evaluation.summary import RoundResult, summarise
 from zsarbench.features.text_cache import CachedTextEncoder
+from zsarbench.interfaces import Fingerprinted, HasParameters
 from zsarbench.results import (
     ClassTextInfo,
     ClipFailure,
@@ -50,7 +51,7 @@ def record(outcome: Outcome, registry: Registry) -> RunResult:
     return RunResult(
         method=_method(outcome, registry),
         parts={kind: _part(outcome, kind, registry) for kind in spec.parts},
-        sampling=getattr(outcome.parts.visual, "sampling", None),
+        sampling=None if outcome.parts.visual is None else outcome.parts.visual.sampling,
         views=1,
         protocol=ProtocolInfo(
             spec.protocol.name,
@@ -207,14 +208,14 @@ def _method(outcome: Outcome, registry: Registry) -> MethodInfo:
 
 def _part(outcome: Outcome, kind: str, registry: Registry) -> PartInfo:
     part = outcome.spec.parts[kind]
-    made = getattr(outcome.parts, kind)
-    parameters = getattr(made.encoder if isinstance(made, CachedTextEncoder) else made, "parameters", None)
-    count = sum(weight.numel() for weight in parameters()) if callable(parameters) else None
+    component = getattr(outcome.parts, kind)
+    weighted = component.encoder if isinstance(component, CachedTextEncoder) else component
+    count = sum(weight.numel() for weight in weighted.parameters()) if isinstance(weighted, HasParameters) else None
     return PartInfo(
         part.name,
         part.plugin,
         part.identity()["options"],
-        dict(getattr(made, "fingerprint", {})),
+        dict(component.fingerprint) if isinstance(component, Fingerprinted) else {},
         count,
         registry.get(kind, part.name).trained_on,
     )

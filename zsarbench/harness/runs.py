@@ -28,12 +28,23 @@ from zsarbench.harness.inputs import Inputs, RoundClips
 from zsarbench.harness.outcome import Fit, Outcome
 from zsarbench.harness.resolve import resolve
 from zsarbench.harness.spec import RunSpec, request
-from zsarbench.interfaces import ClipFeatures, Context, Loss, Method, Progress, TextEncoder, TrainSet
+from zsarbench.interfaces import (
+    ChecksParts,
+    ClipFeatures,
+    Context,
+    HasFailures,
+    Loss,
+    Method,
+    Progress,
+    Recording,
+    TextEncoder,
+    TrainSet,
+)
 from zsarbench.plugins import Host, building, load_plugins
 from zsarbench.results import RunResult
 from zsarbench.utils import seeding
 from zsarbench.utils.cache import cache_dir
-from zsarbench.utils.compute import Machine, Stopwatch
+from zsarbench.utils.compute import Compute, Stopwatch, reuse_freed_memory
 from zsarbench.utils.progress import LogProgress
 
 if TYPE_CHECKING:
@@ -50,7 +61,7 @@ class Run:
         self.spec = spec
         self.registry = registry
         self.progress = progress
-        self.machine = Machine.named(spec.device, spec.dtype, spec.threads)
+        self.machine = Compute.resolve(spec.device, spec.dtype, spec.threads)
         self.watch = Stopwatch()
         self.unread: Mapping[str, str] = {}
         self.failures: dict[str, str] = {}
@@ -66,8 +77,8 @@ class Run:
         with self.watch("parts"):
             self.store = FeatureStore(cache_dir() / "features")
             self.parts = building.build_parts(self.spec.parts, self.registry, self._cached_text, self.machine.device)
-            method = building.build(self.spec.method, self.registry)
-            if hasattr(method, "check_parts"):
+            method = building.build_method(self.spec.method, self.registry)
+            if isinstance(method, ChecksParts):
                 method.check_parts(self.parts)
         with self.watch("class texts"):
             self.inputs = self._with_chosen_texts(self.inputs)
@@ -82,7 +93,8 @@ class Run:
         Raises:
             ZsarbenchError: the data is malformed, a plugin broke its contract, or, with `strict`, a clip is unreadable.
         """
-        with self.machine.repeatable():
+        reuse_freed_memory()
+        with self.machine.deterministic():
             self.read()
             return self._fit_and_score()
 
@@ -92,7 +104,7 @@ class Run:
         with self.watch("features"):
             self.features = self._features(self.inputs, self.inputs.used_clips())
             self.positions = {clip_id: index for index, clip_id in enumerate(self.features.ids)}
-            self.unread = getattr(self.features, "failures", {})
+            self.unread = _failures(self.features)
             self.failures |= self.unread
             self.train_features = self._training_features(self.training) if self.training is not None else None
 
@@ -105,15 +117,17 @@ class Run:
         if self.parts.visual is None:
             return MemoryClips(tuple(clip_ids), [torch.zeros(1, 1)] * len(clip_ids))
         stored = extraction.ensure(
-            data.dataset,
-            data.revision,
-            sources,
-            self._encoder_part(),
+            extraction.Extraction(
+                dataset=data.dataset,
+                revision=data.revision,
+                sources=sources,
+                encoder=self._encoder_part(),
+                executor=building.build_executor(self.spec.executor, self.registry),
+                settings=extraction.Settings(device=str(self.machine.device), threads=self.machine.threads),
+                strict=self.spec.strict,
+            ),
             self.store,
-            executor=building.build(self.spec.executor, self.registry),
-            progress=self.progress,
-            settings=extraction.Settings(device=str(self.machine.device), threads=self.machine.threads),
-            strict=self.spec.strict,
+            self.progress,
         )
         if stored.flags:
             clip_id, remarks = min(stored.flags.items())
@@ -127,7 +141,7 @@ class Run:
             ZsarbenchError: none can.
         """
         clips = self._features(data, list(data.manifest.index))
-        failures: Mapping[str, str] = getattr(clips, "failures", {})
+        failures = _failures(clips)
         n_read = len(clips) - len(failures)
         told = f"trained on {data.dataset}, revision {data.revision}: {n_read} of {len(clips)} clips"
         self.flags.append(told)
@@ -172,7 +186,7 @@ class Run:
             n_train = len(fit.train) if self.train_features is None else len(self.train_features)
             _log.info("fit %d of %d (seed %d, %d training clips)", number + 1, len(fits), fit.seed, n_train)
             method, context = self.fit(fit)
-            records.append(dict(method.record()) if hasattr(method, "record") else {})
+            records.append(dict(method.record()) if isinstance(method, Recording) else {})
             with self.watch("score"):
                 for rounds in [fit.rounds] if method.class_independent else [(item,) for item in fit.rounds]:
                     block = self._score(method, rounds, context)
@@ -196,7 +210,7 @@ class Run:
 
     def fit(self, fit: Fit) -> tuple[Method, Context]:
         """Return a method that has learnt from a training set, and the context to score with."""
-        method: Method = building.build(self.spec.method, self.registry)
+        method = building.build_method(self.spec.method, self.registry)
         context = self._context(fit)
         train = self._train_set(fit)
         self.learnt |= dict.fromkeys(train.clips.ids if train is not None else ())
@@ -240,7 +254,7 @@ class Run:
         if self.spec.control != "shuffle-captions":
             return clips
         dealt = torch.randperm(len(clips), generator=seeding.generator(seed, "shuffle-captions", use))
-        return inputs.ShuffledCaptions(clips, dealt)
+        return inputs.shuffle_captions(clips, dealt)
 
     def _context(self, fit: Fit) -> Context:
         """Return what the harness lends to one fit; its checkpoint folder is named by all that decides the fit."""
@@ -268,9 +282,8 @@ class Run:
         """Return a loss of this fit's own: it may have weights, drawn from the fit's seed."""
         if "loss" not in self.spec.parts:
             return None
-        with seeding.forked(seeding.generator(fit.seed, fit.round_seed, "loss")):
-            loss: Loss = building.build(self.spec.parts["loss"], self.registry)
-        return building.moved(loss, self.machine.device)  # type: ignore[no-any-return]
+        with seeding.fork_rng(seeding.generator(fit.seed, fit.round_seed, "loss")):
+            return building.build_loss(self.spec.parts["loss"], self.registry, self.machine.device)
 
     def _score(self, method: Method, rounds: Sequence[RoundClips], context: Context) -> Block:
         """Return one score matrix over the clips and candidates of these rounds; clips that were not read get NaN."""
@@ -323,7 +336,8 @@ class Run:
 
     def plan(self) -> dict[str, Any]:
         """Return what the run would cost: clips, those to extract, their bytes, and minutes by a probe of a few."""
-        with self.machine.repeatable():
+        reuse_freed_memory()
+        with self.machine.deterministic():
             self.load()
             used = [(self.inputs, self.inputs.used_clips())]
             if self.training is not None:
@@ -388,3 +402,8 @@ def run_request(method: str, *, progress: Progress | None = None, **asked: Any) 
     host = load_plugins()
     result, _ = run(resolve(request(method, **asked), host), host, progress or LogProgress())
     return result
+
+
+def _failures(clips: ClipFeatures) -> Mapping[str, str]:
+    """Return why clips could not be read, by clip id."""
+    return clips.failures if isinstance(clips, HasFailures) else {}

@@ -14,7 +14,7 @@ from zsarbench.errors import UsageError
 from zsarbench.evaluation.scores import Scores
 from zsarbench.harness.runs import Run
 from zsarbench.harness.spec import RunSpec
-from zsarbench.interfaces import ClipFeatures, Progress
+from zsarbench.interfaces import ClipFeatures, Embeds, Progress
 from zsarbench.plugins import Host
 from zsarbench.utils import seeding
 
@@ -59,12 +59,12 @@ def of_run(spec: RunSpec, host: Host, progress: Progress, scores: Scores, number
         ZsarbenchError: the run cannot be made again.
     """
     run = Run(spec, host.registry, progress)
-    if not hasattr(run.method_class, "embed"):
+    if not isinstance(run.method_class, Embeds):
         raise UsageError(
             f"method '{spec.method.name}' has no joint space to show: it offers no `embed`. Try a result of a method "
             "that embeds clips and sentences in one space"
         )
-    with run.machine.repeatable():
+    with run.machine.deterministic():
         run.read()
         fit, item = [(fit, item) for fit in run.fits() for item in fit.rounds][number]
         method, context = run.fit(fit)
@@ -73,13 +73,13 @@ def of_run(spec: RunSpec, host: Host, progress: Progress, scores: Scores, number
         rows = _drawn(labels, np.flatnonzero(~np.isnan(given).any(axis=1)))
         clips = run.features.subset([run.positions[item.test[row]] for row in rows])
         _compare(method.score(clips, texts, context).numpy(), given[rows])
-        embed: Any = getattr(method, "embed")  # noqa: B009 - an optional member
-        joint, sentences, owner = embed(clips, texts, context)
+        assert isinstance(method, Embeds)  # its class is
+        joint, sentences, owner = method.embed(clips, texts, context)
         vectors = torch.zeros(len(owner), 0)
         if run.parts.text is not None:
             vectors = run.parts.text.encode([text for described in texts for text in described.texts])
         before_owner = np.repeat(np.arange(len(texts)), [len(described.texts) for described in texts])
-        spaces = [getattr(part, "space", None) for part in (run.parts.visual, run.parts.text)]
+        spaces = [part.space if part is not None else None for part in (run.parts.visual, run.parts.text)]
         return Gap(
             tuple(item.round.candidates),
             labels[rows],

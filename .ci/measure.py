@@ -30,7 +30,7 @@ from typing import Any, NamedTuple
 from zsarbench import results
 from zsarbench.errors import NotApplicable, UsageErrors
 from zsarbench.harness import sweep
-from zsarbench.harness.resolve import resolve
+from zsarbench.harness.resolve import resolve_run
 from zsarbench.harness.spec import RunRequest
 from zsarbench.harness.sweep import Cell
 from zsarbench.plugins import Host, load_plugins
@@ -97,7 +97,7 @@ def cell(row: Row, protocol: str, given: Mapping[str, Any]) -> Cell:
     if reason := row.not_on.get(protocol) or row.not_on.get("everywhere"):
         return Cell(f"{row.label} on {protocol}", None, reason)
     try:
-        spec = resolve(RunRequest(protocol=protocol, **row.asked, **given), host())
+        spec = resolve_run(RunRequest(protocol=protocol, **row.asked, **given), host())
     except NotApplicable as error:
         said = str(error).removeprefix("not applicable: ").partition(". Try:")[0]
         names = ((f"method '{row.asked['method']}' ", ""), (f"protocol '{protocol}'", "the protocol"))

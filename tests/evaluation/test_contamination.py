@@ -23,8 +23,8 @@ from zsarbench.evaluation import contamination
 from zsarbench.evaluation.contamination import NEAR_COSINE, Overlap, audit, declarations, overlaps, sentences_naming
 from zsarbench.evaluation.label_sets import LabelSet, find
 from zsarbench.evaluation.metrics import topk_expectation
-from zsarbench.harness import runs as harness
-from zsarbench.harness.resolve import resolve
+from zsarbench.harness import runs
+from zsarbench.harness.resolve import resolve_run
 from zsarbench.harness.spec import request
 from zsarbench.plugins import Host, load_plugins
 from zsarbench.plugins.registry import Registry
@@ -223,14 +223,14 @@ def declaring(host: Host, method: str, trained_on: tuple[str, ...] | None) -> Ho
 
 def test_a_run_says_what_was_trained_on(host: Host, tmp_path: Path) -> None:
     told = declaring(host, "chance", ("sketch", "laion-400m"))
-    spec = resolve(request("chance", limit=1, out=str(tmp_path)), told)
-    result, path = harness.run(spec, told, LogProgress())
+    spec = resolve_run(request("chance", limit=1, out=str(tmp_path)), told)
+    result, path = runs.run(spec, told, LogProgress())
     audited = result.contamination
     assert audited is not None
     assert audited.audited == {"sketch": ("method chance",)}
     assert audited.unknown == ("label set laion-400m of method chance",)
     assert audited.n_clean == 0
-    assert audited.n_overlapping == len({name for item in spec.protocol.rounds() for name in item.candidates})
+    assert audited.n_overlapping == len({name for item in spec.what.protocol.rounds() for name in item.candidates})
     assert audited.accuracy["overlapping"]["top1_per_video"] == pytest.approx(result.summary["top1_per_video"].mean)
     assert audited.n_sentences is None
     assert results.read(path).contamination == audited

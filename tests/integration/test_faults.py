@@ -30,7 +30,7 @@ from zsarbench.harness.extraction import part_of
 from zsarbench.features import FeatureSet, FeatureStore
 from zsarbench.interfaces import ClipSource
 from zsarbench.utils.progress import LogProgress
-from zsarbench.harness.spec import PartSpec
+from zsarbench.plugins.parts import PartSpec
 from zsarbench.testing.videos import MisbehavingPrepare, TinyEncoder
 
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell starts what runs in the background without it

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Callable
-from dataclasses import fields
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -101,7 +100,7 @@ def semantic_gap(ctx: click.Context, /, path: Path, number: int, out: Path, **ma
     Example:
       zsarbench plot semantic-gap RESULT
     """
-    from zsarbench.harness.resolve import resolve
+    from zsarbench.harness.resolve import resolve_run
 
     host = host_of(ctx)
     from zsarbench import results
@@ -111,24 +110,20 @@ def semantic_gap(ctx: click.Context, /, path: Path, number: int, out: Path, **ma
 
     result, scores = results.read(path), results.read_scores(path)
     _checked(number, scores)
-    spec = resolve(_request(result, **machine), host)
+    spec = resolve_run(_request(result, **machine), host)
     found = gap.of_run(spec, host, default_progress(), scores, number - 1)
     _write(plots.semantic_gap(found, _title(result, number)), out, path, f"semantic-gap-{number}")
 
 
 def _request(result: RunResult, **machine: Any) -> RunRequest:
-    """Return what a result's command asks for, going on from the checkpoints of its fits.
+    """Return the request of a result's command, to continue from the checkpoints of its fits.
 
-    Other thread counts give other bits, so where none is asked for, it is the result's.
+    Other thread counts give other bits, so where none is requested, it is the result's.
     """
-    from zsarbench.cli import run
     from zsarbench.harness.spec import RunRequest
 
-    words = shlex.split(result.command)[2:]
-    asked = run.command.make_context("run", words).params
-    known = {item.name for item in fields(RunRequest)}
     machine["threads"] = machine["threads"] or result.environment.threads
-    return RunRequest(**{name: value for name, value in asked.items() if name in known} | machine | {"resume": True})
+    return replace(RunRequest.from_command(result.command), **machine, resume=True)
 
 
 def _checked(number: int, scores: Scores) -> int:

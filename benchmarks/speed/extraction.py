@@ -62,6 +62,7 @@ from zsarbench.utils.progress import LogProgress
 from zsarbench_encoders.visual import EfficientNetLite0
 
 DISTINCT, FRAMES_A_SECOND, WIDTH, HEIGHT = 25, 25, 320, 240
+MAX_BATCHES = 12  # that the forward pass is timed on; fewer where fewer clips are asked for
 GOAL_OF_LIMIT, GOAL_OF_PLAIN = 0.9, 2.0
 ENCODE = ["-c:v", "libx264", "-an"]
 
@@ -104,7 +105,7 @@ def parts(dtype: str, sources: Sequence[ClipSource]) -> Parts:
     torch.set_num_threads(1)
     encoder = EfficientNetLite0(compute_dtype=dtype)
     decode, n_steps = decode_seconds(encoder.sampling, encoder.prepare, sources[:DISTINCT])
-    return Parts(decode, forward_seconds(encoder), n_steps)
+    return Parts(decode, forward_seconds(encoder, min(MAX_BATCHES, len(sources))), n_steps)
 
 
 def parts_of_processes(n: int, dtype: str, sources: Sequence[ClipSource]) -> Parts:
@@ -129,7 +130,7 @@ def decode_seconds(sampling: Sampling, prepare: Prepare, some: Sequence[ClipSour
     return (time.process_time() - start) / len(some), n_steps / len(some)
 
 
-def forward_seconds(encoder: EfficientNetLite0, repeats: int = 12) -> float:
+def forward_seconds(encoder: EfficientNetLite0, repeats: int) -> float:
     """Return the CPU seconds of one step's forward pass, the mean over several batches after a first one."""
     frames = torch.randint(0, 256, (1, encoder.batch_size, 1, 3, 224, 224), dtype=torch.uint8)
     clips = Clips(("clip",), frames, None, torch.ones(1, encoder.batch_size, dtype=torch.bool))

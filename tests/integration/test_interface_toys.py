@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib
 import json
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar, Literal
@@ -98,6 +98,24 @@ class FeatureFiles(feature_files.FeatureFiles):
 
     def __init__(self, *, folder: Path | None = None) -> None:
         super().__init__(folder=folder, dim=toys.DIM, max_steps=toys.MAX_STEPS)
+
+
+class Layered:
+    """Of a part in two layers, one of which is called `encoder`: 8 parameters there, 5 besides."""
+
+    encoder = torch.nn.Linear(3, 2)
+
+    def parameters(self) -> Iterator[Tensor]:
+        yield from self.encoder.parameters()
+        yield torch.zeros(5)
+
+
+class LayeredFeatures(Layered, FeatureFiles):
+    """A visual part in layers."""
+
+
+class LayeredText(Layered, toys.ToyText):
+    """A text part in layers."""
 
 
 class Windows:
@@ -226,8 +244,10 @@ def zsarbench_register(registry: Any) -> None:
         ("dataset", "made", Made),
         ("dataset", "other", Other),
         ("visual", "feature-files", FeatureFiles),
+        ("visual", "layered-features", LayeredFeatures),
         ("visual", "windows", Windows),
         ("visual", "caption-steps", CaptionSteps),
+        ("text", "layered-text", LayeredText),
         ("text", "other-text", OtherText),
         ("method", "nearest", Nearest),
         ("method", "last-step", LastStep),
@@ -503,6 +523,12 @@ def test_the_parameters_of_a_loss_are_counted(tmp_path: Path, features: Path) ->
     result, _ = run(tmp_path, "cezsar", **joint_run(tmp_path, features))
     assert result.parts["loss"].parameters == 2  # its scale and its bias
     assert result.method.record["fits"][0]["parameters"]["loss"] == 2
+
+
+def test_all_parameters_of_a_part_are_counted_whatever_it_calls_its_layers(tmp_path: Path, features: Path) -> None:
+    parts = {"visual": "layered-features", "text": "layered-text"}
+    result, _ = run(tmp_path, "nearest", settings=[f"visual.folder={features}"], **parts)
+    assert {kind: part.parameters for kind, part in result.parts.items()} == {"visual": 13, "text": 13}
 
 
 def test_the_semantic_gap_of_a_result_is_embedded_by_the_same_fit(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import importlib.util
 import json
+import math
 import re
 import shutil
 import subprocess
@@ -22,7 +23,7 @@ from samples import contaminated, sample_result, sample_scores
 from zsarbench import plugins, results
 from zsarbench.cli.main import cli
 from zsarbench.errors import UsageError, ZsarbenchError
-from zsarbench.reports.leaderboard import board, build, check
+from zsarbench.reports.leaderboard import board, build, check, rows
 from zsarbench.reports.leaderboard.rows import Board
 from zsarbench.results.reported import ReportedRow, read_all
 
@@ -151,6 +152,15 @@ def test_bars_lie_on_the_scale_of_their_table(folder: Path) -> None:
     bar = section.groups[1].rows[0].bar
     assert bar is not None
     assert bar.high == pytest.approx(4 + 112 * highest / 0.8, abs=0.06)
+
+
+@pytest.mark.parametrize("metric", ["top1_per_video", "top1_per_video_novel"])
+def test_a_figure_that_does_not_state_its_average_has_a_bar_on_the_scale(metric: str) -> None:
+    known = {f"{metric}_ci_low": 0.2, f"{metric}_ci_high": 0.3, f"{metric}_chance": 0.1}
+    measured = {metric: 0.25, metric.replace("_per_video", ""): math.nan, **known}
+    reported = {metric: math.nan, metric.replace("_per_video", ""): 0.75, **dict.fromkeys(known, math.nan)}
+    assert rows.scale_of([measured, reported], metric) == 80
+    assert rows.bar_of(reported, metric, 80) == rows.Bar(4 + 112 * 0.75 / 0.8, None, None, None)
 
 
 def test_protocols_with_reported_figures_alone_and_unplaced_ones_stand_apart(folder: Path) -> None:

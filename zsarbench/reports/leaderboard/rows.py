@@ -151,7 +151,7 @@ def interval(row: Mapping[str, Any], name: str) -> str:
 
 def scale_of(rows: Iterable[Mapping[str, Any]], name: str) -> int:
     """Return the right end of the bars of a table, in percent: the next ten above all that is drawn."""
-    vague = name.removesuffix("_per_video")
+    vague = without_average(name)
     drawn = [row.get(key) for row in rows for key in (name, vague, f"{name}_ci_high", f"{name}_chance")]
     top = max(float(value) for value in drawn if value is not None and not pd.isna(value))
     return min(100, 10 * math.floor(10 * top + 1))
@@ -159,7 +159,7 @@ def scale_of(rows: Iterable[Mapping[str, Any]], name: str) -> int:
 
 def bar_of(row: Mapping[str, Any], name: str, scale: int) -> Bar | None:
     """Return the drawing of a metric on a scale from 0 to `scale` percent; None where the row has no value."""
-    vague = name.removesuffix("_per_video")
+    vague = without_average(name)
     value = row.get(vague) if pd.isna(row[name]) else row[name]
     if value is None or pd.isna(value):
         return None

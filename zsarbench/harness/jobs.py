@@ -6,23 +6,23 @@ documents run one after the other, since each encodes the documents that the one
 
 from __future__ import annotations
 
-import functools
-import multiprocessing
+import json
 import os
+import subprocess
+import sys
 import threading
-from collections.abc import Callable, Container, Iterable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
-from dataclasses import replace
-from multiprocessing.synchronize import Event
+from collections.abc import Container, Iterable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import asdict, replace
 from pathlib import Path
+from queue import SimpleQueue
 from typing import NamedTuple
 
-from zsarbench.errors import ZsarbenchError
 from zsarbench.harness import sweep
 from zsarbench.harness.resolve import resolve_run
+from zsarbench.harness.spec import RunRequest
 from zsarbench.harness.sweep import Cell, Done
-from zsarbench.plugins import Host, load_plugins
+from zsarbench.plugins import load_plugins
 from zsarbench.utils.progress import LogProgress
 
 
@@ -64,68 +64,102 @@ def next_free(waiting: Sequence[Needs], running: Iterable[Needs], stored: Contai
 def run(cells: Sequence[Cell], out: Path, jobs: int, blocked: Sequence[str] = ()) -> Iterator[Done]:
     """Measure what is not yet measured under `out` in `jobs` processes, and yield each cell when its result exists.
 
-    A process ends with the one that started it, and at once where the iteration is broken off. blocked: plugins that
-    the processes do not import.
-
-    Raises:
-        ZsarbenchError: the system killed a process, as it does where memory runs out.
+    The processes end with the one that started them, and at once where the iteration ends early. One that crashes
+    fails its cell, and the rest go on. blocked: plugins that the processes do not import.
     """
     answers = sweep.measured(out)
     waiting = [(cell, needs(cell)) for cell in cells]
-    running: dict[Future[Done], tuple[Cell, Needs]] = {}
+    running: dict[Future[Done], tuple[_Process, Needs]] = {}
+    idle: list[_Process] = []
     stored: set[str] = set()
-    spawning = multiprocessing.get_context("spawn")
-    stop = spawning.Event()
-    with ProcessPoolExecutor(jobs, mp_context=spawning, initializer=_end_with_parent, initargs=(stop,)) as pool:
+    with ThreadPoolExecutor(jobs) as threads:
         try:
             while waiting or running:
-                while len(running) < jobs:
-                    free = next_free([need for _, need in waiting], [need for _, need in running.values()], stored)
-                    if free is None:
-                        break
+                busy = [need for _, need in running.values()]
+                free = next_free([need for _, need in waiting], busy, stored) if len(busy) < jobs else None
+                if free is not None:
                     cell, need = waiting.pop(free)
-                    done = sweep.without_run(cell, answers)
-                    if done is None:
-                        running[pool.submit(_measured, replace(cell, spec=None), tuple(blocked))] = cell, need
-                    else:
+                    if (done := sweep.without_run(cell, answers)) is not None:
                         yield done
-                for future in wait(running, return_when=FIRST_COMPLETED).done if running else ():
-                    cell, need = running.pop(future)
+                        continue
+                    process = idle.pop() if idle else _Process(blocked)
+                    running[threads.submit(process.measure, cell)] = process, need
+                    continue
+                for future in wait(running, return_when=FIRST_COMPLETED).done:
+                    process, need = running.pop(future)
+                    done = future.result()
                     stored.add(need.features)
-                    done = replace(future.result(), cell=cell)
-                    if cell.key is not None and done.path is not None:
-                        answers[cell.key] = done.path
+                    if process.alive:
+                        idle.append(process)
+                    if done.cell.key is not None and done.path is not None:
+                        answers[done.cell.key] = done.path
                     yield done
-        except BrokenProcessPool as error:
-            raise ZsarbenchError(
-                "a process of the sweep was killed, perhaps for its memory; what was measured is kept. "
-                "Try: the same command with fewer --jobs"
-            ) from error
         finally:
-            stop.set()
+            for process in (*idle, *(process for process, _ in running.values())):
+                process.end()
 
 
-@functools.cache
-def _host(blocked: tuple[str, ...]) -> Host:
-    """Return the plugins, loaded once in each process."""
-    return load_plugins(blocked)
+class _Process:
+    """A process that measures one cell at a time: requests go in and answers come out as lines of JSON.
+
+    It is no child of `multiprocessing`, which would import the program that uses this module again in each process.
+    """
+
+    def __init__(self, blocked: Sequence[str]) -> None:
+        self._child = subprocess.Popen(
+            [sys.executable, "-P", "-c", "from zsarbench.harness.jobs import serve; serve()", *blocked],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            start_new_session=True,  # Ctrl-C reaches the parent alone, which then ends this process
+        )
+
+    @property
+    def alive(self) -> bool:
+        """Whether it can measure another cell."""
+        return self._child.poll() is None
+
+    def measure(self, cell: Cell) -> Done:
+        """Return what became of a cell once it is measured; that the process ended is a reason too."""
+        assert self._child.stdin is not None
+        assert self._child.stdout is not None
+        line = json.dumps({"label": cell.label, "title": cell.title, "request": asdict(cell.request)})
+        try:
+            self._child.stdin.write(line + "\n")
+            self._child.stdin.flush()
+            answer = self._child.stdout.readline()
+        except BrokenPipeError:
+            answer = ""
+        if not answer:
+            code = self._child.wait()
+            hint = "; if memory ran out, try fewer --jobs" if code < 0 else ""
+            return Done(cell=cell, path=None, reason=f"its process ended with exit code {code}{hint}")
+        content = json.loads(answer)
+        path = Path(content["path"]) if content["path"] is not None else None
+        return Done(cell=cell, path=path, reason=content["reason"], seconds=content["seconds"])
+
+    def end(self) -> None:
+        """End the process, whatever it is doing."""
+        self._child.kill()
+        self._child.wait()
 
 
-def _measured(cell: Cell, blocked: tuple[str, ...]) -> Done:
-    """Measure a cell without a spec in a process of its own, and return what became of it."""
-    host = _host(blocked)
-    done = sweep.measure(replace(cell, spec=resolve_run(cell.request, host)), host, LogProgress())
-    return replace(done, cell=cell)
+def serve() -> None:
+    """Measure the cells that arrive on stdin, one after the other, until it is closed: the main of a process."""
+    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)  # what a plugin prints is no answer
+    lines: SimpleQueue[str] = SimpleQueue()
 
+    def read() -> None:
+        for line in sys.stdin:
+            lines.put(line)
+        os._exit(1)  # the parent is gone, also where it was killed
 
-def _end_with_parent(stop: Event) -> None:
-    """Have this process end as soon as `stop` is set or the process that started it is gone, killed or not."""
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-
-    def watch(until: Callable[[], object]) -> None:
-        until()
-        os._exit(1)
-
-    for until in (parent.join, stop.wait):
-        threading.Thread(target=watch, args=(until,), daemon=True).start()
+    threading.Thread(target=read, daemon=True).start()
+    host = load_plugins(sys.argv[1:])
+    while True:
+        content = json.loads(lines.get())
+        cell = Cell(label=content["label"], title=content["title"], request=RunRequest(**content["request"]))
+        done = sweep.measure(replace(cell, spec=resolve_run(cell.request, host)), host, LogProgress())
+        path = str(done.path) if done.path is not None else None
+        print(json.dumps({"path": path, "reason": done.reason, "seconds": done.seconds}), file=answers, flush=True)

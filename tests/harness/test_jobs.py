@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -112,25 +114,44 @@ def test_several_processes_measure_what_one_does(tmp_path: Path) -> None:
 def test_an_interrupted_sweep_keeps_what_was_measured_and_leaves_no_process(
     sent: signal.Signals, code: int, tmp_path: Path
 ) -> None:
-    rows, out = tmp_path / "rows.toml", tmp_path / "out"
-    rows.write_text(HEAD + ENDLESS, encoding="utf-8")
-    program = [sys.executable, "-c", "from zsarbench.cli.main import main; main()"]
-    with subprocess.Popen(
-        [*program, "sweep", "--file", rows, "--out", out, "--jobs", "2"], stderr=subprocess.PIPE, text=True
-    ) as process:
-        try:
-            wait_until(lambda: len(results.find(out)) == 1)
-            wait_until(lambda: len(children(process.pid)) >= 2)
-            workers = children(process.pid)
-            process.send_signal(sent)
-            _, log = process.communicate(timeout=300)
-        finally:
-            process.kill()
+    with interruptible(tmp_path) as (process, workers):
+        process.send_signal(sent)
+        _, log = process.communicate(timeout=300)
     assert process.returncode == code
     assert ("what was finished is kept" in log) == (sent == signal.SIGINT)
     wait_until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in workers))
-    [path] = results.find(out)
+    [path] = results.find(tmp_path / "out")
     assert results.read(path).method.name == "chance"
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="looks for processes in /proc")
+def test_a_process_that_is_killed_fails_its_run_alone(tmp_path: Path) -> None:
+    with interruptible(tmp_path) as (process, workers):
+        for pid in workers:
+            os.kill(pid, signal.SIGKILL)
+        table, _ = process.communicate(timeout=300)
+    assert process.returncode == 1
+    assert "| chance | 3.7" in table
+    assert "- e2e on sketch/compositional: its process ended with exit code -9; if memory ran out" in table
+
+
+@contextmanager
+def interruptible(folder: Path) -> Iterator[tuple[subprocess.Popen[str], list[int]]]:
+    """Start a sweep of two rows, of which one is measured and the other never ends, and yield it with its processes."""
+    rows, out = folder / "rows.toml", folder / "out"
+    rows.write_text(HEAD + ENDLESS, encoding="utf-8")
+    program = [sys.executable, "-c", "from zsarbench.cli.main import main; main()"]
+    with subprocess.Popen(
+        [*program, "sweep", "--file", rows, "--out", out, "--jobs", "2"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        try:
+            wait_until(lambda: len(results.find(out)) == 1 and len(children(process.pid)) == 2)
+            yield process, children(process.pid)
+        finally:
+            process.kill()
 
 
 def children(pid: int) -> list[int]:

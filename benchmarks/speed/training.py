@@ -27,7 +27,7 @@ from torch import Tensor
 
 from zsarbench.features import FeatureStore
 from zsarbench.features.key import FeatureKey
-from zsarbench.interfaces import ClipFeatures, Context, Parts, Steps
+from zsarbench.interfaces import CaptionsInSteps, ClipFeatures, Context, Parts, Steps
 from zsarbench.utils.seeding import forked, generator
 from zsarbench_cezsar.batches import Corpus
 from zsarbench_cezsar.losses import Triplet
@@ -44,7 +44,8 @@ FREE_BYTES = 2e9  # of the disk that are left free
 class Resident:
     """Clips that are always the same batch, already in memory."""
 
-    captions, captions_in_steps = None, "none"
+    captions: tuple[tuple[str, ...], ...] | None = None
+    captions_in_steps: CaptionsInSteps = "none"
 
     def __init__(self, clips: ClipFeatures, batch_size: int) -> None:
         self.ids, self.dim, self.max_steps = clips.ids, clips.dim, clips.max_steps

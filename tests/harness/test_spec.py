@@ -239,6 +239,14 @@ def test_another_command_is_refused(command: str, says: str) -> None:
         RunRequest.from_command(command)
 
 
+def test_the_default_protocol_is_the_one_a_plugin_declares() -> None:
+    plain, named = spec(method="chance"), spec(method="chance", protocol="sketch/compositional")
+    assert plain.what.protocol.name == named.what.protocol.name == "sketch/compositional"
+    assert plain.command == named.command == "zsarbench run --method chance"
+    with pytest.raises(UsageErrors, match=r"no plugin declares a default\. Try: --protocol NAME"):
+        resolve_run(RunRequest("chance"), load_plugins(["benchmarks"]))
+
+
 def test_an_unknown_argument_from_python_names_the_nearest() -> None:
     with pytest.raises(UsageError, match="did you mean 'protocol'"):
         request("chance", protocl="ucf101/all")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from zsarbench.cli.common import as_json, data_root_option, echo_json, host_of, settings_option
+from zsarbench.cli.toolkit import data_root_option, echo_json, host_of, json_option, settings_option
 from zsarbench.errors import UsageError, ZsarbenchError, unknown
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 @data_root_option
 @click.option("--device", default="cpu", show_default=True, help="Where components compute: cpu, cuda, cuda:1, …")
 @click.option("--seconds", default=300.0, show_default=True, help="How long one check may take.")
-@as_json
+@json_option
 @click.pass_context
 def command(
     ctx: click.Context,

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from zsarbench.cli.common import as_json, echo_json, host_of
 from zsarbench.cli.data_lint import lint
 from zsarbench.cli.data_verify import verify
+from zsarbench.cli.toolkit import echo_json, host_of, json_option
 from zsarbench.errors import UsageErrors, unknown
 from zsarbench.plugins.options import options_of
 
@@ -43,7 +43,7 @@ def _downloads(registry: Registry) -> Iterator[tuple[str, Download]]:
 
 
 @command.command("list")
-@as_json
+@json_option
 @click.pass_context
 def list_(ctx: click.Context, as_json: bool) -> None:
     """List the data sets with their options and what can be fetched for them."""

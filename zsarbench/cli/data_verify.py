@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from zsarbench.cli.common import as_json, data_root_option, echo_json, host_of, settings_option, write_text
+from zsarbench.cli.toolkit import data_root_option, echo_json, host_of, json_option, settings_option, write_text
 from zsarbench.errors import UsageError, ZsarbenchError
 from zsarbench.utils.cache import cache_dir
 
@@ -33,7 +33,7 @@ MAX_LINES = 40
 @click.option("--thorough", is_flag=True, help="Decode every frame: slow, and tells damaged clips too.")
 @click.option("--report", type=click.Path(dir_okay=False, path_type=Path), help="Write the findings to this file.")
 @click.option("--full-paths", is_flag=True, help="Tell whole paths in the report, not those below your folder.")
-@as_json
+@json_option
 @click.pass_context
 def verify(
     ctx: click.Context,

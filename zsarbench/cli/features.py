@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from zsarbench.cli.common import as_json, echo_json, host_of
 from zsarbench.cli.request import with_options_of
+from zsarbench.cli.toolkit import echo_json, host_of, json_option
 from zsarbench.errors import UsageError, unknown
 from zsarbench.harness.spec import ExtractionRequest
 from zsarbench.utils.cache import cache_dir
@@ -35,7 +35,7 @@ def command() -> None:
 @command.command("extract")
 @with_options_of(ExtractionRequest)
 @click.option("--shard", metavar="i/n|auto", help="Compute only this part of the work, i from 0 to n - 1.")
-@as_json
+@json_option
 @click.pass_context
 def extract(ctx: click.Context, /, shard: str | None, as_json: bool, **request: Any) -> None:
     """Compute the features that the store lacks of a data set's or a protocol's clips.
@@ -78,7 +78,7 @@ def extract(ctx: click.Context, /, shard: str | None, as_json: bool, **request: 
 
 @command.command("merge")
 @click.argument("folders", nargs=-1, type=click.Path(path_type=Path))
-@as_json
+@json_option
 @click.pass_context
 def merge(ctx: click.Context, folders: tuple[Path, ...], as_json: bool) -> None:
     """Add the shards that other processes wrote to the index, and those in the stores of other cache FOLDERS.
@@ -110,7 +110,7 @@ def merge(ctx: click.Context, folders: tuple[Path, ...], as_json: bool) -> None:
 @click.argument("names", nargs=-1)
 @click.option("--unused-days", type=click.FloatRange(min=0), help="Also whole sets that no run used for so many days.")
 @click.option("--yes", is_flag=True, help="Remove it; without this, only list it.")
-@as_json
+@json_option
 def gc(names: tuple[str, ...], unused_days: float | None, yes: bool, as_json: bool) -> None:
     """List what can be removed of all sets or of NAMES, and with --yes remove it.
 
@@ -162,7 +162,7 @@ def _sets(names: tuple[str, ...]) -> list[FeatureSet]:
 
 @command.command("info")
 @click.argument("names", nargs=-1)
-@as_json
+@json_option
 def info(names: tuple[str, ...], as_json: bool) -> None:
     """Print what is stored, of all sets or of NAMES: clips, steps, bytes, and with --json the key."""
     rows = [stored.info() for stored in _sets(names)]
@@ -182,7 +182,7 @@ def info(names: tuple[str, ...], as_json: bool) -> None:
 @command.command("verify")
 @click.argument("names", nargs=-1)
 @click.option("--rebuild", is_flag=True, help="Build the index again from what is undamaged.")
-@as_json
+@json_option
 @click.pass_context
 def verify(ctx: click.Context, names: tuple[str, ...], rebuild: bool, as_json: bool) -> None:
     """Compare every stored row with its checksum; exit code 1 when one does not match.

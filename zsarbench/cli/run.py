@@ -6,8 +6,8 @@ from typing import Any
 
 import click
 
-from zsarbench.cli.common import echo_json, format_option, host_of, render
 from zsarbench.cli.request import with_options_of
+from zsarbench.cli.toolkit import echo_json, format_option, host_of
 from zsarbench.harness.resolve import resolve_run
 from zsarbench.harness.spec import RunRequest
 
@@ -31,6 +31,7 @@ def command(ctx: click.Context, /, plan: bool, format_: str, as_json: bool, **re
     host = host_of(ctx)
     spec = resolve_run(RunRequest(**request), host)
     from zsarbench.harness import runs
+    from zsarbench.reports.comparison import render
     from zsarbench.utils.progress import default_progress
 
     progress = default_progress()

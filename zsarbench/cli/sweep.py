@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
-from zsarbench.cli.common import differences, echo_json, format_option, host_of, render
 from zsarbench.cli.request import with_options_of
+from zsarbench.cli.toolkit import echo_json, format_option, host_of
 from zsarbench.errors import UsageError
 from zsarbench.harness.spec import RunRequest
 
@@ -151,6 +151,8 @@ def _measured(ctx: click.Context, cells: list[Cell], out: Path, jobs: int | None
 def _show(host: Host, done: list[Done], format_: str) -> None:
     """Print one table for each protocol, the differences to its first combination, and what was not measured."""
     from zsarbench import results
+    from zsarbench.reports.comparison import render
+    from zsarbench.reports.paired import describe_differences
 
     by_protocol: dict[str, list[Path]] = defaultdict(list)
     for item in done:
@@ -159,7 +161,7 @@ def _show(host: Host, done: list[Done], format_: str) -> None:
     for files in by_protocol.values():
         click.echo(render(host, [results.read(file) for file in files], format_) + "\n")
         if len(files) > 1:
-            click.echo(differences(files, against=files[0]))
+            click.echo(describe_differences(files, against=files[0]))
     for item in done:
         if item.path is None:
             click.echo(f"not measured: {item.cell.label}: {item.reason}")

@@ -6,22 +6,23 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from zsarbench import results
-from zsarbench.evaluation import bootstrap as statistics
 from zsarbench.evaluation import contamination, metrics
-from zsarbench.evaluation import summary as summaries
+from zsarbench.evaluation.bootstrap import Interval, ScoredRound, bootstrap_interval, harmonic_interval
 from zsarbench.evaluation.label_sets import LabelSet
-from zsarbench.evaluation.summary import RoundResult
+from zsarbench.evaluation.settings import SETTINGS, Average, Metric
+from zsarbench.evaluation.summary import RoundResult, summarise
 from zsarbench.features.text_cache import CachedTextEncoder
 from zsarbench.harness.environment import environment_of
 from zsarbench.results import (
     ClassTextInfo,
     ClipFailure,
     DatasetInfo,
+    Flag,
     MethodInfo,
     PartInfo,
     ProtocolInfo,
@@ -31,8 +32,6 @@ from zsarbench.utils import seeding
 from zsarbench.utils.schema import plain
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from zsarbench.harness.execution import Outcome
 
 N_RESAMPLES = 2000
@@ -66,7 +65,7 @@ def record(outcome: Outcome) -> RunResult:
         seed=what.seed,
         seeds=tuple(range(what.seed, what.seed + what.seeds)),
         rounds=rounds,
-        summary=summaries.summarise(rounds, _intervals(outcome)),
+        summary=summarise(rounds, _intervals(outcome)),
         failures=tuple(ClipFailure(clip_id, reason) for clip_id, reason in sorted(outcome.failures.items())),
         objections=spec.objections,
         flags=_flags(outcome),
@@ -82,12 +81,16 @@ def record(outcome: Outcome) -> RunResult:
 
 def _rounds(outcome: Outcome) -> tuple[RoundResult, ...]:
     what, fits = outcome.prepared.spec.what, list(outcome.fits)
+    rules = SETTINGS[what.protocol.setting]
     found = []
     for number, (fit, item) in enumerate(outcome.served):
         scores, labels = outcome.scores.round(number)
-        seen = outcome.scores.rounds[number].seen if what.protocol.setting != "zsl" else None
         values = metrics.evaluate(
-            scores, labels, setting=what.protocol.setting, seen=seen, denominator=what.denominator
+            scores,
+            labels,
+            setting=rules.name,
+            seen=outcome.scores.rounds[number].seen,
+            denominator=what.denominator,
         )
         failed = int(np.isnan(scores).any(axis=1).sum())
         candidates, n_seen = item.round.candidates, len(set(item.round.seen) & set(item.round.candidates))
@@ -102,9 +105,7 @@ def _rounds(outcome: Outcome) -> tuple[RoundResult, ...]:
                 n_scored=len(labels) - failed,
                 n_failed=failed,
                 metrics=values,
-                chance={
-                    name: summaries.chance(name, len(candidates), n_seen, what.protocol.setting) for name in values
-                },
+                chance={metric.name: rules.chance(metric, len(candidates), n_seen) for metric in rules.parse(values)},
                 candidates_sha256=results.names_sha256(candidates),
                 duplicate_of=what.protocol.duplicates.get(item.round.index),
             )
@@ -113,65 +114,44 @@ def _rounds(outcome: Outcome) -> tuple[RoundResult, ...]:
 
 
 def _intervals(outcome: Outcome) -> dict[str, tuple[float, float]]:
-    """Return the 95 % interval of every accuracy, by a bootstrap over classes and then source groups."""
-    found: dict[str, tuple[float, float]] = {}
-    setting = outcome.prepared.spec.what.protocol.setting
-    for k in (1, 5) if setting == "zsl" else (1,):
-        sides = _correct(outcome, k)
-        for statistic in get_args(statistics.Statistic):
-            for side, rounds in sides.items():
-                if rounds:
-                    found[f"top{k}_{statistic}{side}"] = _interval(outcome, rounds, statistic)
-            name = "harmonic_mean" if statistic == "per_class" else "harmonic_mean_per_video"
-            if name in metrics.check_metrics(None, setting):
-                of_seen, of_unseen = sides.values()
-                low, high = statistics.harmonic_interval(
-                    of_seen,
-                    of_unseen,
-                    *_cells(outcome),
-                    statistic=statistic,
-                    rng=_rng(),
-                    n_resamples=N_RESAMPLES,
-                )
-                found[name] = (low, high)
-    return found
+    """Return the 95 % interval of every metric that has one, by a bootstrap over classes and then source groups."""
+    rules = SETTINGS[outcome.prepared.spec.what.protocol.setting]
+    intervals: dict[str, tuple[float, float]] = {}
+    for metric in filter(rules.has_interval, rules.metrics):
+        accuracies = (metric,) if metric.is_accuracy else rules.of_sides(metric)
+        rounds = [_correct(outcome, accuracy) for accuracy in accuracies]
+        if all(rounds):
+            low, high = _interval(outcome, rounds, metric.average)
+            intervals[metric.name] = (max(0.0, low), min(1.0, high))
+    return intervals
 
 
-def _correct(outcome: Outcome, k: int) -> dict[str, list[statistics.ScoredRound]]:
-    """Return the correctness of every round by the sides of its setting, `metrics.SIDES`; duplicates left out."""
-    what = outcome.prepared.spec.what
-    sides: dict[str, list[statistics.ScoredRound]] = {side: [] for side in metrics.SIDES[what.protocol.setting]}
+def _correct(outcome: Outcome, metric: Metric) -> list[ScoredRound]:
+    """Return the correctness of every round that an accuracy is the mean of; duplicates left out."""
+    what, rounds = outcome.prepared.spec.what, []
     for number, (_, item) in enumerate(outcome.served):
         scores, labels = outcome.scores.round(number)
-        if item.round.index in what.protocol.duplicates or scores.shape[1] <= k:
+        if item.round.index in what.protocol.duplicates or scores.shape[1] <= metric.k:
             continue
-        clips = outcome.scores.rounds[number].clips
-        correct = metrics.topk_expectation(scores, labels, k)
-        survivors = what.denominator == "survivors"
-        kept = ~np.isnan(scores).any(axis=1) if survivors else np.full(len(labels), True)
-        of_seen = outcome.scores.rounds[number].seen[labels]
-        for rounds, here in zip(sides.values(), (of_seen, ~of_seen) if len(sides) == 2 else (kept,), strict=True):
-            rounds.append(statistics.ScoredRound(correct[here & kept], clips[here & kept]))
-    return sides
+        kept = metrics.counted(scores, what.denominator)
+        if metric.side is not None:
+            kept &= outcome.scores.rounds[number].seen[labels] == metric.side.of_seen
+        correct = metrics.topk_expectation(scores, labels, metric.k)
+        rounds.append(ScoredRound(correct[kept], outcome.scores.rounds[number].clips[kept]))
+    return rounds
 
 
-def _interval(
-    outcome: Outcome, rounds: Sequence[statistics.ScoredRound], statistic: statistics.Statistic
-) -> tuple[float, float]:
-    low, high = statistics.bootstrap_interval(
-        rounds, *_cells(outcome), statistic=statistic, rng=_rng(), n_resamples=N_RESAMPLES
+def _interval(outcome: Outcome, rounds: Sequence[list[ScoredRound]], average: Average) -> Interval:
+    """Return the interval of an accuracy, or of the harmonic mean of two; the draws are the same for every seed."""
+    rng, scores = seeding.numpy_generator(0, "bootstrap"), outcome.scores
+    if len(rounds) == 1:
+        return bootstrap_interval(
+            rounds[0], scores.labels, scores.groups, average=average, rng=rng, n_resamples=N_RESAMPLES
+        )
+    seen, unseen = rounds
+    return harmonic_interval(
+        seen, unseen, scores.labels, scores.groups, average=average, rng=rng, n_resamples=N_RESAMPLES
     )
-    return max(0.0, low), min(1.0, high)
-
-
-def _cells(outcome: Outcome) -> tuple[NDArray[np.int32], NDArray[np.str_]]:
-    """Return the labels and the source groups of all clips: (N,) and (N,)."""
-    return outcome.scores.labels, outcome.scores.groups
-
-
-def _rng() -> np.random.Generator:
-    """Return the generator of the bootstrap: always the same draws, whatever the training seed."""
-    return seeding.numpy_generator(0, "bootstrap")
 
 
 def _contamination(outcome: Outcome) -> contamination.Contamination:
@@ -191,7 +171,7 @@ def _contamination(outcome: Outcome) -> contamination.Contamination:
         unseen,
         registry,
         aliases=aliases,
-        encoder=outcome.parts.text if text is not None and text.name == contamination.NEAR_ENCODER else None,
+        built={text.name: outcome.parts.text} if text is not None and outcome.parts.text is not None else {},
         learnt=LabelSet(training.dataset, training.classes, training.aliases)
         if training and training.classes
         else None,
@@ -237,15 +217,15 @@ def _part(outcome: Outcome, kind: str) -> PartInfo:
     )
 
 
-def _flags(outcome: Outcome) -> tuple[str, ...]:
+def _flags(outcome: Outcome) -> tuple[Flag, ...]:
     """Return why the row is not simply the method under the protocol, for its footnotes."""
-    what, flags = outcome.prepared.spec.what, list(outcome.prepared.flags)
+    what, flags = outcome.prepared.spec.what, [Flag.parse(text) for text in outcome.prepared.flags]
     if what.denominator != "all":
-        flags.append("denominator: only clips that could be read")
+        flags.append(Flag("denominator", "only clips that could be read"))
     if what.limit is not None:
-        flags.append(f"limit: at most {what.limit} clips a class")
+        flags.append(Flag("limit", f"at most {what.limit} clips a class"))
     if what.control != "none":
-        flags.append(f"control: {what.control}")
+        flags.append(Flag("control", what.control))
     parts = {"method": what.method, **what.parts, "dataset": what.dataset, "train_dataset": what.train_dataset}
     for kind, part in parts.items():
         if part is None:
@@ -254,9 +234,9 @@ def _flags(outcome: Outcome) -> tuple[str, ...]:
             given = {name: part.options[name] for name, source in sorted(part.sources.items()) if source == who}
             if given:
                 text = ", ".join(f"{kind}.{name}={value}" for name, value in given.items())
-                flags.append(f"settings of the {who}: {text}")
+                flags.append(Flag("remark", f"settings of the {who}: {text}"))
     for fit in outcome.records:
-        flags += [flag for flag in fit.get("flags", ()) if flag not in flags]
+        flags += [flag for flag in map(Flag.parse, fit.get("flags", ())) if flag not in flags]
     return tuple(flags)
 
 

@@ -67,7 +67,7 @@ def resolve_run(request: RunRequest, host: Host, builder: DataSetBuilder | None 
     """
     registry, problems = host.registry, Problems()
     _check_values(request, problems)
-    protocol = problems.catch(protocols.load, registry, request.protocol)
+    protocol = _protocol(request, registry, problems)
     entries = _entries(request, protocol, registry, problems)
     settings = Settings.parse(request.settings, problems)
     folders = parse_data_root(request.data_root, registry, problems)
@@ -98,12 +98,13 @@ def resolve_run(request: RunRequest, host: Host, builder: DataSetBuilder | None 
         "parts": {kind: parts[kind] for kind in PART_KINDS if kind in parts},
         "class_text": request.class_text or protocol.class_text,
     }
+    is_default = request.protocol == registry.default_protocol
     where = {"data_root": folders, "executor": parts["executor"]}
     spec = RunSpec(
         what=Measurement(**{**shared_fields(request, Measurement), **what}),
         where=Execution(**{**shared_fields(request, Execution), **where}),
         data=data,
-        command=request.to_command(),
+        command=(replace(request, protocol=None) if is_default else request).to_command(),
     )
     objections = host.call_each("zsarbench_check_run", spec=spec)
     return replace(spec, objections=tuple(f"{plugin}: {text}" for plugin, texts in objections for text in texts or ()))
@@ -188,6 +189,18 @@ def _check_values(request: RunRequest | ExtractionRequest, problems: Problems) -
             problems.add(f"{option.flag} is {value}; it is at least {option.minimum}")
     if isinstance(request, RunRequest) and isinstance(request.class_text, str):
         problems.catch(class_texts.parse, request.class_text)
+
+
+def _protocol(request: RunRequest, registry: Registry, problems: Problems) -> FileProtocol | None:
+    """Return the protocol that a run names, or the default one."""
+    name = request.protocol or registry.default_protocol
+    if name is None:
+        problems.add(
+            "no protocol is named, and no plugin declares a default. Try: --protocol NAME, one of those that "
+            "zsarbench list protocol shows"
+        )
+        return None
+    return problems.catch(protocols.load, registry, name)
 
 
 def _entries(
@@ -279,7 +292,10 @@ def _text_part(
     if visual is not None and options.takes(registry.get("visual", visual.name).load(), "text_encoder"):
         name = name or (protocol.parts.get("text") if protocol else None)
         if name is None:
-            problems.add(f"visual '{visual.name}' reads through a text part; name one. Try: --text minilm-l6")
+            known = ", ".join(registry.names("text"))
+            problems.add(
+                f"visual '{visual.name}' reads through a text part; name one. Try: --text NAME, one of {known}"
+            )
         elif (entry := problems.catch(registry.get, "text", name)) is not None:
             _check_addressed(Settings({"text": source.settings.of("text")}), {"text": entry}, who, problems)
             return {"text": _with_options("text", entry, source, problems)}

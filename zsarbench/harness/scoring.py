@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from zsarbench.errors import ZsarbenchError
 from zsarbench.evaluation.scores import Block, RoundScores
+from zsarbench.evaluation.settings import SETTINGS
 from zsarbench.harness.fitting import Fitted, controlled
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ def _kinds(
     prepared: Prepared, rounds: Sequence[RoundClips], index: Positions, columns: Positions
 ) -> list[tuple[Positions, Positions]]:
     """Return which rows of a score matrix compete among which of its columns: all, or each kind among its own."""
-    if prepared.spec.what.protocol.setting != "base-to-novel":
+    if not SETTINGS[prepared.spec.what.protocol.setting].own_kind_only:
         return [(np.arange(len(index)), np.arange(len(columns)))]
     names = prepared.inputs.classes
     seen = {name for item in rounds for name in item.round.seen}

@@ -86,7 +86,8 @@ def parse_data_root(texts: Iterable[str], registry: Registry, problems: Problems
     for text in texts:
         name, equals, folder = text.partition("=")
         if not equals:
-            problems.add(f"--data-root {text} is not of the form DATASET=DIR, e.g. ucf101=/data/UCF-101")
+            example = next(iter(registry.names("dataset")), "DATASET")
+            problems.add(f"--data-root {text} is not of the form DATASET=DIR, e.g. {example}=/data/{example}")
         elif problems.catch(registry.get, "dataset", name) is not None:
             path = Path(folder).expanduser()
             if not path.is_dir():

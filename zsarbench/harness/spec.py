@@ -10,22 +10,20 @@ import shlex
 import typing
 from collections.abc import Mapping, Sequence
 from dataclasses import KW_ONLY, MISSING, dataclass, field, fields
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 from zsarbench.errors import UsageError, unknown
+from zsarbench.interfaces import Control, Denominator
 from zsarbench.plugins.parts import PartSpec
 from zsarbench.protocols import FileProtocol
 
 if TYPE_CHECKING:
     from zsarbench.interfaces import Dataset
 
-Control = Literal["none", "shuffle-captions", "shuffle-labels"]
-Denominator = Literal["all", "survivors"]
 CONTROLS: tuple[Control, ...] = get_args(Control)
 DENOMINATORS: tuple[Denominator, ...] = get_args(Denominator)
 DTYPES = ("float32", "bfloat16")
 CLASS_TEXT_FORMS = ("name", "sentence", "sentences", "documents")
-DEFAULT_PROTOCOL = "sketch/compositional"
 SEEN = "seen"
 """What `--train-on` calls the protocol's own seen classes; no data set may have this name."""
 
@@ -104,13 +102,16 @@ _STRICT: dict[str, Any] = {"help": "Stop at the first clip that cannot be read."
 class RunRequest:
     """The options of `zsarbench run`, unchecked; None leaves a choice to the protocol or the method.
 
-    settings: "part.option=value" strings, where part is a kind (`method.joint_dim=64`, `visual.model=resnet18`).
+    protocol: None is the one that a plugin declares the default. settings: "part.option=value" strings, where part is
+    a kind (`method.joint_dim=64`, `visual.model=resnet18`).
     data_root: "DATASET=DIR" strings. train_on: "seen", the protocol's seen classes, or the name of another data set.
     """
 
     method: str = field(metadata={"help": "What is measured; see: zsarbench list method."})
     _: KW_ONLY
-    protocol: str = _option(DEFAULT_PROTOCOL, "A name, or a file of yours.")
+    protocol: str | None = _option(
+        None, "A name, or a file of yours.  [default: the one that `zsarbench list protocol` marks]"
+    )
     visual: str | None = _option(None, "Visual encoder in place of the default one.")
     text: str | None = _option(None, "Text encoder in place of the default one.")
     negatives: str | None = _option(None, "Negative sampler in place of the default one.")

@@ -38,7 +38,7 @@ class Axis:
 
     @classmethod
     def parse(cls, text: str) -> Axis:
-        """Return the axis of "loss=triplet,info-nce".
+        """Return the axis of "loss.margin=0.5,1".
 
         Raises:
             UsageError: it is of another form, names a value twice, or nothing of this name can vary.
@@ -46,7 +46,7 @@ class Axis:
         name, equals, values = text.partition("=")
         split = tuple(value.strip() for value in values.split(","))
         if not (equals and name and all(split)):
-            raise UsageError(f"--grid {text} is not of the form NAME=VALUE,VALUE, e.g. --grid loss=triplet,info-nce")
+            raise UsageError(f"--grid {text} is not of the form NAME=VALUE,VALUE, e.g. --grid loss.margin=0.5,1")
         if len(set(split)) < len(split):
             raise UsageError(f"--grid {text} names a value twice")
         name = name.replace("-", "_") if "." not in name else name
@@ -75,6 +75,11 @@ class Cell:
     reason: str = ""
 
     @property
+    def protocol(self) -> str | None:
+        """The protocol's name, or where it is left out, what the request calls it."""
+        return self.spec.what.protocol.name if self.spec is not None else self.request.protocol
+
+    @property
     def key(self) -> Key | None:
         """What a result must have to answer this cell; None where nothing can."""
         if self.spec is None:
@@ -98,7 +103,7 @@ class Done:
         """Return it for scripts."""
         return {
             "label": self.cell.label,
-            "protocol": self.cell.request.protocol,
+            "protocol": self.cell.protocol,
             "result": self.path and str(self.path),
             "reason": self.reason,
             "seconds": round(self.seconds, 1),
@@ -159,15 +164,10 @@ def resolved(cells: Iterable[Cell], host: Host) -> list[Cell]:
 
 def measured(out: Path) -> dict[Key, Path]:
     """Return the result files under a folder by the cells that they answer; the log names those that are damaged."""
-    found: dict[Key, Path] = {}
-    for path in results.find(out):
-        try:
-            result = results.read(path)
-        except ZsarbenchError as error:
-            _log.warning("%s is left out: %s", path, error)
-            continue
-        found[result.spec_id, result.dataset.revision] = path
-    return found
+    valid, problems = results.read_all(out)
+    for path, problem in problems.items():
+        _log.warning("%s is left out: %s", path, problem)
+    return {(result.spec_id, result.dataset.revision): path for path, result in valid.items()}
 
 
 def run(cells: Sequence[Cell], out: Path, host: Host, progress: Progress) -> Iterator[Done]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from zsarbench import results
+from zsarbench.evaluation.settings import SETTINGS
 from zsarbench.harness.sweep import Done
 from zsarbench.reports.markdown import escape
-from zsarbench.reports.table import RANKED_BY
 
 
 def overview(done: Sequence[Done]) -> str:
@@ -16,8 +16,8 @@ def overview(done: Sequence[Done]) -> str:
     A cell is in percent and of the metric that ranks under its protocol, with its spreads over rounds and over seeds.
     """
     labels = list(dict.fromkeys(item.cell.label for item in done))
-    protocols = list(dict.fromkeys(item.cell.request.protocol for item in done))
-    by_place = {(item.cell.label, item.cell.request.protocol): item for item in done}
+    protocols = list(dict.fromkeys(str(item.cell.request.protocol) for item in done))
+    by_place = {(item.cell.label, str(item.cell.request.protocol)): item for item in done}
     lines = ["| method | " + " | ".join(map(escape, protocols)) + " |", "|---" * (len(protocols) + 1) + "|"]
     for label in labels:
         cells = [_accuracy(by_place[label, protocol]) for protocol in protocols]
@@ -29,7 +29,7 @@ def _accuracy(item: Done) -> str:
     if item.path is None:
         return "–"
     result = results.read(item.path)
-    value = result.summary[RANKED_BY[result.protocol.setting]]
+    value = result.summary[SETTINGS[result.protocol.setting].ranked_by.name]
     spread = f" ± {100 * value.std:.1f}" if value.std is not None else ""
     seeds = f" (seeds ± {100 * value.seed_std:.1f})" if value.seed_std is not None else ""
     return f"{100 * value.mean:.1f}{spread}{seeds}"
@@ -40,7 +40,7 @@ def _reasons(done: Sequence[Done]) -> list[str]:
     protocols: dict[tuple[str, str], list[str]] = {}
     for item in done:
         if item.path is None:
-            protocols.setdefault((item.cell.label, _general(item)), []).append(item.cell.request.protocol)
+            protocols.setdefault((item.cell.label, _general(item)), []).append(str(item.cell.request.protocol))
     labels: dict[tuple[str, str], list[str]] = {}
     for (label, reason), names in protocols.items():
         labels.setdefault((", ".join(names), reason), []).append(label)

@@ -61,7 +61,8 @@ def of_run(spec: RunSpec, host: Host, progress: Progress, scores: Scores, number
     """
     if not hasattr(host.registry.get("method", spec.what.method.name).load(), "embed"):
         raise UsageError(
-            f"method '{spec.what.method.name}' has no joint space to show: it offers no `embed`. Try a result of cezsar"
+            f"method '{spec.what.method.name}' has no joint space to show: it offers no `embed`. Try a result of a "
+            "method that embeds clips and sentences in one space"
         )
     prepared = prepare(spec, host.registry, progress)
     with prepared.compute.repeatable():

@@ -15,7 +15,7 @@ from torch import Tensor
 from zsarbench.data import class_texts
 from zsarbench.data.class_texts import choose, load, nearest, parse, sentences_of, words_of
 from zsarbench.errors import UsageError, UsageErrors, ZsarbenchError
-from zsarbench.harness.resolve import resolve
+from zsarbench.harness.resolve import resolve_run
 from zsarbench.harness.spec import request
 from zsarbench.interfaces import ClassText
 from zsarbench.plugins import load_plugins
@@ -110,10 +110,12 @@ def test_a_rule_needs_a_text_part() -> None:
 def test_a_rule_is_checked_before_a_run_begins() -> None:
     host = load_plugins()
     with pytest.raises(UsageErrors, match=r"this run has none\. Try: --class-text sentence$"):
-        resolve(request("chance", class_text="sentence:nearest-3"), host)
+        resolve_run(request("chance", class_text="sentence:nearest-3"), host)
     with pytest.raises(UsageErrors, match="does not end in a rule"):
-        resolve(request("eszsl", class_text="sentence:best"), host)
-    assert resolve(request("eszsl", class_text="sentences:nearest-3"), host).class_text == "sentences:nearest-3"
+        resolve_run(request("eszsl", class_text="sentence:best"), host)
+    assert (
+        resolve_run(request("eszsl", class_text="sentences:nearest-3"), host).what.class_text == "sentences:nearest-3"
+    )
 
 
 def test_names_become_words() -> None:

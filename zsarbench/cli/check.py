@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from zsarbench.cli.toolkit import data_root_option, echo_json, host_of, json_option, settings_option
-from zsarbench.errors import UsageError, UsageErrors, ZsarbenchError, unknown
+from zsarbench.errors import UsageError, ZsarbenchError, unknown
 
 if TYPE_CHECKING:
     from zsarbench.plugins import Host
@@ -101,27 +101,28 @@ def _entries(host: Host, name: str) -> list[Entry]:
 
 
 def _chosen(entries: Sequence[Entry], settings: Sequence[str]) -> dict[tuple[str, str], dict[str, Any]]:
-    """Return the options given by `--set` for each entry that takes them.
+    """Return the options of `--set` by the kind and name of each entry that takes them.
 
     Raises:
         UsageErrors: a setting is malformed, has an unfit value, or fits none of the entries.
     """
+    from zsarbench.harness.settings import Problems, Settings
     from zsarbench.plugins import options
 
     chosen: dict[tuple[str, str], dict[str, Any]] = {(entry.kind, entry.name): {} for entry in entries}
-    problems = []
-    for text in settings:
-        path, equals, value = text.partition("=")
-        kind, _, option = path.partition(".")
-        takers = [entry for entry in entries if entry.kind == kind and options.takes(entry.load(), option)]
-        if not (equals and takers):
-            problems.append(f"--set {text} fits no option of {', '.join(f'{one.kind} {one.name}' for one in entries)}")
-        for entry in takers:
-            parsed, wrong = options.check(entry.load(), f"{kind} {entry.name}", {option: value})
-            chosen[kind, entry.name] |= parsed
-            problems += wrong
-    if problems:
-        raise UsageErrors(problems)
+    names, problems = ", ".join(f"{entry.kind} {entry.name}" for entry in entries), Problems()
+    for kind, values in Settings.parse(
+        settings, problems, dict.fromkeys(entry.kind for entry in entries)
+    ).by_part.items():
+        for option, value in values.items():
+            takers = [entry for entry in entries if entry.kind == kind and options.takes(entry.load(), option)]
+            if not takers:
+                problems.add(f"--set {kind}.{option}={value} fits no option of {names}")
+            for entry in takers:
+                parsed, mistakes = options.check(entry.load(), f"{kind} {entry.name}", {option: value})
+                chosen[kind, entry.name] |= parsed
+                problems.add(*mistakes)
+    problems.raise_all()
     return chosen
 
 

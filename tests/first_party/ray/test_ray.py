@@ -189,7 +189,7 @@ from zsarbench.features.extraction.plan import EncoderPart, Extraction, Settings
 from zsarbench.features import FeatureStore
 from zsarbench.interfaces import ClipSource
 from zsarbench.utils.progress import LogProgress
-from zsarbench.harness.spec import PartSpec
+from zsarbench.plugins.parts import PartSpec
 from zsarbench_ray.executor import RayExecutor
 
 address, store, videos, log, doomed = sys.argv[1:]

@@ -24,8 +24,8 @@ from zsarbench.evaluation.contamination import NearNames, Overlap, audit, declar
 from zsarbench.evaluation.declared import Declared
 from zsarbench.evaluation.label_sets import LabelSet, find
 from zsarbench.evaluation.metrics import topk_expectation
-from zsarbench.harness import runs as harness
-from zsarbench.harness.resolve import resolve
+from zsarbench.harness import runs
+from zsarbench.harness.resolve import resolve_run
 from zsarbench.harness.spec import request
 from zsarbench.plugins import Host, load_plugins
 from zsarbench.plugins.registry import Registry
@@ -123,10 +123,11 @@ def test_a_missing_label_file_is_reported(host: Host, name: str) -> None:
 
 def test_where_no_plugin_declares_what_finds_near_names_only_spellings_are_compared() -> None:
     registry = load_plugins(["encoders"]).registry
-    found = audit({"visual a": ("kinetics400", "imagenet-1k")}, ["Archery", "Drumming"], registry)
+    declared = {Declared("visual", "a"): ("kinetics400", "imagenet-1k")}
+    found = audit(declared, ["Archery", "Drumming"], registry)
     assert [(item.candidate, item.how) for item in found.overlapping] == [("Archery", "exact")]
     assert found.near_by is None
-    assert found.unknown == ("label set imagenet-1k of visual a",)
+    assert found.unknown == (Declared("label set", "imagenet-1k of visual a"),)
 
 
 # --- what was declared ------------------------------------------------------------------------------------------------
@@ -246,14 +247,14 @@ def declaring(host: Host, method: str, trained_on: tuple[str, ...] | None) -> Ho
 
 def test_a_run_says_what_was_trained_on(host: Host, tmp_path: Path) -> None:
     declaring_host = declaring(host, "chance", ("sketch", "laion-400m"))
-    spec = resolve(request("chance", protocol="sketch/compositional", limit=1, out=str(tmp_path)), declaring_host)
-    result, path = harness.run(spec, declaring_host, LogProgress())
+    spec = resolve_run(request("chance", protocol="sketch/compositional", limit=1, out=str(tmp_path)), declaring_host)
+    result, path = runs.run(spec, declaring_host, LogProgress())
     audited = result.contamination
     assert audited is not None
     assert audited.audited == {"sketch": (Declared("method", "chance"),)}
     assert audited.unknown == (Declared("label set", "laion-400m of method chance"),)
     assert audited.n_clean == 0
-    assert audited.n_overlapping == len({name for item in spec.protocol.rounds for name in item.round.candidates})
+    assert audited.n_overlapping == len({name for item in spec.what.protocol.rounds for name in item.round.candidates})
     assert audited.accuracy["overlapping"]["top1_per_video"] == pytest.approx(result.summary["top1_per_video"].mean)
     assert audited.n_sentences is None
     assert results.read(path).contamination == audited

@@ -201,7 +201,7 @@ def test_the_command_makes_the_fit_of_a_semantic_gap_again(
     monkeypatch.setattr(gap, "_compare", lambda a, b: differences.append(np.abs(a - b).max()) or compare(a, b))
     typed("plot", "semantic-gap", result, "--out", tmp_path)
     recorded = results.read(result)
-    assert [(results.spec_id(spec.identity()), spec.threads, spec.resume) for spec in specs] == [
+    assert [(results.spec_id(spec.what.identity()), spec.where.threads, spec.where.resume) for spec in specs] == [
         (recorded.spec_id, 1, True)
     ]
     assert differences == [0]
@@ -211,4 +211,4 @@ def test_the_command_makes_the_fit_of_a_semantic_gap_again(
     assert str(tmp_path / f"{result.stem}-semantic-gap-1.png") in out.out
     assert "points: 12 clips" in svg  # names with a halo are outlines, no text
     typed("plot", "semantic-gap", result, "--out", tmp_path, "--threads", "2")
-    assert specs[-1].threads == 2
+    assert specs[-1].where.threads == 2

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Callable
-from dataclasses import fields
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -101,7 +100,7 @@ def semantic_gap(ctx: click.Context, /, path: Path, number: int, out: Path, **ma
     Example:
       zsarbench plot semantic-gap RESULT
     """
-    from zsarbench.harness.resolve import resolve
+    from zsarbench.harness.resolve import resolve_run
 
     host = host_of(ctx)
     from zsarbench import results
@@ -111,7 +110,7 @@ def semantic_gap(ctx: click.Context, /, path: Path, number: int, out: Path, **ma
 
     result, scores = results.read(path), results.read_scores(path)
     index = _index(number, scores)
-    spec = resolve(_request(result, **machine), host)
+    spec = resolve_run(_request(result, **machine), host)
     points = gap.of_run(spec, host, default_progress(), scores, index)
     _write(figures.draw_semantic_gap(points, _title(result, number)), out, path, f"semantic-gap-{number}")
 
@@ -121,14 +120,10 @@ def _request(result: RunResult, **machine: Any) -> RunRequest:
 
     Other thread counts give other bits, so the default is the result's.
     """
-    from zsarbench.cli import run
     from zsarbench.harness.spec import RunRequest
 
-    arguments = shlex.split(result.command)[2:]
-    options = run.command.make_context("run", arguments).params
-    known = {item.name for item in fields(RunRequest)}
     machine["threads"] = machine["threads"] or result.environment.threads
-    return RunRequest(**{name: value for name, value in options.items() if name in known} | machine | {"resume": True})
+    return replace(RunRequest.from_command(result.command), **machine, resume=True)
 
 
 def _index(number: int, scores: Scores) -> int:

@@ -13,7 +13,7 @@ from zsarbench.evaluation import scores as scores_module
 from zsarbench.evaluation.scores import Scores
 from zsarbench.results.record import Predictions, RunResult, file_name
 from zsarbench.results.validation import from_json, validate
-from zsarbench.utils.atomic import write_whole
+from zsarbench.utils.atomic import write_atomic
 from zsarbench.utils.documents import invalid, read_json
 from zsarbench.utils.schema import DoesNotFit
 
@@ -36,8 +36,8 @@ def write(result: RunResult, scores: Scores, folder: Path) -> Path:
         if problems := validate(record):
             raise invalid("result file", target, problems)
         text = json.dumps(record, sort_keys=True, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
-        write_whole(target.with_suffix(".npz"), content)
-        write_whole(target, text.encode())
+        write_atomic(target.with_suffix(".npz"), content)
+        write_atomic(target, text.encode())
     except BaseException:
         target.with_suffix(".npz").unlink(missing_ok=True)
         raise

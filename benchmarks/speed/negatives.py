@@ -26,7 +26,7 @@ import torch
 from torch import Tensor
 
 from zsarbench.interfaces import NegativeDraw
-from zsarbench.utils.compute import repeatable
+from zsarbench.utils.compute import deterministic, reuse_freed_memory
 from zsarbench.utils.seeding import generator, numpy_generator
 from zsarbench_cezsar.drawing import Draws
 from zsarbench_cezsar.negatives import HIGH, LOW, CosineWindow
@@ -149,7 +149,8 @@ def apart(part: Callable[..., Measured], size: Size, *given: str) -> Measured:
 
 def as_in_a_run(part: Callable[..., Measured], size: Size, *given: str) -> Measured:
     """Run a part with threads and memory as a run has them."""
-    with repeatable(size.threads):
+    reuse_freed_memory()
+    with deterministic(size.threads):
         return part(size, *given)
 
 

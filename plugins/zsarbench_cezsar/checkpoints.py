@@ -21,7 +21,7 @@ from torch.optim import Optimizer
 
 from zsarbench.errors import ZsarbenchError
 from zsarbench.interfaces import Fingerprinted
-from zsarbench.utils.atomic import replacing, write_whole
+from zsarbench.utils.atomic import atomic_path, write_atomic
 
 _log = logging.getLogger(__name__)
 STATE = "checkpoint.json"
@@ -98,10 +98,10 @@ def write(
     folder.mkdir(parents=True, exist_ok=True)
     for role, values in tensors.items():
         whole = {name: value.detach().cpu().contiguous() for name, value in values.items()}
-        with replacing(folder / files[role]) as temporary:
+        with atomic_path(folder / files[role]) as temporary:
             save_file(whole, temporary)
     text = json.dumps({"schema": SCHEMA, "files": dict(files), **state}, sort_keys=True, indent=1)
-    write_whole(folder / STATE, text.encode())
+    write_atomic(folder / STATE, text.encode())
     for path in folder.iterdir():
         if path.suffix in (".safetensors", ".tmp") and path.name not in files.values():
             path.unlink()

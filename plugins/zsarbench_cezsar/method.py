@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from zsarbench.errors import NoNegatives, UsageError, ZsarbenchError
 from zsarbench.interfaces import ClassText, ClipFeatures, Context, LearnsFrom, Parts, TrainSet
 from zsarbench.utils import classifiers
-from zsarbench.utils.seeding import forked
+from zsarbench.utils.seeding import fork_rng
 from zsarbench_cezsar import model as joint
 from zsarbench_cezsar import pairing, scoring, training
 from zsarbench_cezsar.batches import Corpus
@@ -132,7 +132,7 @@ class Cezsar:
             train, paired = pairing.add_sentences(train, options, context, pairing_folder)
         pairs = make_pairs(train, positives, self.max_steps)
         corpus = Corpus(joint.first_steps(train.clips, self.max_steps), pairs, scoring.embeddings(pairs.texts, context))
-        with forked(context.generator("fit")):
+        with fork_rng(context.generator("fit")):
             model = JointModel(
                 train.clips.dim, corpus.embeddings.shape[1], d_model=self.d_model, joint_dim=self.joint_dim,
                 dropout=self.dropout, n_heads=self.n_heads, feedforward=self.feedforward, attend_over=self.attend_over,

@@ -7,6 +7,7 @@ windows choose sentences and nothing else: the visual side of a pair stays the c
 
 from __future__ import annotations
 
+import copy
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -17,7 +18,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from zsarbench.interfaces import ClipFeatures, Context, Sampling, Steps, TrainSet
+from zsarbench.features import CaptionView
+from zsarbench.interfaces import ClipFeatures, Context, Sampling, TrainSet
 from zsarbench.utils.classifiers import Classifier, classifier
 from zsarbench_cezsar import checkpoints
 from zsarbench_cezsar.model import first_steps
@@ -45,31 +47,15 @@ class Options:
     object_sentences: int = OBJECT_SENTENCES
 
 
-class WithSentences:
+class WithSentences(CaptionView):
     """Clips with further sentences next to their captions; the steps stay what they are."""
 
-    def __init__(self, clips: ClipFeatures, sentences: tuple[tuple[str, ...], ...]) -> None:
-        self._clips = clips
-        self._sentences = sentences
-        self.ids, self.dim, self.max_steps = clips.ids, clips.dim, clips.max_steps
-        self.captions: tuple[tuple[str, ...], ...] | None = sentences
-        self.captions_in_steps = clips.captions_in_steps
-
-    def __len__(self) -> int:
-        return len(self.ids)
-
-    def rows(self, index: Sequence[int] | Tensor) -> Steps:
-        """Return the steps of the clips at these positions."""
-        return self._clips.rows(index)
-
-    def subset(self, index: Sequence[int] | Tensor) -> ClipFeatures:
-        """Return the clips at these positions, with their sentences."""
-        chosen = torch.as_tensor(index).tolist()
-        return WithSentences(self._clips.subset(index), tuple(self._sentences[i] for i in chosen))
-
-    def cut(self, max_steps: int) -> ClipFeatures:
+    def cut(self, max_steps: int) -> WithSentences:
         """Return the same clips without the steps after these."""
-        return WithSentences(first_steps(self._clips, max_steps), self._sentences)
+        view = copy.copy(self)
+        view.clips = first_steps(self.clips, max_steps)
+        view.max_steps = view.clips.max_steps
+        return view
 
 
 def add_sentences(

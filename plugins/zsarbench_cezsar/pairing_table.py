@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from zsarbench.errors import UsageError
-from zsarbench.utils.atomic import replacing, write_whole
+from zsarbench.utils.atomic import atomic_path, write_atomic
 
 _log = logging.getLogger(__name__)
 STATE, TABLE = "pairing.json", "pairs.csv"
@@ -50,7 +50,7 @@ class PairingTable:
         if not (resume and _identity_in(state) == identity):
             for path in (*folder.glob("part-*.csv"), folder / TABLE, state):
                 path.unlink(missing_ok=True)
-            write_whole(state, json.dumps({"identity": identity}).encode())
+            write_atomic(state, json.dumps({"identity": identity}).encode())
 
     @property
     def path(self) -> Path | None:
@@ -94,7 +94,7 @@ def read(path: Path) -> Iterator[Row]:
 
 
 def _write(path: Path, rows: Iterable[Row]) -> None:
-    with replacing(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
+    with atomic_path(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(Row._fields)
         writer.writerows(rows)

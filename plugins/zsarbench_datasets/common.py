@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from zsarbench.data.video import VIDEO_SUFFIXES
 from zsarbench.errors import UsageError
 from zsarbench.interfaces import ClassText
-from zsarbench.utils.cache import VIDEO_ENDINGS
 from zsarbench.utils.class_names import match, readable
 
 if TYPE_CHECKING:
@@ -127,7 +127,7 @@ def videos_under(root: Path, dataset: str) -> list[Path]:
 
 def _videos(folder: Path, depth: int) -> Iterable[Path]:
     for path in folder.iterdir():
-        if path.suffix.lower() in VIDEO_ENDINGS and path.is_file():
+        if path.suffix.lower() in VIDEO_SUFFIXES and path.is_file():
             yield path
         elif depth and path.is_dir():
             yield from _videos(path, depth - 1)

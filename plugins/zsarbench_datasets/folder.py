@@ -8,9 +8,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from zsarbench.data.video import VIDEO_SUFFIXES
 from zsarbench.errors import UsageError, ZsarbenchError
 from zsarbench.interfaces import ClassText
-from zsarbench.utils.cache import VIDEO_ENDINGS
 from zsarbench_datasets import common
 
 if TYPE_CHECKING:
@@ -149,7 +149,7 @@ def _read_csv(path: Path, root: Path | None) -> dict[str, Row]:
     for number, entry in enumerate(entries, start=2):
         below = Path(entry["clip"])
         span = _span(entry.get("start") or "", entry.get("end") or "", f"{path}, line {number}")
-        clip = below.with_suffix("").as_posix() if below.suffix.lower() in VIDEO_ENDINGS else below.as_posix()
+        clip = below.with_suffix("").as_posix() if below.suffix.lower() in VIDEO_SUFFIXES else below.as_posix()
         clip += f"#{span[0]:g}-{span[1]:g}".removesuffix("nan") if span else ""
         if clip in rows:
             raise ZsarbenchError(f"{path}, line {number}: clip '{clip}' is listed twice")

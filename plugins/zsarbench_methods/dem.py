@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from zsarbench.interfaces import Context
-from zsarbench.utils.seeding import forked
+from zsarbench.utils.seeding import fork_rng
 from zsarbench_methods.learnt import SCALES, LearntMethod
 from zsarbench_methods.representation import Scale
 from zsarbench_methods.selection import Grid, Scorer, Seen, Settings, settings_of
@@ -81,7 +81,7 @@ class DEM(LearntMethod):
         means = (sums / counts[:, None])[present].to(context.device)
         share = (counts / counts.sum())[present].to(context.device)
         negative = bool((seen.features < 0).any())
-        with forked(context.generator("weights")):
+        with fork_rng(context.generator("weights")):
             network = _network(vectors.shape[1], self.hidden, means.shape[1], negative).to(context.device)
         named = list(network.named_parameters())
         # Adam adds weight_decay times a weight to its gradient, and the gradient of its square is twice the weight.

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from zsarbench.interfaces import Context
-from zsarbench.utils.seeding import forked
+from zsarbench.utils.seeding import fork_rng
 from zsarbench_methods.learnt import SCALES, LearntMethod
 from zsarbench_methods.representation import Scale
 from zsarbench_methods.selection import Grid, Scorer, Seen, Settings, settings_of
@@ -57,7 +57,7 @@ class E2E(LearntMethod):
     def _train(self, seen: Seen, learning_rate: float, epochs: int, context: Context) -> nn.Linear:
         x, labels, vectors = (part.to(context.device) for part in (seen.features, seen.labels, seen.vectors))
         order = context.generator("batches")
-        with forked(context.generator("weights")):
+        with fork_rng(context.generator("weights")):
             linear = nn.Linear(x.shape[1], vectors.shape[1]).to(context.device)
             optimizer = torch.optim.Adam(linear.parameters(), lr=learning_rate, fused=True)
             milestones = [max(1, round(share * epochs)) for share in DECAYED_AT]

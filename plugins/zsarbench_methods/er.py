@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from zsarbench.interfaces import ClipFeatures, Context, TrainSet
 from zsarbench.utils.classifiers import Classifier, classifier, find_classifier
-from zsarbench.utils.seeding import forked
+from zsarbench.utils.seeding import fork_rng
 from zsarbench_methods.learnt import LearntMethod
 from zsarbench_methods.objects import top_objects
 from zsarbench_methods.representation import Scaling, pooled, text_encoder
@@ -104,7 +104,7 @@ class ER(LearntMethod):
         """Return the model after each of the kept numbers of epochs."""
         labels, vectors = seen.labels.to(context.device), seen.vectors.to(context.device)
         order, snapshots = context.generator("batches"), []
-        with forked(context.generator("weights")):
+        with fork_rng(context.generator("weights")):
             model = Streams(seen, self._object_vectors, self.n_objects if self._classifier else 0, self)
             model.to(context.device).train()
             optimizer = torch.optim.Adam(model.parameters(), lr=learning_rate, fused=True)

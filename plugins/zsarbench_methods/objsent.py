@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from zsarbench.interfaces import ClassText, ClipFeatures, Context, LearnsFrom, Parts, TextEncoder, TrainSet
 from zsarbench.utils.classifiers import Describe, classifier
-from zsarbench.utils.seeding import forked
+from zsarbench.utils.seeding import fork_rng
 from zsarbench_methods.objects import top_objects
 from zsarbench_methods.objects2action import affinity, sparse, translate
 from zsarbench_methods.representation import class_vectors, text_encoder
@@ -99,7 +99,7 @@ class ObjSent:
         sentences = encoder.encode([text for described in classes for text in described.texts]).float()
         labels = torch.tensor([number for number, described in enumerate(classes) for _ in described.texts])
         order = context.generator("sentence-batches")
-        with forked(context.generator("sentence-classifier")), torch.enable_grad():
+        with fork_rng(context.generator("sentence-classifier")), torch.enable_grad():
             network = nn.Sequential(
                 nn.Linear(sentences.shape[1], HIDDEN), nn.GELU(), nn.Dropout(DROPOUT), nn.Linear(HIDDEN, len(classes))
             )

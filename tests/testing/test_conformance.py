@@ -192,7 +192,7 @@ def test_nothing_of_an_unseen_class_is_in_the_toy_training_set() -> None:
 
 
 def test_toys_do_not_touch_the_global_random_state() -> None:
-    with seeding.forked(seeding.generator(0, "x")):
+    with seeding.fork_rng(seeding.generator(0, "x")):
         before = torch.random.get_rng_state()
         toys.train_set()
         assert torch.equal(before, torch.random.get_rng_state())

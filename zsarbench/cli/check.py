@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from zsarbench.cli.common import as_json, data_root_option, echo_json, host_of, settings_option
-from zsarbench.errors import UsageError, UsageErrors, ZsarbenchError, unknown
+from zsarbench.cli.toolkit import data_root_option, echo_json, host_of, json_option, settings_option
+from zsarbench.errors import UsageError, ZsarbenchError, unknown
 
 if TYPE_CHECKING:
     from zsarbench.plugins import Host
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 @data_root_option
 @click.option("--device", default="cpu", show_default=True, help="Where components compute: cpu, cuda, cuda:1, …")
 @click.option("--seconds", default=300.0, show_default=True, help="How long one check may take.")
-@as_json
+@json_option
 @click.pass_context
 def command(
     ctx: click.Context,
@@ -57,11 +57,11 @@ def command(
         chosen["dataset", dataset]["root"] = Path(folder)
 
     from zsarbench.testing.conformance import outcomes, subject_of
-    from zsarbench.utils.compute import Machine
+    from zsarbench.utils.compute import Compute
 
-    machine = Machine.named(device, "float32", None)
+    machine = Compute.resolve(device, "float32", None)
     everything: list[CheckOutcome] = []
-    with machine.repeatable():  # as in a run
+    with machine.deterministic():  # as in a run
         for entry in entries:
             options = chosen[entry.kind, entry.name]
             subject = subject_of(entry, registry=host.registry, chosen=options, device=str(machine.device))
@@ -101,27 +101,28 @@ def _entries(host: Host, name: str) -> list[Entry]:
 
 
 def _chosen(entries: Sequence[Entry], settings: Sequence[str]) -> dict[tuple[str, str], dict[str, Any]]:
-    """Return the options given by `--set` for each entry that takes them.
+    """Return the options of `--set` by the kind and name of each entry that takes them.
 
     Raises:
         UsageErrors: a setting is malformed, has an unfit value, or fits none of the entries.
     """
+    from zsarbench.harness.settings import Problems, Settings
     from zsarbench.plugins import options
 
     chosen: dict[tuple[str, str], dict[str, Any]] = {(entry.kind, entry.name): {} for entry in entries}
-    problems = []
-    for text in settings:
-        path, equals, value = text.partition("=")
-        kind, _, option = path.partition(".")
-        takers = [entry for entry in entries if entry.kind == kind and options.takes(entry.load(), option)]
-        if not (equals and takers):
-            problems.append(f"--set {text} fits no option of {', '.join(f'{one.kind} {one.name}' for one in entries)}")
-        for entry in takers:
-            parsed, wrong = options.check(entry.load(), f"{kind} {entry.name}", {option: value})
-            chosen[kind, entry.name] |= parsed
-            problems += wrong
-    if problems:
-        raise UsageErrors(problems)
+    names, problems = ", ".join(f"{entry.kind} {entry.name}" for entry in entries), Problems()
+    for kind, values in Settings.parse(
+        settings, problems, dict.fromkeys(entry.kind for entry in entries)
+    ).by_part.items():
+        for option, value in values.items():
+            takers = [entry for entry in entries if entry.kind == kind and options.takes(entry.load(), option)]
+            if not takers:
+                problems.add(f"--set {kind}.{option}={value} fits no option of {names}")
+            for entry in takers:
+                parsed, mistakes = options.check(entry.load(), f"{kind} {entry.name}", {option: value})
+                chosen[kind, entry.name] |= parsed
+                problems.add(*mistakes)
+    problems.raise_all()
     return chosen
 
 

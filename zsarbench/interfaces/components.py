@@ -23,6 +23,7 @@ from zsarbench.interfaces.values import (
     Shard,
     ShardReport,
     Steps,
+    Table,
     TrainSet,
 )
 
@@ -185,8 +186,8 @@ class Dataset(Protocol):
 class Reporter(Protocol):
     """Renders a comparison table."""
 
-    def render(self, table: pd.DataFrame, *, title: str) -> str:
-        """Return the table as text."""
+    def render(self, table: Table) -> str:
+        """Return the table as text, and leave it as it is."""
 
 
 @runtime_checkable

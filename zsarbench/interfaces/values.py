@@ -12,10 +12,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
+    import pandas as pd
     import torch
     from torch import Tensor
 
-Setting = Literal["zsl", "gzsl", "base-to-novel"]
+Denominator = Literal["all", "survivors"]
+Control = Literal["none", "shuffle-captions", "shuffle-labels"]
 LearnsFrom = Literal["nothing", "seen-classes", "captions"]
 CaptionsInSteps = Literal["none", "one-each", "all"]
 
@@ -237,3 +239,26 @@ class Progress(Protocol):
 
     def task(self, description: str, total: int | None = None) -> AbstractContextManager[Task]:
         """Open a bar of `total` counts."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Table:
+    """A comparison of results on one protocol, beside the figures that papers report on it.
+
+    frame: one row per result or reported method, group by group, best first. Columns: rank (missing where the row is
+    not ranked), method, settings (what tells rows of one method apart), kind (measured, reported), visual, text,
+    negatives, loss, train_on, class_text; for each metric its mean, a fraction, under its name and `_std`, `_ci_low`,
+    `_ci_high`, `_seed_std`, `_chance`; n_rounds, n_distinct_rounds (without those that repeat an earlier one), n_seeds,
+    n_expected, n_scored, n_failed (sums over the rounds of one seed), notes (a list of texts), id, spec_id, created,
+    command, and `extra_columns`, which plugins add. What a row has not is missing.
+    rank_by: the metric that ranks. setting: that of the protocol. remarks: lines that belong under the table. left_out:
+    "id: reason" for each result that is not in it.
+    """
+
+    title: str
+    frame: pd.DataFrame
+    rank_by: str
+    setting: str
+    extra_columns: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()

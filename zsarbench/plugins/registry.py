@@ -14,6 +14,9 @@ from typing import Any
 from zsarbench.errors import UsageError, ZsarbenchError, unknown
 
 KINDS = ("dataset", "protocol", "visual", "text", "negatives", "loss", "method", "labels", "reporter", "executor")
+RESERVED = {"dataset": ("none", "seen")}
+"""Words that are no names of a kind: what is learnt from where it is no other data set, in `--train-on` and results."""
+
 _NAME = re.compile(r"[a-z0-9][a-z0-9./-]*")
 
 
@@ -94,6 +97,10 @@ class Registry:
             )
         if entry.kind not in KINDS:
             raise ZsarbenchError(unknown("kind", entry.kind, KINDS))
+        if entry.name in RESERVED.get(entry.kind, ()):
+            raise ZsarbenchError(
+                f"a {entry.kind} cannot be called '{entry.name}', which --train-on and results use for another thing"
+            )
         if not _NAME.fullmatch(entry.name):
             raise ZsarbenchError(f"{entry.kind} name '{entry.name}' is not of the form {_NAME.pattern}")
         if ":" not in entry.target:

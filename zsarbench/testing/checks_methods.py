@@ -120,11 +120,11 @@ def same_seed_same_scores(subject: ComponentUnderTest) -> None:
     """The same seed gives the same scores, bit for bit, whatever torch's global random state, which stays."""
     scores = []
     for noise in (1, 2):
-        with seeding.forked(seeding.generator(noise, "conformance", "noise")):
+        with seeding.fork_rng(seeding.generator(noise, "conformance", "noise")):
             before = _random_states()
             scores.append(scored(fit(subject), unseen_clips(), toys.class_texts(toys.UNSEEN)))
             kept = all(same_bits(*pair) for pair in zip(before, _random_states(), strict=True))
-        expect(kept, "torch's global random state to stay as it was", "it moved; use zsarbench.utils.seeding.forked")
+        expect(kept, "torch's global random state to stay as it was", "it moved; use zsarbench.utils.seeding.fork_rng")
     difference = f"{farthest(*scores)}: randomness that is not of `context.generator`"
     expect(same_bits(*scores), "the same scores from the same seed", difference)
 
@@ -169,7 +169,7 @@ def padding_stays_out(subject: ComponentUnderTest) -> None:
 
 
 class WatchedClips(MemoryClips):
-    """Clips that remember what they returned, to detect changes."""
+    """Clips that remember what they returned, as do their subsets, to detect changes."""
 
     def __init__(self, clips: MemoryClips) -> None:
         steps = clips.rows(range(len(clips)))
@@ -181,12 +181,6 @@ class WatchedClips(MemoryClips):
         steps = super().rows(index)
         self.given.append((steps, steps.values.clone(), steps.mask.clone()))
         return steps
-
-    def subset(self, index: Any) -> WatchedClips:
-        """Return some of the clips, watched together with these."""
-        chosen = WatchedClips(super().subset(index))
-        chosen.given = self.given
-        return chosen
 
     def changed(self) -> bool:
         """Return whether anything that was returned has changed since."""

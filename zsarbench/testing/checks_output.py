@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING
+from dataclasses import fields
+from typing import Any
 
-from zsarbench.interfaces import ClipSource, Shard, ShardReport
+from zsarbench.interfaces import ClipSource, Shard, ShardReport, Table
 from zsarbench.testing import checks_constructors, toys
 from zsarbench.testing.checking import Check, ComponentUnderTest, expect
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 REPORTER = "zsarbench.interfaces.Reporter.render"
 EXECUTOR = "zsarbench.interfaces.Executor.map"
@@ -32,17 +30,21 @@ class ToyTask:
 def renders_text(subject: ComponentUnderTest) -> None:
     """`render` gives the same text each time, with every method in it, and leaves the table as it was."""
     table = toys.table()
-    text = subject.component.render(table, title="a toy title")
+    text = subject.component.render(table)
     expect(isinstance(text, str) and text.strip() != "", "text", f"it is a {type(text).__name__}")
-    lost = [name for name in table["method"] if name not in text.replace("\\", "")]
+    lost = [name for name in table.frame["method"] if name not in text.replace("\\", "")]
     expect(not lost, "every method of the table in the text", f"{', '.join(lost)} is missing")
-    again = subject.make().render(toys.table(), title="a toy title")
+    again = subject.make().render(toys.table())
     expect(text == again, "the same text for the same table", "it differs")
     expect(_same(table, toys.table()), "the table to stay as it was", "it was changed")
 
 
-def _same(one: pd.DataFrame, other: pd.DataFrame) -> bool:
-    return one.equals(other) and list(one) == list(other) and one.attrs == other.attrs
+def _same(one: Table, other: Table) -> bool:
+    return one.frame.equals(other.frame) and list(one.frame) == list(other.frame) and _about(one) == _about(other)
+
+
+def _about(table: Table) -> dict[str, Any]:
+    return {field.name: getattr(table, field.name) for field in fields(table) if field.name != "frame"}
 
 
 def reports_every_shard(subject: ComponentUnderTest) -> None:

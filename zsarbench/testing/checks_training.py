@@ -136,7 +136,7 @@ def follows_the_generator(subject: ComponentUnderTest) -> None:
     before = [tensor.clone() for tensor in tensors_of(draw)]
     draws = []
     for noise in range(3):
-        with seeding.forked(seeding.generator(noise, "conformance", "noise")):
+        with seeding.fork_rng(seeding.generator(noise, "conformance", "noise")):
             draws.append(drawn(draw, subject.make()))
     alike = all(same_bits(draws[0], other) for other in draws[1:])
     expect(alike, "the same draw from the same generator", "draws differ: another source of randomness is used")

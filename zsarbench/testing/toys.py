@@ -14,14 +14,13 @@ import torch
 
 from zsarbench.errors import NoNegatives
 from zsarbench.features.clips import MemoryClips
-from zsarbench.interfaces import ClassText, Clips, Context, NegativeDraw, Parts, Sampling, Steps, TrainSet
+from zsarbench.interfaces import ClassText, Clips, Context, NegativeDraw, Parts, Sampling, Steps, Table, TrainSet
 from zsarbench.testing.videos import KeepFrame
 from zsarbench.utils import seeding
 from zsarbench.utils.batching import in_fixed_batches
 from zsarbench.utils.progress import LogProgress
 
 if TYPE_CHECKING:
-    import pandas as pd
     from torch import Tensor
 
 DIM = 16
@@ -197,8 +196,8 @@ def accuracy(scores: Tensor, per_class: int = 4) -> float:
     return float((scores[: len(labels)].argmax(1) == labels).float().mean())
 
 
-def table() -> pd.DataFrame:
-    """Return a comparison table of `zsarbench.reports.table.build`: a ranked row, an unranked and a reported one."""
+def table() -> Table:
+    """Return a comparison table: a ranked row, an unranked and a reported one."""
     import pandas as pd
 
     def row(rank: int | None, method: str, kind: str, value: float, notes: list[str]) -> dict[str, Any]:
@@ -223,8 +222,7 @@ def table() -> pd.DataFrame:
     )
     accuracies = {name: "float64" for name in rows[0] if name.startswith("top1")}
     frame = pd.DataFrame(rows).astype({**whole, **accuracies})
-    frame.attrs = {"rank_by": "top1_per_video", "extra_columns": [], "remarks": ["a toy"], "left_out": []}
-    return frame
+    return Table(title="a toy title", frame=frame, rank_by="top1_per_video", setting="zsl", remarks=("a toy",))
 
 
 def _generator(*names: object) -> torch.Generator:

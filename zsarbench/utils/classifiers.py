@@ -1,4 +1,4 @@
-"""The objects that a visual encoder's own classifier sees, for methods that reason with them."""
+"""The classifier of a visual encoder, for methods that reason with the objects it recognises."""
 
 from __future__ import annotations
 
@@ -14,18 +14,23 @@ if TYPE_CHECKING:
 
     from zsarbench.interfaces import TextEncoder, VisualEncoder
 
+__all__ = ["Classifier", "Describe", "classifier", "find_classifier"]
+
 Describe = Literal["names", "definitions", "both"]
 
 
 @dataclass(frozen=True)
 class Classifier:
-    """A visual encoder's classifier: (name, definition) of its L labels, and logits (M, L) from features (M, D)."""
+    """The classifier of a visual encoder.
+
+    labels: (name, definition) of its L labels. classify: maps features (M, D) to logits (M, L).
+    """
 
     labels: tuple[tuple[str, str], ...]
     classify: Callable[[Tensor], Tensor]
 
     def texts(self, describe: Describe) -> list[str]:
-        """Return one text a label; its name where it has no definition."""
+        """Return one text per label; its name where it has no definition."""
         return [_text(name, definition, describe) for name, definition in self.labels]
 
     def vectors(self, encoder: TextEncoder, describe: Describe) -> Tensor:
@@ -44,15 +49,15 @@ def classifier(visual: VisualEncoder | None, method: str) -> Classifier:
     """Return the classifier of a visual part.
 
     Raises:
-        UsageError: it has none.
+        UsageError: it has none; `method` is named in the message.
     """
-    found = find_classifier(visual)
-    if found is None:
+    existing = find_classifier(visual)
+    if existing is None:
         raise UsageError(
             f"method '{method}' reads object scores, and the visual part {type(visual).__name__} has no classifier "
             "with named labels. Try: --visual NAME, one whose summary in zsarbench list visual names its classifier"
         )
-    return found
+    return existing
 
 
 def _text(name: str, definition: str, describe: Describe) -> str:

@@ -13,8 +13,9 @@ import torch.nn.functional as F
 
 from zsarbench.errors import UsageError
 from zsarbench.features import FeatureStore
-from zsarbench.features.clips import MemoryClips, StoredClips
+from zsarbench.features.clips import MemoryClips
 from zsarbench.features.key import FeatureKey
+from zsarbench.features.store.clips import StoredClips
 from zsarbench.interfaces import ClassText, Context, Parts
 from zsarbench.testing import toys
 from zsarbench.utils import seeding

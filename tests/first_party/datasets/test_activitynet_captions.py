@@ -12,6 +12,7 @@ import pytest
 from zsarbench.data.manifest import checked_manifest
 from zsarbench.errors import UsageError, ZsarbenchError
 from zsarbench.evaluation import contamination
+from zsarbench.evaluation.declared import Declared
 from zsarbench.plugins import load_plugins
 from zsarbench_datasets.activitynet_captions import ActivityNetCaptions
 
@@ -105,9 +106,9 @@ def test_what_is_missing_is_named(tmp_path: Path) -> None:
 
 def test_its_videos_were_chosen_for_the_200_classes_of_activitynet() -> None:
     registry = load_plugins().registry
-    said = contamination.declarations(registry, None, {}, "ucf101", "activitynet-captions")
-    assert said == {"training data activitynet-captions": ("activitynet",)}
-    found = contamination.audit(said, ["Archery", "BrushingTeeth", "Nunchucks"], registry)
+    declared = contamination.declarations(registry, None, {}, "ucf101", "activitynet-captions")
+    assert declared == {Declared("training data", "activitynet-captions"): ("activitynet",)}
+    found = contamination.audit(declared, ["Archery", "BrushingTeeth", "Nunchucks"], registry)
     assert {"Archery", "BrushingTeeth"} <= {overlap.candidate for overlap in found.overlapping}
     assert found.unknown == ()
 

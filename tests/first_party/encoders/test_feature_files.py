@@ -15,7 +15,7 @@ from locations import ROOT
 from zsarbench import results
 from zsarbench.errors import UsageError, ZsarbenchError
 from zsarbench.features import FeatureStore
-from zsarbench.features.extraction.plan import EncoderPart, LocalExecutor, ensure
+from zsarbench.features.extraction.plan import EncoderPart, Extraction, LocalExecutor, ensure
 from zsarbench.interfaces import Clips, ClipSource, Parts
 from zsarbench.plugins import load_plugins
 from zsarbench.plugins.parts import PartSpec
@@ -167,8 +167,8 @@ def test_the_store_takes_the_files_in_with_the_reasons(tmp_path: Path) -> None:
         part = PartSpec("visual", "feature-files", target, "encoders", options)
         sources = [ClipSource("v_a#1-3", None, 1.0, 3.0, video="v_a"), ClipSource("v_b")]
         encoder = EncoderPart(part, FeatureFiles(**options))
-        store = FeatureStore(tmp_path / "store")
-        return ensure("toy", "1", sources, encoder, store, executor=LocalExecutor(), progress=LogProgress())
+        extraction = Extraction(dataset="toy", revision="1", sources=sources, encoder=encoder, executor=LocalExecutor())
+        return ensure(extraction, FeatureStore(tmp_path / "store"), LogProgress())
 
     clips = stored()
     assert clips.rows([0]).values[0, :, 0].tolist() == [1, 2]
@@ -275,5 +275,5 @@ def test_a_run_reads_the_import_of_the_readme_and_its_result_names_the_colour_or
     assert taken_in() == ["features of sketch by feature-files: 4 of 4 clips to compute"]
     (path,) = setting.glob("results/**/*.json")
     result = results.read(path)
-    assert "colour_order=bgr: as the release departs, see the README of zsarbench_cezsar" in result.flags
-    assert not any(flag.startswith("pairing:") for flag in result.flags)  # no segment is longer than 240 s
+    assert "colour_order=bgr: as the release departs, see the README of zsarbench_cezsar" in map(str, result.flags)
+    assert not any(str(flag).startswith("pairing:") for flag in result.flags)  # no segment is longer than 240 s

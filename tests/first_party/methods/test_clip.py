@@ -61,7 +61,7 @@ def tiny(towers: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict
     folder = tmp_path_factory.mktemp("open-clip")
     (folder / "zsarbench-tiny.json").write_text(json.dumps(TINY))
     open_clip.add_model_config(folder / "zsarbench-tiny.json")
-    with seeding.forked(torch.Generator().manual_seed(0)):
+    with seeding.fork_rng(torch.Generator().manual_seed(0)):
         network = open_clip.create_model("zsarbench-tiny", load_weights=False)
     safetensors.torch.save_file(network.state_dict(), folder / "weights.safetensors")
     return {"model": "zsarbench-tiny", "weights": str(folder / "weights.safetensors")}
@@ -195,7 +195,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> str:
         vision_config={**sizes, **mit, "hidden_size": 16, "image_size": 32, "patch_size": 8, "num_frames": 4},
         projection_dim=8,
     )
-    with seeding.forked(torch.Generator().manual_seed(0)):
+    with seeding.fork_rng(torch.Generator().manual_seed(0)):
         XCLIPModel(config).save_pretrained(made)
     letters = [end for letter in "abcdefghijklmnopqrstuvwxyz.," for end in (letter, f"{letter}</w>")]
     vocabulary = {token: number for number, token in enumerate(["<|startoftext|>", "<|endoftext|>", *letters])}

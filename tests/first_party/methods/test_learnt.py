@@ -299,7 +299,7 @@ def test_er_learns_from_objects_alone() -> None:
     numbers = labels[:, None].float()
     seen = Seen(torch.cat([features, numbers], dim=1), labels, torch.eye(6), tuple("abcdef"))
     options = ER(dim=16, dropout=0.0, n_objects=1)
-    with seeding.forked(rng):
+    with seeding.fork_rng(rng):
         model = Streams(seen, torch.eye(6), 1, options).eval()
     # The object stream of a clip, ungated, is the text layer's embedding of its object.
     before = model.loss(seen.features, seen.vectors, labels)

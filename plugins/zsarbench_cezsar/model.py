@@ -8,7 +8,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
-from zsarbench.interfaces import ClipFeatures
+from zsarbench.interfaces import ClipFeatures, Cuttable
 
 AttendOver = Literal["time", "batch"]
 Positions = Literal["none", "sinusoidal"]
@@ -135,20 +135,17 @@ def count_parameters(module: nn.Module) -> int:
 
 def first_steps(clips: ClipFeatures, max_steps: int) -> ClipFeatures:
     """Return the clips without the steps that the model does not see, where these can be left unread."""
-    if not hasattr(clips, "cut") or clips.max_steps <= max_steps:
-        return clips
-    cut: ClipFeatures = clips.cut(max_steps)
-    return cut
+    return clips.cut(max_steps) if isinstance(clips, Cuttable) and clips.max_steps > max_steps else clips
 
 
 def fit_steps(values: Tensor, mask: Tensor, max_steps: int, padding: Literal["mask", "zeros"]) -> tuple[Tensor, Tensor]:
     """Cut clips at `max_steps` steps; with padding "zeros", fill them up and let the filling count, as in the release.
 
-    values (B, T, D), mask (B, T); a clip without any step keeps a mask of False.
+    values (B, T, D) on any device, mask (B, T) on the CPU; a clip without any step keeps a mask of False.
     """
     values, mask = values[:, :max_steps], mask[:, :max_steps]
     if padding == "mask":
         return values, mask
     missing = max_steps - values.shape[1]
-    values = torch.nn.functional.pad(values.masked_fill(~mask[:, :, None], 0.0), (0, 0, 0, missing))
+    values = torch.nn.functional.pad(values.masked_fill(~mask[:, :, None].to(values.device), 0.0), (0, 0, 0, missing))
     return values, mask.any(1, keepdim=True).expand(-1, max_steps)

@@ -62,7 +62,7 @@ def pairs(table: Path | None, clips: tuple[str, ...], n_shown: int, as_json: boo
 
 @dataclass
 class _Counts:
-    """What a table holds: clips, windows, how often each object and sentence stands in it."""
+    """What a table holds: clips, windows, how often each object and sentence occurs in it."""
 
     clips: int = 0
     windows: int = 0
@@ -101,13 +101,13 @@ def _newest() -> Path:
     """Return the newest table of the cache.
 
     Raises:
-        UsageError: there is none.
+        UsageError: no table exists.
     """
     folder = cache_dir() / "checkpoints"
-    found = sorted(folder.glob(f"*/pairing/{pairing_table.TABLE}"), key=lambda path: path.stat().st_mtime)
-    if not found:
+    tables = sorted(folder.glob(f"*/pairing/{pairing_table.TABLE}"), key=lambda path: path.stat().st_mtime)
+    if not tables:
         raise UsageError(
             f"no table of pairs is in {folder}: none is made where the visual part has no classifier, or with "
             "--set method.object_sentences=0. Try: zsarbench run --method cezsar --set method.object_sentences=2"
         )
-    return found[-1]
+    return tables[-1]

@@ -16,8 +16,9 @@ from torch import Tensor, nn
 
 from zsarbench.errors import NoNegatives, ZsarbenchError
 from zsarbench.interfaces import Context, Loss, NegativeSampler, Task
+from zsarbench.utils.compute import CopyStream, copy_to_device, use_on_current_stream
 from zsarbench_cezsar import checkpoints
-from zsarbench_cezsar.batches import Corpus, Shown, read_ahead, shown
+from zsarbench_cezsar.batches import ClipsOnDevice, Corpus, Shown, read_ahead, shown
 from zsarbench_cezsar.model import MAX_STEPS, JointModel
 from zsarbench_cezsar.pair_negatives import Negatives, Tally
 from zsarbench_cezsar.pairs import split_pairs
@@ -70,7 +71,7 @@ class History:
 class Trainer:
     """Trains a joint model, and a loss where it has parameters, on a corpus.
 
-    Made and run inside `zsarbench.utils.seeding.forked`: dropout draws from torch's global state, which checkpoints
+    Made and run inside `zsarbench.utils.seeding.fork_rng`: dropout draws from torch's global state, which checkpoints
     hold.
     """
 
@@ -94,6 +95,9 @@ class Trainer:
         self.order = context.generator("batches")
         self.sampler: NegativeSampler = _required(context.parts.negatives)
         self.negatives = Negatives(self.sampler, corpus.pairs, options.n_negatives)
+        self.copies = CopyStream(context.device)
+        self.clips = ClipsOnDevice(corpus.clips, context.device)
+        self.embeddings = corpus.embeddings.to(context.device)
         self.history = History()
         self.best: dict[str, Tensor] = {}
         self.best_file = ""
@@ -196,8 +200,12 @@ class Trainer:
         return float(torch.stack(losses).cpu().double() @ weights / weights.sum())
 
     def _read(self, batch: Tensor) -> Shown:
-        options = self.options
-        return shown(self.corpus, batch, options.max_steps, options.padding, in_order=self.model.in_order)
+        options, model = self.options, self.model
+        with self.copies():
+            return shown(
+                self.corpus, batch, options.max_steps, options.padding, in_order=model.in_order,
+                clips=self.clips,
+            )  # fmt: skip
 
     def _loss(self, batch: Tensor, read: Shown, rng: torch.Generator) -> tuple[Tensor, int]:
         """Return the loss of a batch of pairs (B,), of which this was read, and how many of them it is of.
@@ -214,19 +222,21 @@ class Trainer:
             return torch.zeros(()), 0
         pairs, device = self.corpus.pairs, self.context.device
         with torch.autocast(device.type, self.context.dtype, enabled=self.context.dtype != torch.float32):
-            video = self.model.video(read.values.to(device), read.mask.to(device))[of_pair.to(device)]
+            values, mask = use_on_current_stream(read.values), copy_to_device(read.mask, device)
+            video = self.model.video(values, mask)[copy_to_device(of_pair, device)]
             # Each sentence goes through its branch once, however many triplets it stands in.
             texts, places = torch.cat([pairs.text[batch], pairs.pool_text[pool_rows].flatten()]).unique(
                 return_inverse=True
             )
-            sentences = self.model.sentence(self.corpus.embeddings[texts].to(device))
+            sentences = self.model.sentence(self.embeddings[copy_to_device(texts, device)])
         video, sentences = video.float(), sentences.float()
-        positive, pool = sentences[places[: len(batch)].to(device)], sentences[places[len(batch) :].to(device)]
+        places = copy_to_device(places, device)
+        positive, pool = sentences[places[: len(batch)]], sentences[places[len(batch) :]]
         if self.negatives.of_corpus is not None:
             negative = pool.unflatten(0, pool_rows.shape)
         else:
             chosen = self.negatives.within(batch, pool_rows, video, positive, pool, rng, self.tally)
-            negative = pool[chosen.to(device)]
+            negative = pool[copy_to_device(chosen, device)]
         return self.loss(video, positive, negative), len(batch)
 
     def _note_negatives(self, epoch: int) -> None:

@@ -10,7 +10,9 @@ from torch import Tensor, nn
 
 from zsarbench.interfaces import Clips, Prepare, Sampling, Steps
 from zsarbench.utils.batching import in_fixed_batches
-from zsarbench.utils.compute import warn_of_bfloat16
+from zsarbench.utils.compute import copy_to_device, warn_of_bfloat16
+
+from .recorded import RecordedPass
 
 ComputeDtype = Literal["float32", "bfloat16", "float16"]
 
@@ -50,6 +52,7 @@ class FrozenNetwork:
         self.compute_dtype = compute_dtype
         self._mean = torch.tensor(mean).view(-1, 1, 1)
         self._std = torch.tensor(std).view(-1, 1, 1)
+        self._recorded: RecordedPass | None = None
         self.fingerprint = {
             "weights_sha256": weights_sha256,
             "preprocessing": f"{prepare}; mean {tuple(mean)}; std {tuple(std)}",
@@ -60,6 +63,7 @@ class FrozenNetwork:
         warn_of_bfloat16(torch.device(device), self.compute_dtype, "--set visual.compute_dtype=float32")
         self.network.to(device)
         self._mean, self._std = self._mean.to(device), self._std.to(device)
+        self._recorded = RecordedPass(self._rows) if self._mean.is_cuda else None
         return self
 
     def parameters(self) -> Iterator[nn.Parameter]:
@@ -73,25 +77,27 @@ class FrozenNetwork:
             raise ValueError("frames and their mask are needed")
         rows = clips.frames[clips.mask]  # (M, F, 3, H, W): padding is never computed
         values = torch.zeros(*clips.mask.shape, self.dim)
-        values[clips.mask] = self._in_batches(
-            lambda batch: self._features((batch.float() / 255 - self._mean) / self._std), rows
-        )
+        # Of all batches at once: a GPU that gives back the rows of each waits for the next.
+        values[clips.mask] = self._in_batches(self._recorded or self._rows, rows).cpu()
         return Steps(values, clips.mask)
 
     def classify(self, features: Tensor) -> Tensor:
         """Return the logits (..., L) that the model's own classifier gives for stored features (..., D)."""
         rows = features.reshape(-1, self.dim)
-        return self._in_batches(self._logits, rows).reshape(*features.shape[:-1], -1)
+        logits = self._in_batches(lambda batch: self._computed(self._logits, batch).cpu(), rows)
+        return logits.reshape(*features.shape[:-1], -1)
 
     def _in_batches(self, forward: Callable[[Tensor], Tensor], rows: Tensor) -> Tensor:
         device = self._mean.device
+        return in_fixed_batches(lambda batch: forward(copy_to_device(batch, device)), rows, self.batch_size)
+
+    def _rows(self, frames: Tensor) -> Tensor:
+        return self._computed(lambda batch: self._features((batch.float() / 255 - self._mean) / self._std), frames)
+
+    def _computed(self, forward: Callable[[Tensor], Tensor], batch: Tensor) -> Tensor:
         dtype = getattr(torch, self.compute_dtype)
-
-        def on_device(batch: Tensor) -> Tensor:
-            with torch.inference_mode(), torch.autocast(device.type, dtype, enabled=dtype != torch.float32):
-                return forward(batch.to(device)).float().cpu()
-
-        return in_fixed_batches(on_device, rows, self.batch_size)
+        with torch.inference_mode(), torch.autocast(batch.device.type, dtype, enabled=dtype != torch.float32):
+            return forward(batch).float()
 
     def _features(self, steps: Tensor) -> Tensor:
         raise NotImplementedError

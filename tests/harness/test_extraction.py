@@ -12,7 +12,8 @@ from zsarbench import hookimpl
 from zsarbench.cli.main import main
 from zsarbench.errors import UsageError, UsageErrors
 from zsarbench.features import FeatureStore
-from zsarbench.harness.extraction import device_of, part_of
+from zsarbench.features.extraction.plan import Share
+from zsarbench.harness.extraction import device_of, share_of
 from zsarbench.harness.resolve import resolve_extraction
 from zsarbench.harness.spec import ExtractionRequest
 from zsarbench.plugins import Host, load_plugins, loading
@@ -173,19 +174,19 @@ def test_every_mistake_of_a_request_is_reported_at_once(host: Host) -> None:
 @pytest.mark.parametrize("text", ["3/3", "x/3", "1", "1/0", "-1/2", ""])
 def test_a_part_that_is_none_is_refused(text: str) -> None:
     with pytest.raises(UsageError, match="is not i/n with i from 0 to n - 1"):
-        part_of(text)
+        share_of(text)
 
 
 def test_auto_asks_the_variables_of_torchrun_and_slurm(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("RANK", "WORLD_SIZE", "SLURM_PROCID", "SLURM_NTASKS"):
         monkeypatch.delenv(name, raising=False)
     with pytest.raises(UsageError, match="finds neither RANK and WORLD_SIZE nor SLURM_PROCID and SLURM_NTASKS"):
-        part_of("auto")
+        share_of("auto")
     monkeypatch.setenv("SLURM_PROCID", "5")
     monkeypatch.setenv("SLURM_NTASKS", "8")
-    assert part_of("auto") == (5, 8)
+    assert share_of("auto") == Share(5, 8)
     monkeypatch.setenv("RANK", "0")
     monkeypatch.setenv("WORLD_SIZE", "2")
-    assert part_of("auto") == (0, 2)
-    assert device_of("auto", (0, 2)) in ("auto", "cuda:0")
-    assert device_of("cpu", (0, 2)) == "cpu"
+    assert share_of("auto") == Share(0, 2)
+    assert device_of("auto", Share(0, 2)) in ("auto", "cuda:0")
+    assert device_of("cpu", Share(0, 2)) == "cpu"

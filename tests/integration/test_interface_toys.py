@@ -262,7 +262,7 @@ def zsarbench_register(registry: Any) -> None:
 HOST = load_plugins(
     loaders={
         "toy": lambda: type("plugin", (), {"zsarbench_register": staticmethod(zsarbench_register)}),
-        "rivals": lambda: importlib.import_module("zsarbench_rivals"),
+        "methods": lambda: importlib.import_module("zsarbench_methods"),
         "cezsar": lambda: importlib.import_module("zsarbench_cezsar"),
     }
 )

@@ -54,16 +54,17 @@ def extract(ctx: click.Context, /, shard: str | None, as_json: bool, **request: 
     # from the decoders; and its maps, 100 MB and more, must lie in huge pages, which the processor finds faster.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
+    from zsarbench.features.extraction.plan import Share
     from zsarbench.harness import extraction
     from zsarbench.harness.resolve import resolve_extraction
     from zsarbench.utils.progress import default_progress
 
     registry = host_of(ctx).registry
-    part = extraction.part_of(shard) if shard is not None else (0, 1)
+    share = extraction.share_of(shard) if shard is not None else Share()
     spec = resolve_extraction(ExtractionRequest(**request), registry)
     with TemporaryDirectory(prefix="zsarbench-") as folder:
-        store = _store(index_root=Path(folder) if part[1] > 1 else None)
-        done = extraction.run(spec, registry, store, default_progress(), part=part)
+        store = _store(index_root=Path(folder) if share.count > 1 else None)
+        done = extraction.run(spec, registry, store, default_progress(), share=share)
     if as_json:
         echo_json(done)
         return
@@ -124,7 +125,7 @@ def gc(names: tuple[str, ...], unused_days: float | None, yes: bool, as_json: bo
     """
     from zsarbench.features import maintenance
 
-    found = maintenance.garbage(_store(), _sets(names), unused_days=unused_days)
+    found = maintenance.garbage(_sets(names), unused_days=unused_days)
     for item in found:
         if yes:
             maintenance.remove(item)
@@ -189,7 +190,9 @@ def verify(ctx: click.Context, names: tuple[str, ...], rebuild: bool, as_json: b
 
     With --rebuild the index is built again without the damaged rows, which the next run computes again.
     """
-    found = [stored.verify(rebuild=rebuild) for stored in _sets(names)]
+    from zsarbench.features.store.verification import verify as verify_set
+
+    found = [verify_set(stored, rebuild=rebuild) for stored in _sets(names)]
     if as_json:
         echo_json([asdict(item) for item in found])
     else:

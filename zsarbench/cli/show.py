@@ -28,10 +28,10 @@ def command(ctx: click.Context, name: str, as_json: bool) -> None:
       zsarbench show ucf101/truze-v2
     """
     registry = host_of(ctx).registry
-    found = [entry for entry in registry if entry.name == name]
-    if not found:
+    entries = [entry for entry in registry if entry.name == name]
+    if not entries:
         raise UsageError(unknown("name", name, {entry.name for entry in registry}, "zsarbench list"))
-    described = [_describe(entry, registry) for entry in found]
+    described = [_describe(entry, registry) for entry in entries]
     if as_json:
         echo_json(described)
         return

@@ -20,7 +20,7 @@ from zsarbench.evaluation import metrics
 from zsarbench.evaluation.declared import Declared
 from zsarbench.evaluation.label_sets import LabelSet, find
 from zsarbench.evaluation.settings import TOP1_PER_CLASS, TOP1_PER_VIDEO
-from zsarbench.interfaces import Denominator
+from zsarbench.interfaces import CaptionsTrained, Denominator
 from zsarbench.plugins import building
 from zsarbench.plugins.parts import PART_KINDS
 from zsarbench.utils.class_names import normalise, readable
@@ -122,7 +122,9 @@ def declarations(
         captioned.append(train_dataset or dataset)
     for name in captioned:
         target = registry.get("dataset", name).load()
-        declared[Declared("captions of", name)] = getattr(target, "captions_trained_on", None)
+        declared[Declared("captions of", name)] = (
+            target.captions_trained_on if isinstance(target, CaptionsTrained) else None
+        )
     return declared
 
 

@@ -14,10 +14,10 @@ from zsarbench.results import Environment
 from zsarbench.utils.compute import processor
 
 if TYPE_CHECKING:
-    from zsarbench.utils.compute import Machine
+    from zsarbench.utils.compute import Compute
 
 
-def environment_of(compute: Machine, dtype: str) -> Environment:
+def environment_of(compute: Compute, dtype: str) -> Environment:
     """Return where a run took place."""
     commit, dirty = _git_state(Path(zsarbench.__file__).parent.parent)
     return Environment(

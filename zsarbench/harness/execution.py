@@ -13,7 +13,7 @@ from zsarbench.evaluation.scores import Block, RoundScores, Scores
 from zsarbench.harness.fitting import Fit, fits, fitted
 from zsarbench.harness.preparation import Prepared, prepare
 from zsarbench.harness.scoring import round_scores, score_block
-from zsarbench.interfaces import Method, Parts, Progress
+from zsarbench.interfaces import Method, Parts, Progress, Recording
 from zsarbench.utils.compute import Stopwatch
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def execute(spec: RunSpec, registry: Registry, progress: Progress) -> Outcome:
     """
     watch = Stopwatch()
     prepared = prepare(spec, registry, progress, watch)
-    with prepared.compute.repeatable():
+    with prepared.compute.deterministic():
         return _fit_and_score(prepared, watch)
 
 
@@ -72,7 +72,7 @@ def _fit_and_score(prepared: Prepared, watch: Stopwatch) -> Outcome:
         with watch("fit"):
             done = fitted(prepared, fit)
         learnt |= dict.fromkeys(done.learnt)
-        records.append(dict(done.method.record()) if hasattr(done.method, "record") else {})
+        records.append(dict(done.method.record()) if isinstance(done.method, Recording) else {})
         with watch("score"):
             for rounds in [fit.rounds] if done.method.class_independent else [(item,) for item in fit.rounds]:
                 block, without_score = score_block(prepared, done, rounds)

@@ -10,16 +10,17 @@ import torch
 
 from zsarbench.errors import UsageError
 from zsarbench.features.extraction import plan as extract
+from zsarbench.features.extraction.plan import Share
 from zsarbench.features.text_cache import CachedTextEncoder
 from zsarbench.harness.inputs import Inputs, of_dataset
 from zsarbench.plugins import building
 from zsarbench.protocols.clips import protocol_clips
-from zsarbench.utils.compute import Machine
+from zsarbench.utils.compute import Compute, reuse_freed_memory
 
 if TYPE_CHECKING:
     from zsarbench.features import FeatureStore
     from zsarbench.harness.spec import ExtractionSpec
-    from zsarbench.interfaces import Progress, TextEncoder
+    from zsarbench.interfaces import Progress
     from zsarbench.plugins.registry import Registry
 
 _PART = re.compile(r"(\d+)/(\d+)")
@@ -27,11 +28,11 @@ _PART = re.compile(r"(\d+)/(\d+)")
 _RANKS = (("RANK", "WORLD_SIZE", "LOCAL_RANK"), ("SLURM_PROCID", "SLURM_NTASKS", "SLURM_LOCALID"))
 
 
-def part_of(text: str) -> tuple[int, int]:
-    """Return (i, n) of "i/n", i from 0 to n - 1, or of "auto", which reads torchrun's or SLURM's variables.
+def share_of(text: str) -> Share:
+    """Return the share of "i/n", i from 0 to n - 1, or of "auto", which reads the variables of torchrun or SLURM.
 
-    >>> part_of("2/8")
-    (2, 8)
+    >>> share_of("2/8")
+    Share(index=2, count=8)
 
     Raises:
         UsageError: it is neither, or no such variables are set.
@@ -46,13 +47,13 @@ def part_of(text: str) -> tuple[int, int]:
     match = _PART.fullmatch(text)
     if match is None or int(match[1]) >= int(match[2]):
         raise UsageError(f"--shard {text} is not i/n with i from 0 to n - 1, e.g. 0/8 … 7/8, nor auto")
-    return int(match[1]), int(match[2])
+    return Share(int(match[1]), int(match[2]))
 
 
-def device_of(device: str, part: tuple[int, int]) -> str:
+def device_of(device: str, share: Share) -> str:
     """Return the device for one of several processes: instead of "auto", a GPU of its own where there are any."""
     local = next((os.environ[name] for _, _, name in _RANKS if name in os.environ), None)
-    if device == "auto" and part[1] > 1 and local is not None and torch.cuda.is_available():
+    if device == "auto" and share.count > 1 and local is not None and torch.cuda.is_available():
         return f"cuda:{int(local) % torch.cuda.device_count()}"
     return device
 
@@ -63,28 +64,31 @@ def run(
     store: FeatureStore,
     progress: Progress,
     *,
-    part: tuple[int, int] = (0, 1),
+    share: Share = Share(),  # noqa: B008 (it is frozen)
 ) -> dict[str, Any]:
     """Compute what the store lacks and return what became of it, in JSON types.
 
     Raises:
         ZsarbenchError: see `zsarbench.features.extraction.plan.compute`.
     """
-    compute = Machine.named(device_of(spec.device, part), spec.dtype, spec.threads)
-    with compute.repeatable():
+    compute = Compute.resolve(device_of(spec.device, share), spec.dtype, spec.threads)
+    reuse_freed_memory()
+    with compute.deterministic():
         inputs = of_dataset(spec.data, spec.dataset.name, None)
         clip_ids = _clips(spec, inputs)
         done = extract.compute(
-            inputs.dataset,
-            inputs.revision,
-            inputs.sources(clip_ids),
-            _encoder(spec, registry, store, compute),
+            extract.Extraction(
+                dataset=inputs.dataset,
+                revision=inputs.revision,
+                sources=inputs.sources(clip_ids),
+                encoder=_encoder(spec, registry, store, compute),
+                executor=building.build_executor(spec.executor, registry),
+                settings=extract.Settings(device=str(compute.device), threads=compute.threads),
+                strict=spec.strict,
+            ),
             store,
-            executor=building.build(spec.executor, registry),
-            progress=progress,
-            settings=extract.Settings(device=str(compute.device), threads=compute.threads),
-            strict=spec.strict,
-            part=part,
+            progress,
+            share,
         )
     return {
         "dataset": inputs.dataset,
@@ -93,7 +97,7 @@ def run(
         "features": done.stored.folder.name,
         "clips": len(clip_ids),
         "already_stored": done.n_before,
-        "made": done.n_made,
+        "made": done.n_computed,
         "left_to_others": done.n_left,
         "failed": dict(done.failures),
     }
@@ -108,12 +112,11 @@ def _clips(spec: ExtractionSpec, inputs: Inputs) -> list[str]:
     return [clip_id for clip_id in inputs.manifest.index if clip_id in used]
 
 
-def _encoder(spec: ExtractionSpec, registry: Registry, store: FeatureStore, compute: Machine) -> extract.EncoderPart:
+def _encoder(spec: ExtractionSpec, registry: Registry, store: FeatureStore, compute: Compute) -> extract.EncoderPart:
     """Return the visual part as a run would build it, on its device."""
-
-    def cached(encoder: TextEncoder) -> CachedTextEncoder:
-        return CachedTextEncoder(encoder, store, spec.parts["text"])
-
-    parts = building.build_parts(spec.parts, registry, cached, compute.device)
-    assert parts.visual is not None
-    return extract.EncoderPart(spec.parts["visual"], parts.visual, spec.parts.get("text"), parts.text)
+    parts = spec.parts
+    text: CachedTextEncoder | None = None
+    if "text" in parts:
+        text = CachedTextEncoder(building.build_text(parts["text"], registry, compute.device), store, parts["text"])
+    visual = building.build_visual(parts["visual"], registry, compute.device, text)
+    return extract.EncoderPart(parts["visual"], visual, parts.get("text"), text)

@@ -71,7 +71,7 @@ def fitted(prepared: Prepared, fit: Fit) -> Fitted:
     Raises:
         ZsarbenchError: the method cannot be built, or no clip can be learnt from.
     """
-    method: Method = building.build(prepared.spec.what.method, prepared.registry)
+    method = building.build_method(prepared.spec.what.method, prepared.registry)
     fit_context, train = context(prepared, fit), train_set(prepared, fit)
     method.fit(train, fit_context)
     return Fitted(method=method, context=fit_context, learnt=tuple(train.clips.ids) if train is not None else ())
@@ -116,8 +116,8 @@ def controlled(prepared: Prepared, clips: ClipFeatures, seed: int, use: str) -> 
     """Return the clips, with captions shuffled where the run is that control; use: "train" or "test"."""
     if prepared.spec.what.control != "shuffle-captions":
         return clips
-    dealt = torch.randperm(len(clips), generator=seeding.generator(seed, "shuffle-captions", use))
-    return inputs.ShuffledCaptions(clips, dealt)
+    order = torch.randperm(len(clips), generator=seeding.generator(seed, "shuffle-captions", use))
+    return inputs.shuffle_captions(clips, order)
 
 
 def context(prepared: Prepared, fit: Fit) -> Context:
@@ -148,6 +148,5 @@ def _loss(prepared: Prepared, fit: Fit) -> Loss | None:
     """Return a loss of this fit's own: it may have weights, drawn from the fit's seed."""
     if "loss" not in prepared.spec.what.parts:
         return None
-    with seeding.forked(seeding.generator(fit.seed, fit.round_seed, "loss")):
-        loss: Loss = building.build(prepared.spec.what.parts["loss"], prepared.registry)
-    return building.moved(loss, prepared.compute.device)  # type: ignore[no-any-return]
+    with seeding.fork_rng(seeding.generator(fit.seed, fit.round_seed, "loss")):
+        return building.build_loss(prepared.spec.what.parts["loss"], prepared.registry, prepared.compute.device)

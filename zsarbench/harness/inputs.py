@@ -15,7 +15,8 @@ from zsarbench import protocols
 from zsarbench.data import class_texts
 from zsarbench.data.manifest import checked_manifest
 from zsarbench.errors import ZsarbenchError
-from zsarbench.interfaces import ClassText, ClipFeatures, ClipSource, Round, Steps, TrainSet
+from zsarbench.features import CaptionView
+from zsarbench.interfaces import ClassText, ClipFeatures, ClipSource, Round, TrainSet
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -155,31 +156,11 @@ def train_set(inputs: Inputs, features: ClipFeatures, classes: Sequence[str], la
     )
 
 
-class ShuffledCaptions:
-    """Clips whose captions are shuffled: the control that shows what a method owes to them.
+def shuffle_captions(clips: ClipFeatures, order: Tensor) -> ClipFeatures:
+    """Return clips with permuted captions: the control that shows what a method owes to them.
 
-    dealt: (N,) a permutation; clip i gets the captions of clip dealt[i], and its steps too where these come from
-    captions. kept: positions of the clips that this view holds.
+    order: (N,) a permutation; clip i gets the captions of clip order[i], and its steps too where these were made from
+    captions.
     """
-
-    def __init__(self, clips: ClipFeatures, dealt: Tensor, kept: Tensor | None = None) -> None:
-        self._clips = clips
-        self._dealt = dealt
-        self._kept = torch.arange(len(clips)) if kept is None else kept
-        self._shown = self._kept if clips.captions_in_steps == "none" else dealt[self._kept]
-        self.ids = tuple(clips.ids[int(i)] for i in self._kept)
-        self.dim = clips.dim
-        self.max_steps = clips.max_steps
-        self.captions_in_steps = clips.captions_in_steps
-        self.captions = clips.captions and tuple(clips.captions[int(i)] for i in dealt[self._kept])
-
-    def __len__(self) -> int:
-        return len(self.ids)
-
-    def rows(self, index: Sequence[int] | Tensor) -> Steps:
-        """Return the steps of the clips at these positions."""
-        return self._clips.rows(self._shown[torch.as_tensor(index)])
-
-    def subset(self, index: Sequence[int] | Tensor) -> ClipFeatures:
-        """Return the clips at these positions, with the captions dealt to them."""
-        return ShuffledCaptions(self._clips, self._dealt, self._kept[torch.as_tensor(index)])
+    captions = clips.captions and tuple(clips.captions[i] for i in order.tolist())
+    return CaptionView(clips, captions, None if clips.captions_in_steps == "none" else order)

@@ -16,10 +16,10 @@ from zsarbench.features.clips import MemoryClips
 from zsarbench.features.extraction import plan as extraction
 from zsarbench.features.text_cache import CachedTextEncoder
 from zsarbench.harness import inputs
-from zsarbench.interfaces import ClipFeatures, Parts, Progress, TextEncoder
+from zsarbench.interfaces import ChecksParts, ClipFeatures, HasFailures, Parts, Progress, TextEncoder
 from zsarbench.plugins import building
 from zsarbench.utils.cache import cache_dir
-from zsarbench.utils.compute import Machine, Stopwatch
+from zsarbench.utils.compute import Compute, Stopwatch, reuse_freed_memory
 
 if TYPE_CHECKING:
     from zsarbench.harness.inputs import Inputs
@@ -41,7 +41,7 @@ class Loaded:
     spec: RunSpec
     registry: Registry
     progress: Progress
-    compute: Machine
+    compute: Compute
     store: FeatureStore
     inputs: Inputs
     training: Inputs | None
@@ -79,8 +79,8 @@ def load(spec: RunSpec, registry: Registry, progress: Progress, watch: Stopwatch
         ZsarbenchError: the data is malformed, or a part cannot be built or does not fit the method.
     """
     watch = watch or Stopwatch()
-    compute = Machine.named(spec.where.device, spec.what.dtype, spec.where.threads)
-    with compute.repeatable():
+    compute = Compute.resolve(spec.where.device, spec.what.dtype, spec.where.threads)
+    with compute.deterministic():
         with watch("data"):
             data, training = inputs.load(spec), inputs.load_training(spec)
         with watch("parts"):
@@ -90,8 +90,8 @@ def load(spec: RunSpec, registry: Registry, progress: Progress, watch: Stopwatch
                 return CachedTextEncoder(encoder, store, spec.what.parts["text"])
 
             parts = building.build_parts(spec.what.parts, registry, cached, compute.device)
-            method = building.build(spec.what.method, registry)
-            if hasattr(method, "check_parts"):
+            method = building.build_method(spec.what.method, registry)
+            if isinstance(method, ChecksParts):
                 method.check_parts(parts)
         with watch("class texts"):
             data = _with_chosen_texts(data, spec, parts)
@@ -120,7 +120,8 @@ def prepare(spec: RunSpec, registry: Registry, progress: Progress, watch: Stopwa
     """
     watch = watch or Stopwatch()
     loaded = load(spec, registry, progress, watch)
-    with loaded.compute.repeatable(), watch("features"):
+    reuse_freed_memory()
+    with loaded.compute.deterministic(), watch("features"):
         features = read_features(loaded, loaded.inputs, loaded.inputs.used_clips())
         flags = _remarks(features, loaded.inputs)
         train_features = None
@@ -132,7 +133,7 @@ def prepare(spec: RunSpec, registry: Registry, progress: Progress, watch: Stopwa
         features=features,
         train_features=train_features,
         positions={clip_id: index for index, clip_id in enumerate(features.ids)},
-        unread=getattr(features, "failures", {}),
+        unread=failures_of(features),
         flags=tuple(flags),
     )
 
@@ -143,17 +144,21 @@ def read_features(loaded: Loaded, data: Inputs, clip_ids: Sequence[str]) -> Clip
     if encoder is None:
         return MemoryClips(tuple(clip_ids), [torch.zeros(1, 1)] * len(clip_ids))
     where = loaded.spec.where
-    return extraction.ensure(
-        data.dataset,
-        data.revision,
-        data.sources(clip_ids),
-        encoder,
-        loaded.store,
-        executor=building.build(where.executor, loaded.registry),
-        progress=loaded.progress,
+    request = extraction.Extraction(
+        dataset=data.dataset,
+        revision=data.revision,
+        sources=data.sources(clip_ids),
+        encoder=encoder,
+        executor=building.build_executor(where.executor, loaded.registry),
         settings=extraction.Settings(device=str(loaded.compute.device), threads=loaded.compute.threads),
         strict=where.strict,
     )
+    return extraction.ensure(request, loaded.store, loaded.progress)
+
+
+def failures_of(clips: ClipFeatures) -> Mapping[str, str]:
+    """Return why clips could not be read, by clip id."""
+    return clips.failures if isinstance(clips, HasFailures) else {}
 
 
 def encoder_part(loaded: Loaded) -> extraction.EncoderPart | None:
@@ -180,7 +185,7 @@ def _training_features(loaded: Loaded, data: Inputs) -> tuple[ClipFeatures, list
         ZsarbenchError: none can be read.
     """
     clips = read_features(loaded, data, list(data.manifest.index))
-    failures: Mapping[str, str] = getattr(clips, "failures", {})
+    failures = failures_of(clips)
     n_read = len(clips) - len(failures)
     summary = f"trained on {data.dataset}, revision {data.revision}: {n_read} of {len(clips)} clips"
     flags = [*_remarks(clips, data), summary]

@@ -18,6 +18,7 @@ from zsarbench.evaluation.settings import SETTINGS, Average, Metric
 from zsarbench.evaluation.summary import RoundResult, summarise
 from zsarbench.features.text_cache import CachedTextEncoder
 from zsarbench.harness.environment import environment_of
+from zsarbench.interfaces import Fingerprinted, HasParameters
 from zsarbench.results import (
     ClassTextInfo,
     ClipFailure,
@@ -44,7 +45,7 @@ def record(outcome: Outcome) -> RunResult:
     return RunResult(
         method=_method(outcome),
         parts={kind: _part(outcome, kind) for kind in what.parts},
-        sampling=getattr(outcome.parts.visual, "sampling", None),
+        sampling=None if outcome.parts.visual is None else outcome.parts.visual.sampling,
         views=1,
         protocol=ProtocolInfo(
             name=what.protocol.name,
@@ -204,15 +205,14 @@ def _method(outcome: Outcome) -> MethodInfo:
 def _part(outcome: Outcome, kind: str) -> PartInfo:
     part = outcome.prepared.spec.what.parts[kind]
     component = getattr(outcome.parts, kind)
-    if isinstance(component, CachedTextEncoder):
-        component = component.encoder
-    parameters = getattr(component, "parameters", None)
+    weighted = component.encoder if isinstance(component, CachedTextEncoder) else component
+    count = sum(weight.numel() for weight in weighted.parameters()) if isinstance(weighted, HasParameters) else None
     return PartInfo(
         name=part.name,
         plugin=part.plugin,
         options=part.identity()["options"],
-        fingerprint=dict(getattr(component, "fingerprint", {})),
-        parameters=sum(weight.numel() for weight in parameters()) if callable(parameters) else None,
+        fingerprint=dict(component.fingerprint) if isinstance(component, Fingerprinted) else {},
+        parameters=count,
         trained_on=outcome.prepared.registry.get(kind, part.name).trained_on,
     )
 

@@ -61,7 +61,7 @@ def plan(spec: RunSpec, host: Host, progress: Progress) -> dict[str, Any]:
     how long it learns.
     """
     loaded = load(spec, host.registry, progress)
-    with loaded.compute.repeatable():
+    with loaded.compute.deterministic():
         used = [(loaded.inputs, loaded.inputs.used_clips())]
         if loaded.training is not None:
             used.append((loaded.training, list(loaded.training.manifest.index)))

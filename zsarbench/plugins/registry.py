@@ -108,7 +108,7 @@ class Registry:
                 f"target '{entry.target}' of {entry.kind} '{entry.name}' is not of the form package.module:Attr"
             )
         if not entry.summary.strip():
-            raise ZsarbenchError(f"{entry.kind} '{entry.name}' has no summary; say in one sentence what it is")
+            raise ZsarbenchError(f"{entry.kind} '{entry.name}' has no summary; state in one sentence what it is")
         taken = self._entries.get((entry.kind, entry.name))
         if taken is not None:
             raise ZsarbenchError(
@@ -145,7 +145,7 @@ class Registry:
         """Return the entry of a name.
 
         Raises:
-            UsageError: there is none; the message suggests the nearest.
+            UsageError: the name is unknown; the message suggests the nearest.
         """
         try:
             return self._entries[kind, name]
@@ -162,7 +162,7 @@ class Registry:
 
 
 class Registrar:
-    """What a plugin's `zsarbench_register` gets: adds entries in the plugin's name."""
+    """The registry as a plugin's `zsarbench_register` gets it: adds entries in the plugin's name."""
 
     def __init__(self, registry: Registry, plugin: str) -> None:
         self._registry = registry

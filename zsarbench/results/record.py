@@ -25,7 +25,7 @@ from zsarbench.evaluation.settings import Setting
 from zsarbench.evaluation.summary import RoundResult, Summary, round_problems, summary_problems
 from zsarbench.interfaces import Control, Denominator, LearnsFrom, Sampling
 from zsarbench.results.flags import Flag
-from zsarbench.utils.atomic import write_whole
+from zsarbench.utils.atomic import write_atomic
 from zsarbench.utils.schema import build, plain, problems_of
 
 SCHEMA = 1
@@ -309,8 +309,8 @@ def write(result: RunResult, scores: Scores, folder: Path) -> Path:
         if problems := validate(record):
             raise ZsarbenchError(f"the result {target.stem} is not sound:\n  " + "\n  ".join(problems))
         text = json.dumps(record, sort_keys=True, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
-        write_whole(target.with_suffix(".npz"), content)
-        write_whole(target, text.encode())
+        write_atomic(target.with_suffix(".npz"), content)
+        write_atomic(target, text.encode())
     except BaseException:
         target.with_suffix(".npz").unlink(missing_ok=True)
         raise

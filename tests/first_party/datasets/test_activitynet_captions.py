@@ -63,7 +63,7 @@ def test_videos_are_found_as_in_activitynet(tmp_path: Path) -> None:
     assert Path(paths[B]).name == f"{B}.mp4"  # where it should be
 
 
-def test_segments_without_length_or_words_are_left_out_and_told(
+def test_segments_without_length_or_words_are_left_out_and_reported(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.WARNING)
@@ -90,7 +90,7 @@ def test_another_format_is_refused_with_its_place(tmp_path: Path, content: Any) 
         made(tmp_path, content).manifest()
 
 
-def test_what_is_not_there_is_named(tmp_path: Path) -> None:
+def test_what_is_missing_is_named(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"gone\.json cannot be read"):
         ActivityNetCaptions(train=tmp_path / "gone.json", lists=("train",)).captions()
     (tmp_path / "train.json").write_text("{")

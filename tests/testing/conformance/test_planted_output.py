@@ -1,4 +1,4 @@
-"""Broken reporters and executors, and the check that must say so."""
+"""Broken reporters and executors, and the check that must name the fault."""
 
 from __future__ import annotations
 

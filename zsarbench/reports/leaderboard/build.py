@@ -17,7 +17,7 @@ from zsarbench.errors import ZsarbenchError
 from zsarbench.reports.leaderboard.rows import Board, Row, Unplaced
 from zsarbench.reports.markdown import escape
 from zsarbench.results import RunResult
-from zsarbench.utils.atomic import write_whole
+from zsarbench.utils.atomic import write_atomic
 
 
 def read_results(folder: Path) -> list[RunResult]:
@@ -55,7 +55,7 @@ def markdown(board: Board) -> str:
 def write(path: Path, text: str) -> Path:
     """Write a text file atomically, create the folders it needs, and return its path."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(path, text.encode())
+    write_atomic(path, text.encode())
     return path
 
 

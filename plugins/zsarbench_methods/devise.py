@@ -7,9 +7,9 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from zsarbench_rivals.ranking import RankingMethod
-from zsarbench_rivals.representation import Scale
-from zsarbench_rivals.selection import Grid
+from zsarbench_methods.ranking import RankingMethod
+from zsarbench_methods.representation import Scale
+from zsarbench_methods.selection import Grid
 
 
 class DeViSE(RankingMethod):

@@ -9,8 +9,8 @@ from torch import Tensor
 
 from zsarbench.interfaces import ClassText, ClipFeatures, Context, LearnsFrom, Parts, TrainSet
 from zsarbench.utils.classifiers import Describe, classifier
-from zsarbench_rivals.objects import top_objects
-from zsarbench_rivals.representation import class_vectors, text_encoder
+from zsarbench_methods.objects import top_objects
+from zsarbench_methods.representation import class_vectors, text_encoder
 
 
 class ConSE:
@@ -35,7 +35,7 @@ class ConSE:
         """Refuse parts that it cannot work with.
 
         Raises:
-            UsageError: the visual part has no classifier, or there is no text part.
+            UsageError: the visual part has no classifier, or the run has no text part.
         """
         classifier(parts.visual, "conse")
         text_encoder(parts, "conse")
@@ -49,5 +49,5 @@ class ConSE:
         encoder, found = text_encoder(context.parts, "conse"), classifier(context.parts.visual, "conse")
         vectors = F.normalize(found.vectors(encoder, self.describe), dim=1)
         top = top_objects(clips, found, self.n_objects)
-        made = (top.probabilities[..., None] * vectors[top.labels]).sum(1)  # its length is of no matter to a cosine
-        return F.normalize(made, dim=1) @ class_vectors(classes, encoder).T
+        embedded = (top.probabilities[..., None] * vectors[top.labels]).sum(1)  # its length is of no matter to a cosine
+        return F.normalize(embedded, dim=1) @ class_vectors(classes, encoder).T

@@ -10,8 +10,8 @@ from torch import Tensor
 
 from zsarbench.errors import ZsarbenchError
 from zsarbench.interfaces import ClassText, ClipFeatures, Context, LearnsFrom, TrainSet
-from zsarbench_rivals.representation import Scale, Scaling, class_vectors, pooled, text_encoder
-from zsarbench_rivals.selection import Grid, Scorer, Seen, Settings, choose
+from zsarbench_methods.representation import Scale, Scaling, class_vectors, pooled, text_encoder
+from zsarbench_methods.selection import Grid, Scorer, Seen, Settings, choose
 
 SCALES: tuple[Scale, ...] = ("l2", "standardised")
 """What is tried of `features`, where nothing is given: feature scaling matters and no paper's choice fits all."""
@@ -69,7 +69,7 @@ class LearntMethod:
     def score(self, clips: ClipFeatures, classes: Sequence[ClassText], context: Context) -> Tensor:
         """Return (N, C), larger is better; NaN for a clip that could not be read."""
         if self._scorer is None:
-            raise ZsarbenchError(f"method '{self.name}' was asked for scores before it was fitted")
+            raise ZsarbenchError(f"method '{self.name}' was called for scores before it was fitted")
         vectors = class_vectors(classes, text_encoder(context.parts, self.name))
         scores = self._scorer(self.clip_vectors(clips, context), vectors).float()
         seen = torch.tensor([described.name in self._seen_names for described in classes])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from zsarbench_rivals.ranking import RankingMethod
+from zsarbench_methods.ranking import RankingMethod
 
 
 class ALE(RankingMethod):

@@ -100,10 +100,10 @@ class XClipTexts:
         """Return (N, D) float32 on the CPU."""
         if not texts:
             return torch.empty(0, self.dim)
-        made = self._tokenizer(
+        tokens = self._tokenizer(
             list(texts), padding="max_length", truncation=True, max_length=self._length, return_tensors="pt"
         )
-        rows = torch.stack([made["input_ids"], made["attention_mask"]], dim=1)  # (N, 2, tokens)
+        rows = torch.stack([tokens["input_ids"], tokens["attention_mask"]], dim=1)  # (N, 2, tokens)
         return in_fixed_batches(self._vectors, rows, TEXTS_AT_ONCE)
 
     def _vectors(self, rows: Tensor) -> Tensor:

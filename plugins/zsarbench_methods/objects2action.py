@@ -10,8 +10,8 @@ from torch import Tensor
 
 from zsarbench.interfaces import ClassText, ClipFeatures, Context, LearnsFrom, Parts, TrainSet
 from zsarbench.utils.classifiers import Describe, classifier
-from zsarbench_rivals.objects import TopObjects, top_objects
-from zsarbench_rivals.representation import class_vectors, text_encoder
+from zsarbench_methods.objects import TopObjects, top_objects
+from zsarbench_methods.representation import class_vectors, text_encoder
 
 
 class Objects2Action:
@@ -40,7 +40,7 @@ class Objects2Action:
         """Refuse parts that it cannot work with.
 
         Raises:
-            UsageError: the visual part has no classifier, or there is no text part.
+            UsageError: the visual part has no classifier, or the run has no text part.
         """
         classifier(parts.visual, "objects2action")
         text_encoder(parts, "objects2action")
@@ -52,9 +52,9 @@ class Objects2Action:
     def score(self, clips: ClipFeatures, classes: Sequence[ClassText], context: Context) -> Tensor:
         """Return (N, C), larger is better; NaN for a clip that could not be read."""
         encoder = text_encoder(context.parts, "objects2action")
-        found = classifier(context.parts.visual, "objects2action")
-        similarity = affinity(class_vectors(classes, encoder), found.vectors(encoder, self.describe))
-        return translate(top_objects(clips, found, self.objects_per_clip), sparse(similarity, self.objects_per_class))
+        objects = classifier(context.parts.visual, "objects2action")
+        similarity = affinity(class_vectors(classes, encoder), objects.vectors(encoder, self.describe))
+        return translate(top_objects(clips, objects, self.objects_per_clip), sparse(similarity, self.objects_per_class))
 
 
 def affinity(classes: Tensor, objects: Tensor) -> Tensor:

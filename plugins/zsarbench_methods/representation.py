@@ -57,7 +57,7 @@ class Scaling:
 
     @classmethod
     def of(cls, features: Tensor, scale: Scale) -> Scaling:
-        """Return the scaling of features (N, D): to length 1, after subtracting means over deviations if that is asked.
+        """Return the scaling of features (N, D): to length 1, after standardising each feature where requested.
 
         A feature that never varies is only centred.
         """

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from zsarbench.errors import UsageError
 from zsarbench.interfaces import ClassText, ClipFeatures, Context, LearnsFrom, Parts, Steps, TextEncoder, TrainSet
-from zsarbench_rivals.representation import READ_AT_ONCE, mean_of_steps, text_encoder
+from zsarbench_methods.representation import READ_AT_ONCE, mean_of_steps, text_encoder
 
 Prompts = Literal["none", "photo", "actions"]
 

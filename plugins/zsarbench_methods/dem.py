@@ -11,10 +11,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from zsarbench.interfaces import Context
-from zsarbench.utils.seeding import forked
-from zsarbench_rivals.learnt import SCALES, LearntMethod
-from zsarbench_rivals.representation import Scale
-from zsarbench_rivals.selection import Grid, Scorer, Seen, Settings, settings_of
+from zsarbench.utils.seeding import fork_rng
+from zsarbench_methods.learnt import SCALES, LearntMethod
+from zsarbench_methods.representation import Scale
+from zsarbench_methods.selection import Grid, Scorer, Seen, Settings, settings_of
 
 HIDDEN = 1024  # the paper sets its width for each data set, between 300 and 1600
 LEARNING_RATE = 1e-3  # of Adam; the paper's 1e-4 is for batches of 64 clips, here every step sees all of them
@@ -76,12 +76,12 @@ class DEM(LearntMethod):
         """Return the network after each of the kept numbers of steps."""
         counts = torch.bincount(seen.labels, minlength=len(seen.vectors)).float()
         sums = torch.zeros(len(counts), seen.features.shape[1]).index_add(0, seen.labels, seen.features)
-        there = counts > 0
-        vectors = seen.vectors[there].to(context.device)
-        means = (sums / counts[:, None])[there].to(context.device)
-        share = (counts / counts.sum())[there].to(context.device)
+        present = counts > 0
+        vectors = seen.vectors[present].to(context.device)
+        means = (sums / counts[:, None])[present].to(context.device)
+        share = (counts / counts.sum())[present].to(context.device)
         negative = bool((seen.features < 0).any())
-        with forked(context.generator("weights")):
+        with fork_rng(context.generator("weights")):
             network = _network(vectors.shape[1], self.hidden, means.shape[1], negative).to(context.device)
         named = list(network.named_parameters())
         # Adam adds weight_decay times a weight to its gradient, and the gradient of its square is twice the weight.
@@ -91,14 +91,14 @@ class DEM(LearntMethod):
         }
         free: dict[str, Any] = {"params": [one for name, one in named if not name.endswith("weight")]}
         optimizer = torch.optim.Adam([decayed, free], lr=self.learning_rate, fused=True)
-        found = []
+        snapshots = []
         for step in range(1, max(kept) + 1):
             optimizer.zero_grad()
             (((network(vectors) - means) ** 2).sum(1) @ share).backward()
             optimizer.step()
             if step in kept:
-                found.append((step, _frozen(network)))
-        return found
+                snapshots.append((step, _frozen(network)))
+        return snapshots
 
 
 def _network(text_dim: int, hidden: int, visual_dim: int, negative: bool) -> nn.Sequential:

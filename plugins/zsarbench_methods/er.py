@@ -12,11 +12,11 @@ from torch import Tensor, nn
 
 from zsarbench.interfaces import ClipFeatures, Context, TrainSet
 from zsarbench.utils.classifiers import Classifier, classifier, find_classifier
-from zsarbench.utils.seeding import forked
-from zsarbench_rivals.learnt import LearntMethod
-from zsarbench_rivals.objects import top_objects
-from zsarbench_rivals.representation import Scaling, pooled, text_encoder
-from zsarbench_rivals.selection import Grid, Scorer, Seen, Settings, settings_of
+from zsarbench.utils.seeding import fork_rng
+from zsarbench_methods.learnt import LearntMethod
+from zsarbench_methods.objects import top_objects
+from zsarbench_methods.representation import Scaling, pooled, text_encoder
+from zsarbench_methods.selection import Grid, Scorer, Seen, Settings, settings_of
 
 BATCH_SIZE = 128  # clips
 GATE_DROPOUT = 0.5  # of the public code
@@ -103,8 +103,8 @@ class ER(LearntMethod):
     ) -> list[tuple[int, Streams]]:
         """Return the model after each of the kept numbers of epochs."""
         labels, vectors = seen.labels.to(context.device), seen.vectors.to(context.device)
-        order, found = context.generator("batches"), []
-        with forked(context.generator("weights")):
+        order, snapshots = context.generator("batches"), []
+        with fork_rng(context.generator("weights")):
             model = Streams(seen, self._object_vectors, self.n_objects if self._classifier else 0, self)
             model.to(context.device).train()
             optimizer = torch.optim.Adam(model.parameters(), lr=learning_rate, fused=True)
@@ -114,8 +114,8 @@ class ER(LearntMethod):
                     model.loss(seen.features[batch].to(context.device), vectors, labels[batch]).backward()
                     optimizer.step()
                 if epoch in kept:
-                    found.append((epoch, copy.deepcopy(model).cpu().eval().requires_grad_(False)))
-        return found
+                    snapshots.append((epoch, copy.deepcopy(model).cpu().eval().requires_grad_(False)))
+        return snapshots
 
 
 class Streams(nn.Module):

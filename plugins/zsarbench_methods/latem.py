@@ -6,10 +6,10 @@ from typing import ClassVar
 
 from torch import Tensor
 
-from zsarbench_rivals.learnt import SCALES
-from zsarbench_rivals.ranking import RankingMethod
-from zsarbench_rivals.representation import Scale
-from zsarbench_rivals.selection import Grid
+from zsarbench_methods.learnt import SCALES
+from zsarbench_methods.ranking import RankingMethod
+from zsarbench_methods.representation import Scale
+from zsarbench_methods.selection import Grid
 
 
 class LatEm(RankingMethod):

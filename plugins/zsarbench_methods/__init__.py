@@ -1,4 +1,4 @@
-"""Competing methods: implemented anew from their papers, one small module each."""
+"""Competing methods, implemented from their papers, one small module each."""
 
 from __future__ import annotations
 
@@ -96,19 +96,14 @@ def zsarbench_register(registry: Registrar) -> None:
     """Add the methods, and the towers of CLIP and of X-CLIP."""
     for name, target, defaults, summary, source in METHODS:
         registry.add(
-            "method",
-            name,
-            f"zsarbench_rivals.{target}",
-            summary=summary,
-            source=source,
-            trained_on=(),
+            "method", name, f"zsarbench_methods.{target}", trained_on=(), summary=summary, source=source,
             defaults=defaults,
-        )
+        )  # fmt: skip
     for kind, attribute in (("visual", "OpenClipImages"), ("text", "OpenClipTexts")):
         registry.add(
             kind,
             "open-clip",
-            f"zsarbench_rivals.towers:{attribute}",
+            f"zsarbench_methods.towers:{attribute}",
             summary="One of CLIP's two towers, any model of open_clip; the other is the other part of this name.",
             source="Ilharco et al., OpenCLIP (MIT); Radford et al., arXiv:2103.00020",
             extra="clip",
@@ -117,7 +112,7 @@ def zsarbench_register(registry: Registrar) -> None:
         registry.add(
             kind,
             "x-clip",
-            f"zsarbench_rivals.xclip:{attribute}",
+            f"zsarbench_methods.xclip:{attribute}",
             summary="One of X-CLIP's two towers through transformers; the other is the other part of this name.",
             source="Ni et al., arXiv:2208.02816; microsoft/xclip-base-patch32 (MIT)",
             trained_on=("kinetics400",),

@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 
 from zsarbench.interfaces import Context
-from zsarbench_rivals.learnt import SCALES, LearntMethod
-from zsarbench_rivals.representation import Scale
-from zsarbench_rivals.selection import Grid, Scorer, Seen, Settings, settings_of
+from zsarbench_methods.learnt import SCALES, LearntMethod
+from zsarbench_methods.representation import Scale
+from zsarbench_methods.selection import Grid, Scorer, Seen, Settings, settings_of
 
 BATCH_SIZE = 128  # clips; the papers step after each clip, which is slow and, at these sizes, no better
 EPOCHS = (1, 2, 5, 10, 20)

@@ -21,19 +21,21 @@ class TopObjects:
     labels: Tensor
 
 
-def top_objects(clips: ClipFeatures, found: Classifier, k: int) -> TopObjects:
+def top_objects(clips: ClipFeatures, classifier: Classifier, k: int) -> TopObjects:
     """Return the k labels of the highest probability, which is the mean over a clip's steps of the softmax."""
-    k = min(k, len(found.labels))
-    rows = [_mean_probabilities(clips, index, found).topk(k) for index in torch.arange(len(clips)).split(READ_AT_ONCE)]
+    k = min(k, len(classifier.labels))
+    rows = [
+        _mean_probabilities(clips, index, classifier).topk(k) for index in torch.arange(len(clips)).split(READ_AT_ONCE)
+    ]
     if not rows:
         return TopObjects(torch.empty(0, k), torch.empty(0, k, dtype=torch.int64))
     return TopObjects(torch.cat([row.values for row in rows]), torch.cat([row.indices for row in rows]))
 
 
-def _mean_probabilities(clips: ClipFeatures, index: Tensor, found: Classifier) -> Tensor:
+def _mean_probabilities(clips: ClipFeatures, index: Tensor, classifier: Classifier) -> Tensor:
     """Return (B, L); NaN for a clip that could not be read."""
     steps = clips.rows(index)
-    likely = found.classify(steps.values[steps.mask]).float().softmax(1)
+    likely = classifier.classify(steps.values[steps.mask]).float().softmax(1)
     owner = steps.mask.nonzero()[:, 0]
-    sums = torch.zeros(len(index), len(found.labels)).index_add(0, owner, likely)
+    sums = torch.zeros(len(index), len(classifier.labels)).index_add(0, owner, likely)
     return sums / steps.mask.sum(1, keepdim=True)

@@ -11,10 +11,10 @@ from torch import Tensor, nn
 
 from zsarbench.interfaces import ClassText, ClipFeatures, Context, LearnsFrom, Parts, TextEncoder, TrainSet
 from zsarbench.utils.classifiers import Describe, classifier
-from zsarbench.utils.seeding import forked
-from zsarbench_rivals.objects import top_objects
-from zsarbench_rivals.objects2action import affinity, sparse, translate
-from zsarbench_rivals.representation import class_vectors, text_encoder
+from zsarbench.utils.seeding import fork_rng
+from zsarbench_methods.objects import top_objects
+from zsarbench_methods.objects2action import affinity, sparse, translate
+from zsarbench_methods.representation import class_vectors, text_encoder
 
 _log = logging.getLogger(__name__)
 
@@ -62,7 +62,7 @@ class ObjSent:
         """Refuse parts that it cannot work with.
 
         Raises:
-            UsageError: the visual part has no classifier, or there is no text part.
+            UsageError: the visual part has no classifier, or the run has no text part.
         """
         classifier(parts.visual, "objsent")
         text_encoder(parts, "objsent")
@@ -90,16 +90,16 @@ class ObjSent:
     def _objects(
         self, clips: ClipFeatures, classes: Sequence[ClassText], encoder: TextEncoder, context: Context
     ) -> Tensor:
-        found = classifier(context.parts.visual, "objsent")
-        similarity = affinity(class_vectors(classes, encoder), found.vectors(encoder, self.describe))
-        return translate(top_objects(clips, found, self.objects_per_clip), sparse(similarity, self.objects_per_class))
+        objects = classifier(context.parts.visual, "objsent")
+        similarity = affinity(class_vectors(classes, encoder), objects.vectors(encoder, self.describe))
+        return translate(top_objects(clips, objects, self.objects_per_clip), sparse(similarity, self.objects_per_class))
 
     def _train(self, classes: Sequence[ClassText], encoder: TextEncoder, context: Context) -> nn.Module:
         """Return a network that tells the sentences of the candidate classes apart."""
         sentences = encoder.encode([text for described in classes for text in described.texts]).float()
         labels = torch.tensor([number for number, described in enumerate(classes) for _ in described.texts])
         order = context.generator("sentence-batches")
-        with forked(context.generator("sentence-classifier")), torch.enable_grad():
+        with fork_rng(context.generator("sentence-classifier")), torch.enable_grad():
             network = nn.Sequential(
                 nn.Linear(sentences.shape[1], HIDDEN), nn.GELU(), nn.Dropout(DROPOUT), nn.Linear(HIDDEN, len(classes))
             )

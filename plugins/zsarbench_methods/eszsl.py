@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 
 from zsarbench.interfaces import Context
-from zsarbench_rivals.learnt import SCALES, LearntMethod
-from zsarbench_rivals.representation import Scale
-from zsarbench_rivals.selection import Grid, Scorer, Seen, Settings, settings_of
+from zsarbench_methods.learnt import SCALES, LearntMethod
+from zsarbench_methods.representation import Scale
+from zsarbench_methods.selection import Grid, Scorer, Seen, Settings, settings_of
 
 POWERS = tuple(10.0**power for power in range(-3, 4))  # the range of the paper's section 4.2
 

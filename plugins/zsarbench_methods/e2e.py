@@ -10,10 +10,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from zsarbench.interfaces import Context
-from zsarbench.utils.seeding import forked
-from zsarbench_rivals.learnt import SCALES, LearntMethod
-from zsarbench_rivals.representation import Scale
-from zsarbench_rivals.selection import Grid, Scorer, Seen, Settings, settings_of
+from zsarbench.utils.seeding import fork_rng
+from zsarbench_methods.learnt import SCALES, LearntMethod
+from zsarbench_methods.representation import Scale
+from zsarbench_methods.selection import Grid, Scorer, Seen, Settings, settings_of
 
 BATCH_SIZE = 128  # clips; the paper's 22 videos are what fits a GPU while the whole network is trained
 DECAYED_AT = (0.4, 0.8)  # shares of the epochs: 60 and 120 of the paper's 150, to a tenth each time
@@ -57,7 +57,7 @@ class E2E(LearntMethod):
     def _train(self, seen: Seen, learning_rate: float, epochs: int, context: Context) -> nn.Linear:
         x, labels, vectors = (part.to(context.device) for part in (seen.features, seen.labels, seen.vectors))
         order = context.generator("batches")
-        with forked(context.generator("weights")):
+        with fork_rng(context.generator("weights")):
             linear = nn.Linear(x.shape[1], vectors.shape[1]).to(context.device)
             optimizer = torch.optim.Adam(linear.parameters(), lr=learning_rate, fused=True)
             milestones = [max(1, round(share * epochs)) for share in DECAYED_AT]
@@ -65,8 +65,8 @@ class E2E(LearntMethod):
             for _ in range(epochs):
                 for batch in torch.randperm(len(x), generator=order).to(context.device).split(BATCH_SIZE):
                     optimizer.zero_grad()
-                    made = F.normalize(linear(F.dropout(x[batch], self.dropout)), dim=1)
-                    F.mse_loss(made, vectors[labels[batch]]).backward()
+                    predicted = F.normalize(linear(F.dropout(x[batch], self.dropout)), dim=1)
+                    F.mse_loss(predicted, vectors[labels[batch]]).backward()
                     optimizer.step()
                 schedule.step()
         return linear.cpu().requires_grad_(False)

@@ -100,8 +100,8 @@ def held_out(seen: Seen, validation: Sequence[str], rng: torch.Generator) -> Ten
     with_clips = torch.bincount(seen.labels, minlength=n_classes) > 0
     held &= with_clips
     if held.sum() < 2:
-        there = with_clips.nonzero().flatten()
-        drawn = there[torch.randperm(len(there), generator=rng)[: max(2, round(DRAWN_SHARE * len(there)))]]
+        filled = with_clips.nonzero().flatten()
+        drawn = filled[torch.randperm(len(filled), generator=rng)[: max(2, round(DRAWN_SHARE * len(filled)))]]
         held = torch.zeros(n_classes, dtype=torch.bool)
         held[drawn] = True
     return held if (with_clips & ~held).sum() >= 2 else None

@@ -13,7 +13,7 @@ from torch import Tensor
 from zsarbench.data.class_texts import MIN_WORDS, nearest, sentences_of, words_of
 from zsarbench.errors import UsageError
 from zsarbench.interfaces import ClassText, ClipFeatures, Context, LearnsFrom, Parts, TextEncoder, TrainSet
-from zsarbench_rivals.representation import pooled, text_encoder
+from zsarbench_methods.representation import pooled, text_encoder
 
 _NO_LETTER = re.compile(r"[^a-z?.!,]+")
 

@@ -10,9 +10,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from zsarbench.interfaces import Context
-from zsarbench_rivals.learnt import SCALES, LearntMethod
-from zsarbench_rivals.representation import Scale
-from zsarbench_rivals.selection import Grid, Scorer, Seen, Settings, settings_of
+from zsarbench_methods.learnt import SCALES, LearntMethod
+from zsarbench_methods.representation import Scale
+from zsarbench_methods.selection import Grid, Scorer, Seen, Settings, settings_of
 
 Space = Literal["text", "visual"]
 

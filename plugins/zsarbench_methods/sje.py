@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from zsarbench_rivals.ranking import RankingMethod
+from zsarbench_methods.ranking import RankingMethod
 
 
 class SJE(RankingMethod):

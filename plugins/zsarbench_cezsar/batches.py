@@ -36,9 +36,7 @@ class ClipsOnDevice:
     Stored values go to a GPU as they are stored and are widened there. One thread uses it, on one stream.
     """
 
-    def __init__(
-        self, clips: ClipFeatures, device: torch.device, max_share_kept: float = MAX_SHARE_KEPT
-    ) -> None:
+    def __init__(self, clips: ClipFeatures, device: torch.device, max_share_kept: float = MAX_SHARE_KEPT) -> None:
         self._clips = clips
         self._device = device
         self._stored = clips if device.type == "cuda" and isinstance(clips, StoredClips) else None

@@ -13,10 +13,25 @@ from click.testing import CliRunner
 
 from zsarbench.cli import doctor
 from zsarbench.cli.main import Session, cli
+from zsarbench.data.video.decoding import decode_clip
 from zsarbench.errors import UsageError
-from zsarbench.interfaces import Clips
+from zsarbench.features.clips import StoredClips
+from zsarbench.features.extraction.encoding import Settings, framed
+from zsarbench.features.key import FeatureKey
+from zsarbench.features.store.store import FeatureStore
+from zsarbench.interfaces import Clips, ClipSource, Context, Parts
 from zsarbench.testing import conformance, toys
+from zsarbench.testing.videos import write_video
 from zsarbench.utils.compute import Machine
+from zsarbench.utils.progress import LogProgress
+from zsarbench.utils.seeding import forked, generator
+from zsarbench_cezsar import training
+from zsarbench_cezsar.batches import ClipsOnDevice, Corpus
+from zsarbench_cezsar.losses import Triplet
+from zsarbench_cezsar.model import JointModel
+from zsarbench_cezsar.negatives import Uniform
+from zsarbench_cezsar.pairs import Pairs
+from zsarbench_encoders.recorded import RecordedPass
 from zsarbench_encoders.visual import Timm
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU that CUDA knows")
@@ -58,7 +73,9 @@ def test_float32_features_of_a_gpu_are_those_of_the_cpu_but_for_rounding() -> No
 
 
 def test_a_recorded_pass_has_the_bits_of_the_pass_itself() -> None:
-    network = torch.nn.Sequential(torch.nn.Conv2d(3, 64, 3), torch.nn.ReLU(), torch.nn.Flatten(), torch.nn.LazyLinear(9))
+    network = torch.nn.Sequential(
+        torch.nn.Conv2d(3, 64, 3), torch.nn.ReLU(), torch.nn.Flatten(), torch.nn.LazyLinear(9)
+    )
     network(torch.zeros(1, 3, 32, 32))
     network.cuda().requires_grad_(False)
     recorded = RecordedPass(network)
@@ -83,13 +100,13 @@ def test_extraction_gives_the_rows_that_a_clip_has_by_itself(tmp_path: Path) -> 
     sources = [ClipSource(f"c{i}", str(write_video(tmp_path / f"{i}.mp4", 10 + 10 * (i * 5 % 6)))) for i in range(24)]
     encoder = Timm(model="test_resnet", pretrained=False, batch_size=8, frames_per_second=2.0).to("cuda")
     with Machine.named("cuda", "float32", 2).repeatable():
-        rows = [
-            [each.rows for each in encode_decoded(encoder, sources, Settings(device="cuda", threads=2))] for _ in range(2)
-        ]
+        rows = [[each.rows for each in framed(encoder, sources, Settings(device="cuda", threads=2))] for _ in range(2)]
         for source, *read in zip(sources, *rows, strict=True):
             decoded = decode_clip(source, encoder.sampling, encoder.prepare)
             frames = torch.from_numpy(decoded.frames)[None]
-            alone = encoder.encode(Clips((source.clip_id,), frames, None, torch.ones(frames.shape[:2], dtype=torch.bool)))
+            alone = encoder.encode(
+                Clips((source.clip_id,), frames, None, torch.ones(frames.shape[:2], dtype=torch.bool))
+            )
             assert all(torch.equal(one, alone.values[0]) for one in read)
 
 

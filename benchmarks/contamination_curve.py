@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from zsarbench import protocols
-from zsarbench.evaluation.contamination import NEAR_COSINE, NEAR_ENCODER, near_encoder, overlaps, similarities
+from zsarbench.evaluation.contamination import near_names, overlaps, similarities
 from zsarbench.evaluation.label_sets import find
 from zsarbench.plugins import load_plugins
 
@@ -66,29 +66,29 @@ def fixed_threshold(pair: Pair) -> tuple[float, float]:
     return values[best], values[best + 1]
 
 
-def table(pairs: Sequence[Pair], thresholds: Sequence[float]) -> list[str]:
-    """Return a Markdown table, a line per threshold."""
+def table(pairs: Sequence[Pair], thresholds: Sequence[float], chosen: float) -> list[str]:
+    """Return a Markdown table, a line per threshold; that of the chosen one is bold."""
     head = "".join(f" {pair.protocol}: called | precision | recall | F1 |" for pair in pairs)
     lines = [f"| cosine at least |{head}", "|---:|" + "---:|---:|---:|---:|" * len(pairs)]
     for threshold in thresholds:
         cells = "".join(" {} | {:.3f} | {:.3f} | {:.3f} |".format(*pair.at(threshold)) for pair in pairs)
         name = "equal spelling" if np.isinf(threshold) else f"{threshold:.2f}"
-        lines.append(f"| {f'**{name}**' if threshold == NEAR_COSINE else name} |{cells}")
+        lines.append(f"| {f'**{name}**' if threshold == chosen else name} |{cells}")
     return lines
 
 
 def main() -> None:
     """Print the page."""
     registry = load_plugins().registry
-    encoder = near_encoder(registry)
-    if encoder is None:
-        raise SystemExit(f"text encoder {NEAR_ENCODER} is not installed. Try: pip install 'zsarbench[offline]'")
-    fixed, *shown = (load(name, registry, encoder) for name in (FIXED_ON, *SHOWN_ON))
-    grid = [np.inf, *(round(float(value), 2) for value in np.arange(1.0, 0.27, -STEP)), NEAR_COSINE]
+    near = near_names(registry)
+    if near is None:
+        raise SystemExit("the text encoder of near names is not installed. Try: pip install 'zsarbench[offline]'")
+    fixed, *shown = (load(name, registry, near.encoder) for name in (FIXED_ON, *SHOWN_ON))
+    grid = [np.inf, *(round(float(value), 2) for value in np.arange(1.0, 0.27, -STEP)), near.min_cosine]
     taken, left = fixed_threshold(fixed)
     print("# Near names: where the threshold comes from, and what it finds\n")
     print(
-        f"Made by `benchmarks/contamination_curve.py`. Class names as words in lower case, cosine by `{NEAR_ENCODER}`\n"
+        f"Made by `benchmarks/contamination_curve.py`. Class names as words in lower case, cosine by `{near.name}`\n"
         "to the nearest of Kinetics-400's 400 names; a class with an equal spelling counts at every threshold. The\n"
         "truth is TruZe's, by hand: a class is seen where Kinetics-400 has it, unseen where not (arXiv:2107.13029).\n"
     )
@@ -96,10 +96,10 @@ def main() -> None:
         f"Fixed on {FIXED_ON}: F1 is highest where the class at {taken:.3f} is taken and that at {left:.3f} is not;\n"
         f"midway lies **{(taken + left) / 2:.2f}**. UCF-101 was looked at afterwards and changed nothing.\n"
     )
-    print("\n".join(table([fixed, *shown], sorted(set(grid), reverse=True))))
+    print("\n".join(table([fixed, *shown], sorted(set(grid), reverse=True), near.min_cosine)))
     for pair in (fixed, *shown):
-        called = {name for name, value in pair.nearest.items() if value >= NEAR_COSINE}
-        print(f"\n{pair.protocol} at {NEAR_COSINE}, by cosine:\n")
+        called = {name for name, value in pair.nearest.items() if value >= near.min_cosine}
+        print(f"\n{pair.protocol} at {near.min_cosine}, by cosine:\n")
         for what, names in (("missed", pair.overlapping - called), ("called, but unseen", called - pair.overlapping)):
             ordered = sorted(names, key=lambda name: -pair.nearest[name])
             print(f"- {what}: " + (", ".join(f"{name} {pair.nearest[name]:.2f}" for name in ordered) or "none"))

@@ -44,8 +44,8 @@ class NoNegatives(ZsarbenchError):
 def unknown(what: str, asked: str, known: Iterable[str], hint: str = "") -> str:
     """Return a message for an unknown name: what was asked, the nearest name, what is known, what to type.
 
-    >>> unknown("method", "cezar", ["cezsar", "chance"], "zsarbench list method")
-    "unknown method 'cezar'; did you mean 'cezsar'? Known: cezsar, chance. Try: zsarbench list method"
+    >>> unknown("method", "rigde", ["ridge", "chance"], "zsarbench list method")
+    "unknown method 'rigde'; did you mean 'ridge'? Known: chance, ridge. Try: zsarbench list method"
     """
     names = sorted(known)
     near = difflib.get_close_matches(asked, names, n=1, cutoff=0.5)

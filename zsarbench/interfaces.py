@@ -221,8 +221,8 @@ class VisualEncoder(Protocol):
     classifier, `text_encoder` as a constructor parameter, which is filled with the run's text part; over frames also
     `batch_size`, the steps that go through the model at once, and `independent_steps = True`, which promises that a
     step is encoded by itself, bit for bit, and that `encode` may be called from several threads at a time: extraction
-    then cuts clips between steps, so that all batches are full, and gives each core a pass of its own. Otherwise one
-    call follows the other, in whatever thread.
+    then cuts clips between steps, so that all batches are full, and gives each core a pass of its own, a GPU two at a
+    time. Otherwise one call follows the other, in whatever thread.
     """
 
     dim: int

@@ -59,6 +59,7 @@ from zsarbench.plugins.parts import PartSpec
 from zsarbench.utils.compute import reuse_freed_memory
 from zsarbench.utils.cores import cores
 from zsarbench.utils.progress import LogProgress
+from zsarbench_encoders.base import ComputeDtype
 from zsarbench_encoders.visual import EfficientNetLite0
 
 DISTINCT, FRAMES_A_SECOND, WIDTH, HEIGHT = 25, 25, 320, 240
@@ -99,7 +100,7 @@ class Parts:
         return self.decode + self.n_steps * self.forward
 
 
-def parts(dtype: str, sources: Sequence[ClipSource]) -> Parts:
+def parts(dtype: ComputeDtype, sources: Sequence[ClipSource]) -> Parts:
     """Measure in this process, in one thread."""
     reuse_freed_memory()
     torch.set_num_threads(1)
@@ -108,7 +109,7 @@ def parts(dtype: str, sources: Sequence[ClipSource]) -> Parts:
     return Parts(decode, forward_seconds(encoder, min(MAX_BATCHES, len(sources))), n_steps)
 
 
-def parts_of_processes(n: int, dtype: str, sources: Sequence[ClipSource]) -> Parts:
+def parts_of_processes(n: int, dtype: ComputeDtype, sources: Sequence[ClipSource]) -> Parts:
     """Measure in n processes at the same time; the mean of theirs."""
     with ProcessPoolExecutor(n, mp_context=multiprocessing.get_context("spawn")) as pool:
         return mean_of(list(pool.map(parts, [dtype] * n, [sources] * n)))
@@ -162,7 +163,9 @@ def extracted(
     return time.perf_counter() - wall, cpu_of_all() - cpu
 
 
-def against_limit(folder: Path, dtype: str, sources: Sequence[ClipSource], repeats: int) -> list[tuple[float, float]]:
+def against_limit(
+    folder: Path, dtype: ComputeDtype, sources: Sequence[ClipSource], repeats: int
+) -> list[tuple[float, float]]:
     """Extract several times; return each time's share of the limit around it, and its clips a second."""
     print_parts(dtype, "one core busy ", parts_of_processes(1, dtype, sources))
     encoder, options = EfficientNetLite0(compute_dtype=dtype), {"compute_dtype": dtype}
@@ -205,10 +208,11 @@ class Plain:
         wanted = frames[::FRAMES_A_SECOND][: self.max_steps]
         batch = torch.stack([self.transform(Image.fromarray(frame)) for frame in wanted])
         with torch.no_grad():
-            return self.network(batch)
+            features: torch.Tensor = self.network(batch)
+        return features
 
 
-def print_parts(dtype: str, what: str, made: Parts) -> None:
+def print_parts(dtype: ComputeDtype, what: str, made: Parts) -> None:
     print(
         f"{dtype:9s} {what}: decode {1e3 * made.decode:.1f} ms a clip, "
         f"forward {1e3 * made.forward:.2f} ms x {made.n_steps:.1f} steps"

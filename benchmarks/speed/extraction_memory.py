@@ -66,7 +66,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--alone", nargs=2, type=Path, metavar=("VIDEOS", "STORE"), help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
     if options.alone:
-        extract_alone(*options.alone, options.sizes[0])
+        videos, store = options.alone
+        extract_alone(videos, store, options.sizes[0])
         return 0
     peaks = []
     with tempfile.TemporaryDirectory() as name:

@@ -35,6 +35,7 @@ if TYPE_CHECKING:  # torch's memory would count as that of opening
     from torch import Tensor
 
     from zsarbench.features.clips import StoredClips
+    from zsarbench.features.key import FeatureKey
 
     Gather = Callable[[np.ndarray], Tensor]
 
@@ -48,7 +49,7 @@ PLAIN, IN_PLACE = "one file per clip", "one file per clip, copied into place"
 GOAL_SECONDS, GOAL_MEGABYTES, GOAL_RATIO = 1.0, 200.0, 5.0
 
 
-def key(dtype: str):
+def key(dtype: str) -> FeatureKey:
     from zsarbench.features.key import FeatureKey
 
     return FeatureKey("made", "r1", {"name": "made", "options": {}}, {"weights_sha256": "0"}, dtype=dtype)
@@ -111,7 +112,7 @@ def opening(folder: Path, n_clips: int, repeats: int) -> bool:
     print(f"look up all {n_clips:,} clips {looked:6.3f} s ({looked_cpu:.3f} s of CPU)  peak {peak:5.0f} MB")
     whole = opened + looked
     print(f"both                     {whole:6.3f} s of {GOAL_SECONDS:g} s, {peak:.0f} MB of {GOAL_MEGABYTES:g} MB")
-    return whole < GOAL_SECONDS and peak < GOAL_MEGABYTES
+    return bool(whole < GOAL_SECONDS and peak < GOAL_MEGABYTES)
 
 
 def write_entries(folder: Path, n_entries: int, rng: np.random.Generator) -> StoredClips:
@@ -147,7 +148,10 @@ def sides_of(clips: StoredClips, files: Path) -> dict[str, Gather]:
 
     def plain(index: np.ndarray) -> torch.Tensor:
         rows = [loaded(number) for number in index]
-        return default_collate([torch.nn.functional.pad(row, (0, 0, 0, STEPS - len(row))) for row in rows])
+        whole: torch.Tensor = default_collate(
+            [torch.nn.functional.pad(row, (0, 0, 0, STEPS - len(row))) for row in rows]
+        )
+        return whole
 
     def in_place(index: np.ndarray) -> torch.Tensor:
         values = torch.zeros(len(index), STEPS, ENTRY_DIM)

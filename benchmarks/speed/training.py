@@ -28,7 +28,7 @@ from torch import Tensor
 
 from zsarbench.features import FeatureStore
 from zsarbench.features.key import FeatureKey
-from zsarbench.interfaces import ClipFeatures, Context, Parts, Steps
+from zsarbench.interfaces import CaptionsInSteps, ClipFeatures, Context, Parts, Steps
 from zsarbench.utils.compute import repeatable
 from zsarbench.utils.progress import LogProgress
 from zsarbench.utils.seeding import forked, generator
@@ -47,7 +47,8 @@ FREE_BYTES = 2e9  # of the disk that are left free
 class Resident:
     """Clips that are always the same batch, already in the memory of the device that computes."""
 
-    captions, captions_in_steps = None, "none"
+    captions: tuple[tuple[str, ...], ...] | None = None
+    captions_in_steps: CaptionsInSteps = "none"
 
     def __init__(self, clips: ClipFeatures, batch_size: int, device: torch.device) -> None:
         self.ids, self.dim, self.max_steps = clips.ids, clips.dim, clips.max_steps

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 from zsarbench import hookimpl
+
+if TYPE_CHECKING:
+    import click
+
+    from zsarbench.plugins.registry import Registrar
 
 SOURCE = "CEZSAR, arXiv:2605.01165; written anew after the release valterlej/cezsar (MIT)"
 
 
 @hookimpl
-def zsarbench_register(registry: Any) -> None:
+def zsarbench_register(registry: Registrar) -> None:
     """Add the method with the parts it is published with, and their alternatives."""
     registry.add(
         "method",
@@ -62,7 +67,7 @@ def zsarbench_register(registry: Any) -> None:
 
 
 @hookimpl
-def zsarbench_add_commands(group: Any) -> None:
+def zsarbench_add_commands(group: click.Group) -> None:
     """Add the verb of this plugin."""
     from zsarbench_cezsar.commands import command
 

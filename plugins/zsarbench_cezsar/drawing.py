@@ -148,7 +148,7 @@ def _candidates(n_pool: int, size: int, rng: torch.Generator) -> Tensor:
     """Return about `size` distinct pool rows in random order: any subset of that size is as likely as any other."""
     if size == n_pool:
         return torch.randperm(n_pool, generator=rng)
-    distinct = torch.randint(n_pool, (size,), generator=rng).unique()
+    distinct: Tensor = torch.randint(n_pool, (size,), generator=rng).unique()
     return distinct[torch.randperm(len(distinct), generator=rng)]
 
 

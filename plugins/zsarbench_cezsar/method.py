@@ -231,8 +231,8 @@ class Cezsar:
             scores = scoring.scores(
                 fitted.model, validation.clips, validation.classes, context, self._scoring_options()
             )
-            right = scores.argmax(1) == validation.labels
-            accuracy[positives] = float(right.float().mean())
+            assert validation.labels is not None
+            accuracy[positives] = float((scores.argmax(1) == validation.labels).float().mean())
             _log.info("positives '%s': top-1 %.4f on %d validation classes", positives, accuracy[positives], len(held))
         self._choice = {"positives_top1_on_validation_classes": dict(accuracy), "validation_classes": held}
         return max(accuracy, key=lambda positives: accuracy[positives] or 0.0)

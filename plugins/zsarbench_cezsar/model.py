@@ -82,18 +82,23 @@ class JointModel(nn.Module):
             hidden = hidden + sinusoids(*hidden.shape[1:]).to(hidden)
         hidden = self._attend(hidden, mask, alone)
         joint = self.video_out(hidden).masked_fill(~mask[:, :, None], 0.0)
-        mean = joint.sum(1) / mask.sum(1, keepdim=True).clamp(min=1)
-        return self.video_norm(mean) if normalise else mean
+        mean: Tensor = joint.sum(1) / mask.sum(1, keepdim=True).clamp(min=1)
+        if normalise:
+            mean = self.video_norm(mean)
+        return mean
 
     def sentence(self, embeddings: Tensor, *, normalise: bool = True) -> Tensor:
         """Embed sentences (B, E) into (B, J)."""
-        joint = self.sentence_in(embeddings)
-        return self.sentence_norm(joint) if normalise else joint
+        joint: Tensor = self.sentence_in(embeddings)
+        if normalise:
+            joint = self.sentence_norm(joint)
+        return joint
 
     def _attend(self, hidden: Tensor, mask: Tensor, alone: bool) -> Tensor:
         if self.attend_over == "batch":
             if alone:
-                return self.encoder(hidden.flatten(0, 1)[:, None]).reshape(hidden.shape)
+                attended: Tensor = self.encoder(hidden.flatten(0, 1)[:, None])
+                return attended.reshape(hidden.shape)
             hidden, mask = hidden.transpose(0, 1), mask.transpose(0, 1)
         # A row without any key has no softmax; its output is masked out afterwards.
         padding = ~(mask | ~mask.any(1, keepdim=True))

@@ -48,10 +48,11 @@ class Options:
 class WithSentences:
     """Clips with further sentences beside their captions; the steps stay what they are."""
 
-    def __init__(self, clips: ClipFeatures, captions: tuple[tuple[str, ...], ...]) -> None:
+    def __init__(self, clips: ClipFeatures, sentences: tuple[tuple[str, ...], ...]) -> None:
         self._clips = clips
+        self._sentences = sentences
         self.ids, self.dim, self.max_steps = clips.ids, clips.dim, clips.max_steps
-        self.captions = captions
+        self.captions: tuple[tuple[str, ...], ...] | None = sentences
         self.captions_in_steps = clips.captions_in_steps
 
     def __len__(self) -> int:
@@ -64,11 +65,11 @@ class WithSentences:
     def subset(self, index: Sequence[int] | Tensor) -> ClipFeatures:
         """Return the clips at these positions, with their sentences."""
         chosen = torch.as_tensor(index).tolist()
-        return WithSentences(self._clips.subset(index), tuple(self.captions[i] for i in chosen))
+        return WithSentences(self._clips.subset(index), tuple(self._sentences[i] for i in chosen))
 
     def cut(self, max_steps: int) -> ClipFeatures:
         """Return the same clips without the steps after these."""
-        return WithSentences(first_steps(self._clips, max_steps), self.captions)
+        return WithSentences(first_steps(self._clips, max_steps), self._sentences)
 
 
 def add_sentences(

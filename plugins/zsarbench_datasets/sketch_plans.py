@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 from random import Random
+from typing import Any
 
 from zsarbench.utils.seeding import derive
 from zsarbench_datasets.sketch_drawing import LAST, MOTIONS, ClipPlan
@@ -69,7 +70,7 @@ def _colour(r: Random) -> tuple[str, tuple[int, int, int]]:
     return name, shade(COLOURS[name], r.uniform(0.85, 1.1))
 
 
-def _source(r: Random) -> dict[str, object]:
+def _source(r: Random) -> dict[str, Any]:
     place = r.choice(list(PLACES))
     shirt, shirt_rgb = _colour(r)
     return {
@@ -88,7 +89,7 @@ def _source(r: Random) -> dict[str, object]:
     }
 
 
-def _clip(r: Random) -> dict[str, object]:
+def _clip(r: Random) -> dict[str, Any]:
     prop_colour, prop_rgb = _colour(r)
     return {
         "prop_colour": prop_colour,

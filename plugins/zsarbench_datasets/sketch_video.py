@@ -19,11 +19,10 @@ from zsarbench_datasets.sketch_drawing import (
     OVERSAMPLING,
     SIZE,
     ClipPlan,
-    Shape,
     background,
     foreground,
 )
-from zsarbench_datasets.sketch_objects import shade
+from zsarbench_datasets.sketch_objects import Shape, shade
 from zsarbench_datasets.sketch_plans import clip_path, plans
 
 

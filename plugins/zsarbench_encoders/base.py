@@ -68,7 +68,8 @@ class FrozenNetwork:
 
     def parameters(self) -> Iterator[nn.Parameter]:
         """Return the model's parameters, to be counted."""
-        return self.network.parameters()
+        parameters: Iterator[nn.Parameter] = self.network.parameters()
+        return parameters
 
     def encode(self, clips: Clips) -> Steps:
         """Return features (N, T, D) float32 of frames (N, T, F, 3, H, W) uint8; 0 where the mask is False."""

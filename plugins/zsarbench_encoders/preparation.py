@@ -88,4 +88,5 @@ def _interpolated(pixels: np.ndarray, size: int, *, axis: int) -> np.ndarray:
     low = position.astype(np.intp)
     high = np.minimum(low + 1, length - 1)
     share = (position - low).astype(np.float32).reshape([-1 if number == axis else 1 for number in range(3)])
-    return pixels.take(low, axis) * (1 - share) + pixels.take(high, axis) * share
+    between: np.ndarray = pixels.take(low, axis) * (1 - share) + pixels.take(high, axis) * share
+    return between

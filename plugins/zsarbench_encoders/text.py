@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -51,8 +52,10 @@ class SentenceModel:
     def __init__(self, network: SentenceTransformer, space: str, weights_sha256: str) -> None:
         self.network = network.eval().requires_grad_(False)
         self.space = space
-        self.dim: int = network.get_embedding_dimension()
-        self._max_tokens: int = network.max_seq_length
+        dim, max_tokens = network.get_embedding_dimension(), network.max_seq_length
+        if dim is None or max_tokens is None:
+            raise ZsarbenchError("the sentence model declares no dimension of its vectors, or no limit of its tokens")
+        self.dim, self._max_tokens = dim, max_tokens
         self.fingerprint = {
             "weights_sha256": weights_sha256,
             "preprocessing": f"cut at {self._max_tokens} tokens; {TOKENS} tokens at once in widths {WIDTHS}",
@@ -86,7 +89,7 @@ class SentenceModel:
             size = max(8, TOKENS // columns // 8 * 8)
             rows, order = _with_padding(rows, names.index("attention_mask"), size)
             made = torch.empty(len(rows), self.dim)
-            made[order] = in_fixed_batches(lambda batch, names=names: self._forward(batch, names), rows[order], size)
+            made[order] = in_fixed_batches(partial(self._forward, names=names), rows[order], size)
             encoded[index] = made[: len(index)]
         if len(distinct) == len(texts):
             return encoded  # as it is: a copy of a million sentences would be 3 GB more
@@ -95,7 +98,7 @@ class SentenceModel:
 
     def _tokenize(self, texts: Sequence[str]) -> dict[str, list[list[int]]]:
         """Return the model's inputs as unpadded rows of ids."""
-        prompt = self.network.prompts.get(self.network.default_prompt_name or "", "")
+        prompt = self.network.prompts.get(self.network.default_prompt_name or "") or ""
         return dict(self.network.tokenizer([prompt + text for text in texts], truncation=True))
 
     def _width(self, length: int) -> int:
@@ -108,7 +111,8 @@ class SentenceModel:
         inputs = batch.to(self.network.device).unbind(1)
         with torch.inference_mode():
             output = self.network(dict(zip(names, inputs, strict=True)))
-        return output["sentence_embedding"].float().cpu()
+        vectors: Tensor = output["sentence_embedding"]
+        return vectors.float().cpu()
 
 
 def _with_padding(rows: Tensor, mask: int, size: int) -> tuple[Tensor, Tensor]:

@@ -117,7 +117,8 @@ class TorchvisionVideo(FrozenNetwork):
         return state
 
     def _features(self, steps: Tensor) -> Tensor:
-        return self.network(steps.transpose(1, 2))  # (B, F, 3, H, W) to torchvision's (B, 3, F, H, W)
+        features: Tensor = self.network(steps.transpose(1, 2))  # (B, F, 3, H, W) to torchvision's (B, 3, F, H, W)
+        return features
 
     def _logits(self, features: Tensor) -> Tensor:
         classifier = self.network.classifier_taken_off

@@ -69,13 +69,16 @@ class ImageModel(FrozenNetwork):
 
     def _features(self, steps: Tensor) -> Tensor:
         maps = self.network.forward_features(steps[:, 0].contiguous(memory_format=torch.channels_last))
-        return self.network.forward_head(maps, pre_logits=True)
+        features: Tensor = self.network.forward_head(maps, pre_logits=True)
+        return features
 
     def _logits(self, features: Tensor) -> Tensor:
         head = self.network.get_classifier()
         if isinstance(head, nn.Conv2d):  # BiT's classifier is a convolution over the pooled map of one pixel
-            return head(features[..., None, None]).flatten(1)
-        return head(features)
+            of_pixel: Tensor = head(features[..., None, None])
+            return of_pixel.flatten(1)
+        logits: Tensor = head(features)
+        return logits
 
 
 class Timm(ImageModel):

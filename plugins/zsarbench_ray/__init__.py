@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 from zsarbench import hookimpl
 
+if TYPE_CHECKING:
+    from zsarbench.plugins.registry import Registrar
+
 
 @hookimpl
-def zsarbench_register(registry: Any) -> None:
+def zsarbench_register(registry: Registrar) -> None:
     """Add the executor."""
     registry.add(
         "executor",

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 from zsarbench import hookimpl
+
+if TYPE_CHECKING:
+    from zsarbench.plugins.registry import Registrar
 
 OFFLINE = {"visual": "efficientnet-lite0", "text": "minilm-l6"}
 CAPTIONS = {"visual": "captions", "text": "minilm-l6"}
@@ -89,11 +92,18 @@ METHODS = (
 
 
 @hookimpl
-def zsarbench_register(registry: Any) -> None:
+def zsarbench_register(registry: Registrar) -> None:
     """Add the methods, and the towers of CLIP and of X-CLIP."""
     for name, target, defaults, summary, source in METHODS:
-        about = {"summary": summary, "source": source, "defaults": defaults}
-        registry.add("method", name, f"zsarbench_rivals.{target}", trained_on=(), **about)
+        registry.add(
+            "method",
+            name,
+            f"zsarbench_rivals.{target}",
+            summary=summary,
+            source=source,
+            trained_on=(),
+            defaults=defaults,
+        )
     for kind, attribute in (("visual", "OpenClipImages"), ("text", "OpenClipTexts")):
         registry.add(
             kind,

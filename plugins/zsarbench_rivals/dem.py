@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator, Sequence
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import torch
 import torch.nn.functional as F
@@ -85,8 +85,11 @@ class DEM(LearntMethod):
             network = _network(vectors.shape[1], self.hidden, means.shape[1], negative).to(context.device)
         named = list(network.named_parameters())
         # Adam adds weight_decay times a weight to its gradient, and the gradient of its square is twice the weight.
-        decayed = {"params": [one for name, one in named if name.endswith("weight")], "weight_decay": 2 * weight_decay}
-        free = {"params": [one for name, one in named if not name.endswith("weight")]}
+        decayed: dict[str, Any] = {
+            "params": [one for name, one in named if name.endswith("weight")],
+            "weight_decay": 2 * weight_decay,
+        }
+        free: dict[str, Any] = {"params": [one for name, one in named if not name.endswith("weight")]}
         optimizer = torch.optim.Adam([decayed, free], lr=self.learning_rate, fused=True)
         found = []
         for step in range(1, max(kept) + 1):
@@ -110,7 +113,7 @@ def _frozen(network: nn.Module) -> nn.Module:
 
 def _scorer(network: nn.Module, distance: Distance) -> Scorer:
     def score(features: Tensor, vectors: Tensor) -> Tensor:
-        prototypes = network(vectors)
+        prototypes: Tensor = network(vectors)
         if distance == "cosine":
             return F.normalize(features, dim=1) @ F.normalize(prototypes, dim=1).T
         # ||x - p||^2 less ||x||^2, which is the same for all classes

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, ClassVar
 
 import torch
@@ -27,7 +27,7 @@ class RankingMethod(LearntMethod):
     """
 
     choices: ClassVar[Grid] = {"features": SCALES, "learning_rate": LEARNING_RATES, "epochs": EPOCHS}
-    optimizer: ClassVar[type[torch.optim.Optimizer]] = torch.optim.SGD
+    optimizer: ClassVar[Callable[..., torch.optim.Optimizer]] = torch.optim.SGD
 
     def __init__(
         self,

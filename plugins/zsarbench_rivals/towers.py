@@ -78,7 +78,8 @@ class OpenClipImages:
     def _features(self, frames: Tensor) -> Tensor:
         with torch.inference_mode():
             images = (frames.to(self._mean.device).float() / 255 - self._mean) / self._std
-            return self.network.encode_image(images).float().cpu()
+            features: Tensor = self.network.encode_image(images)
+            return features.float().cpu()
 
 
 class OpenClipTexts:
@@ -114,7 +115,8 @@ class OpenClipTexts:
 
     def _vectors(self, tokens: Tensor) -> Tensor:
         with torch.inference_mode():
-            return self.network.encode_text(tokens.to(self._device)).float().cpu()
+            vectors: Tensor = self.network.encode_text(tokens.to(self._device))
+            return vectors.float().cpu()
 
 
 def load(model: str, pretrained: str, weights: str | None) -> tuple[Any, str]:

@@ -72,7 +72,8 @@ class XClipVideos:
     def _features(self, frames: Tensor) -> Tensor:
         with torch.inference_mode():
             images = (frames.to(self._mean.device).float() / 255 - self._mean) / self._std
-            return self.network.get_video_features(images, return_dict=True).pooler_output.float().cpu()
+            features: Tensor = self.network.get_video_features(images, return_dict=True).pooler_output
+            return features.float().cpu()
 
 
 class XClipTexts:
@@ -108,7 +109,8 @@ class XClipTexts:
     def _vectors(self, rows: Tensor) -> Tensor:
         tokens, mask = rows.to(self.network.device).unbind(1)
         with torch.inference_mode():
-            return self.network.get_text_features(tokens, attention_mask=mask).pooler_output.float().cpu()
+            vectors: Tensor = self.network.get_text_features(tokens, attention_mask=mask).pooler_output
+            return vectors.float().cpu()
 
 
 def load(model: str) -> tuple[Any, str]:

@@ -20,7 +20,7 @@ from zsarbench import protocols, results
 from zsarbench.cli.main import cli
 from zsarbench.errors import UsageError, ZsarbenchError
 from zsarbench.evaluation import contamination
-from zsarbench.evaluation.contamination import NEAR_COSINE, Overlap, audit, declarations, overlaps, sentences_naming
+from zsarbench.evaluation.contamination import NearNames, Overlap, audit, declarations, overlaps, sentences_naming
 from zsarbench.evaluation.label_sets import LabelSet, find
 from zsarbench.evaluation.metrics import topk_expectation
 from zsarbench.harness import runs as harness
@@ -76,7 +76,8 @@ def test_the_best_name_of_each_label_set_is_told() -> None:
     labels = LabelSet("web", ("shot put", "riding", "juggling", "walking"), {"horse racing": "riding"})
     candidates = ("ShotPut", "HorseRace", "Circus", "Strolling", "Sleeping")
     encoder = Angles(circus=36, strolling=64, sleeping=200, shot_put=0, riding=10, juggling=30, walking=4)
-    found = overlaps(candidates, [labels], encoder, 0.5, aliases={"Horse-Racing": "HorseRace", "juggling": "Circus"})
+    near = NearNames("angles", encoder, 0.5)
+    found = overlaps(candidates, [labels], near, aliases={"Horse-Racing": "HorseRace", "juggling": "Circus"})
     assert found == [
         Overlap("ShotPut", "web", "shot put", "exact"),
         Overlap("HorseRace", "web", "riding", "alias"),
@@ -89,9 +90,9 @@ def test_the_best_name_of_each_label_set_is_told() -> None:
 
 def test_objects_are_never_near() -> None:
     """Having seen a violin is not having seen it played; and the threshold was fixed on pairs of actions."""
-    encoder = Angles(playing_violin=10, violin=11)
-    assert not overlaps(["PlayingViolin"], [LabelSet("imagenet", ("violin",), actions=False)], encoder)
-    assert len(overlaps(["PlayingViolin"], [LabelSet("actions", ("violin",))], encoder)) == 1
+    near = NearNames("angles", Angles(playing_violin=10, violin=11), 0.67)
+    assert not overlaps(["PlayingViolin"], [LabelSet("imagenet", ("violin",), actions=False)], near)
+    assert len(overlaps(["PlayingViolin"], [LabelSet("actions", ("violin",))], near)) == 1
 
 
 def test_label_sets_have_the_names_they_are_declared_under(host: Host) -> None:
@@ -115,6 +116,14 @@ def test_label_sets_have_the_names_they_are_declared_under(host: Host) -> None:
 def test_a_label_file_that_is_not_there_is_told(host: Host, name: str) -> None:
     with pytest.raises(ZsarbenchError, match="cannot be read"):
         find(name, host.registry)
+
+
+def test_where_no_plugin_declares_what_finds_near_names_only_spellings_are_compared() -> None:
+    registry = load_plugins(["encoders"]).registry
+    found = audit({"visual a": ("kinetics400", "imagenet-1k")}, ["Archery", "Drumming"], registry)
+    assert [(item.candidate, item.how) for item in found.overlapping] == [("Archery", "exact")]
+    assert found.near_by is None
+    assert found.unknown == ("label set imagenet-1k of visual a",)
 
 
 # --- what was declared ------------------------------------------------------------------------------------------------
@@ -151,7 +160,7 @@ def test_everything_of_a_run_declares(host: Host) -> None:
 def test_classes_of_the_users_training_data_are_audited(host: Host) -> None:
     learnt = LabelSet("folder", ("archery", "knitting"))
     found = audit({"training data folder": ("folder",)}, ["Archery", "YoYo"], host.registry, learnt=learnt,
-                  encoder=Angles(archery=0, knitting=90, yo_yo=180))  # fmt: skip
+                  built={"minilm-l6": Angles(archery=0, knitting=90, yo_yo=180)})  # fmt: skip
     assert found.overlapping == (Overlap("Archery", "folder", "archery", "exact"),)
     assert (found.n_overlapping, found.n_clean, found.near_by) == (1, 1, "minilm-l6")
 
@@ -223,7 +232,7 @@ def declaring(host: Host, method: str, trained_on: tuple[str, ...] | None) -> Ho
 
 def test_a_run_says_what_was_trained_on(host: Host, tmp_path: Path) -> None:
     told = declaring(host, "chance", ("sketch", "laion-400m"))
-    spec = resolve(request("chance", limit=1, out=str(tmp_path)), told)
+    spec = resolve(request("chance", protocol="sketch/compositional", limit=1, out=str(tmp_path)), told)
     result, path = harness.run(spec, told, LogProgress())
     audited = result.contamination
     assert audited is not None
@@ -350,9 +359,10 @@ def test_the_verb_reads_a_protocol_over_the_users_own_data(folder: str, tmp_path
 
 
 @pytest.mark.weights
-def test_the_threshold_and_its_curve_come_again() -> None:
+def test_the_threshold_and_its_curve_come_again(host: Host) -> None:
     """The page is what the script prints, and the constant what the page derives."""
     script = BENCHMARKS / "contamination_curve.py"
     done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, check=True)
     assert done.stdout == script.with_suffix(".md").read_text(encoding="utf-8")
-    assert f"midway lies **{NEAR_COSINE}**" in done.stdout
+    assert host.registry.near_encoder is not None
+    assert f"midway lies **{host.registry.near_encoder.min_cosine}**" in done.stdout

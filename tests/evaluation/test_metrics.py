@@ -284,60 +284,6 @@ def test_calibrated_stacking_moves_the_seen_columns_only():
     np.testing.assert_array_equal(metrics.calibrated_stacking(scores, SEEN, np.inf)[:, :3], [[-np.inf, -np.inf, 3.0]])
 
 
-# --- many rounds over one matrix --------------------------------------------------------------------------------------
-
-
-@given(problems(max_classes=9, nan=True), st.data())
-@settings(deadline=None)
-def test_evaluate_rounds_equals_evaluate_on_slices(problem, data):
-    scores, labels = problem
-    rounds, slices = [], []
-    for _ in range(data.draw(st.integers(1, 4))):
-        first = data.draw(st.integers(0, len(labels) - 1))  # so that the round has a clip
-        others = data.draw(st.sets(st.integers(0, scores.shape[1] - 1)))
-        classes = np.array(data.draw(st.permutations(sorted(others | {int(labels[first])}))))
-        clips = np.array(data.draw(st.permutations(np.flatnonzero(np.isin(labels, classes)).tolist())))
-        position = np.argsort(classes)[np.searchsorted(np.sort(classes), labels[clips])]
-        rounds.append((clips, classes))
-        slices.append((scores[np.ix_(clips, classes)], position))
-    for result, (part, own) in zip(metrics.evaluate_rounds(scores, labels, rounds), slices, strict=True):
-        assert result == pytest.approx(metrics.evaluate(part, own), abs=1e-12)
-    for ranked, (part, own) in zip(metrics.ranks_in_rounds(scores, labels, rounds), slices, strict=True):
-        np.testing.assert_array_equal(ranked.correct(1), metrics.topk_expectation(part, own, 1))
-
-
-def test_evaluate_rounds_over_several_blocks_of_clips():
-    rng = np.random.default_rng(3)
-    n = 2 * metrics.BLOCK_CLIPS + 17
-    scores, labels = rng.integers(0, 6, (n, 12)).astype(np.float32), rng.integers(0, 12, n)
-    scores[rng.integers(0, n, 30), rng.integers(0, 12, 30)] = np.nan
-    classes = np.array([11, 2, 3, 5, 7, 8, 0])
-    clips = np.flatnonzero(np.isin(labels, classes))
-    own = np.array([int(np.flatnonzero(classes == label)[0]) for label in labels[clips]])
-    for denominator in ("all", "survivors"):
-        [result] = metrics.evaluate_rounds(scores, labels, [(clips, classes)], denominator=denominator)
-        expected = metrics.evaluate(scores[np.ix_(clips, classes)], own, denominator=denominator)
-        assert result == pytest.approx(expected, abs=1e-12)
-
-
-@pytest.mark.parametrize(
-    ("clips", "classes", "message"),
-    [
-        ([0, 1], [0, 0, 1], "twice"),
-        ([0, 1], [0, 2], "not among its candidate"),
-        ([0, 3], [0, 1], "outside scores"),
-        ([0, -1], [0, 1], "outside scores"),
-        ([0], [0, 3], "outside scores"),
-        ([], [0, 1], "no clips"),
-    ],
-)
-def test_wrong_rounds_are_refused(clips, classes, message):
-    with pytest.raises(ValueError, match=f"round 0 .*{message}"):
-        metrics.evaluate_rounds(
-            np.zeros((3, 3)), np.arange(3), [(np.array(clips, dtype=int), np.array(classes, dtype=int))]
-        )
-
-
 def test_examples_in_docstrings():
     outcome = doctest.testmod(metrics)
     assert outcome.attempted > 0

@@ -100,6 +100,18 @@ def test_threads_verify_what_is_read_first(tmp_path, monkeypatch, dtype, cut):
     assert clips.rows(range(8)).values[:, 0, 0].tolist() == list(range(8))
 
 
+@pytest.mark.parametrize("n_steps", [1, 3])
+def test_a_batch_can_be_filled_with_the_bytes_as_they_are_stored(tmp_path, n_steps):
+    rows = rows_of(9)
+    clips = stored_in_shards(tmp_path, rows, 4, "bfloat16").clips(list(rows))
+    index = np.array([7, 0, 3])
+    for _ in range(2):  # the first time each clip is read whole and verified
+        out = np.full((3, n_steps, 4), -1, dtype=np.int16)
+        clips._reader.read_batch(clips._table, index, out, 1)
+        values = torch.from_numpy(out).view(torch.bfloat16).float()
+        assert torch.equal(values, clips.cut(n_steps).rows(index).values)
+
+
 @pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="open files are counted in /proc, which is not here")
 def test_a_reader_keeps_few_files_open(tmp_path, monkeypatch):
     stored = stored_in_shards(tmp_path, rows_of(12))

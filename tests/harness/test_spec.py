@@ -132,6 +132,14 @@ def test_the_command_repeats_the_request() -> None:
     )
 
 
+def test_the_default_protocol_is_the_one_a_plugin_declares() -> None:
+    plain, named = spec(method="chance"), spec(method="chance", protocol="sketch/compositional")
+    assert plain.protocol.name == named.protocol.name == "sketch/compositional"
+    assert plain.command == named.command == "zsarbench run --method chance"
+    with pytest.raises(UsageErrors, match=r"no plugin declares a default\. Try: --protocol NAME"):
+        resolve(RunRequest("chance"), load_plugins(["benchmarks"]))
+
+
 def test_an_unknown_argument_from_python_names_the_nearest() -> None:
     with pytest.raises(UsageError, match="did you mean 'protocol'"):
         request("chance", protocl="ucf101/all")

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from zsarbench.errors import UsageError, ZsarbenchError
-from zsarbench.plugins.registry import Entry, Registry
+from zsarbench.plugins.registry import Entry, NearEncoder, Registry
 
 
 def filled() -> Registry:
@@ -58,6 +58,42 @@ def test_removing_a_plugin_takes_its_names_along() -> None:
     registry.registrar("two").add("method", "chance", "json:dumps", summary="s")
     registry.remove_plugin("one")
     assert registry.names("method") == ["chance"]
+
+
+def declared() -> Registry:
+    registry = Registry()
+    plugin = registry.registrar("one")
+    plugin.add("protocol", "toy/all", "json:toy.toml", summary="s")
+    plugin.add("text", "words", "json:loads", summary="s")
+    plugin.set_default_protocol("toy/all")
+    plugin.set_near_encoder("words", min_cosine=0.5)
+    return registry
+
+
+def test_a_plugin_declares_the_default_protocol_and_what_finds_near_names() -> None:
+    assert (Registry().default_protocol, Registry().near_encoder) == (None, None)
+    registry = declared()
+    assert registry.default_protocol == "toy/all"
+    assert registry.near_encoder == NearEncoder("words", "one", 0.5)
+    registry.remove_plugin("two")
+    assert registry.near_encoder is not None
+    registry.remove_plugin("one")
+    assert (registry.default_protocol, registry.near_encoder) == (None, None)
+
+
+def test_a_plugin_declares_something_about_its_own_names_alone_and_no_two_the_same() -> None:
+    registry = declared()
+    other = registry.registrar("two")
+    with pytest.raises(ZsarbenchError, match=r"plugin 'two' declares something about text 'words', .* plugin 'one'"):
+        other.set_near_encoder("words", min_cosine=0.1)
+    with pytest.raises(UsageError, match="did you mean 'toy/all'"):
+        other.set_default_protocol("toy/al")
+    other.add("protocol", "toy/half", "json:toy.toml", summary="s")
+    other.add("text", "letters", "json:loads", summary="s")
+    with pytest.raises(ZsarbenchError, match="protocols 'toy/all' and 'toy/half' are both declared the default"):
+        other.set_default_protocol("toy/half")
+    with pytest.raises(ZsarbenchError, match="text encoders 'words' and 'letters' are both declared to find near"):
+        other.set_near_encoder("letters", min_cosine=0.1)
 
 
 def test_entries_come_by_kind_then_name() -> None:

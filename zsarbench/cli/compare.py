@@ -50,7 +50,7 @@ def command(
             continue
         by_protocol[result.protocol.name].append((result, file))
     if not by_protocol:
-        raise UsageError("there is no result to compare. Try: zsarbench run --method chance")
+        raise UsageError("there is no result to compare. Try: zsarbench run --method NAME")
     if protocol is not None and protocol not in by_protocol:
         raise UsageError(unknown("protocol among the results", protocol, by_protocol))
     for name in sorted(by_protocol):

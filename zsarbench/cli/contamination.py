@@ -61,7 +61,7 @@ def command(
     parts = _parts(registry, rules, method, {"visual": visual, "text": text})
     other = {"train_dataset": train_on} if train_on != "seen" else {}
     if method is None and not parts and not other:
-        raise UsageError("nothing is named to be audited. Try: --visual efficientnet-lite0, --method or --train-on")
+        raise UsageError("nothing is named to be audited. Try: --visual NAME, --method or --train-on")
     named, roots = resolve_parts(
         registry, {"dataset": rules.dataset} | other, protocol=rules, data_root=data_root, settings=settings
     )

@@ -20,7 +20,7 @@ MAX_CHARACTERS = 100  # of a text that is shown
 @click.command("lint")
 @click.argument("name")
 @class_text_option("sentence")
-@click.option("--text", help="Text encoder that compares texts with names.  [default: minilm-l6 where installed]")
+@click.option("--text", help="Text encoder that compares texts with names.  [default: that of audits, if installed]")
 @data_root_option
 @settings_option
 @as_json
@@ -48,7 +48,7 @@ def lint(
     """
     from zsarbench.data import class_texts
     from zsarbench.data.class_text_lint import check
-    from zsarbench.evaluation.contamination import NEAR_ENCODER, near_encoder
+    from zsarbench.evaluation.contamination import near_names
     from zsarbench.harness.resolve import resolve_parts
     from zsarbench.interfaces import ClassText
     from zsarbench.plugins.building import build, build_dataset
@@ -58,7 +58,10 @@ def lint(
     parts, roots = resolve_parts(registry, named, data_root=data_root, settings=settings)
     dataset = build_dataset(parts["dataset"], roots, registry)
     given = class_texts.read(dataset, class_text)
-    encoder: TextEncoder | None = build(parts["text"], registry) if text is not None else near_encoder(registry)
+    near = near_names(registry) if text is None else None
+    encoder: TextEncoder | None = build(parts["text"], registry) if text is not None else None
+    if near is not None:
+        encoder = near.encoder
     chosen = class_texts.choose(given, class_text, encoder)
     texts = [chosen.get(label, ClassText(label, ())) for label in dataset.classes]
     found = check(texts, encoder)
@@ -67,7 +70,7 @@ def lint(
         "class_text": class_text,
         "classes": len(texts),
         "texts": sum(len(item.texts) for item in texts),
-        "text_encoder": None if encoder is None else text or NEAR_ENCODER,
+        "text_encoder": near.name if near is not None else text,
     }
     if as_json:
         echo_json(about | {"findings": [asdict(finding) for finding in found]})

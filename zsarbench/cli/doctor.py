@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import os
 import platform
+import re
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -15,8 +16,6 @@ from zsarbench import __version__
 from zsarbench.cli.common import as_json, echo_json, host_of
 from zsarbench.utils.cache import cache_dir
 from zsarbench.utils.cores import cores
-
-PACKAGES = ("torch", "torchvision", "timm", "sentence-transformers", "av", "pandas", "safetensors", "pluggy")
 
 
 @click.command("doctor", short_help="Check versions, devices, plugins, decoding and caches.")
@@ -36,7 +35,7 @@ def command(ctx: click.Context, as_json: bool) -> None:
         "python": platform.python_version(),
         "platform": platform.platform(),
         "cores": cores(),
-        "packages": {name: _version(name) for name in PACKAGES},
+        "packages": {name: _version(name) for name in _requirements()},
         "devices": _devices(),
         "bfloat16": _bfloat16(),
         "plugins": sorted({entry.plugin for entry in host.registry}),
@@ -56,6 +55,13 @@ def command(ctx: click.Context, as_json: bool) -> None:
             else:
                 click.echo(f"{key}: {', '.join(value) if isinstance(value, list) else value}")
     ctx.exit(0 if content["decoder"] == "ok" and not host.failures else 1)
+
+
+def _requirements() -> list[str]:
+    """Return the packages that zsarbench needs, those of its extras for users too."""
+    lines = importlib.metadata.requires("zsarbench") or []
+    names = [re.split(r"[^\w.-]", line, maxsplit=1)[0] for line in lines if not re.search("extra == .tests", line)]
+    return sorted(dict.fromkeys(names))
 
 
 def _version(package: str) -> str:

@@ -105,7 +105,7 @@ def check(ctx: click.Context, folder: Path | None, markdown: Path | None) -> Non
 def _results_folder(given: Path | None) -> Path:
     if given is not None:
         if not given.is_dir():
-            raise UsageError(f"folder of results '{given}' does not exist. Try: zsarbench run --method chance")
+            raise UsageError(f"folder of results '{given}' does not exist. Try: zsarbench run --method NAME")
         return given
     if (CHECKOUT / "reported").is_dir():
         return CHECKOUT / "results"

@@ -24,7 +24,8 @@ def command(ctx: click.Context, kind: str | None, as_json: bool) -> None:
     """
     if kind is not None and kind not in KINDS:
         raise UsageError(unknown("kind", kind, KINDS, "zsarbench list"))
-    entries = [entry for entry in host_of(ctx).registry if kind in (None, entry.kind)]
+    registry = host_of(ctx).registry
+    entries = [entry for entry in registry if kind in (None, entry.kind)]
     if as_json:
         echo_json([{"kind": e.kind, "name": e.name, "plugin": e.plugin, "summary": e.summary} for e in entries])
         return
@@ -34,4 +35,5 @@ def command(ctx: click.Context, kind: str | None, as_json: bool) -> None:
         if rows:
             click.secho(shown, bold=True)
             for entry in rows:
-                click.echo(f"  {entry.name:<{width}}  {entry.summary}")
+                mark = " (default)" if (shown, entry.name) == ("protocol", registry.default_protocol) else ""
+                click.echo(f"  {entry.name:<{width}}  {entry.summary}{mark}")

@@ -11,7 +11,6 @@ from typing import Any
 import click
 
 from zsarbench.cli.common import data_root_option, settings_option
-from zsarbench.harness import spec as specs
 
 train_on_option = click.option(
     "--train-on", default="seen", show_default=True, metavar="seen|DATASET", help="Where the method learns."
@@ -31,7 +30,9 @@ def class_text_option(default: str | None = None) -> Callable[..., Any]:
 
 
 _OPTIONS = (
-    click.option("--protocol", default=specs.DEFAULT_PROTOCOL, show_default=True, help="A name, or a file of yours."),
+    click.option(
+        "--protocol", help="A name, or a file of yours.  [default: the one that `zsarbench list protocol` marks]"
+    ),
     click.option("--visual", help="Visual encoder in place of the default one."),
     click.option("--text", help="Text encoder in place of the default one."),
     click.option("--negatives", help="Negative sampler in place of the default one."),

@@ -30,16 +30,16 @@ _log = logging.getLogger(__name__)
 
 NO_ALIASES: Mapping[str, str] = MappingProxyType({})
 
-NEAR_ENCODER = "minilm-l6"
-NEAR_COSINE = 0.67
-"""Names at least as near as this, by NEAR_ENCODER on words in lower case, are called near.
+NOTHING_BUILT: Mapping[str, TextEncoder] = MappingProxyType({})
 
-Fixed on HMDB-51 x Kinetics-400, and not touched after a look at any other pair: of all thresholds the one with the
-highest F1 against the 29 of HMDB-51's 51 classes that TruZe (arXiv:2107.13029) found by hand to overlap, midway between
-the cosine of the last class that is taken (0.679, punch) and of the first that is not (0.654, shoot_gun); precision
-0.87, recall 0.93. `benchmarks/contamination_curve.py` derives it again and shows the whole curve on UCF-101. It holds
-for this encoder alone, so the audit of every run uses this one, whatever the run's text part is.
-"""
+
+@dataclass(frozen=True)
+class NearNames:
+    """What finds near names: a text encoder with its name, and the cosine from which two of its vectors are near."""
+
+    name: str
+    encoder: TextEncoder
+    min_cosine: float
 
 
 @dataclass(frozen=True)
@@ -125,14 +125,15 @@ def audit(
     registry: Registry,
     *,
     aliases: Mapping[str, str] = NO_ALIASES,
-    encoder: TextEncoder | None = None,
+    built: Mapping[str, TextEncoder] = NOTHING_BUILT,
     learnt: LabelSet | None = None,
 ) -> Contamination:
     """Return which unseen classes the declared label sets have, without accuracies.
 
-    said: as `declarations` gives it. unseen: official class names. aliases: other spelling to official name. encoder:
-    NEAR_ENCODER where it is at hand; None: it is built, where a label set of actions asks for it and it is installed.
-    learnt: the classes of the training data where they are at hand, as for a data set of the user's own.
+    said: as `declarations` gives it. unseen: official class names. aliases: other spelling to official name. built:
+    text encoders that exist already, by name; the one that finds near names is built where it is not among them, a
+    label set of actions needs it, and it is installed. learnt: the classes of the training data where they are at hand,
+    as for a data set of the user's own.
     """
     unknown = [who for who, names in said.items() if names is None]
     sets: dict[str, LabelSet] = {}
@@ -149,14 +150,13 @@ def audit(
             else:
                 sets[found.name] = found
                 audited[found.name] = (*audited.get(found.name, ()), who)
-    if encoder is None and any(found.actions for found in sets.values()):
-        encoder = near_encoder(registry)
-    overlapping = overlaps(unseen, list(sets.values()), encoder, aliases=aliases)
+    near = near_names(registry, built) if any(found.actions for found in sets.values()) else None
+    overlapping = overlaps(unseen, list(sets.values()), near, aliases=aliases)
     n_overlapping = len({overlap.candidate for overlap in overlapping})
     return Contamination(
         audited=audited,
         unknown=tuple(unknown),
-        near_by=NEAR_ENCODER if encoder is not None and any(found.actions for found in sets.values()) else None,
+        near_by=near.name if near is not None else None,
         overlapping=tuple(overlapping),
         n_overlapping=n_overlapping,
         n_clean=len(set(unseen)) - n_overlapping,
@@ -164,27 +164,30 @@ def audit(
     )
 
 
-def near_encoder(registry: Registry) -> TextEncoder | None:
-    """Return the encoder that NEAR_COSINE holds for, or None where it is not installed."""
+def near_names(registry: Registry, built: Mapping[str, TextEncoder] = NOTHING_BUILT) -> NearNames | None:
+    """Return what finds near names, or None where no plugin declares it or it is not installed; built: see `audit`."""
+    declared = registry.near_encoder
+    if declared is None:
+        return None
+    if declared.name in built:
+        return NearNames(declared.name, built[declared.name], declared.min_cosine)
     try:
-        target = registry.get("text", NEAR_ENCODER).load()
-        encoder: TextEncoder = building.construct(target, "text", NEAR_ENCODER, {})
+        target = registry.get("text", declared.name).load()
+        return NearNames(declared.name, building.construct(target, "text", declared.name, {}), declared.min_cosine)
     except ZsarbenchError:
         return None
-    return encoder
 
 
 def overlaps(
     candidates: Sequence[str],
     label_sets: Sequence[LabelSet],
-    text_encoder: TextEncoder | None = None,
-    threshold: float = NEAR_COSINE,
+    near: NearNames | None = None,
     *,
     aliases: Mapping[str, str] = NO_ALIASES,
 ) -> list[Overlap]:
     """Return, for each candidate and label set, the one label that names it best: exact before alias before near.
 
-    text_encoder: finds near names; None: only spellings are compared. Near names are looked for among actions only:
+    near: finds near names; None: only spellings are compared. Near names are looked for among actions only:
     the threshold was fixed on pairs of actions, and to have seen a violin is not to have seen it played.
     aliases: other spelling of a candidate to the candidate.
     """
@@ -192,8 +195,8 @@ def overlaps(
     for labels in label_sets:
         named = _named(candidates, labels, aliases)
         rest = [name for name in candidates if name not in named]
-        if text_encoder is not None and labels.actions and rest:
-            named |= _near(rest, labels, text_encoder, threshold)
+        if near is not None and labels.actions and rest:
+            named |= _near(rest, labels, near)
         found[labels.name] = named
     return [named[name] for name in candidates for named in found.values() if name in named]
 
@@ -215,13 +218,13 @@ def _named(candidates: Sequence[str], labels: LabelSet, aliases: Mapping[str, st
     return found
 
 
-def _near(candidates: Sequence[str], labels: LabelSet, encoder: TextEncoder, threshold: float) -> dict[str, Overlap]:
-    cosine = similarities(candidates, labels.labels, encoder)
+def _near(candidates: Sequence[str], labels: LabelSet, near: NearNames) -> dict[str, Overlap]:
+    cosine = similarities(candidates, labels.labels, near.encoder)
     best = cosine.argmax(axis=1)
     return {
         name: Overlap(name, labels.name, labels.labels[column], "near", round(float(row[column]), 3))
         for name, row, column in zip(candidates, cosine, best, strict=True)
-        if row[column] >= threshold
+        if row[column] >= near.min_cosine
     }
 
 

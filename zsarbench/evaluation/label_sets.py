@@ -14,10 +14,6 @@ from zsarbench.utils.class_names import normalise
 if TYPE_CHECKING:
     from zsarbench.plugins.registry import Registry
 
-IMAGENET_SUBSETS = (
-    "imagenet-1k", "imagenet-12k", "imagenet-21k", "imagenet-21k-goog", "imagenet-21k-miil", "imagenet-22k",
-)  # fmt: skip
-
 
 @dataclass(frozen=True)
 class LabelSet:
@@ -32,12 +28,12 @@ class LabelSet:
 def find(name: str, registry: Registry) -> LabelSet | None:
     """Return the label set of a name, or None where no list of its labels is known.
 
-    A name is that of a registered data set, whose classes it means; of a subset of ImageNet that timm knows
-    (`imagenet-1k`, `imagenet-21k`); or `package:file.txt`, a file in a package with one action a line. Case, spaces
-    and punctuation of the first two do not matter.
+    A name is that of a registered data set, whose classes it means; of registered labels, whose target returns a
+    LabelSet when it is called; or `package:file.txt`, a file in a package with one action a line. Case, spaces and
+    punctuation of the first two do not matter.
 
     Raises:
-        ZsarbenchError: a file cannot be read or holds no name.
+        ZsarbenchError: a file cannot be read or holds no name, or registered labels cannot be loaded.
     """
     if ":" in name:
         return _label_file(name)
@@ -46,7 +42,11 @@ def find(name: str, registry: Registry) -> LabelSet | None:
             target = registry.get("dataset", known).load()
             classes = getattr(target, "classes", None)  # of a data set of the user's own, none before it is built
             return LabelSet(known, classes, target.aliases) if classes and isinstance(classes, tuple) else None
-    return _imagenet(name) if normalise(name).startswith("imagenet") else None
+    for known in registry.names("labels"):
+        if normalise(known) == normalise(name):
+            found: LabelSet = registry.get("labels", known).load()()
+            return found
+    return None
 
 
 def _label_file(name: str) -> LabelSet:
@@ -60,15 +60,3 @@ def _label_file(name: str) -> LabelSet:
     if not labels:
         raise ZsarbenchError(f"label set '{name}' is empty: {path} has no name")
     return LabelSet(name, labels)
-
-
-def _imagenet(name: str) -> LabelSet | None:
-    """Return the synsets of an ImageNet subset by their first lemma, the others being aliases."""
-    from timm.data.imagenet_info import ImageNetInfo
-
-    known = next((subset for subset in IMAGENET_SUBSETS if normalise(subset) == normalise(name)), None)
-    if known is None:
-        return None
-    synsets = [description.split(", ") for description in ImageNetInfo(known).label_descriptions()]
-    aliases = {lemma: lemmas[0] for lemmas in synsets for lemma in lemmas[1:]}
-    return LabelSet(known, tuple(dict.fromkeys(lemmas[0] for lemmas in synsets)), aliases, actions=False)

@@ -19,7 +19,6 @@ from zsarbench.errors import UsageError, ZsarbenchError, unknown
 Scores: TypeAlias = NDArray[np.floating[Any]]
 Values: TypeAlias = NDArray[np.float64]
 Index: TypeAlias = NDArray[np.integer[Any]]
-Round: TypeAlias = tuple[Index, Index]  # clips (n,) and candidate classes (c,), as indices into scores (N, C)
 Setting: TypeAlias = Literal["zsl", "gzsl", "base-to-novel"]
 Denominator: TypeAlias = Literal["all", "survivors"]
 
@@ -48,9 +47,6 @@ SIDES: Mapping[Setting, tuple[str, ...]] = {
     "base-to-novel": ("_base", "_novel"),
 }
 """What the names of accuracies end in that are of clips of seen classes, then of unseen ones; of all in `zsl`."""
-
-# Clips of one comparison block: bounds the temporary (block, C) arrays of `ranks_in_rounds` and stays in cache.
-BLOCK_CLIPS = 4096
 
 
 class Ranks(NamedTuple):
@@ -92,41 +88,6 @@ def ranks(scores: Scores, labels: Index) -> Ranks:
     greater = np.count_nonzero(scores > own, axis=1).astype(np.float64)
     equal = np.count_nonzero(scores == own, axis=1).astype(np.float64)
     return _unread_last(Ranks(greater, equal, n_classes), _unread(scores))
-
-
-def ranks_in_rounds(scores: Scores, labels: Index, rounds: Sequence[Round]) -> list[Ranks]:
-    """Rank the true class within every round's candidates, comparing each pair of scores once for all rounds.
-
-    `scores` (N, C) and `labels` (N,) hold every clip and every class; a round is `(clip_index (n,), class_index (c,))`
-    into them. Returns one `Ranks` of n clips and c classes per round, equal to `ranks` on the slices. Right only where
-    a class's score does not depend on the other candidates. Raises ValueError where a round's classes repeat, an index
-    is out of range or a clip's label is not among the round's candidates.
-    """
-    scores, labels = _checked(scores, labels)
-    candidates = np.zeros((len(rounds), scores.shape[1]), dtype=np.float32)
-    for number, (clips, classes) in enumerate(rounds):
-        _check_round(number, clips, classes, labels, scores.shape[1])
-        candidates[number, classes] = 1.0
-    # "Does class c beat the true class of clip i?" does not depend on the round, so how many candidates of a round do
-    # is one matrix product over all rounds. float32 counts are exact: C is far below 2**24.
-    shape = (len(rounds), scores.shape[0])
-    greater, equal, missing = (np.zeros(shape, dtype=np.float32) for _ in range(3))
-    for start in range(0, scores.shape[0], BLOCK_CLIPS):
-        block = slice(start, start + BLOCK_CLIPS)
-        part = scores[block]
-        own = np.take_along_axis(part, labels[block, None], axis=1)
-        np.matmul(candidates, (part > own).astype(np.float32).T, out=greater[:, block])
-        np.matmul(candidates, (part == own).astype(np.float32).T, out=equal[:, block])
-        unread = np.isnan(part)
-        if unread.any():
-            np.matmul(candidates, unread.astype(np.float32).T, out=missing[:, block])
-    return [
-        _unread_last(
-            Ranks(greater[r, clips].astype(np.float64), equal[r, clips].astype(np.float64), len(classes)),
-            missing[r, clips] > 0,
-        )
-        for r, (clips, classes) in enumerate(rounds)
-    ]
 
 
 def topk_expectation(scores: Scores, labels: Index, k: int) -> Values:
@@ -270,37 +231,6 @@ def evaluate(
     return {name: values[name] for name in wanted if name in values}
 
 
-def evaluate_rounds(
-    scores: Scores,
-    labels: Index,
-    rounds: Sequence[Round],
-    *,
-    denominator: Denominator = "all",
-    metrics: Sequence[str] | None = None,
-) -> list[dict[str, float]]:
-    """Return the `zsl` metrics of many rounds over one score matrix, equal to `evaluate` on each round's slice.
-
-    `scores` (N, C) and `labels` (N,) hold every clip and every class, a round is `(clip_index (n,), class_index (c,))`;
-    see `ranks_in_rounds` for when this is right and what is raised.
-
-    >>> scores = np.array([[0.2, 0.9, 0.3], [0.1, 0.8, 0.7], [0.5, 0.6, 0.4]])
-    >>> rounds = [(np.array([0, 2]), np.array([0, 2])), (np.array([0, 1, 2]), np.array([0, 1, 2]))]
-    >>> evaluate_rounds(scores, np.array([2, 1, 0]), rounds, metrics=["top1_per_video"])
-    [{'top1_per_video': 1.0}, {'top1_per_video': 0.3333333333333333}]
-    """
-    wanted = check_metrics(metrics, "zsl")
-    labels = np.asarray(labels)
-    results = []
-    for (clips, _), ranked in zip(rounds, ranks_in_rounds(scores, labels, rounds), strict=True):
-        own = labels[clips]
-        if denominator == "survivors":
-            keep = _survivors(ranked)
-            ranked, own = ranked.take(keep), own[keep]
-        values = _accuracies(ranked, own)
-        results.append({name: values[name] for name in wanted if name in values})
-    return results
-
-
 def check_metrics(metrics: Sequence[str] | None, setting: Setting) -> tuple[str, ...]:
     """Return the metric names to compute in a setting (None: all of them); UsageError for a name it does not have."""
     known = _METRICS[setting]
@@ -391,16 +321,3 @@ def _check_both_kinds(of_seen: NDArray[np.bool_]) -> None:
     if of_seen.all() or not of_seen.any():
         lacking = "unseen" if of_seen.all() else "seen"
         raise ZsarbenchError(f"a round with seen and unseen candidates needs test clips of both; none is {lacking}")
-
-
-def _check_round(number: int, clips: Index, classes: Index, labels: Index, n_classes: int) -> None:
-    if len(clips) == 0:
-        raise ValueError(f"round {number} has no clips")
-    if clips.min() < 0 or clips.max() >= len(labels) or classes.min() < 0 or classes.max() >= n_classes:
-        raise ValueError(f"round {number} has a clip or class index outside scores ({len(labels)}, {n_classes})")
-    is_candidate = np.zeros(n_classes, dtype=np.bool_)
-    is_candidate[classes] = True
-    if is_candidate.sum() != len(classes):
-        raise ValueError(f"round {number} names a candidate class twice")
-    if not is_candidate[labels[clips]].all():
-        raise ValueError(f"round {number} has clips whose label is not among its candidate classes")

@@ -188,7 +188,7 @@ def _contamination(outcome: Outcome, registry: Registry) -> contamination.Contam
         unseen,
         registry,
         aliases=aliases,
-        encoder=outcome.parts.text if text is not None and text.name == contamination.NEAR_ENCODER else None,
+        built={text.name: outcome.parts.text} if text is not None and outcome.parts.text is not None else {},
         learnt=LabelSet(training.dataset, training.classes, training.aliases)
         if training and training.classes
         else None,

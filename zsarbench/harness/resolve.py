@@ -134,7 +134,14 @@ class Resolver:
         return entry
 
     def _protocol(self) -> FileProtocol | None:
-        loaded: FileProtocol | None = self._try(protocols.load, self.registry, self.asked.protocol)
+        name = self.asked.protocol or self.registry.default_protocol
+        if name is None:
+            self.problems.append(
+                "no protocol is named, and no plugin declares a default. Try: --protocol NAME, one of those that "
+                "zsarbench list protocol shows"
+            )
+            return None
+        loaded: FileProtocol | None = self._try(protocols.load, self.registry, name)
         return loaded
 
     def _check_choices(self) -> None:
@@ -187,7 +194,9 @@ class Resolver:
         for text in self.asked.data_root:
             name, equals, folder = text.partition("=")
             if not equals:
-                self.problems.append(f"--data-root {text} is not of the form DATASET=DIR, e.g. ucf101=/data/UCF-101")
+                example = next(iter(self.registry.names("dataset")), "DATASET")
+                form = f"DATASET=DIR, e.g. {example}=/data/{example}"
+                self.problems.append(f"--data-root {text} is not of the form {form}")
             elif self._entry("dataset", name) is not None:
                 if not Path(folder).expanduser().is_dir():
                     self.problems.append(f"--data-root {name}: folder '{folder}' does not exist")
@@ -237,7 +246,10 @@ class Resolver:
         if reads_text and name is not None and (entry := self._entry("text", name)) is not None:
             specs["text"] = self._complete("text", entry, protocol, settings)
         elif reads_text and visual is not None:
-            self.problems.append(f"visual '{visual.name}' reads through a text part; name one. Try: --text minilm-l6")
+            known = ", ".join(self.registry.names("text"))
+            self.problems.append(
+                f"visual '{visual.name}' reads through a text part; name one. Try: --text NAME, one of {known}"
+            )
         elif self.asked.text is not None or "text" in settings:
             what = f"method '{self.asked.method}'" if self.asked.method else f"visual '{self.asked.visual}'"
             self.problems.append(f"{what} has no text part; leave out --text")
@@ -293,7 +305,9 @@ class Resolver:
             out=asked.out,
             strict=asked.strict,
             resume=asked.resume,
-            command=command_of(asked),
+            command=command_of(
+                replace(asked, protocol=None) if asked.protocol == self.registry.default_protocol else asked
+            ),
         )
         objections = host.call_each("zsarbench_check_run", spec=spec)
         return replace(

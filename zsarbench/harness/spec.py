@@ -19,19 +19,19 @@ CONTROLS: tuple[Control, ...] = get_args(Control)
 DENOMINATORS: tuple[Denominator, ...] = get_args(Denominator)
 DTYPES = ("float32", "bfloat16")
 CLASS_TEXT_FORMS = ("name", "sentence", "sentences", "documents")
-DEFAULT_PROTOCOL = "sketch/compositional"
 
 
 @dataclass(frozen=True)
 class RunRequest:
     """What a user asks for: the options of `zsarbench run`, unchecked; None leaves it to the protocol or the method.
 
-    settings: "part.option=value" strings, part being a kind (`method.joint_dim=64`, `visual.model=resnet18`).
-    data_root: "DATASET=DIR" strings. train_on: "seen", the protocol's seen classes, or the name of another data set.
+    protocol: None is the one that a plugin declares the default. settings: "part.option=value" strings, part being a
+    kind (`method.joint_dim=64`, `visual.model=resnet18`). data_root: "DATASET=DIR" strings. train_on: "seen", the
+    protocol's seen classes, or the name of another data set.
     """
 
     method: str
-    protocol: str = DEFAULT_PROTOCOL
+    protocol: str | None = None
     visual: str | None = None
     text: str | None = None
     negatives: str | None = None

@@ -35,7 +35,7 @@ class Axis:
 
     @classmethod
     def parse(cls, text: str) -> Axis:
-        """Return the axis of "loss=triplet,info-nce".
+        """Return the axis of "loss.margin=0.5,1".
 
         Raises:
             UsageError: it is of another form, names a value twice, or what varies is no axis.
@@ -43,7 +43,7 @@ class Axis:
         name, equals, values = text.partition("=")
         split = tuple(value.strip() for value in values.split(","))
         if not (equals and name and all(split)):
-            raise UsageError(f"--grid {text} is not of the form NAME=VALUE,VALUE, e.g. --grid loss=triplet,info-nce")
+            raise UsageError(f"--grid {text} is not of the form NAME=VALUE,VALUE, e.g. --grid loss.margin=0.5,1")
         if len(set(split)) < len(split):
             raise UsageError(f"--grid {text} names a value twice")
         name = name.replace("-", "_") if "." not in name else name

@@ -13,7 +13,7 @@ from typing import Any
 
 from zsarbench.errors import UsageError, ZsarbenchError, unknown
 
-KINDS = ("dataset", "protocol", "visual", "text", "negatives", "loss", "method", "reporter", "executor")
+KINDS = ("dataset", "protocol", "visual", "text", "negatives", "loss", "method", "labels", "reporter", "executor")
 _NAME = re.compile(r"[a-z0-9][a-z0-9./-]*")
 
 
@@ -58,12 +58,30 @@ class Entry:
             ) from error
 
 
+@dataclass(frozen=True)
+class NearEncoder:
+    """The text encoder by which the audit of every run finds near class names.
+
+    min_cosine: names at least as near as this, as words in lower case, are called near; of this encoder alone.
+    """
+
+    name: str
+    plugin: str
+    min_cosine: float
+
+
 class Registry:
-    """All entries by kind and name."""
+    """All entries by kind and name, and what plugins declare about theirs.
+
+    default_protocol: name of the protocol of a run that names none. near_encoder: finds near class names. Both are None
+    where no loaded plugin declares one.
+    """
 
     def __init__(self) -> None:
         self._entries: dict[tuple[str, str], Entry] = {}
         self._frozen = False
+        self.default_protocol: str | None = None
+        self.near_encoder: NearEncoder | None = None
 
     def registrar(self, plugin: str) -> Registrar:
         """Return the view of the registry that one plugin adds its entries through."""
@@ -91,8 +109,25 @@ class Registry:
             )
         self._entries[entry.kind, entry.name] = entry
 
+    def own(self, kind: str, name: str, plugin: str) -> Entry:
+        """Return the entry of a name that this plugin added itself, about which it alone may declare something.
+
+        Raises:
+            ZsarbenchError: another plugin added it, or none did.
+        """
+        entry = self.get(kind, name)
+        if entry.plugin != plugin:
+            raise ZsarbenchError(
+                f"plugin '{plugin}' declares something about {kind} '{name}', which is of plugin '{entry.plugin}'"
+            )
+        return entry
+
     def remove_plugin(self, plugin: str) -> None:
-        """Drop every entry that a plugin added."""
+        """Drop every entry that a plugin added, and what it declared about them."""
+        if self.default_protocol is not None and self.get("protocol", self.default_protocol).plugin == plugin:
+            self.default_protocol = None
+        if self.near_encoder is not None and self.near_encoder.plugin == plugin:
+            self.near_encoder = None
         self._entries = {key: entry for key, entry in self._entries.items() if entry.plugin != plugin}
 
     def freeze(self) -> None:
@@ -159,3 +194,27 @@ class Registrar:
                 summary=head["summary"],
                 source=head["source"],
             )
+
+    def set_default_protocol(self, name: str) -> None:
+        """Declare that a protocol which this plugin added is taken where a run names none.
+
+        Raises:
+            ZsarbenchError: it is not of this plugin, or there is another default.
+        """
+        entry = self._registry.own("protocol", name, self._plugin)
+        taken = self._registry.default_protocol
+        if taken is not None:
+            raise ZsarbenchError(f"protocols '{taken}' and '{name}' are both declared the default")
+        self._registry.default_protocol = entry.name
+
+    def set_near_encoder(self, name: str, *, min_cosine: float) -> None:
+        """Declare that near class names are found by a text encoder which this plugin added; see `NearEncoder`.
+
+        Raises:
+            ZsarbenchError: it is not of this plugin, or another encoder is declared.
+        """
+        entry = self._registry.own("text", name, self._plugin)
+        taken = self._registry.near_encoder
+        if taken is not None:
+            raise ZsarbenchError(f"text encoders '{taken.name}' and '{name}' are both declared to find near names")
+        self._registry.near_encoder = NearEncoder(entry.name, entry.plugin, min_cosine)

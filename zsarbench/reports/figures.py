@@ -80,8 +80,7 @@ def training(fits: Sequence[Mapping[str, Any]], title: str) -> Figure:
     drawn = [fit for fit in fits if fit.get("losses")]
     if not drawn:
         raise ZsarbenchError(
-            "the result holds no losses: its method recorded none. Try a result of a method that trains in epochs, "
-            "such as: zsarbench run --method cezsar"
+            "the result holds no losses: its method recorded none. Try a result of a method that trains in epochs"
         )
     names = list(dict.fromkeys(name for fit in drawn for row in fit["losses"] for name in row))
     figure, axes = _figure(7.5, 4.5)

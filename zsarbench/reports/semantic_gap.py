@@ -61,7 +61,8 @@ def of_run(spec: RunSpec, host: Host, progress: Progress, scores: Scores, number
     run = Run(spec, host.registry, progress)
     if not hasattr(run.method_class, "embed"):
         raise UsageError(
-            f"method '{spec.method.name}' has no joint space to show: it offers no `embed`. Try a result of cezsar"
+            f"method '{spec.method.name}' has no joint space to show: it offers no `embed`. Try a result of a method "
+            "that embeds clips and sentences in one space"
         )
     with run.machine.repeatable():
         run.read()

@@ -72,7 +72,7 @@ def build(
         UsageError: there is no result, or `rank_by` is no metric of them.
     """
     if not results:
-        raise UsageError("there is no result to compare. Try: zsarbench run --method chance")
+        raise UsageError("there is no result to compare. Try: zsarbench run --method NAME")
     like = like or max(results, key=_age)
     kept, left_out = _comparable(results, like)
     metrics = sorted({name for result in kept for name in result.summary})

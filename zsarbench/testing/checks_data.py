@@ -12,6 +12,7 @@ import pandas as pd
 from zsarbench import protocols
 from zsarbench.data.manifest import MANIFEST_COLUMNS, checked_manifest
 from zsarbench.errors import UsageError, ZsarbenchError
+from zsarbench.evaluation.label_sets import LabelSet
 from zsarbench.harness.spec import CLASS_TEXT_FORMS
 from zsarbench.plugins import options
 from zsarbench.plugins.parts import PART_KINDS
@@ -236,6 +237,22 @@ def dataset_checks() -> tuple[Check, ...]:
         Check("dataset", "refuses-other-forms", f"{DATASET}.class_texts", refuses_other_forms),
         Check("dataset", "revision-is-stable", DATASET, revision_is_stable),
     )
+
+
+def labels_are_named(subject: Subject) -> None:
+    """Called without arguments, the target returns labels that are texts, each once, and aliases of some of them."""
+    found = subject.target()
+    expect(isinstance(found, LabelSet), "a LabelSet", f"a {type(found).__name__} came")
+    named = all(isinstance(label, str) and label.strip() for label in found.labels)
+    expect(bool(found.labels) and named, "labels that are texts", f"{len(found.labels)} came, some of them are none")
+    expect(len(set(found.labels)) == len(found.labels), "each label once", "some come twice")
+    strangers = sorted(set(found.aliases.values()) - set(found.labels))
+    expect(not strangers, "aliases of labels", f"{len(strangers)} are of none, e.g. {strangers[:1]}")
+
+
+def labels_checks() -> tuple[Check, ...]:
+    """Return the checks of label sets."""
+    return (Check("labels", "labels-are-named", "zsarbench.evaluation.label_sets.LabelSet", labels_are_named),)
 
 
 def protocol_checks() -> tuple[Check, ...]:

@@ -62,6 +62,7 @@ def checks_for(kind: str) -> tuple[Check, ...]:
         "negatives": checks_training.negatives_checks,
         "loss": checks_training.loss_checks,
         "method": lambda: (*checks_methods.method_checks(), *checks_leaks.leak_checks()),
+        "labels": checks_data.labels_checks,
         "reporter": checks_output.reporter_checks,
         "executor": checks_output.executor_checks,
     }

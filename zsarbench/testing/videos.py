@@ -104,8 +104,9 @@ class TinyEncoder:
     With frames_per_step above 1 it is a window model: a step is the mean over the frames of its window.
     """
 
-    needs: Literal["frames"] = "frames"
-    space = None
+    needs: Literal["frames", "captions", "features"] = "frames"
+    space: str | None = None
+    fingerprint: Mapping[str, str]
     dim = 8
 
     def __init__(

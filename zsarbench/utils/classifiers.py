@@ -49,9 +49,7 @@ def classifier(visual: VisualEncoder | None, method: str) -> Classifier:
     if found is None:
         raise UsageError(
             f"method '{method}' reads object scores, and the visual part {type(visual).__name__} has no classifier "
-            "with named labels. Parts that have one: efficientnet-lite0 (ImageNet-1k), bit-m-r152x2 (ImageNet-21k), "
-            "timm with a model of either, feature-files with --set visual.classifier=NAME. "
-            "Try: --visual efficientnet-lite0"
+            "with named labels. Try: --visual NAME, one whose summary in zsarbench list visual names its classifier"
         )
     return found
 

@@ -13,7 +13,14 @@ from hypothesis import strategies as st
 from zsarbench.errors import ZsarbenchError
 from zsarbench.interfaces import Clips, TextEncoder, VisualEncoder
 from zsarbench_encoders.captions import Captions
-from zsarbench_encoders.text import WIDTHS, MiniLML6, SBertDistilRoberta, SentenceTransformers, _with_padding
+from zsarbench_encoders.text import (
+    WIDTHS,
+    MiniLML6,
+    SBertDistilRoberta,
+    SentenceModel,
+    SentenceTransformers,
+    _with_padding,
+)
 from zsarbench_encoders.weights import package_folder
 
 pytestmark = pytest.mark.weights
@@ -190,3 +197,15 @@ def test_captions_after_max_steps_are_not_read(minilm: MiniLML6) -> None:
 def test_no_clips_and_no_captions_at_all_are_fine(minilm: MiniLML6) -> None:
     assert Captions(text_encoder=minilm).encode(Clips((), captions=())).values.shape == (0, 1, 384)
     assert not Captions(text_encoder=minilm).encode(Clips(("a",), captions=((),))).mask.any()
+
+
+@pytest.mark.parametrize(("dim", "max_tokens"), [(None, 128), (384, None)])
+def test_a_sentence_model_that_declares_no_sizes_is_refused(dim: int | None, max_tokens: int | None) -> None:
+    class Undeclared(torch.nn.Module):
+        max_seq_length = max_tokens
+
+        def get_embedding_dimension(self) -> int | None:
+            return dim
+
+    with pytest.raises(ZsarbenchError, match="declares no dimension of its vectors, or no limit of its tokens"):
+        SentenceModel(Undeclared(), "space", "0")  # type: ignore[arg-type]

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from zsarbench.errors import UsageError
+from zsarbench.evaluation.label_sets import LabelSet
 from zsarbench.interfaces import ClassText
 from zsarbench.plugins.registry import Registry
 from zsarbench.testing import conformance
@@ -168,3 +169,24 @@ def test_a_protocol_bug_is_found(check: str, old: str, new: str, tmp_path: Path)
 
 def test_every_check_of_protocols_has_a_planted_bug() -> None:
     assert {check.name for check in conformance.checks_for("protocol")} == set(PROTOCOL_BUGS)
+
+
+def labels(*names: object, **aliases: str) -> Callable[[], LabelSet]:
+    return lambda: LabelSet("toys", names, aliases)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "component",
+    [
+        labels(),
+        labels("cup", " "),
+        labels("cup", 3),
+        labels("cup", "cup"),
+        labels("cup", mug="beaker"),
+        lambda: ("cup",),
+    ],
+)
+def test_a_bug_of_labels_is_found(component: Any, find: Callable[..., str]) -> None:
+    assert [check.name for check in conformance.checks_for("labels")] == ["labels-are-named"]
+    assert find("labels", component, "labels-are-named")
+    assert conformance.run_checks(labels("cup", "ball", mug="cup"), "labels") == []

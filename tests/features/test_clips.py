@@ -18,6 +18,7 @@ from zsarbench.errors import ZsarbenchError
 from zsarbench.features import FeatureSet, FeatureStore
 from zsarbench.features.key import FeatureKey
 from zsarbench.features.store import reader as store_rows
+from zsarbench.features.store.shards import checksum_of
 
 
 def rows_of(n):
@@ -102,14 +103,19 @@ def test_threads_verify_what_is_read_first(tmp_path, monkeypatch, dtype, cut):
 
 @pytest.mark.parametrize("n_steps", [1, 3])
 def test_a_batch_can_be_filled_with_the_bytes_as_they_are_stored(tmp_path, n_steps):
-    rows = rows_of(9)
-    clips = stored_in_shards(tmp_path, rows, 4, "bfloat16").clips(list(rows))
-    index = np.array([7, 0, 3])
+    rows = {f"c{number}": torch.arange(12.0).view(3, 4) + number for number in range(3)}
+    stored = stored_in_shards(tmp_path, rows, 3, "bfloat16")
+    [path] = stored.shards.glob("*.safetensors")
+    content, steps, clip_bytes = path.read_bytes(), np.full(3, 3), 3 * 4 * 2
+    starts = np.array([len(content) - (3 - number) * clip_bytes for number in range(3)])
+    checksums = np.array([checksum_of(memoryview(content)[start : start + clip_bytes]) for start in starts])
+    table = store_rows.RowTable((path.stem,), np.zeros(3, dtype=int), starts, steps, checksums, np.zeros(3, dtype=bool))
+    index = np.array([2, 0])
     for _ in range(2):  # the first time each clip is read whole and verified
-        out = np.full((3, n_steps, 4), -1, dtype=np.int16)
-        clips._reader.read_batch(clips._table, index, out, 1)
+        out = np.full((2, n_steps, 4), -1, dtype=np.int16)
+        store_rows.RowReader(stored.shards, 4, "bfloat16").read_batch(table, index, out, 1)
         values = torch.from_numpy(out).view(torch.bfloat16).float()
-        assert torch.equal(values, clips.cut(n_steps).rows(index).values)
+        assert torch.equal(values, stored.clips(list(rows)).cut(n_steps).rows(index).values)
 
 
 @pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="open files are counted in /proc, which is not here")

@@ -6,8 +6,8 @@ python .ci/readme.py --check    exit 1 where a block is not what the committed r
 PATH is below benchmarks/: a folder of results, or the beginning of the names of some (`results/x/cezsar-`). A block
 that begins with `differences:` in place of `table:` holds the paired differences to the result after `against`.
 
-Links to code stand in the rows of a plugin's tables: a name such as `scoring.nearest`, of a module beside the page, or
-`zsarbench.data.video.frames.read_steps`, of any package here, is made a link to the line of its definition.
+Links to code stand in the rows of a plugin's tables: a name such as `scoring.nearest`, of a module next to the page, or
+`zsarbench.data.video.frames.read_steps`, of any package here, becomes a link to the line of its definition.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ import sys
 from pathlib import Path
 
 from zsarbench import results
-from zsarbench.cli.common import differences
-from zsarbench.reports import table as tables
+from zsarbench.reports import table
 from zsarbench.reports.formats import Rich
+from zsarbench.reports.paired import describe_differences
 from zsarbench.results import reported
 
 ROOT = Path(__file__).parent.parent
@@ -38,52 +38,51 @@ WIDTH = 100  # columns of a code block that need no scrolling
 def files(path: str) -> list[Path]:
     """Return the result files that a path of a block means."""
     place = ROOT / "benchmarks" / path
-    found = results.find(place) if place.is_dir() else sorted(place.parent.glob(f"{place.name}*.json"))
-    if not found:
+    paths = results.find(place) if place.is_dir() else sorted(place.parent.glob(f"{place.name}*.json"))
+    if not paths:
         sys.exit(f"no result is benchmarks/{path}")
-    return found
+    return paths
 
 
 def rendered(block: re.Match[str]) -> str:
     """Return what stands between the marks of a block."""
     if block["kind"] == "differences":
-        text = differences(files(block["path"]), against=files(block["base"])[0])
+        text = describe_differences(files(block["path"]), against=files(block["base"])[0])
     else:
-        found = [results.read(path) for path in files(block["path"])]
-        table = tables.build(found, reported.read_all(ROOT / "benchmarks" / "reported"))
-        text = Rich(width=WIDTH).render(table.frame, title=table.title)
+        measured = [results.read(path) for path in files(block["path"])]
+        text = Rich(width=WIDTH).render(table.build(measured, reported.read_all(ROOT / "benchmarks" / "reported")))
     return "```text\n" + "\n".join(line.rstrip() for line in text.rstrip().splitlines()) + "\n```\n"
 
 
 def linked(page: Path, text: str) -> str:
     """Return a page with the names of code in the rows of its tables linked to the lines of their definitions."""
 
-    def link(found: re.Match[str]) -> str:
-        place = definition(found["name"], page.parent)
+    def link(name: re.Match[str]) -> str:
+        place = definition(name["name"], page.parent)
         if place is None:
-            return found[0]
-        return f"[`{found['name']}`]({Path(os.path.relpath(place[0], page.parent)).as_posix()}#L{place[1]})"
+            return name[0]
+        return f"[`{name['name']}`]({Path(os.path.relpath(place[0], page.parent)).as_posix()}#L{place[1]})"
 
     lines = text.splitlines(keepends=True)
     return "".join(NAME.sub(link, line) if line.startswith("| ") else line for line in lines)
 
 
-def definition(name: str, beside: Path) -> tuple[Path, int] | None:
+def definition(name: str, folder_of_page: Path) -> tuple[Path, int] | None:
     """Return file and line where something is defined; None where the name begins with no module."""
     words = name.split(".")
     places = [
         ((folder / Path(*words[:n])).with_suffix(".py"), words[n:])
-        for folder in (beside, ROOT, ROOT / "plugins")
+        for folder in (folder_of_page, ROOT, ROOT / "plugins")
         for n in range(1, len(words))
     ]
     for file, attributes in places:
         if file.is_file():
             body, line = ast.parse(file.read_text(encoding="utf-8")).body, 0
             for attribute in attributes:
-                found = next((node for node in body if attribute in defined(node)), None)
-                if found is None:
+                node = next((node for node in body if attribute in defined(node)), None)
+                if node is None:
                     sys.exit(f"`{name}` is named, and {file.relative_to(ROOT)} defines no {attribute}")
-                body, line = getattr(found, "body", []), found.lineno
+                body, line = getattr(node, "body", []), node.lineno
             return file, line
     return None
 

@@ -53,7 +53,7 @@ from timm.data import create_transform, resolve_model_data_config
 
 from zsarbench.data.video.decoding import decode_clip
 from zsarbench.features import FeatureStore
-from zsarbench.features.extraction.plan import EncoderPart, LocalExecutor, Settings, compute
+from zsarbench.features.extraction.plan import EncoderPart, Extraction, LocalExecutor, Settings, compute
 from zsarbench.interfaces import Clips, ClipSource, Prepare, Sampling
 from zsarbench.plugins.parts import PartSpec
 from zsarbench.utils.compute import reuse_freed_memory
@@ -155,11 +155,12 @@ def extracted(
 ) -> tuple[float, float]:
     """Return the wall and the CPU seconds of extracting all clips with an encoder that is built and warm."""
     wall, cpu = time.perf_counter(), cpu_of_all()
-    done = compute(
-        "made", "r1", sources, EncoderPart(part, encoder), FeatureStore(folder), executor=LocalExecutor(),
-        progress=LogProgress(), settings=Settings(device=device, threads=cores()),
+    extraction = Extraction(
+        dataset="made", revision="r1", sources=sources, encoder=EncoderPart(part, encoder), executor=LocalExecutor(),
+        settings=Settings(device=device, threads=cores()),
     )  # fmt: skip
-    assert done.n_made == len(sources)
+    done = compute(extraction, FeatureStore(folder), LogProgress())
+    assert done.n_computed == len(sources)
     return time.perf_counter() - wall, cpu_of_all() - cpu
 
 

@@ -26,10 +26,10 @@ import extraction  # before torch is loaded: it sets how threads wait and where 
 import numpy as np
 import torch
 
-from zsarbench.features.extraction.encoding import BATCHES_A_GROUP, GPU_PASSES
+from zsarbench.features.extraction.encoding import GPU_PASSES, MAX_BATCHES_PER_GROUP
 from zsarbench.interfaces import Clips, ClipSource
 from zsarbench.plugins.parts import PartSpec
-from zsarbench.utils.compute import processor, repeatable
+from zsarbench.utils.compute import deterministic, processor
 from zsarbench.utils.cores import cores
 from zsarbench_encoders.visual import Timm
 
@@ -46,10 +46,10 @@ def decode_rate(encoder: Timm, sources: Sequence[ClipSource]) -> tuple[float, fl
 def steps_a_second(encoder: Timm, device: str, repeats: int = 8) -> float:
     """Return the rate of the forward pass over groups of random frames, after one of each pass."""
     size = encoder.prepare(np.zeros((240, 320, 3), dtype=np.uint8)).shape[-1]
-    n = BATCHES_A_GROUP * encoder.batch_size
+    n = MAX_BATCHES_PER_GROUP * encoder.batch_size
     frames = torch.randint(0, 256, (1, n, 1, 3, size, size), dtype=torch.uint8)
     clips = Clips(("clip",), frames, None, torch.ones(1, n, dtype=torch.bool))
-    with repeatable(cores(), device), ThreadPoolExecutor(GPU_PASSES) as passes:
+    with deterministic(cores(), device), ThreadPoolExecutor(GPU_PASSES) as passes:
         list(passes.map(encoder.encode, [clips] * GPU_PASSES))
         start = time.perf_counter()
         list(passes.map(encoder.encode, [clips] * repeats))

@@ -30,7 +30,7 @@ GOAL_GROWTH = 1.1
 def extract_alone(videos: Path, store: Path, n_clips: int) -> None:
     """Extract the first clips in this fresh process and print what it took, as JSON."""
     from zsarbench.features import FeatureStore
-    from zsarbench.features.extraction.plan import EncoderPart, LocalExecutor, Settings, ensure
+    from zsarbench.features.extraction.plan import EncoderPart, Extraction, LocalExecutor, ensure
     from zsarbench.interfaces import ClipSource
     from zsarbench.plugins.parts import PartSpec
     from zsarbench.testing.videos import TinyEncoder
@@ -39,10 +39,9 @@ def extract_alone(videos: Path, store: Path, n_clips: int) -> None:
     part = PartSpec("visual", "tiny", "zsarbench.testing.videos:TinyEncoder", "made")
     sources = [ClipSource(f"{number:06}", str(videos / f"{number:06}.mp4")) for number in range(n_clips)]
     start = time.perf_counter()
-    clips = ensure(
-        "made", "r1", sources, EncoderPart(part, TinyEncoder()), FeatureStore(store), executor=LocalExecutor(),
-        progress=LogProgress(), settings=Settings(),
-    )  # fmt: skip
+    encoder = EncoderPart(part, TinyEncoder())
+    extraction = Extraction(dataset="made", revision="r1", sources=sources, encoder=encoder, executor=LocalExecutor())
+    clips = ensure(extraction, FeatureStore(store), LogProgress())
     assert len(clips) == n_clips
     assert not clips.failures
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3

@@ -34,8 +34,8 @@ if TYPE_CHECKING:  # torch's memory would count as that of opening
     import numpy as np
     from torch import Tensor
 
-    from zsarbench.features.clips import StoredClips
     from zsarbench.features.key import FeatureKey
+    from zsarbench.features.store.clips import StoredClips
 
     Gather = Callable[[np.ndarray], Tensor]
 
@@ -72,11 +72,14 @@ def write_sparse(root: Path, n_clips: int) -> None:
         numbers = range(first, min(first + CLIPS_A_SHARD, n_clips))
         checksums = rng.integers(-(2**63), 2**63 - 1, len(numbers))
         clips = tuple(
-            StoredClip(clip_id(number), STEPS, int(checksum), (), 10**6 + number)
+            StoredClip(clip_id=clip_id(number), steps=STEPS, checksum=int(checksum), size=10**6 + number)
             for number, checksum in zip(numbers, checksums, strict=True)
         )
         size = 80 + len(clips) * STEPS * DIM * 2
-        sidecar = Sidecar(stored.key, DIM, "bfloat16", size, 80, clips, {}, {"processor": "made"})
+        sidecar = Sidecar(
+            key=stored.key, dim=DIM, dtype="bfloat16", bytes=size, data_start=80, clips=clips, failures={},
+            provenance={"processor": "made"},
+        )  # fmt: skip
         with data_path(stored.shards, sidecar.name).open("wb") as file:
             file.truncate(size)
         sidecar_path(stored.shards, sidecar.name).write_text(sidecar.to_json())
@@ -214,10 +217,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     with tempfile.TemporaryDirectory(dir=options.folder) as folder:
         met = [opening(Path(folder) / "large", options.clips, options.repeats)]
-        from zsarbench.utils.compute import repeatable
+        from zsarbench.utils.compute import deterministic, reuse_freed_memory
         from zsarbench.utils.cores import cores
 
-        with repeatable(cores()):
+        reuse_freed_memory()
+        with deterministic(cores()):
             met.append(gathering(Path(folder), options.entries, options.batches))
     print("goals met" if all(met) else "GOALS MISSED")
     return 0 if all(met) else 1

@@ -25,7 +25,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from zsarbench.utils.compute import repeatable
+from zsarbench.interfaces import NegativeDraw
+from zsarbench.utils.compute import deterministic, reuse_freed_memory
 from zsarbench.utils.seeding import generator, numpy_generator
 from zsarbench_cezsar.drawing import Draws
 from zsarbench_cezsar.negatives import HIGH, LOW, CosineWindow
@@ -103,8 +104,12 @@ def sampler(size: Size, draws: Draws) -> Measured:
     drawing = CosineWindow(draws=draws)
 
     def draw() -> None:
-        rng = generator(size.seed, "draw")
-        drawing.sample(vectors, vectors, vectors, groups, groups, N_NEGATIVES, rng)
+        drawing.sample(
+            NegativeDraw(
+                anchors=vectors, positives=vectors, pool=vectors, anchor_groups=groups, pool_groups=groups,
+                k=N_NEGATIVES, rng=generator(size.seed, "draw"),
+            )
+        )  # fmt: skip
 
     return fastest(draw, size.repeats, drawing)
 
@@ -144,7 +149,8 @@ def apart(part: Callable[..., Measured], size: Size, *given: str) -> Measured:
 
 def as_in_a_run(part: Callable[..., Measured], size: Size, *given: str) -> Measured:
     """Run a part with threads and memory as a run has them."""
-    with repeatable(size.threads):
+    reuse_freed_memory()
+    with deterministic(size.threads):
         return part(size, *given)
 
 

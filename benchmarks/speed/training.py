@@ -29,9 +29,9 @@ from torch import Tensor
 from zsarbench.features import FeatureStore
 from zsarbench.features.key import FeatureKey
 from zsarbench.interfaces import CaptionsInSteps, ClipFeatures, Context, Parts, Steps
-from zsarbench.utils.compute import repeatable
+from zsarbench.utils.compute import deterministic
 from zsarbench.utils.progress import LogProgress
-from zsarbench.utils.seeding import forked, generator
+from zsarbench.utils.seeding import fork_rng, generator
 from zsarbench_cezsar.batches import Corpus
 from zsarbench_cezsar.losses import Triplet
 from zsarbench_cezsar.model import JointModel
@@ -119,7 +119,7 @@ def make_corpus(clips: ClipFeatures, n_pairs: int, seed: int) -> Corpus:
 def windows_per_second(corpus: Corpus, options: Options, context: Context, skipped: int) -> float:
     """Train and return the windows per second, the first steps left out."""
     clock = Clock(context.device, skipped)
-    with forked(context.generator("fit")):
+    with fork_rng(context.generator("fit")):
         model = JointModel(DIM, TEXT_DIM)
         Trainer(model, Triplet(), corpus, options, replace(context, progress=clock), None).run()
     return clock.steps_per_second() * options.batch_size
@@ -169,7 +169,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         resident = replace(stored, clips=Resident(clips, options.batch_size, context.device))
         sides = {"pure compute": resident, "from the store": stored}
         rates = dict.fromkeys(sides, 0.0)
-        with repeatable(options.threads, context.device):
+        with deterministic(options.threads, context.device):
             for _ in range(options.repeats):
                 for name, corpus in sides.items():
                     rates[name] = max(rates[name], windows_per_second(corpus, training, context, skipped=3))

@@ -23,9 +23,9 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from zsarbench.features import FeatureStore
-from zsarbench.features.clips import StoredClips
 from zsarbench.features.key import FeatureKey
-from zsarbench.utils.compute import repeatable
+from zsarbench.features.store.clips import StoredClips
+from zsarbench.utils.compute import deterministic, reuse_freed_memory
 from zsarbench.utils.seeding import generator
 
 STEPS, DIM = 16, 4096  # of a window; the paper's
@@ -118,7 +118,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
 
     n, seed = options.windows, options.seed
-    with tempfile.TemporaryDirectory(dir=options.folder) as place, repeatable(max(1, options.workers)):
+    reuse_freed_memory()
+    with tempfile.TemporaryDirectory(dir=options.folder) as place, deterministic(max(1, options.workers)):
         clips = write_store(Path(place) / "store", n, options.dtype, seed)
         write_files(Path(place) / "files", n, options.dtype, seed)
         bfloat16 = options.dtype == "bfloat16"

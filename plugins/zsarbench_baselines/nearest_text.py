@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from zsarbench.errors import UsageError
 from zsarbench.interfaces import ClassText, ClipFeatures, Context, LearnsFrom, Parts, TextEncoder, TrainSet
 
 if TYPE_CHECKING:
     from torch import Tensor
-
-CLIPS_AT_ONCE = 512
-"""Clips whose cosines are in memory together; with 16 steps and 1,000 texts these take 33 MB."""
 
 
 class NearestText:
@@ -25,6 +22,8 @@ class NearestText:
 
     learns_from: LearnsFrom = "nothing"
     class_independent = True
+    clips_at_once: ClassVar[int] = 512
+    """Clips whose cosines are in memory together; with 16 steps and 1,000 texts these take 33 MB."""
 
     def __init__(self, *, aggregate: Literal["max", "mean"] = "max") -> None:
         self.aggregate = aggregate
@@ -48,9 +47,10 @@ class NearestText:
         texts = text.encode([sentence for each in classes for sentence in each.texts]).to(context.device)
         texts = torch.nn.functional.normalize(texts, dim=-1)
         owner = torch.repeat_interleave(torch.tensor([len(each.texts) for each in classes])).to(context.device)
+        step = self.clips_at_once
         rows = [
-            self._score_some(clips, range(start, min(start + CLIPS_AT_ONCE, len(clips))), texts, owner, len(classes))
-            for start in range(0, len(clips), CLIPS_AT_ONCE)
+            self._score_some(clips, range(start, min(start + step, len(clips))), texts, owner, len(classes))
+            for start in range(0, len(clips), step)
         ]
         return torch.cat(rows) if rows else torch.zeros(0, len(classes))
 

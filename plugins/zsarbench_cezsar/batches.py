@@ -11,7 +11,7 @@ from typing import Literal, TypeVar
 import torch
 from torch import Tensor
 
-from zsarbench.features.clips import StoredClips
+from zsarbench.features.store.clips import StoredClips
 from zsarbench.interfaces import ClipFeatures, Steps
 from zsarbench.utils.compute import copy_to_device
 from zsarbench_cezsar.model import fit_steps

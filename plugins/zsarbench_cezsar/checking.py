@@ -1,12 +1,18 @@
-"""Which values the options of this plugin's methods may take."""
+"""The options of this plugin's methods: which values they may take, and those that one stage reads."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from zsarbench.errors import UsageError
 from zsarbench.plugins.options import options_of
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+Stage = TypeVar("Stage", bound="DataclassInstance")
 
 AT_LEAST_ONE = (
     "d_model", "joint_dim", "n_heads", "feedforward", "max_steps",
@@ -27,6 +33,15 @@ def check(method: Any, name: str) -> None:
         defaults = {option: options[option].default for named, _ in wrong for option in named}
         hint = " ".join(f"--set method.{option}={_typed(default)}" for option, default in defaults.items())
         raise UsageError(f"method '{name}': " + "; ".join(why for _, why in wrong) + f". Try: {hint}")
+
+
+def options_for(stage: type[Stage], method: Any, **changed: Any) -> Stage:
+    """Return the options of a stage, a data class, taken from a method's options of the same names.
+
+    changed: values that replace the method's.
+    """
+    own = {field.name: getattr(method, field.name) for field in fields(stage)}
+    return stage(**{**own, **changed})
 
 
 def _wrong(values: dict[str, Any]) -> Iterator[tuple[tuple[str, ...], str]]:

@@ -20,7 +20,8 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from zsarbench.errors import ZsarbenchError
-from zsarbench.utils.atomic import replacing, write_whole
+from zsarbench.interfaces import Fingerprinted
+from zsarbench.utils.atomic import atomic_path, write_atomic
 
 _log = logging.getLogger(__name__)
 STATE = "checkpoint.json"
@@ -50,25 +51,26 @@ class Checkpoint:
 
 
 def read(folder: Path, identity: str) -> Checkpoint | None:
-    """Return the checkpoint of a folder, or None where there is none of this identity.
+    """Return the checkpoint of a folder, or None where it has none of this identity.
 
-    identity: digest of all that decides the fit; a checkpoint of another one is left aside, and the log says so.
+    identity: digest of all that decides the fit; a checkpoint of another one is ignored, and the log says so.
     """
     try:
-        found = stored(folder)
+        checkpoint = stored(folder)
     except ZsarbenchError as error:
-        _log.warning("%s; it is left aside, training starts anew", error)
+        _log.warning("%s; it is ignored, training starts from the beginning", error)
         return None
-    if found is not None and found.state["identity"] != identity:
+    if checkpoint is not None and checkpoint.state["identity"] != identity:
         _log.warning(
-            "checkpoint %s is of other settings or data and is left aside; training starts anew", folder / STATE
+            "checkpoint %s is of other settings or data and is ignored; training starts from the beginning",
+            folder / STATE,
         )
         return None
-    return found
+    return checkpoint
 
 
 def stored(folder: Path) -> Checkpoint | None:
-    """Return the checkpoint of a folder, whatever it is of, or None where there is none.
+    """Return the checkpoint of a folder, of any identity, or None where it has none.
 
     Raises:
         ZsarbenchError: it cannot be read, or is of another version.
@@ -96,10 +98,10 @@ def write(
     folder.mkdir(parents=True, exist_ok=True)
     for role, values in tensors.items():
         whole = {name: value.detach().cpu().contiguous() for name, value in values.items()}
-        with replacing(folder / files[role]) as temporary:
+        with atomic_path(folder / files[role]) as temporary:
             save_file(whole, temporary)
     text = json.dumps({"schema": SCHEMA, "files": dict(files), **state}, sort_keys=True, indent=1)
-    write_whole(folder / STATE, text.encode())
+    write_atomic(folder / STATE, text.encode())
     for path in folder.iterdir():
         if path.suffix in (".safetensors", ".tmp") and path.name not in files.values():
             path.unlink()
@@ -154,16 +156,16 @@ def digest(values: Tensor) -> str:
 def described(part: Any) -> list[Any]:
     """Return the class name of a part, its plain attributes and its fingerprint, in JSON types.
 
-    Not the module of the class: a file that moves leaves every stored fit valid. Two parts of one class name are told
-    apart by the harness, which names the checkpoint folder by the parts' registered names and options.
+    Not the module of the class: a file that moves leaves every stored fit valid. Two parts of one class name are
+    distinguished by the harness, which names the checkpoint folder by the parts' registered names and options.
     """
     plain = {
         name: value
         for name, value in getattr(part, "__dict__", {}).items()
-        # whether a module trains or evaluates just now is no property of it
+        # whether a module trains or evaluates just now is not a property of it
         if _is_plain(value) and not name.startswith("_") and name != "training"
     }
-    return [type(part).__qualname__, plain, dict(getattr(part, "fingerprint", {}))]
+    return [type(part).__qualname__, plain, dict(part.fingerprint) if isinstance(part, Fingerprinted) else {}]
 
 
 def _is_plain(value: Any) -> bool:

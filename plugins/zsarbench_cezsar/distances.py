@@ -14,7 +14,7 @@ from zsarbench_cezsar.drawing import PART
 class Texts:
     """M texts whose embeddings are rows (M,) of `embeddings` (U, E), or all of these in order where rows is None.
 
-    A text that stands several times is there once: a million rows of 768 features weigh 3 GB.
+    A text that occurs several times is stored once: a million rows of 768 features weigh 3 GB.
     """
 
     embeddings: Tensor
@@ -62,13 +62,13 @@ class Distances:
         else:
             for part, products in zip(candidates.split(PART, 1), far.split(PART, 1), strict=True):
                 # a row at a time: its candidates stay in the processor's cache
-                for anchor, theirs, out in zip(anchors, part, products, strict=True):
-                    torch.mv(self._gather(theirs), anchor, out=out)
+                for anchor, pool_rows, out in zip(anchors, part, products, strict=True):
+                    torch.mv(self._gather(pool_rows), anchor, out=out)
         return far.mul_(self._scale[rows, None]).mul_(self._pool_scale[candidates]).neg_().add_(1)
 
     def _gather(self, candidates: Tensor) -> Tensor:
-        found = self._gathered[: len(candidates)]
-        return torch.index_select(self.pool.embeddings, 0, self.pool.places(candidates), out=found)
+        gathered = self._gathered[: len(candidates)]
+        return torch.index_select(self.pool.embeddings, 0, self.pool.places(candidates), out=gathered)
 
 
 def inverse_norms(vectors: Tensor) -> Tensor:

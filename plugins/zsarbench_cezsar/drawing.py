@@ -21,7 +21,7 @@ GROWTH = {"shared": 16, "independent": 4}  # candidates of a round to those of t
 
 Draws = Literal["shared", "independent"]
 Admit = Callable[[Tensor, Tensor], Tensor]
-"""Tells of anchors (b,) and pool rows, for all of them (p,) or for each (b, p), which are admissible: (b, p) bool."""
+"""Which pool rows, the same (p,) for all anchors (b,) or (b, p) for each, are admissible: (b, p) bool."""
 
 
 def draw(
@@ -39,7 +39,7 @@ def draw(
 
     Anchors go in blocks. "shared": a block has one set of candidates in random order, which every anchor reads from a
     place of its own; "independent": every anchor has candidates of its own. Either way an anchor that finds fewer than
-    K goes on with more candidates, in the end the whole pool, so the loop ends.
+    K continues with more candidates, in the end the whole pool, so the loop ends.
 
     Args:
         admit: which pairs of anchor and pool row are admissible.
@@ -60,8 +60,8 @@ def draw(
         block = _shared if draws == "shared" else _own if size < n_pool else _whole
         least = 64 if draws == "shared" else 1
         n_rows = min(BLOCK_ANCHORS, max(least, BLOCK_CELLS // size))
-        found = torch.empty(len(pending), dtype=torch.bool)
-        for rows, finished in zip(pending.split(n_rows), found.split(n_rows), strict=True):
+        complete = torch.empty(len(pending), dtype=torch.bool)
+        for rows, finished in zip(pending.split(n_rows), complete.split(n_rows), strict=True):
             done, picked, count = block(admit, rows, n_pool, size, k, rng)
             if size == n_pool:
                 if bool((count == 0).any()):
@@ -69,7 +69,7 @@ def draw(
                 n_short += int((count < k).sum())
             finished.copy_(done)
             chosen[rows[done]] = picked
-        pending = pending[~found]
+        pending = pending[~complete]
         size = min(n_pool, GROWTH[draws] * size)
     return chosen, n_short
 
@@ -102,7 +102,7 @@ def _own(
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Return the same with candidates of each anchor's own: the first k that are admissible, where these differ.
 
-    An anchor that drew a text twice starts anew: what is kept is as likely as any other k distinct texts.
+    An anchor that drew a text twice starts again: what is kept is as likely as any other k distinct texts.
     """
     candidates = torch.randint(n_pool, (len(rows), size), generator=rng)
     n_rows = max(1, OWN_CELLS // size)
@@ -114,8 +114,8 @@ def _own(
 def _earliest(admit: Admit, rows: Tensor, candidates: Tensor, k: int) -> tuple[Tensor, Tensor, Tensor]:
     """Return the same for some anchors (b,) and their candidates (b, p)."""
     ranks = admit(rows, candidates).cumsum(1, dtype=torch.int32)
-    wanted = torch.arange(1, k + 1, dtype=torch.int32).expand(len(rows), -1).contiguous()
-    place = torch.searchsorted(ranks, wanted)
+    places = torch.arange(1, k + 1, dtype=torch.int32).expand(len(rows), -1).contiguous()
+    place = torch.searchsorted(ranks, places)
     count = ranks[:, -1].clone()  # not a view, which would keep the ranks
     picked = candidates.gather(1, place.clamp(max=candidates.shape[1] - 1))
     in_order = picked.sort(1).values

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any, Literal
+from dataclasses import asdict, dataclass, replace
+from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
@@ -13,14 +13,14 @@ from torch import Tensor, nn
 from zsarbench.errors import NoNegatives, UsageError, ZsarbenchError
 from zsarbench.interfaces import ClassText, ClipFeatures, Context, LearnsFrom, Parts, TrainSet
 from zsarbench.utils import classifiers
-from zsarbench.utils.seeding import forked
+from zsarbench.utils.seeding import fork_rng
 from zsarbench_cezsar import model as joint
 from zsarbench_cezsar import pairing, scoring, training
 from zsarbench_cezsar.batches import Corpus
-from zsarbench_cezsar.checking import check
+from zsarbench_cezsar.checking import check, options_for
 from zsarbench_cezsar.model import AttendOver, JointModel, Positions, count_parameters
 from zsarbench_cezsar.pairs import Pairs, Positives, make_pairs
-from zsarbench_cezsar.release import AS_RELEASED, release_flags
+from zsarbench_cezsar.release import colour_order, release_flags
 from zsarbench_cezsar.training import History, SplitBy, Trainer
 
 _log = logging.getLogger(__name__)
@@ -42,6 +42,7 @@ class Fitted:
     n_loss_parameters: int
 
 
+@dataclass(kw_only=True, eq=False)
 class Cezsar:
     """Learns a joint space of clips and sentences, and scores a clip by the cosine to each class's sentence.
 
@@ -60,74 +61,48 @@ class Cezsar:
     The others: see the constants of `zsarbench_cezsar.model`, `training`, `pairing` and `scoring`.
     """
 
-    learns_from: LearnsFrom = "captions"
+    learns_from: ClassVar[LearnsFrom] = "captions"
 
-    def __init__(
-        self,
-        *,
-        positives: Literal["auto", "captions", "classes"] = "auto",
-        d_model: int = joint.D_MODEL,
-        joint_dim: int = joint.JOINT_DIM,
-        dropout: float = joint.DROPOUT,
-        n_heads: int = joint.N_HEADS,
-        feedforward: int = joint.FEEDFORWARD,
-        max_steps: int = joint.MAX_STEPS,
-        learning_rate: float = training.LEARNING_RATE,
-        betas: tuple[float, float] = training.BETAS,
-        weight_decay: float = training.WEIGHT_DECAY,
-        batch_size: int = training.BATCH_SIZE,
-        max_epochs: int = training.MAX_EPOCHS,
-        patience: int = training.PATIENCE,
-        n_negatives: int = training.N_NEGATIVES,
-        validation_fraction: float = training.VALIDATION_FRACTION,
-        object_sentences: int | None = None,
-        n_windows: int = pairing.N_WINDOWS,
-        window_seconds: float = pairing.WINDOW_SECONDS,
-        objects_per_window: int = pairing.OBJECTS_PER_WINDOW,
-        mode: scoring.Mode = "visual",
-        visual_weight: float = scoring.VISUAL_WEIGHT,
-        objects_per_clip: int = scoring.OBJECTS_PER_CLIP,
-        neighbours: int | None = None,
-        prototypes: int | None = None,
-        attend_over: AttendOver = "time",
-        positions: Positions = "none",
-        normalise_at_test: bool = True,
-        split_by: SplitBy = "video",
-        padding: Literal["mask", "zeros"] = "mask",
-    ) -> None:
-        self.positives = positives
-        self.d_model = d_model
-        self.joint_dim = joint_dim
-        self.dropout = dropout
-        self.n_heads = n_heads
-        self.feedforward = feedforward
-        self.max_steps = max_steps
-        self.learning_rate = learning_rate
-        self.betas = betas
-        self.weight_decay = weight_decay
-        self.batch_size = batch_size
-        self.max_epochs = max_epochs
-        self.patience = patience
-        self.n_negatives = n_negatives
-        self.validation_fraction = validation_fraction
-        self.object_sentences = object_sentences
-        self.n_windows = n_windows
-        self.window_seconds = window_seconds
-        self.objects_per_window = objects_per_window
-        self.mode = mode
-        self.visual_weight = visual_weight
-        self.objects_per_clip = objects_per_clip
-        self.neighbours = neighbours
-        self.prototypes = prototypes
-        self.attend_over = attend_over
-        self.positions = positions
-        self.normalise_at_test = normalise_at_test
-        self.split_by = split_by
-        self.padding = padding
+    positives: Literal["auto", "captions", "classes"] = "auto"
+    d_model: int = joint.D_MODEL
+    joint_dim: int = joint.JOINT_DIM
+    dropout: float = joint.DROPOUT
+    n_heads: int = joint.N_HEADS
+    feedforward: int = joint.FEEDFORWARD
+    max_steps: int = joint.MAX_STEPS
+    learning_rate: float = training.LEARNING_RATE
+    betas: tuple[float, float] = training.BETAS
+    weight_decay: float = training.WEIGHT_DECAY
+    batch_size: int = training.BATCH_SIZE
+    max_epochs: int = training.MAX_EPOCHS
+    patience: int = training.PATIENCE
+    n_negatives: int = training.N_NEGATIVES
+    validation_fraction: float = training.VALIDATION_FRACTION
+    object_sentences: int | None = None
+    n_windows: int = pairing.N_WINDOWS
+    window_seconds: float = pairing.WINDOW_SECONDS
+    objects_per_window: int = pairing.OBJECTS_PER_WINDOW
+    mode: scoring.Mode = "visual"
+    visual_weight: float = scoring.VISUAL_WEIGHT
+    objects_per_clip: int = scoring.OBJECTS_PER_CLIP
+    neighbours: int | None = None
+    prototypes: int | None = None
+    attend_over: AttendOver = "time"
+    positions: Positions = "none"
+    normalise_at_test: bool = True
+    split_by: SplitBy = "video"
+    padding: Literal["mask", "zeros"] = "mask"
+
+    def __post_init__(self) -> None:
+        """Check the options.
+
+        Raises:
+            UsageError: options contradict each other or themselves.
+        """
         check(self, "cezsar")
-        # A vote of several sentences depends on which others stand for election. Until `fit` knows how many sentences
-        # a class has, the answer is the one that is never wrong.
-        self.class_independent = neighbours == 1
+        # A vote of several sentences depends on which other sentences vote. Until `fit` knows how many sentences a
+        # class has, False is the safe answer.
+        self.class_independent = self.neighbours == 1
         self._fitted: Fitted | None = None
         self._choice: dict[str, Any] = {}
         self._colour_order: str | None = None  # of the frames that the visual part was fed
@@ -140,7 +115,7 @@ class Cezsar:
             raise ZsarbenchError("method 'cezsar' learns from clips with sentences, and was given no training set")
         one_sentence = all(len(described.texts) == 1 for described in train.classes) and len(train.classes) > 0
         self.class_independent = self.neighbours == 1 or (self.neighbours is None and one_sentence)
-        self._colour_order = getattr(context.parts.visual, "colour_order", None)
+        self._colour_order = colour_order(context.parts.visual)
         chosen = self._choose(train, context)
         self._fitted = self._train(train, chosen, context)
 
@@ -157,7 +132,7 @@ class Cezsar:
             train, paired = pairing.add_sentences(train, options, context, pairing_folder)
         pairs = make_pairs(train, positives, self.max_steps)
         corpus = Corpus(joint.first_steps(train.clips, self.max_steps), pairs, scoring.embeddings(pairs.texts, context))
-        with forked(context.generator("fit")):
+        with fork_rng(context.generator("fit")):
             model = JointModel(
                 train.clips.dim, corpus.embeddings.shape[1], d_model=self.d_model, joint_dim=self.joint_dim,
                 dropout=self.dropout, n_heads=self.n_heads, feedforward=self.feedforward, attend_over=self.attend_over,
@@ -169,25 +144,25 @@ class Cezsar:
         return Fitted(trainer.model, history, pairs, paired, positives, n_loss)
 
     def check_parts(self, parts: Parts) -> None:
-        """Raise where objects are asked for and the visual part names none."""
+        """Raise where objects are requested and the visual part names none."""
         if self.mode != "visual" or self.object_sentences:
             classifiers.classifier(parts.visual, "cezsar")
-        self._pairing_options(parts)  # a classifier that cannot be loaded is told before anything is extracted
+        self._pairing_options(parts)  # a classifier that cannot be loaded is reported before anything is extracted
 
     def _training_options(self) -> training.Options:
-        return training.Options(**{name: getattr(self, name) for name in training.Options.__dataclass_fields__})
+        return options_for(training.Options, self)
 
     def _pairing_options(self, parts: Parts) -> pairing.Options | None:
         """Return how to pair clips with sentences about their objects; None where that is not done."""
-        wanted = self.object_sentences
-        if wanted is None:
-            wanted = 0 if classifiers.find_classifier(parts.visual) is None else pairing.OBJECT_SENTENCES
-        if wanted == 0:
+        n_sentences = self.object_sentences
+        if n_sentences is None:
+            n_sentences = 0 if classifiers.find_classifier(parts.visual) is None else pairing.OBJECT_SENTENCES
+        if n_sentences == 0:
             return None
-        return pairing.Options(self.n_windows, self.window_seconds, self.objects_per_window, wanted)
+        return options_for(pairing.Options, self, object_sentences=n_sentences)
 
     def _scoring_options(self) -> scoring.Options:
-        return scoring.Options(**{name: getattr(self, name) for name in scoring.Options.__dataclass_fields__})
+        return options_for(scoring.Options, self)
 
     def _choose(self, train: TrainSet, context: Context) -> Positives:
         """Return which positives to train with, and keep why."""
@@ -242,7 +217,7 @@ class Cezsar:
     def score(self, clips: ClipFeatures, classes: Sequence[ClassText], context: Context) -> Tensor:
         """Return (N, C), the cosine to each class's nearest sentence, or votes; NaN for a clip that was not read."""
         if self._fitted is None:
-            raise ZsarbenchError("method 'cezsar' was asked for scores before it was fitted")
+            raise ZsarbenchError("method 'cezsar' was called for scores before it was fitted")
         return scoring.scores(self._fitted.model, clips, classes, context, self._scoring_options())
 
     def embed(
@@ -250,7 +225,7 @@ class Cezsar:
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Return clips (N, J) and class sentences (S, J) in the joint space, and the class of each sentence (S,)."""
         if self._fitted is None:
-            raise ZsarbenchError("method 'cezsar' was asked for embeddings before it was fitted")
+            raise ZsarbenchError("method 'cezsar' was called for embeddings before it was fitted")
         return scoring.in_joint_space(self._fitted.model, clips, classes, context, self._scoring_options())
 
     # --- reporting ---
@@ -279,9 +254,8 @@ class Cezsar:
 
     def flags(self) -> list[str]:
         """Return which departures of the release are reproduced, and that windows could not lie anywhere in a clip."""
-        own = {name: getattr(self, name) for name in AS_RELEASED if hasattr(self, name)}
         paired = pairing.flags(self._fitted.pairing) if self._fitted is not None else []
-        return [*release_flags({**own, "colour_order": self._colour_order}), *paired]
+        return [*release_flags({**asdict(self), "colour_order": self._colour_order}), *paired]
 
 
 def _of_classes(train: TrainSet, labels: Tensor, kept: Tensor) -> TrainSet:

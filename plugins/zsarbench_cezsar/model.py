@@ -8,7 +8,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
-from zsarbench.interfaces import ClipFeatures
+from zsarbench.interfaces import ClipFeatures, Cuttable
 
 AttendOver = Literal["time", "batch"]
 Positions = Literal["none", "sinusoidal"]
@@ -135,10 +135,7 @@ def count_parameters(module: nn.Module) -> int:
 
 def first_steps(clips: ClipFeatures, max_steps: int) -> ClipFeatures:
     """Return the clips without the steps that the model does not see, where these can be left unread."""
-    if not hasattr(clips, "cut") or clips.max_steps <= max_steps:
-        return clips
-    cut: ClipFeatures = clips.cut(max_steps)
-    return cut
+    return clips.cut(max_steps) if isinstance(clips, Cuttable) and clips.max_steps > max_steps else clips
 
 
 def fit_steps(values: Tensor, mask: Tensor, max_steps: int, padding: Literal["mask", "zeros"]) -> tuple[Tensor, Tensor]:

@@ -14,8 +14,10 @@ import torch
 from torch import Tensor
 
 from zsarbench.errors import NoNegatives, UsageError
+from zsarbench.interfaces import NegativeDraw, TextDraw
+from zsarbench_cezsar import drawing
 from zsarbench_cezsar.distances import Distances, Texts, inverse_norms
-from zsarbench_cezsar.drawing import Admit, Draws, count_true, draw, none
+from zsarbench_cezsar.drawing import Admit, Draws, count_true, none
 
 LOW = 0.0  # cosine distance; valterlej/cezsar, stage 4
 HIGH = 0.8  # cosine distance; valterlej/cezsar, stage 4
@@ -87,38 +89,18 @@ class CosineWindow(Recorded):
         self.high_quantile = high_quantile
         self.draws = draws
 
-    def sample(
-        self,
-        anchors: Tensor,
-        positives: Tensor,
-        pool: Tensor,
-        anchor_groups: Tensor,
-        pool_groups: Tensor,
-        k: int,
-        rng: torch.Generator,
-    ) -> Tensor:
+    def sample(self, draw: NegativeDraw) -> Tensor:
         """Return (B, K) pool rows inside the window of each positive; see `zsarbench.interfaces.NegativeSampler`."""
-        return self._drawn(Texts(positives), Texts(pool), anchor_groups, pool_groups, k, rng)
+        return self._drawn(Texts(draw.positives), Texts(draw.pool), draw)
 
-    def sample_texts(
-        self,
-        embeddings: Tensor,
-        texts: Tensor,
-        pool_texts: Tensor,
-        anchor_groups: Tensor,
-        pool_groups: Tensor,
-        k: int,
-        rng: torch.Generator,
-    ) -> Tensor:
+    def sample_texts(self, draw: TextDraw) -> Tensor:
         """Return the same of texts that are rows of `embeddings`; see `zsarbench.interfaces.NegativeSampler`."""
-        return self._drawn(Texts(embeddings, texts), Texts(embeddings, pool_texts), anchor_groups, pool_groups, k, rng)
+        return self._drawn(Texts(draw.embeddings, draw.texts), Texts(draw.embeddings, draw.pool_texts), draw)
 
     @torch.no_grad()
-    def _drawn(
-        self, positives: Texts, pool: Texts, anchor_groups: Tensor, pool_groups: Tensor, k: int, rng: torch.Generator
-    ) -> Tensor:
-        distance, different = Distances(positives, pool), differs(anchor_groups, pool_groups)
-        distances = _some(distance, different, rng)
+    def _drawn(self, positives: Texts, pool: Texts, draw: NegativeDraw | TextDraw) -> Tensor:
+        distance, different = Distances(positives, pool), differs(draw.anchor_groups, draw.pool_groups)
+        distances = _some(distance, different, draw.rng)
         low, high = self._window(distances)
         seen = {"admitted": 0, "examined": 0}
 
@@ -132,7 +114,9 @@ class CosineWindow(Recorded):
 
         share = float(((distances > low - ROUNDING) & (distances < high)).float().mean())
         what = f"at a cosine distance in ({low:.3f}, {high:.3f}){TRY}"
-        chosen, n_short = draw(admit, len(positives), len(pool), k, share, rng, what=what, draws=self.draws)
+        chosen, n_short = drawing.draw(
+            admit, len(positives), len(pool), draw.k, share, draw.rng, what=what, draws=self.draws
+        )
         acceptance_rate = seen["admitted"] / max(1, seen["examined"])
         self._note(n_short, len(positives), window_low=low, window_high=high, acceptance_rate=acceptance_rate)
         return chosen
@@ -148,8 +132,8 @@ class CosineWindow(Recorded):
         if low < high:
             return low, high
         bounds = [
-            f"{name}={plain}" if quantile is None else f"{name}_quantile={quantile} (a distance of {found:.3f} here)"
-            for name, plain, quantile, found in (
+            f"{name}={plain}" if quantile is None else f"{name}_quantile={quantile} (a distance of {bound:.3f} here)"
+            for name, plain, quantile, bound in (
                 ("low", self.low, self.low_quantile, low), ("high", self.high, self.high_quantile, high),
             )
         ]  # fmt: skip
@@ -167,34 +151,21 @@ class Uniform(Recorded):
 
     when: Literal["corpus", "batch"] = "corpus"
 
-    def sample(
-        self,
-        anchors: Tensor,
-        positives: Tensor,
-        pool: Tensor,
-        anchor_groups: Tensor,
-        pool_groups: Tensor,
-        k: int,
-        rng: torch.Generator,
-    ) -> Tensor:
+    def sample(self, draw: NegativeDraw) -> Tensor:
         """Return (B, K) pool rows; the embeddings do not matter; see `zsarbench.interfaces.NegativeSampler`."""
-        admit, n_anchors = differs(anchor_groups, pool_groups), len(anchor_groups)
-        chosen, n_short = draw(admit, n_anchors, len(pool_groups), k, 1.0, rng, what="of another clip")
+        return self._drawn(draw)
+
+    def sample_texts(self, draw: TextDraw) -> Tensor:
+        """Return the same; see `zsarbench.interfaces.NegativeSampler`."""
+        return self._drawn(draw)
+
+    def _drawn(self, draw: NegativeDraw | TextDraw) -> Tensor:
+        admit, n_anchors = differs(draw.anchor_groups, draw.pool_groups), len(draw.anchor_groups)
+        chosen, n_short = drawing.draw(
+            admit, n_anchors, len(draw.pool_groups), draw.k, 1.0, draw.rng, what="of another clip"
+        )
         self._note(n_short, n_anchors)
         return chosen
-
-    def sample_texts(
-        self,
-        embeddings: Tensor,
-        texts: Tensor,
-        pool_texts: Tensor,
-        anchor_groups: Tensor,
-        pool_groups: Tensor,
-        k: int,
-        rng: torch.Generator,
-    ) -> Tensor:
-        """Return the same; see `zsarbench.interfaces.NegativeSampler`."""
-        return self.sample(embeddings, embeddings, embeddings, anchor_groups, pool_groups, k, rng)
 
 
 class InBatch(Uniform):
@@ -208,18 +179,9 @@ class Hardest(Recorded):
 
     when: Literal["corpus", "batch"] = "batch"
 
-    def sample(
-        self,
-        anchors: Tensor,
-        positives: Tensor,
-        pool: Tensor,
-        anchor_groups: Tensor,
-        pool_groups: Tensor,
-        k: int,
-        rng: torch.Generator,
-    ) -> Tensor:
+    def sample(self, draw: NegativeDraw) -> Tensor:
         """Return (B, K) pool rows, nearest first, repeated where there are fewer than K; D must equal E."""
-        chosen, n_short = _first(_cosines(anchors, pool), anchor_groups, pool_groups, k)
+        chosen, n_short = _first(_cosines(draw.anchors, draw.pool), draw)
         self._note(n_short, len(chosen))
         return chosen
 
@@ -233,22 +195,13 @@ class SemiHard(Recorded):
 
     when: Literal["corpus", "batch"] = "batch"
 
-    def sample(
-        self,
-        anchors: Tensor,
-        positives: Tensor,
-        pool: Tensor,
-        anchor_groups: Tensor,
-        pool_groups: Tensor,
-        k: int,
-        rng: torch.Generator,
-    ) -> Tensor:
+    def sample(self, draw: NegativeDraw) -> Tensor:
         """Return (B, K) pool rows, best first, repeated where there are fewer than K; D must equal E."""
-        cosine = _cosines(anchors, pool)
-        own = torch.nn.functional.cosine_similarity(anchors, positives)[:, None]
+        cosine = _cosines(draw.anchors, draw.pool)
+        own = torch.nn.functional.cosine_similarity(draw.anchors, draw.positives)[:, None]
         # Cosines lie in [-1, 1], so that those shifted below -1 come last, in turned order.
         preference = torch.where(cosine < own, cosine, -2.5 - cosine)
-        chosen, n_short = _first(preference, anchor_groups, pool_groups, k)
+        chosen, n_short = _first(preference, draw)
         self._note(n_short, len(chosen))
         return chosen
 
@@ -259,8 +212,8 @@ def differs(anchor_groups: Tensor, pool_groups: Tensor) -> Admit:
     def admit(rows: Tensor, candidates: Tensor) -> Tensor:
         different = torch.ones(len(rows), candidates.shape[-1], dtype=torch.bool)
         # A column at a time: candidates of each anchor's own with all their groups would be gigabytes.
-        for mine, theirs in zip(anchor_groups.unbind(1), pool_groups.unbind(1), strict=True):
-            different &= mine[rows, None] != theirs[candidates]
+        for of_anchors, of_pool in zip(anchor_groups.unbind(1), pool_groups.unbind(1), strict=True):
+            different &= of_anchors[rows, None] != of_pool[candidates]
         return different
 
     return admit
@@ -271,18 +224,18 @@ def _cosines(anchors: Tensor, pool: Tensor) -> Tensor:
     return (anchors * inverse_norms(anchors)[:, None]) @ (pool * inverse_norms(pool)[:, None]).T
 
 
-def _first(preference: Tensor, anchor_groups: Tensor, pool_groups: Tensor, k: int) -> tuple[Tensor, int]:
+def _first(preference: Tensor, draw: NegativeDraw) -> tuple[Tensor, int]:
     """Return the K admissible pool rows (B, K) that each anchor prefers (B, M), and how many anchors have fewer.
 
     Where there are fewer they are repeated.
     """
     n_anchors, n_pool = preference.shape
-    other = differs(anchor_groups, pool_groups)(torch.arange(n_anchors), torch.arange(n_pool))
+    other = differs(draw.anchor_groups, draw.pool_groups)(torch.arange(n_anchors), torch.arange(n_pool))
     count = other.sum(1)
     if bool((count == 0).any()):
         raise NoNegatives(none(int((count == 0).nonzero()[0]), n_pool, "of another clip"))
     order = preference.cpu().masked_fill(~other, -torch.inf).argsort(dim=1, descending=True, stable=True)
-    return order.gather(1, torch.arange(k)[None] % count[:, None]), int((count < k).sum())
+    return order.gather(1, torch.arange(draw.k)[None] % count[:, None]), int((count < draw.k).sum())
 
 
 def _some(distance: Distances, different: Admit, rng: torch.Generator) -> Tensor:

@@ -82,12 +82,12 @@ def vocabulary(objects: ObjectTexts) -> tuple[tuple[str, ...], Tensor]:
     return tuple(numbers), torch.tensor([row + [-1] * (width - len(row)) for row in rows])
 
 
-def top_objects(features: Tensor, found: Classifier, k: int) -> tuple[Tensor, Tensor]:
+def top_objects(features: Tensor, classifier: Classifier, k: int) -> tuple[Tensor, Tensor]:
     """Return probabilities (M, k) and labels (M, k) of the likeliest objects of mean features (M, D).
 
     The classifiers of encoders are linear over pooled features, so that the logits of a mean are the mean logits.
     """
-    likely = found.classify(features).float().softmax(-1)
+    likely = classifier.classify(features).float().softmax(-1)
     top = likely.topk(min(k, likely.shape[-1]), dim=-1)
     return top.values, top.indices
 
@@ -104,7 +104,7 @@ def read_at_once(clips: ClipFeatures) -> int:
 
 
 def clip_sentences(
-    clips: ClipFeatures, index: Tensor, found: Classifier, objects: ObjectTexts, k: int, max_steps: int
+    clips: ClipFeatures, index: Tensor, classifier: Classifier, objects: ObjectTexts, k: int, max_steps: int
 ) -> list[str]:
     """Return a sentence about the k likeliest objects of each clip at these positions, of its first steps (stage 8).
 
@@ -113,6 +113,6 @@ def clip_sentences(
     steps = clips.rows(index)
     first = torch.arange(steps.mask.shape[1]) < max_steps
     means = mean_steps(steps, first.expand(len(index), 1, -1))[:, 0]
-    _, labels = top_objects(means, found, k)
+    _, labels = top_objects(means, classifier, k)
     readable = steps.mask[:, :max_steps].any(1).tolist()
     return [objects.described(own) if read else "" for own, read in zip(labels.tolist(), readable, strict=True)]

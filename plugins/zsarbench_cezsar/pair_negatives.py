@@ -1,4 +1,4 @@
-"""The negatives of training pairs: drawn once over the whole corpus, or anew within each batch (stage 4)."""
+"""The negatives of training pairs: drawn once over the whole corpus, or within each batch (stage 4)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from zsarbench.interfaces import NegativeSampler
+from zsarbench.interfaces import NegativeDraw, NegativeSampler, Recording, SamplesTexts, TextDraw
 from zsarbench_cezsar.negatives import differs
 from zsarbench_cezsar.pairs import Pairs
 
@@ -37,7 +37,7 @@ class Tally:
 
 
 class Negatives:
-    """Asks a sampler for K negatives of each pair, at the time that it says: "corpus" or "batch"."""
+    """Draws K negatives for each pair from a sampler, at the time that it declares: "corpus" or "batch"."""
 
     def __init__(self, sampler: NegativeSampler, pairs: Pairs, k: int) -> None:
         self.sampler = sampler
@@ -52,14 +52,15 @@ class Negatives:
         """
         if self.sampler.when != "corpus":
             return {}
-        pairs = self.pairs
-        rest = (pairs.groups, pairs.pool_groups, self.k, rng)
-        if hasattr(self.sampler, "sample_texts"):
-            self.of_corpus = self.sampler.sample_texts(embeddings, pairs.text, pairs.pool_text, *rest)
+        pairs, sampler = self.pairs, self.sampler
+        draw = TextDraw(
+            embeddings=embeddings, texts=pairs.text, pool_texts=pairs.pool_text, anchor_groups=pairs.groups,
+            pool_groups=pairs.pool_groups, k=self.k, rng=rng,
+        )  # fmt: skip
+        if isinstance(sampler, SamplesTexts):
+            self.of_corpus = sampler.sample_texts(draw)
         else:
-            positives = embeddings[pairs.text]
-            pool = positives if pairs.pool_text is pairs.text else embeddings[pairs.pool_text]
-            self.of_corpus = self.sampler.sample(positives, positives, pool, *rest)
+            self.of_corpus = sampler.sample(draw.gathered())
         return self._record()
 
     def pool_rows(self, batch: Tensor) -> Tensor:
@@ -78,13 +79,14 @@ class Negatives:
         tally: Tally,
     ) -> Tensor:  # fmt: skip
         """Return (B, K) positions in the batch's own pool, for pairs that have a negative there."""
-        groups, pool_groups = self.pairs.groups[batch], self.pairs.pool_groups[pool_rows]
+        draw = NegativeDraw(
+            anchors=video.detach(), positives=positive.detach(), pool=pool.detach(),
+            anchor_groups=self.pairs.groups[batch], pool_groups=self.pairs.pool_groups[pool_rows], k=self.k, rng=rng,
+        )  # fmt: skip
         with torch.no_grad():
-            chosen = self.sampler.sample(
-                video.detach(), positive.detach(), pool.detach(), groups, pool_groups, self.k, rng
-            )
+            chosen = self.sampler.sample(draw)
         tally.add(self._record(), len(batch))
         return chosen
 
     def _record(self) -> dict[str, float]:
-        return dict(getattr(self.sampler, "record", dict)())
+        return dict(self.sampler.record()) if isinstance(self.sampler, Recording) else {}

@@ -7,6 +7,7 @@ windows choose sentences and nothing else: the visual side of a pair stays the c
 
 from __future__ import annotations
 
+import copy
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -17,7 +18,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from zsarbench.interfaces import ClipFeatures, Context, Sampling, Steps, TrainSet
+from zsarbench.features import CaptionView
+from zsarbench.interfaces import ClipFeatures, Context, Sampling, TrainSet
 from zsarbench.utils.classifiers import Classifier, classifier
 from zsarbench_cezsar import checkpoints
 from zsarbench_cezsar.model import first_steps
@@ -32,7 +34,7 @@ N_WINDOWS = 3  # of every segment, drawn at random; valterlej/cezsar, stage 2
 WINDOW_SECONDS = 10.0  # length of a window; valterlej/cezsar, stage 2
 OBJECTS_PER_WINDOW = 5  # likeliest objects of a window; valterlej/cezsar, stage 2
 OBJECT_SENTENCES = 2  # sentences about them kept for each caption; valterlej/cezsar, stage 3
-PART_CLIPS = 512  # clips of a part of the table: what a kill may cost
+CLIPS_PER_PART = 512  # of the table: what a kill may cost
 
 
 @dataclass(frozen=True)
@@ -45,61 +47,52 @@ class Options:
     object_sentences: int = OBJECT_SENTENCES
 
 
-class WithSentences:
-    """Clips with further sentences beside their captions; the steps stay what they are."""
+class WithSentences(CaptionView):
+    """Clips with further sentences next to their captions; the steps stay what they are."""
 
-    def __init__(self, clips: ClipFeatures, sentences: tuple[tuple[str, ...], ...]) -> None:
-        self._clips = clips
-        self._sentences = sentences
-        self.ids, self.dim, self.max_steps = clips.ids, clips.dim, clips.max_steps
-        self.captions: tuple[tuple[str, ...], ...] | None = sentences
-        self.captions_in_steps = clips.captions_in_steps
-
-    def __len__(self) -> int:
-        return len(self.ids)
-
-    def rows(self, index: Sequence[int] | Tensor) -> Steps:
-        """Return the steps of the clips at these positions."""
-        return self._clips.rows(index)
-
-    def subset(self, index: Sequence[int] | Tensor) -> ClipFeatures:
-        """Return the clips at these positions, with their sentences."""
-        chosen = torch.as_tensor(index).tolist()
-        return WithSentences(self._clips.subset(index), tuple(self._sentences[i] for i in chosen))
-
-    def cut(self, max_steps: int) -> ClipFeatures:
+    def cut(self, max_steps: int) -> WithSentences:
         """Return the same clips without the steps after these."""
-        return WithSentences(first_steps(self._clips, max_steps), self._sentences)
+        view = copy.copy(self)
+        view.clips = first_steps(self.clips, max_steps)
+        view.max_steps = view.clips.max_steps
+        return view
 
 
 def add_sentences(
-    train: TrainSet, options: Options, context: Context, folder: Path | None
+    train: TrainSet,
+    options: Options,
+    context: Context,
+    folder: Path | None,
+    *,
+    clips_per_part: int = CLIPS_PER_PART,
 ) -> tuple[TrainSet, dict[str, Any]]:
     """Return a training set whose clips have the sentences of pairing and filtering too, and what was counted.
 
-    folder: where the table is written part by part, `pairs.csv` in the end; a pairing that was cut off goes on there
-    where the context says so.
+    folder: where the table is written part by part, `pairs.csv` in the end; an interrupted pairing continues there
+    where the context allows it.
 
     Raises:
-        UsageError: the clips have no captions, the visual part has no classifier, or there is no text part.
+        UsageError: the clips have no captions, the visual part has no classifier, or the run has no text part.
     """
     check_captions(train.clips)
-    maker = _Maker(train.clips, classifier(context.parts.visual, "cezsar"), options, context)
-    table = PairingTable(folder, maker.identity, resume=context.resume)
+    objects = classifier(context.parts.visual, "cezsar")
+    pairer = Pairer(train.clips, objects, options, context)
+    identity = table_identity(train.clips, objects, options, context)
+    table = PairingTable(folder, identity, resume=context.resume)
     added: dict[str, dict[str, None]] = {clip_id: {} for clip_id in train.clips.ids}
     windows: set[tuple[str, float]] = set()
-    full: set[str] = set()  # clips whose steps fill the limit: they may go on after it, where no window lies
+    full: set[str] = set()  # clips whose steps fill the limit: they may continue after it, where no window lies
     n_kept, total = 0, 0.0
-    parts = torch.arange(len(train.clips)).split(PART_CLIPS)
+    parts = torch.arange(len(train.clips)).split(clips_per_part)
     with context.progress.task("pairing clips with objects", len(train.clips)) as task:
 
         def make(number: int) -> Iterator[Row]:
-            yield from maker.rows(parts[number])
+            yield from pairer.rows(parts[number])
             task.advance(len(parts[number]))
 
         for row in table.rows(len(parts), make):
             windows.add((row.clip_id, row.start))
-            if row.clip_seconds >= maker.limit_seconds:
+            if row.clip_seconds >= pairer.limit_seconds:
                 full.add(row.clip_id)
             if row.sentence:
                 added[row.clip_id][row.sentence] = None
@@ -109,7 +102,7 @@ def add_sentences(
         "n_sentences_kept": n_kept,
         "n_clips_with_sentences": sum(map(bool, added.values())),
         "mean_cosine_to_caption": round(total / max(1, n_kept), 6),
-        "limit_seconds": maker.limit_seconds,
+        "limit_seconds": pairer.limit_seconds,
         "n_clips_at_the_limit": len(full),
     }
     for flag in flags(record):
@@ -129,33 +122,54 @@ def flags(record: Mapping[str, Any]) -> list[str]:
     ]
 
 
-class _Maker:
-    """Makes the rows of the table for some clips."""
+def table_identity(
+    clips: ClipFeatures,
+    classifier: Classifier,
+    options: Options,
+    context: Context,
+    *,
+    columns: Sequence[str] = Row._fields,
+) -> str:
+    """Return a digest of all that decides the table of a pairing; columns: the names of its columns."""
+    parts = context.parts
+    return checkpoints.identity(
+        {
+            "columns": tuple(columns),
+            "options": asdict(options),
+            "parts": [checkpoints.described(parts.visual), checkpoints.described(parts.text)],
+            "labels": classifier.labels,
+            "clips": [clips.ids, clips.dim, clips.max_steps, clips.captions],
+            "seed": context.generator("windows").initial_seed(),
+            "step_seconds": _step_seconds(_sampling(context)),
+        }
+    )
 
-    def __init__(self, clips: ClipFeatures, found: Classifier, options: Options, context: Context) -> None:
+
+def _sampling(context: Context) -> Sampling:
+    visual = context.parts.visual
+    return Sampling() if visual is None else visual.sampling
+
+
+def _step_seconds(sampling: Sampling) -> float:
+    return sampling.step_stride / sampling.frames_per_second
+
+
+class Pairer:
+    """Computes the rows of the table for some clips."""
+
+    def __init__(self, clips: ClipFeatures, classifier: Classifier, options: Options, context: Context) -> None:
         self.clips = clips
-        self.found = found
+        self.found = classifier
         self.context = context
         self.options = options
-        self.objects = ObjectTexts.of(found.labels)
+        self.objects = ObjectTexts.of(classifier.labels)
         self.texts, self.of_label = vocabulary(self.objects)
-        sampling: Sampling = getattr(context.parts.visual, "sampling", Sampling())
-        self.step_seconds = sampling.step_stride / sampling.frames_per_second
+        sampling = _sampling(context)
+        self.step_seconds = _step_seconds(sampling)
         self.limit_seconds = sampling.max_steps * self.step_seconds
         generator = context.generator("windows")
-        # Drawn at once, so that a clip's windows do not depend on where a pairing was cut off.
+        # Drawn at once, so that a clip's windows do not depend on where a pairing was interrupted.
         self.drawn = torch.rand(len(clips), options.n_windows, generator=generator, dtype=torch.float64)
-        self.identity = checkpoints.identity(
-            {
-                "columns": Row._fields,
-                "options": asdict(options),
-                "parts": [checkpoints.described(context.parts.visual), checkpoints.described(context.parts.text)],
-                "labels": found.labels,
-                "clips": [clips.ids, clips.dim, clips.max_steps, clips.captions],
-                "seed": generator.initial_seed(),
-                "step_seconds": self.step_seconds,
-            }
-        )
 
     def rows(self, index: Tensor) -> Iterator[Row]:
         """Yield the rows of clips at these positions, in order."""
@@ -208,16 +222,16 @@ class _Maker:
 
     def _queries(self, part: Tensor, first: Tensor, last: Tensor) -> tuple[Tensor, Tensor, list[str]]:
         """Return clip and window (Q,), positions in the part, and the caption of every query, equal windows once."""
-        found: list[tuple[int, int, str]] = []
+        queries: list[tuple[int, int, str]] = []
         for row, position in enumerate(part.tolist()):
             captions = dict.fromkeys(text.strip() for text in (self.clips.captions or ())[position] if text.strip())
             spans: dict[tuple[int, int], int] = {}
             for window, span in enumerate(zip(first[row].tolist(), last[row].tolist(), strict=True)):
                 if span[1] > 0:  # the clip could be read
                     spans.setdefault(span, window)
-            found += [(row, window, caption) for window in spans.values() for caption in captions]
-        places = torch.tensor([(row, window) for row, window, _ in found], dtype=torch.long).reshape(-1, 2)
-        return places[:, 0], places[:, 1], [caption for _, _, caption in found]
+            queries += [(row, window, caption) for window in spans.values() for caption in captions]
+        places = torch.tensor([(row, window) for row, window, _ in queries], dtype=torch.long).reshape(-1, 2)
+        return places[:, 0], places[:, 1], [caption for _, _, caption in queries]
 
     def _filtered(self, labels: Tensor, captions: list[str]) -> tuple[Tensor, Tensor]:
         """Return the sentences nearest to each caption, (Q, k) positions in `texts`, else -1, and their cosines.
@@ -232,9 +246,9 @@ class _Maker:
         missing = again | (candidates < 0)
         used, places = candidates.clamp(min=0).unique(return_inverse=True)
         sentences = F.normalize(embeddings([self.texts[i] for i in used.tolist()], self.context), dim=1)
-        wanted = F.normalize(embeddings(captions, self.context), dim=1)
+        caption_vectors = F.normalize(embeddings(captions, self.context), dim=1)
         # Row by row rather than as one product, so that the bits of a query do not depend on the others.
-        cosine = (sentences[places] * wanted[:, None]).sum(-1).masked_fill(missing, -torch.inf)
+        cosine = (sentences[places] * caption_vectors[:, None]).sum(-1).masked_fill(missing, -torch.inf)
         best = cosine.topk(min(self.options.object_sentences, cosine.shape[1]), dim=1)
         kept = candidates.gather(1, best.indices).masked_fill(best.values == -torch.inf, -1)
         return kept, best.values

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from zsarbench.cli.common import as_json, echo_json
+from zsarbench.cli.toolkit import echo_json, json_option
 from zsarbench.errors import UsageError
 from zsarbench.utils.cache import cache_dir
 from zsarbench_cezsar import pairing_table
@@ -22,7 +22,7 @@ MOST_FREQUENT = 8  # objects and sentences that the summary names
 @click.argument("table", required=False, type=click.Path(path_type=Path))
 @click.option("--clip", "clips", multiple=True, help="Show this clip; may be given several times.")
 @click.option("--show", "n_shown", default=3, show_default=True, help="Clips to show where none is named.")
-@as_json
+@json_option
 def pairs(table: Path | None, clips: tuple[str, ...], n_shown: int, as_json: bool) -> None:
     """Print what became of a pairing, and some clips: windows, their objects, captions, sentences kept.
 
@@ -62,7 +62,7 @@ def pairs(table: Path | None, clips: tuple[str, ...], n_shown: int, as_json: boo
 
 @dataclass
 class _Counts:
-    """What a table holds: clips, windows, how often each object and sentence stands in it."""
+    """What a table holds: clips, windows, how often each object and sentence occurs in it."""
 
     clips: int = 0
     windows: int = 0
@@ -101,13 +101,13 @@ def _newest() -> Path:
     """Return the newest table of the cache.
 
     Raises:
-        UsageError: there is none.
+        UsageError: no table exists.
     """
     folder = cache_dir() / "checkpoints"
-    found = sorted(folder.glob(f"*/pairing/{pairing_table.TABLE}"), key=lambda path: path.stat().st_mtime)
-    if not found:
+    tables = sorted(folder.glob(f"*/pairing/{pairing_table.TABLE}"), key=lambda path: path.stat().st_mtime)
+    if not tables:
         raise UsageError(
             f"no table of pairs is in {folder}: none is made where the visual part has no classifier, or with "
             "--set method.object_sentences=0. Try: zsarbench run --method cezsar --set method.object_sentences=2"
         )
-    return found[-1]
+    return tables[-1]

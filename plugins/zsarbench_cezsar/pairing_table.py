@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from zsarbench.errors import UsageError
-from zsarbench.utils.atomic import replacing, write_whole
+from zsarbench.utils.atomic import atomic_path, write_atomic
 
 _log = logging.getLogger(__name__)
 STATE, TABLE = "pairing.json", "pairs.csv"
@@ -36,8 +36,7 @@ class Row(NamedTuple):
 class PairingTable:
     """Keeps the parts of a table in a folder; without a folder, nothing is kept.
 
-    A part is written whole or not at all. Parts of another identity, or of a run that shall not be gone on from, are
-    removed.
+    A part is written atomically. Parts of another identity, or of a run that must not be continued, are removed.
     """
 
     def __init__(self, folder: Path | None, identity: str, *, resume: bool) -> None:
@@ -51,7 +50,7 @@ class PairingTable:
         if not (resume and _identity_in(state) == identity):
             for path in (*folder.glob("part-*.csv"), folder / TABLE, state):
                 path.unlink(missing_ok=True)
-            write_whole(state, json.dumps({"identity": identity}).encode())
+            write_atomic(state, json.dumps({"identity": identity}).encode())
 
     @property
     def path(self) -> Path | None:
@@ -86,7 +85,7 @@ def read(path: Path) -> Iterator[Row]:
         with Path(path).open(encoding="utf-8", newline="") as file:
             reader = csv.reader(file)
             if next(reader, None) != list(Row._fields):
-                raise UsageError(f"{path} is no table of pairs: its columns are not {', '.join(Row._fields)}")
+                raise UsageError(f"{path} is not a table of pairs: its columns are not {', '.join(Row._fields)}")
             for clip_id, clip_seconds, start, end, objects, caption, sentence, cosine in reader:
                 span = float(clip_seconds), float(start), float(end)
                 yield Row(clip_id, *span, objects, caption, sentence, float(cosine))
@@ -95,7 +94,7 @@ def read(path: Path) -> Iterator[Row]:
 
 
 def _write(path: Path, rows: Iterable[Row]) -> None:
-    with replacing(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
+    with atomic_path(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(Row._fields)
         writer.writerows(rows)

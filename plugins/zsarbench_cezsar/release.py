@@ -10,6 +10,7 @@ from typing import Any
 from torch import Tensor
 
 from zsarbench.errors import UsageError, ZsarbenchError
+from zsarbench.interfaces import ColourOrdered, VisualEncoder
 from zsarbench_cezsar import checkpoints
 from zsarbench_cezsar.model import N_HEADS, JointModel, restored
 from zsarbench_encoders.weights import file_sha256, read_state_dict
@@ -42,6 +43,11 @@ def release_flags(options: Mapping[str, Any]) -> list[str]:
     ]
 
 
+def colour_order(visual: VisualEncoder | None) -> str | None:
+    """Return the channel order of the frames that a visual part is fed, or None where it states none."""
+    return visual.colour_order if isinstance(visual, ColourOrdered) else None
+
+
 def convert(file: Path, folder: Path) -> JointModel:
     """Write the release's state dict `file` as a checkpoint into `folder` and return its model.
 
@@ -49,7 +55,7 @@ def convert(file: Path, folder: Path) -> JointModel:
     release's, since tensors do not tell it.
 
     Raises:
-        ZsarbenchError: the file is no state dict of the release (a whole module is never unpickled), or the folder
+        ZsarbenchError: the file is not a state dict of the release (a whole module is never unpickled), or the folder
             holds something.
     """
     if folder.exists() and any(folder.iterdir()):
@@ -71,13 +77,13 @@ def renamed(state: Mapping[str, Tensor], file: Path) -> dict[str, Tensor]:
     Raises:
         ZsarbenchError: a tensor belongs to no module of the release.
     """
-    made = {}
+    tensors = {}
     for name, value in state.items():
-        theirs = next((start for start in NAMES if name.startswith(start)), None)
-        if theirs is None:
-            raise ZsarbenchError(f"{file} is no state dict of CEZSAR's release: its model has no tensor '{name}'")
-        made[NAMES[theirs] + name.removeprefix(theirs)] = value.float()
-    return made
+        prefix = next((start for start in NAMES if name.startswith(start)), None)
+        if prefix is None:
+            raise ZsarbenchError(f"{file} is not a state dict of CEZSAR's release: its model has no tensor '{name}'")
+        tensors[NAMES[prefix] + name.removeprefix(prefix)] = value.float()
+    return tensors
 
 
 def _tensors(file: Path) -> dict[str, Tensor]:
@@ -107,4 +113,4 @@ def _model_of(named: Mapping[str, Tensor], file: Path) -> JointModel:
         }  # fmt: skip
         return restored(sizes, named)
     except (KeyError, ValueError, RuntimeError, AssertionError) as error:
-        raise ZsarbenchError(f"{file} is no state dict of CEZSAR's release: {error}") from error
+        raise ZsarbenchError(f"{file} is not a state dict of CEZSAR's release: {error}") from error

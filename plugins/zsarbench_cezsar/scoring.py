@@ -109,7 +109,7 @@ def prototypes(sentences: Tensor, owner: Tensor, n: int, rng: torch.Generator) -
     kept = []
     for number in owner.unique().tolist():
         own = (owner == number).nonzero().flatten().numpy()
-        # Clusters are sought among distinct sentences alone: equal ones cannot be told apart.
+        # Clusters are sought among distinct sentences alone: equal ones are indistinguishable.
         distinct = own[np.sort(np.unique(unit[own], axis=0, return_index=True)[1])]
         if len(distinct) > n:
             clusters = KMeans(n, n_init=KMEANS_STARTS, random_state=seed).fit(unit[distinct])
@@ -122,7 +122,7 @@ def embeddings(texts: Sequence[str], context: Context) -> Tensor:
     """Return the sentences (S, E) float32 by the run's text part.
 
     Raises:
-        UsageError: there is none.
+        UsageError: the run has none.
     """
     encoder: TextEncoder | None = context.parts.text
     if encoder is None:
@@ -141,7 +141,7 @@ def _sentences(model: JointModel, texts: Sequence[str], context: Context, option
 
 def _by_sight(model: JointModel, clips: ClipFeatures, context: Context, options: Options) -> Tensor:
     """Return clips in the joint space by what they show, (N, J)."""
-    made = []
+    embedded = []
     clips = first_steps(clips, options.max_steps)
     for index in torch.arange(len(clips)).split(SCORE_BATCH):
         filled = torch.cat([index, index[:1].expand(SCORE_BATCH - len(index))])
@@ -149,8 +149,8 @@ def _by_sight(model: JointModel, clips: ClipFeatures, context: Context, options:
         values, mask = fit_steps(steps.values, steps.mask, options.max_steps, options.padding)
         values, mask = values.to(context.device), mask.to(context.device)
         rows = model.video(values, mask, normalise=options.normalise_at_test, alone=True).float()
-        made.append(rows.masked_fill(~mask.any(1, keepdim=True), torch.nan)[: len(index)].cpu())
-    return torch.cat(made) if made else torch.empty(0, model.sentence_norm.normalized_shape[0])
+        embedded.append(rows.masked_fill(~mask.any(1, keepdim=True), torch.nan)[: len(index)].cpu())
+    return torch.cat(embedded) if embedded else torch.empty(0, model.sentence_norm.normalized_shape[0])
 
 
 def _by_objects(model: JointModel, clips: ClipFeatures, context: Context, options: Options) -> Tensor:

@@ -71,7 +71,7 @@ class History:
 class Trainer:
     """Trains a joint model, and a loss where it has parameters, on a corpus.
 
-    Made and run inside `zsarbench.utils.seeding.forked`: dropout draws from torch's global state, which checkpoints
+    Made and run inside `zsarbench.utils.seeding.fork_rng`: dropout draws from torch's global state, which checkpoints
     hold.
     """
 

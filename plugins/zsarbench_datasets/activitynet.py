@@ -54,7 +54,7 @@ class ActivityNet:
     @cached_property
     def revision(self) -> str:
         """The version and a hash over clips, labels, subsets and spans; the annotations count, the videos do not."""
-        return common.revision(self.version, {clip: common.told(*item) for clip, item in self._segments.items()})
+        return common.revision(self.version, {clip: common.fields_text(*item) for clip, item in self._segments.items()})
 
     def manifest(self) -> pd.DataFrame:
         """Return one row per clip, sorted by clip_id: `v_<youtube_id>`, or `v_<youtube_id>_<n>` for its segment n.
@@ -63,7 +63,7 @@ class ActivityNet:
         end: seconds of a segment, NA for a whole video. group: the video.
 
         Raises:
-            ZsarbenchError: `root` is no folder or holds no video, or the list or annotations cannot be had or read.
+            ZsarbenchError: `root` is not a folder or holds no video, or list or annotations are missing or malformed.
         """
         clips = self._segments
         labels = {clip: item.label for clip, item in clips.items()}
@@ -90,13 +90,9 @@ class ActivityNet:
         """Return the names of the classes (form "name").
 
         Raises:
-            UsageError: there are no texts of that form.
+            UsageError: the data set has no texts of that form.
         """
-        if form != "name":
-            raise UsageError(
-                f"activitynet has no class texts of the form '{form}'; it has: name. Try --class-text name"
-            )
-        return [ClassText(name, (name,)) for name in self.classes]
+        return common.name_texts("activitynet", form, self.classes, text_of=str)
 
     @cached_property
     def _segments(self) -> dict[str, Segment]:

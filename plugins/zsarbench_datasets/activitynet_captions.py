@@ -26,7 +26,7 @@ LISTS = ("train", "val_1", "val_2")  # val_1 and val_2 describe the same videos,
 
 
 class Segment(NamedTuple):
-    """One clip: a span of a video in seconds, its sentences, and the lists that it stands in."""
+    """One clip: a span of a video in seconds, its sentences, and the lists that contain it."""
 
     video: str
     span: tuple[float, float]
@@ -72,7 +72,7 @@ class ActivityNetCaptions:
     @cached_property
     def revision(self) -> str:
         """The version and a hash over clips, spans, sentences and lists; the videos do not count."""
-        return common.revision(self.version, {clip: common.told(*item) for clip, item in self._clips.items()})
+        return common.revision(self.version, {clip: common.fields_text(*item) for clip, item in self._clips.items()})
 
     def manifest(self) -> pd.DataFrame:
         """Return one row per clip, sorted by clip_id: `<video id>#<start>-<end>`.
@@ -81,7 +81,7 @@ class ActivityNetCaptions:
         be. start and end: seconds. group and video: the video id.
 
         Raises:
-            ZsarbenchError: `root` is no folder or holds no video, or the annotations cannot be had or read.
+            ZsarbenchError: `root` is not a folder or holds no video, or the annotations are unavailable or malformed.
         """
         clips = self._clips
         videos = {clip: item.video for clip, item in clips.items()}
@@ -105,14 +105,14 @@ class ActivityNetCaptions:
         return {clip: item.sentences for clip, item in self._clips.items()}
 
     def class_texts(self, form: str) -> Sequence[ClassText]:
-        """Refuse: there are no classes.
+        """Refuse: the data set has no classes.
 
         Raises:
             UsageError: always.
         """
         raise UsageError(
-            f"activitynet-captions has no classes, so no class texts of the form '{form}'; it is there to learn from. "
-            "Try: --train-on activitynet-captions"
+            f"activitynet-captions has no classes, so no class texts of the form '{form}'; it serves for learning "
+            "only. Try: --train-on activitynet-captions"
         )
 
     @cached_property
@@ -120,11 +120,11 @@ class ActivityNetCaptions:
         """Return the segments by clip id; equal spans of a video are one."""
         clips: dict[str, Segment] = {}
         for name, path in self._files():
-            for found in _segments(path):
-                clip = f"{found.video}#{found.span[0]:g}-{found.span[1]:g}"
-                known = clips.get(clip, found._replace(sentences=(), lists=()))
-                clips[clip] = found._replace(
-                    sentences=tuple(dict.fromkeys((*known.sentences, *found.sentences))),
+            for segment in _segments(path):
+                clip = f"{segment.video}#{segment.span[0]:g}-{segment.span[1]:g}"
+                known = clips.get(clip, segment._replace(sentences=(), lists=()))
+                clips[clip] = segment._replace(
+                    sentences=tuple(dict.fromkeys((*known.sentences, *segment.sentences))),
                     lists=tuple(dict.fromkeys((*known.lists, name))),
                 )
         if not clips:

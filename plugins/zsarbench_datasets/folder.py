@@ -8,10 +8,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from zsarbench.data.video import VIDEO_SUFFIXES
 from zsarbench.errors import UsageError, ZsarbenchError
 from zsarbench.interfaces import ClassText
-from zsarbench.utils.cache import VIDEO_ENDINGS
-from zsarbench.utils.class_names import readable
 from zsarbench_datasets import common
 
 if TYPE_CHECKING:
@@ -50,11 +49,11 @@ class Folder:
 
     @cached_property
     def revision(self) -> str:
-        """A hash over all that is said of the clips and the sizes of their files, so that no two folders are alike."""
+        """A hash over all fields of the clips and the sizes of their files, so that no two folders are alike."""
         return common.revision(
             "1",
             {
-                clip: common.told(row.label, row.span, row.group, row.split, _size(row.path))
+                clip: common.fields_text(row.label, row.span, row.group, row.split, _size(row.path))
                 for clip, row in self._rows.items()
             },
         )
@@ -73,7 +72,7 @@ class Folder:
         label: NA where the CSV file has none. group: what its column says, else the file.
 
         Raises:
-            ZsarbenchError: there is neither root nor CSV file, or one cannot be read.
+            ZsarbenchError: neither root nor CSV file was given, or one cannot be read.
         """
         rows = self._rows
         frame = common.manifest(
@@ -98,21 +97,17 @@ class Folder:
         """Return the names of the classes as words (form "name").
 
         Raises:
-            UsageError: there are no texts of that form.
+            UsageError: the data set has no texts of that form.
         """
-        if form != "name":
-            raise UsageError(
-                f"folder has no class texts of the form '{form}'; it has: name. Try --class-text name, or a CSV file "
-                "with the columns class and text"
-            )
-        return [ClassText(name, (readable(name),)) for name in self.classes]
+        hint = ", or a CSV file with the columns class and text"
+        return common.name_texts("folder", form, self.classes, hint=hint)
 
     @cached_property
     def _rows(self) -> dict[str, Row]:
         if self.annotations is not None:
             return _read_csv(Path(self.annotations).expanduser(), self.root)
         if self.root is None:
-            raise UsageError("folder: there is no folder. Try --data-root folder=FOLDER")
+            raise UsageError("folder: no folder was given. Try --data-root folder=FOLDER")
         root = Path(self.root).expanduser().absolute()
         rows: dict[str, Row] = {}
         for path in common.videos_under(root, "folder"):
@@ -127,7 +122,7 @@ class Folder:
 
 
 def _size(path: Path) -> int:
-    """Return the bytes of a file, -1 where there is none."""
+    """Return the bytes of a file, -1 where it does not exist."""
     return path.stat().st_size if path.is_file() else -1
 
 
@@ -154,7 +149,7 @@ def _read_csv(path: Path, root: Path | None) -> dict[str, Row]:
     for number, entry in enumerate(entries, start=2):
         below = Path(entry["clip"])
         span = _span(entry.get("start") or "", entry.get("end") or "", f"{path}, line {number}")
-        clip = below.with_suffix("").as_posix() if below.suffix.lower() in VIDEO_ENDINGS else below.as_posix()
+        clip = below.with_suffix("").as_posix() if below.suffix.lower() in VIDEO_SUFFIXES else below.as_posix()
         clip += f"#{span[0]:g}-{span[1]:g}".removesuffix("nan") if span else ""
         if clip in rows:
             raise ZsarbenchError(f"{path}, line {number}: clip '{clip}' is listed twice")

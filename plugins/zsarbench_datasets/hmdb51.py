@@ -10,9 +10,8 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, ClassVar
 
 from zsarbench.data.downloads import Download, fetch, read_downloads
-from zsarbench.errors import UsageError, ZsarbenchError
+from zsarbench.errors import ZsarbenchError
 from zsarbench.interfaces import ClassText
-from zsarbench.utils.class_names import readable
 from zsarbench_datasets import common
 
 if TYPE_CHECKING:
@@ -40,7 +39,7 @@ class HMDB51:
     def __init__(self, *, root: Path | None = None) -> None:
         """Remember where the videos are.
 
-        root: the folder of the user's videos, `<class>/<clip>.avi` or flat; None: there are none.
+        root: the folder of the user's videos, `<class>/<clip>.avi` or flat; None: none.
         """
         self.root = root
 
@@ -56,7 +55,7 @@ class HMDB51:
         start and end: NA, the whole file. group: the source video, which a film's clips of several classes share.
 
         Raises:
-            ZsarbenchError: `root` is no folder or holds no video, or the lists cannot be had.
+            ZsarbenchError: `root` is not a folder or holds no video, or the lists are unavailable.
         """
         labels = self._labels()
         paths = {}
@@ -92,11 +91,9 @@ class HMDB51:
         """Return the names of the classes as words (form "name").
 
         Raises:
-            UsageError: there are no texts of that form.
+            UsageError: the data set has no texts of that form.
         """
-        if form != "name":
-            raise UsageError(f"hmdb51 has no class texts of the form '{form}'; it has: name. Try --class-text name")
-        return [ClassText(name, (readable(name),)) for name in self.classes]
+        return common.name_texts("hmdb51", form, self.classes)
 
     def _labels(self) -> dict[str, str]:
         """Return the label of each clip id, which is its folder."""
@@ -113,9 +110,9 @@ def source_video(clip_id: str, label: str) -> str:
     Raises:
         ZsarbenchError: the clip is not named as HMDB-51's are.
     """
-    found = CLIP_ID.fullmatch(clip_id)
-    if found is None or not found["what"].endswith(f"_{label}"):
+    match = CLIP_ID.fullmatch(clip_id)
+    if match is None or not match["what"].endswith(f"_{label}"):
         raise ZsarbenchError(
             f"hmdb51: '{clip_id}' is not named <source>_{label}_<body>_<camera>_np<n>_<view>_<quality>_<n>"
         )
-    return found["what"].removesuffix(f"_{label}")
+    return match["what"].removesuffix(f"_{label}")

@@ -79,7 +79,7 @@ class Kinetics400:
         end: seconds in an untrimmed file, NA in a trimmed one. group: the clip itself.
 
         Raises:
-            ZsarbenchError: `root` is no folder or holds no video, or a list cannot be had or read.
+            ZsarbenchError: `root` is not a folder or holds no video, or a list is unavailable or malformed.
         """
         return _manifest("kinetics400", _union(self._lists), self.root, self.trimmed)
 
@@ -100,7 +100,7 @@ class Kinetics400:
         """Return the texts of the classes, in their order: form "name" or "sentence" (one each).
 
         Raises:
-            UsageError: there are no texts of that form.
+            UsageError: the data set has no texts of that form.
         """
         return _class_texts("kinetics400", form, self.classes, self._sentences)
 
@@ -185,14 +185,14 @@ class Kinetics600:
         return {"train": ()} | {name: tuple(clips) for name, clips in self._lists.items()}
 
     def captions(self) -> Mapping[str, Sequence[str]]:
-        """Return nothing: there are no captions of Kinetics-600."""
+        """Return nothing: Kinetics-600 has no captions."""
         return {}
 
     def class_texts(self, form: str) -> Sequence[ClassText]:
         """Return the texts of the classes: form "name", or "sentence", Elaborative Rehearsal's definitions.
 
         Raises:
-            UsageError: there are no texts of that form.
+            UsageError: the data set has no texts of that form.
         """
         return _class_texts("kinetics600", form, self.classes, self._sentences)
 
@@ -233,21 +233,21 @@ def _read_indexed(path: Path, labels: Path) -> dict[str, Annotation]:
     """Read a list: `[folder/]<id>[_<start>_<end>].mp4 <index>` and the label file that its indices count in."""
     with labels.open(encoding="utf-8", newline="") as file:
         names = [row["name"] for row in csv.DictReader(file)]
-    found = {}
+    indexed = {}
     for name, index in common.rows(path):
         clip, span = _parse(Path(name).stem)
         if clip is None:
             raise ZsarbenchError(f"{path}: '{name}' is not named <youtube_id>_<start>_<end>.mp4")
-        found[clip] = Annotation(names[int(index)], span)
-    return found
+        indexed[clip] = Annotation(names[int(index)], span)
+    return indexed
 
 
 def _parse(stem: str) -> tuple[str | None, tuple[float, float] | None]:
     """Return the YouTube id and the span that a file name without its ending says."""
-    found = FILE_NAME.fullmatch(stem)
-    if found is None:
+    match = FILE_NAME.fullmatch(stem)
+    if match is None:
         return None, None
-    return found["id"], (float(found["start"]), float(found["end"])) if found["start"] else None
+    return match["id"], (float(match["start"]), float(match["end"])) if match["start"] else None
 
 
 def _read_own(path: Path | None, classes: Sequence[str], aliases: Mapping[str, str]) -> Lists:
@@ -291,7 +291,7 @@ def _revision(version: str, lists: Lists) -> str:
         for clip in clips:
             listed.setdefault(clip, []).append(name)
     return common.revision(
-        version, {clip: common.told(*item, sorted(listed[clip])) for clip, item in _union(lists).items()}
+        version, {clip: common.fields_text(*item, sorted(listed[clip])) for clip, item in _union(lists).items()}
     )
 
 

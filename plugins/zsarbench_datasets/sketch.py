@@ -30,7 +30,7 @@ MAX_PROCESSES = 8
 
 
 class Sketch:
-    """81 classes, nine motions with nine props, drawn and encoded as H.264 in MP4 when first asked for.
+    """81 classes, nine motions with nine props, drawn and encoded as H.264 in MP4 on first use.
 
     Every clip is a function of (seed, class, number), so a larger set holds the smaller ones and takes their files.
     `raise` and `lower` show the same poses and differ in their order alone: a method without order in time confuses
@@ -45,10 +45,10 @@ class Sketch:
     def __init__(self, *, clips_per_class: int = 5, seed: int = 0) -> None:
         """Remember the options.
 
-        clips_per_class: clips of each of the 81 classes. seed: of everything that is drawn and said.
+        clips_per_class: clips of each of the 81 classes. seed: of everything that is drawn and written.
 
         Raises:
-            UsageError: there is less than one clip per class.
+            UsageError: fewer than one clip per class was requested.
         """
         if clips_per_class < 1:
             raise UsageError(f"sketch needs at least one clip per class, not dataset.clips_per_class={clips_per_class}")
@@ -60,7 +60,7 @@ class Sketch:
         """A hash of what a clip shows and how it is encoded, from the first clip of every class.
 
         It is taken of shapes and words, not of files: another release of libx264 or Pillow may give other bytes for the
-        same drawing, while the revision shall be the same on every machine.
+        same drawing, while the revision must be the same on every machine.
         """
         digest = hashlib.sha256(json.dumps([self.version, self.seed, sketch_drawing.ENCODING]).encode())
         for name in self.classes:
@@ -73,7 +73,7 @@ class Sketch:
 
     @cached_property
     def revision(self) -> str:
-        """The version, a hash of what is drawn, said and encoded, and the number of clips per class."""
+        """The version, a hash of what is drawn, written and encoded, and the number of clips per class."""
         return f"{self.version}-{self._drawn}-{self.clips_per_class}"
 
     @property
@@ -122,7 +122,7 @@ class Sketch:
         """Return the texts of the classes, in their order: "name", one "sentence", or nine "sentences".
 
         Raises:
-            UsageError: there are no texts of that form.
+            UsageError: the data set has no texts of that form.
         """
         if form not in ("name", "sentence", "sentences"):
             raise UsageError(
@@ -169,8 +169,8 @@ def draw_missing(folder: Path, seed: int, clips_per_class: int) -> None:
     Raises:
         ZsarbenchError: a clip could not be written.
     """
-    there = {entry.name for sub in folder.glob("*") for entry in os.scandir(sub)}
-    lacking = sum(f"{plan.clip_id}.mp4" not in there for plan in sketch_plans.plans(seed, clips_per_class))
+    existing = {entry.name for sub in folder.glob("*") for entry in os.scandir(sub)}
+    lacking = sum(f"{plan.clip_id}.mp4" not in existing for plan in sketch_plans.plans(seed, clips_per_class))
     if not lacking:
         return
     began = time.monotonic()
@@ -183,9 +183,9 @@ def draw_missing(folder: Path, seed: int, clips_per_class: int) -> None:
             arguments = [*command, str(clips_per_class), str(part), str(parts)]
             workers.append(subprocess.Popen(arguments, stderr=subprocess.PIPE, text=True, encoding="utf-8"))
         for worker in workers:
-            said = worker.communicate()[1].strip()
+            errors = worker.communicate()[1].strip()
             if worker.returncode:
-                reason = said.splitlines()[-1] if said else f"exit status {worker.returncode}"
+                reason = errors.splitlines()[-1] if errors else f"exit status {worker.returncode}"
                 raise ZsarbenchError(f"sketch: drawing clips into {folder} failed: {reason}")
     finally:
         for worker in workers:

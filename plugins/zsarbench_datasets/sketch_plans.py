@@ -33,7 +33,7 @@ CLASSES = {class_name(motion, prop): (motion, prop) for motion in MOTIONS for pr
 def rng(seed: int, *names: object) -> Random:
     """Return a generator for a named use.
 
-    It is Python's own because its stream is promised to stay, and clips drawn today shall be drawn in ten years.
+    It is Python's own because its stream is promised to stay, and clips must come out the same in ten years.
     """
     return Random(derive(seed, "sketch", *names))
 

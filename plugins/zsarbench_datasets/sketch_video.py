@@ -11,7 +11,7 @@ import av
 import numpy as np
 from PIL import Image, ImageDraw
 
-from zsarbench.utils.atomic import replacing
+from zsarbench.utils.atomic import atomic_path
 from zsarbench_datasets.sketch_drawing import (
     FRAMES,
     FRAMES_PER_SECOND,
@@ -58,7 +58,7 @@ def write(plan: ClipPlan, path: Path) -> None:
     """Write a clip as H.264 in MP4; the file appears whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     options = {"fflags": "+bitexact"}
-    with replacing(path) as unfinished, av.open(str(unfinished), "w", format="mp4", options=options) as container:
+    with atomic_path(path) as unfinished, av.open(str(unfinished), "w", format="mp4", options=options) as container:
         stream = container.add_stream("libx264", rate=FRAMES_PER_SECOND, options=H264)
         stream.width = stream.height = SIZE
         stream.pix_fmt = "yuv420p"

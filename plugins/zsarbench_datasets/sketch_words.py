@@ -13,7 +13,7 @@ from zsarbench_datasets.sketch_drawing import ClipPlan
 
 
 class MotionWords(NamedTuple):
-    """How a motion is told; {x} stands for the prop."""
+    """How a motion is described; {x} stands for the prop."""
 
     verbs: tuple[tuple[str, str], ...]  # third person singular, present participle
     poses: tuple[str, ...]  # what is to be seen, without a verb of the motion
@@ -184,8 +184,8 @@ def a(words: str) -> str:
 
 def captions(plan: ClipPlan, rng: Random) -> tuple[str, ...]:
     """Return three captions of a clip: one by a verb, one by another verb, one by what the pose looks like."""
-    told = MOTION_WORDS[plan.motion]
-    (third, _), (_, participle) = rng.sample(told.verbs, 2)
+    words = MOTION_WORDS[plan.motion]
+    (third, _), (_, participle) = rng.sample(words.verbs, 2)
 
     def prop(coloured: bool) -> str:
         word = rng.choice(PROP_WORDS[plan.prop])
@@ -196,14 +196,14 @@ def captions(plan: ClipPlan, rng: Random) -> tuple[str, ...]:
     who = f"{a(plan.who)} in {a(plan.shirt)} shirt"
     first = f"{who} {third.format(x=prop(True))} {rng.choice((place, near))}."
     second = f"{place}, {a(plan.who)} is {participle.format(x=prop(rng.random() < 0.5))}."
-    third_ = f"{rng.choice((place, near))}: {rng.choice(told.poses).format(x=prop(rng.random() < 0.5))}."
+    third_ = f"{rng.choice((place, near))}: {rng.choice(words.poses).format(x=prop(rng.random() < 0.5))}."
     return tuple(text[0].upper() + text[1:] for text in (first, second, third_))
 
 
 def class_sentences(motion: str, prop: str) -> tuple[str, ...]:
     """Return sentences that describe a class, the chosen single one first."""
-    told = MOTION_WORDS[motion]
+    words = MOTION_WORDS[motion]
     nouns = PROP_WORDS[prop]
-    verbs = [f"A person {third.format(x=a(noun))}." for third, _ in told.verbs for noun in nouns]
-    poses = [f"{text[0].upper()}{text[1:]}." for text in (pose.format(x=a(nouns[0])) for pose in told.poses)]
-    return (told.sentence.format(x=a(nouns[0])), *verbs, *poses)
+    verbs = [f"A person {third.format(x=a(noun))}." for third, _ in words.verbs for noun in nouns]
+    poses = [f"{text[0].upper()}{text[1:]}." for text in (pose.format(x=a(nouns[0])) for pose in words.poses)]
+    return (words.sentence.format(x=a(nouns[0])), *verbs, *poses)

@@ -44,7 +44,7 @@ class UCF101:
     def __init__(self, *, root: Path | None = None) -> None:
         """Remember where the videos are.
 
-        root: the folder of the user's videos, `<Class>/v_<Class>_gNN_cNN.avi`; None: there are none.
+        root: the folder of the user's videos, `<Class>/v_<Class>_gNN_cNN.avi`; None: none.
         """
         self.root = root
 
@@ -61,7 +61,7 @@ class UCF101:
         read and stays in the denominator. start and end: NA, the whole file. group: the source video, `<label>/gNN`.
 
         Raises:
-            ZsarbenchError: `root` is no folder or holds no video, or the lists cannot be had.
+            ZsarbenchError: `root` is not a folder or holds no video, or the lists are unavailable.
         """
         labels = self._labels()
         paths = {}
@@ -98,7 +98,7 @@ class UCF101:
         A document is the web pages that were gathered for a class; see `--class-text documents:nearest-10`.
 
         Raises:
-            UsageError: there are no texts of that form.
+            UsageError: the data set has no texts of that form.
         """
         if form == "name":
             return [ClassText(name, (readable(name),)) for name in self.classes]
@@ -137,7 +137,7 @@ def _read_list(path: Path) -> dict[str, str]:
 
 def _source_video(clip_id: str) -> str:
     """Return the number of the source video, g01 to g25, which counts within the class."""
-    found = CLIP_ID.fullmatch(clip_id)
-    if found is None:
+    match = CLIP_ID.fullmatch(clip_id)
+    if match is None:
         raise ZsarbenchError(f"ucf101: '{clip_id}' in the official lists is not named v_<Class>_gNN_cNN")
-    return found[1]
+    return match[1]

@@ -38,7 +38,7 @@ class FeatureFiles:
     colour_order: of the frames that the features were made of, which nothing here can change; None: not known. The
         release's are "bgr".
     classifier: the encoder whose classifier reads these features, for methods that reason with objects; its weights are
-        loaded when they are asked for. weights: a file used in place of its download.
+        loaded on first use. weights: a file used in place of its download.
     """
 
     needs: Literal["features"] = "features"
@@ -79,14 +79,14 @@ class FeatureFiles:
             raise UsageError("visual 'feature-files' reads a folder of .npy files. Try: --set visual.folder=FOLDER")
         if clips.sources is None:
             raise ValueError("the sources of the clips are needed")
-        found = [self._rows(source) for source in clips.sources]
-        rows = [np.zeros((0, self.dim), np.float32) if isinstance(one, str) else one for one in found]
+        loaded = [self._rows(source) for source in clips.sources]
+        rows = [np.zeros((0, self.dim), np.float32) if isinstance(one, str) else one for one in loaded]
         counts = torch.tensor([len(one) for one in rows])
         mask = torch.arange(max(1, int(counts.max()))) < counts[:, None]
         values = torch.zeros(*mask.shape, self.dim)
         for place, one in zip(values, rows, strict=True):
             place[: len(one)] = torch.from_numpy(one)
-        reasons = {clip: why for clip, why in zip(clips.ids, found, strict=True) if isinstance(why, str)}
+        reasons = {clip: why for clip, why in zip(clips.ids, loaded, strict=True) if isinstance(why, str)}
         return Steps(values, mask, reasons)
 
     def _rows(self, source: ClipSource) -> np.ndarray | str:
@@ -183,11 +183,11 @@ def _found(folder: Path) -> Mapping[str, Path]:
         UsageError: the folder is none, holds no file, or holds two of one name.
     """
     if not folder.is_dir():
-        raise UsageError(f"visual 'feature-files': there is no folder {folder}. Try: --set visual.folder=FOLDER")
+        raise UsageError(f"visual 'feature-files': folder {folder} does not exist. Try: --set visual.folder=FOLDER")
     files: dict[str, Path] = {}
     for path in sorted(folder.rglob("*.npy")):
         if (known := files.setdefault(path.stem, path)) != path:
-            raise UsageError(f"visual 'feature-files': '{path.stem}' is there twice: {known} and {path}")
+            raise UsageError(f"visual 'feature-files': '{path.stem}' exists twice: {known} and {path}")
     if not files:
         raise UsageError(f"visual 'feature-files': no .npy file is in {folder} or its folders")
     return files
@@ -210,7 +210,7 @@ def _described(head: bytes) -> tuple[tuple[int, int] | None, str]:
         read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
         shape, _, dtype = read(file)
     except (ValueError, EOFError) as error:
-        return None, f"its file is no .npy file: {error}"
+        return None, f"its file is not an .npy file: {error}"
     if dtype.name not in FLOATS:
         return None, f"its file holds {dtype.name}, not one of {', '.join(FLOATS)}"
     if len(shape) != 2:

@@ -71,7 +71,7 @@ class SentenceModel:
         return self.network.parameters()
 
     def encode(self, texts: Sequence[str]) -> Tensor:
-        """Return (N, D) float32 on the CPU; row i depends on text i alone, bit for bit, whatever stands beside it."""
+        """Return (N, D) float32 on the CPU; row i depends on text i alone, bit for bit, whatever is in its batch."""
         import torch
 
         if not texts:
@@ -88,9 +88,9 @@ class SentenceModel:
             rows = torch.stack([padded[name] for name in names], dim=1)  # (M, inputs of the model, columns)
             size = max(8, TOKENS // columns // 8 * 8)
             rows, order = _with_padding(rows, names.index("attention_mask"), size)
-            made = torch.empty(len(rows), self.dim)
-            made[order] = in_fixed_batches(partial(self._forward, names=names), rows[order], size)
-            encoded[index] = made[: len(index)]
+            computed = torch.empty(len(rows), self.dim)
+            computed[order] = in_fixed_batches(partial(self._forward, names=names), rows[order], size)
+            encoded[index] = computed[: len(index)]
         if len(distinct) == len(texts):
             return encoded  # as it is: a copy of a million sentences would be 3 GB more
         position = {text: i for i, text in enumerate(distinct)}
@@ -135,8 +135,8 @@ def _with_padding(rows: Tensor, mask: int, size: int) -> tuple[Tensor, Tensor]:
     first = padded.nonzero().flatten()[:n_batches]
     rest = torch.ones(len(padded), dtype=torch.bool)
     rest[first] = False
-    others = rest.nonzero().flatten().split(size - 1)
-    parts = [torch.cat([first[i : i + 1], *others[i : i + 1]]) for i in range(n_batches)]
+    groups = rest.nonzero().flatten().split(size - 1)
+    parts = [torch.cat([first[i : i + 1], *groups[i : i + 1]]) for i in range(n_batches)]
     return torch.cat([rows, short]), torch.cat(parts)
 
 

@@ -66,7 +66,7 @@ class TorchvisionVideo(FrozenNetwork):
         self.max_steps = max_steps
         self._published: Any = get_model_weights(model).KINETICS400_V1
         self._check_window()
-        with seeding.forked(seeding.generator(0, "random weights", model)):
+        with seeding.fork_rng(seeding.generator(0, "random weights", model)):
             network = get_model(model)
         if weights is not None:
             load_weights(network, Path(weights), model)

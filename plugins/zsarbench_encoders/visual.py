@@ -202,7 +202,7 @@ def create_network(model: str, *, pretrained: bool) -> nn.Module:
     if not from_hub:
         check_model_name(model)
     try:
-        with seeding.forked(seeding.generator(0, "random weights", model)):
+        with seeding.fork_rng(seeding.generator(0, "random weights", model)):
             return timm.create_model(model, pretrained=pretrained)
     except (OSError, RuntimeError) as error:
         if not pretrained and not from_hub:

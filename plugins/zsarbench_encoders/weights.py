@@ -49,11 +49,11 @@ def check_files(folder: Path, pinned: Mapping[str, str]) -> None:
         ZsarbenchError: a file is missing or differs; the message names it.
     """
     for name, expected in pinned.items():
-        found = file_sha256(folder / name)
-        if found != expected:
+        actual = file_sha256(folder / name)
+        if actual != expected:
             raise ZsarbenchError(
                 f"weight file {folder / name} is not the one this encoder was checked with: "
-                f"SHA-256 {found}, expected {expected}. Reinstall the package that it belongs to"
+                f"SHA-256 {actual}, expected {expected}. Reinstall the package that it belongs to"
             )
 
 
@@ -83,12 +83,12 @@ def read_state_dict(path: Path) -> dict[str, Tensor]:
         if path.suffix == ".safetensors":
             return safetensors.torch.load_file(path)
         state = torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:  # torch's own message advises to unpickle whatever is there
-        raise ZsarbenchError(f"weight file {path} holds no state dict of tensors alone; it is not unpickled") from error
+    except pickle.UnpicklingError as error:  # torch's own message advises to unpickle it
+        raise ZsarbenchError(f"weight file {path} is not a state dict of tensors alone; it is not unpickled") from error
     except (OSError, RuntimeError, EOFError, safetensors.SafetensorError) as error:
         raise ZsarbenchError(f"weight file {path} cannot be read: {first_line(error)}") from error
     if not isinstance(state, dict) or not all(isinstance(value, torch.Tensor) for value in state.values()):
-        raise ZsarbenchError(f"weight file {path} holds no state dict: tensors by name are needed")
+        raise ZsarbenchError(f"weight file {path} is not a state dict: tensors by name are needed")
     return dict(state)
 
 

@@ -36,7 +36,7 @@ class WordVectors:
     and a warning says how many there are.
 
     file: `.txt`, `.vec` and others: a line for each word, with or without word2vec's first line of counts; `.bin`:
-        word2vec's binary form. Where an entry stands twice, the first is taken.
+        word2vec's binary form. Of an entry that occurs twice, the first is taken.
     max_words: read no more entries than these, the most frequent ones in files as they are published; None: all.
     """
 
@@ -63,18 +63,18 @@ class WordVectors:
         rows = [self._rows_of(text) for text in texts]
         if unknown := [text for text, row in zip(texts, rows, strict=True) if not row]:
             _log.warning("%d of %d texts have no known word, e.g. '%.40s'", len(unknown), len(texts), unknown[0])
-        made = np.zeros((len(texts), self.dim), dtype=np.float32)
+        vectors = np.zeros((len(texts), self.dim), dtype=np.float32)
         for number, row in enumerate(rows):
             if row:
-                made[number] = self._vectors[row].mean(0)
-        return torch.from_numpy(made)
+                vectors[number] = self._vectors[row].mean(0)
+        return torch.from_numpy(vectors)
 
     def _rows_of(self, text: str) -> list[int]:
         """Return the entries that a text is the mean of."""
         words = _WORD.findall(text)
         whole = self._find("_".join(words))
-        found = [self._find(word) for word in words] if whole is None else [whole]
-        return [row for row in found if row is not None]
+        places = [self._find(word) for word in words] if whole is None else [whole]
+        return [row for row in places if row is not None]
 
     def _find(self, word: str) -> int | None:
         return self._row.get(word, self._row.get(word.lower()))
@@ -134,7 +134,7 @@ def _from_binary(path: Path) -> Iterator[Entry]:
     with path.open("rb") as file:
         counts = file.readline().split()
         if len(counts) != 2 or not all(field.isdigit() for field in counts):
-            raise ValueError("its first line does not say how many words and numbers there are")
+            raise ValueError("its first line does not state the numbers of words and features")
         n_words, dim = int(counts[0]), int(counts[1])
         for number in range(n_words):
             word = _word(file)

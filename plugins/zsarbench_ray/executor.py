@@ -1,4 +1,4 @@
-"""Shards of features made by the workers of a Ray cluster; README.md beside this file says what to type."""
+"""Shards of features computed by the workers of a Ray cluster; README.md in this folder has the commands."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ _tasks: dict[str, ExtractionTask] = {}  # of this worker process: its encoder is
 
 
 class RayExecutor:
-    """Runs each shard as one task of Ray, anew elsewhere where its worker or its node dies.
+    """Runs each shard as one task of Ray, which is repeated on another worker where its own or its node dies.
 
-    A shard that is made twice is the same file twice, and only the driver writes the index: so a clip is in it once.
+    A shard that is computed twice gives the same file, and only the driver writes the index: a clip is in it once.
     A worker computes with the declared number of threads, so that its bits are those of the local executor.
     """
 
@@ -33,7 +33,7 @@ class RayExecutor:
         gpus_per_worker: float = 0.0,
         retries: int = 5,
     ) -> None:
-        """Remember the options.
+        """Store the options.
 
         address: "auto", the cluster that `ray start` made this machine part of; HOST:PORT of its head; or "local", one
         that is started for this run on this machine. cpus_per_worker: cores that a worker takes up; None: as many as
@@ -48,7 +48,7 @@ class RayExecutor:
         """Yield a report for every shard, in the order in which they are finished.
 
         Raises:
-            ZsarbenchError: there is no cluster, none of its nodes is large enough, a shard's worker died again and
+            ZsarbenchError: no cluster was reached, none of its nodes is large enough, a shard's worker died again and
                 again, or the task itself raised.
         """
         if not shards:
@@ -87,7 +87,7 @@ class RayExecutor:
             raise ZsarbenchError(
                 f"no Ray cluster can be joined at '{self.address}': {_first_line(error)}. "
                 "Try: ray start --head --include-dashboard=false --disable-usage-stats, "
-                "or --set executor.address=local; where the cluster asks for a token, RAY_AUTH_MODE=token"
+                "or --set executor.address=local; where the cluster requires a token, RAY_AUTH_MODE=token"
             ) from error
         _log.info("Ray: %d nodes, %g cores", len(_alive()), ray.cluster_resources().get("CPU", 0))
         return True
@@ -97,12 +97,12 @@ class RayExecutor:
 
     def _check_room(self, cpus: int) -> None:
         """Raise where Ray would wait for ever for a node that is large enough."""
-        for resource, wanted in (("cpus", cpus), ("gpus", self.gpus_per_worker)):
+        for resource, required in (("cpus", cpus), ("gpus", self.gpus_per_worker)):
             most = max((node["Resources"].get(resource[:3].upper(), 0) for node in _alive()), default=0)
-            if wanted > most:
+            if required > most:
                 threads = f"--threads {int(most)}, or " if resource == "cpus" and most >= 1 else ""
                 raise ZsarbenchError(
-                    f"a worker takes {wanted:g} {resource}, and the largest node of the Ray cluster has {most:g}. "
+                    f"a worker takes {required:g} {resource}, and the largest node of the Ray cluster has {most:g}. "
                     f"Try: {threads}--set executor.{resource}_per_worker={most:g}"
                 )
 
@@ -120,14 +120,14 @@ class RayExecutor:
             raise
         except ray.exceptions.RayError as error:
             raise ZsarbenchError(
-                f"shard {shard.index} could not be made, its workers died {self.retries + 1} times: "
-                f"{_first_line(error)}. What was finished is kept; type the same command to go on"
+                f"shard {shard.index} could not be computed, its workers died {self.retries + 1} times: "
+                f"{_first_line(error)}. What was finished is kept; type the same command to continue"
             ) from error
         return report
 
 
 def _make(name: str, shared: list[Any], shard: Shard) -> ShardReport:
-    """Make a shard in a worker process."""
+    """Compute a shard in a worker process."""
     if name not in _tasks:
         _tasks.clear()  # of an earlier run: its encoder is not needed any more
         _tasks[name] = ray.get(shared[0])
@@ -136,7 +136,7 @@ def _make(name: str, shared: list[Any], shard: Shard) -> ShardReport:
 
 
 def _first_line(error: Exception) -> str:
-    """Return the first line of what Ray says at length, without its full stop."""
+    """Return the first line of a message of Ray, without its full stop."""
     return str(error).strip().partition("\n")[0].rstrip(".")
 
 

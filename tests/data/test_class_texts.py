@@ -15,7 +15,7 @@ from torch import Tensor
 from zsarbench.data import class_texts
 from zsarbench.data.class_texts import choose, load, nearest, parse, sentences_of, words_of
 from zsarbench.errors import UsageError, UsageErrors, ZsarbenchError
-from zsarbench.harness.resolve import resolve
+from zsarbench.harness.resolve import resolve_run
 from zsarbench.harness.spec import request
 from zsarbench.interfaces import ClassText
 from zsarbench.plugins import load_plugins
@@ -59,7 +59,7 @@ def test_a_rule_is_a_form_or_file_a_colon_and_a_count() -> None:
 
 @pytest.mark.parametrize("unfit", ["documents:nearest-0", "documents:nearest", "documents:top-3", "documents:"])
 def test_another_rule_is_refused(unfit: str) -> None:
-    with pytest.raises(UsageError, match=r"ends in no rule.*Try: --class-text documents:nearest-10"):
+    with pytest.raises(UsageError, match=r"does not end in a rule.*Try: --class-text documents:nearest-10"):
         parse(unfit)
 
 
@@ -110,10 +110,12 @@ def test_a_rule_needs_a_text_part() -> None:
 def test_a_rule_is_checked_before_a_run_begins() -> None:
     host = load_plugins()
     with pytest.raises(UsageErrors, match=r"this run has none\. Try: --class-text sentence$"):
-        resolve(request("chance", class_text="sentence:nearest-3"), host)
-    with pytest.raises(UsageErrors, match="ends in no rule"):
-        resolve(request("eszsl", class_text="sentence:best"), host)
-    assert resolve(request("eszsl", class_text="sentences:nearest-3"), host).class_text == "sentences:nearest-3"
+        resolve_run(request("chance", class_text="sentence:nearest-3"), host)
+    with pytest.raises(UsageErrors, match="does not end in a rule"):
+        resolve_run(request("eszsl", class_text="sentence:best"), host)
+    assert (
+        resolve_run(request("eszsl", class_text="sentences:nearest-3"), host).what.class_text == "sentences:nearest-3"
+    )
 
 
 def test_names_become_words() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -23,16 +24,17 @@ def pinned(path: str, content: bytes) -> RemoteFile:
 
 
 def download_of(**files: bytes) -> Download:
-    return Download("toy", tuple(pinned(path, content) for path, content in files.items()), SOURCE, "MIT", "A toy.")
+    pins = tuple(pinned(path, content) for path, content in files.items())
+    return Download(name="toy", files=pins, source=SOURCE, licence="MIT", summary="A toy.")
 
 
 class Server(ThreadingHTTPServer):
-    """Serves `files`; remembers what was asked; can break off answers, lie about bytes and ignore ranges."""
+    """Serves `files` and records the requests; can break off answers, send wrong bytes, ignore ranges and fail."""
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
         self.files: dict[str, bytes] = {}
-        self.asked: list[tuple[str, str | None]] = []
+        self.requests: list[tuple[str, str | None]] = []
         self.break_after: int | None = None  # bytes of a body, after which the connection closes
         self.breaks = 0
         self.ranges = True
@@ -43,6 +45,23 @@ class Server(ThreadingHTTPServer):
         return f"http://127.0.0.1:{self.server_port}/mirror"
 
 
+class CountedBytes:
+    """A `Progress` that adds up what is counted."""
+
+    def __init__(self) -> None:
+        self.description, self.total, self.done = "", 0, 0
+        self.counts: list[int] = []
+
+    @contextmanager
+    def task(self, description: str, total: int | None = None) -> Iterator[CountedBytes]:
+        self.description, self.total = description, total or 0
+        yield self
+
+    def advance(self, n: int = 1, note: str = "") -> None:
+        self.counts.append(n)
+        self.done += n
+
+
 class Handler(BaseHTTPRequestHandler):
     server: Server
 
@@ -50,15 +69,15 @@ class Handler(BaseHTTPRequestHandler):
         pass
 
     def do_GET(self) -> None:
-        server, asked_range = self.server, self.headers.get("Range")
+        server, byte_range = self.server, self.headers.get("Range")
         assert self.headers.get("Accept-Encoding") == "identity"
-        server.asked.append((self.path, asked_range))
+        server.requests.append((self.path, byte_range))
         prefix = f"/mirror/{SOURCE}/"
         content = server.files.get(self.path.removeprefix(prefix)) if self.path.startswith(prefix) else None
         if content is None or server.status != 200:
             self.send_error(404 if content is None else server.status)
             return
-        start = int(asked_range.removeprefix("bytes=").removesuffix("-")) if asked_range and server.ranges else 0
+        start = int(byte_range.removeprefix("bytes=").removesuffix("-")) if byte_range and server.ranges else 0
         if start >= len(content) > 0:
             self.send_error(416)
             return
@@ -102,35 +121,57 @@ def part_of(download: Download, path: str) -> Path:
     return folder_of(download) / f"{path}.part"
 
 
-def test_fetches_into_the_cache_and_asks_once(server: Server, tmp_path: Path) -> None:
+def test_fetches_into_the_cache_and_requests_once(server: Server, tmp_path: Path) -> None:
     server.files = {"data/big.bin": BIG, "texts/air%20drumming.txt": SMALL}
     download = download_of(**{"data/big.bin": BIG, "texts/air drumming.txt": SMALL})
-    seen: list[tuple[int, int]] = []
+    progress = CountedBytes()
 
-    folder = fetch(download, progress=lambda there, total: seen.append((there, total)))
+    folder = fetch(download, progress=progress)
 
     assert folder == tmp_path / "cache" / "downloads" / "toy"
     assert (folder / "data/big.bin").read_bytes() == BIG
     assert (folder / "texts/air drumming.txt").read_bytes() == SMALL
-    assert seen[-1] == (download.size, download.size)
-    assert len(seen) == 2
+    assert (progress.description, progress.total, progress.done) == ("fetching toy", download.size, download.size)
+    assert len(progress.counts) > len(BIG) // CHUNK_BYTES  # counted as they arrive
     fetch(download)
-    assert len(server.asked) == 2
+    assert len(server.requests) == 2
     assert not list(folder.rglob("*.part"))
+
+
+def test_progress_counts_every_byte_once_whatever_was_there_or_is_dropped_again(server: Server) -> None:
+    server.files = {"a": SMALL, "b": BIG, "c": BIG[:500]}
+    download = download_of(**server.files)
+    folder = fetch(download)
+    (folder / "b").unlink()
+    (folder / "b.part").write_bytes(BIG[: 3 * CHUNK_BYTES])
+    (folder / "c").unlink()
+    (folder / "c.part").write_bytes(b"not the start of it")
+    server.break_after, server.breaks = 2 * CHUNK_BYTES, 1
+    for expected in (len(BIG) + 500, 0):
+        progress, before = CountedBytes(), download.size - expected
+        fetch(download, progress=progress)
+        assert progress.counts[0] == before
+        assert progress.done == progress.total == download.size
+
+
+def test_an_answer_longer_than_the_pinned_file_is_not_read_to_its_end(server: Server) -> None:
+    server.files = {"a.txt": BIG}
+    with pytest.raises(ZsarbenchError, match=rf"a\.txt.*expected sha256 .*got .* \({CHUNK_BYTES} bytes\)"):
+        fetch(download_of(**{"a.txt": SMALL}))
 
 
 def test_only_what_is_missing_or_damaged_is_fetched_again(server: Server) -> None:
     server.files = {"a": SMALL, "b": BIG, "c": BIG[:500]}
     download = download_of(**server.files)
     folder = fetch(download)
-    server.asked.clear()
+    server.requests.clear()
     (folder / "a").write_bytes(SMALL[:-1] + b"!")  # same size, other bytes
     (folder / "c").write_bytes(BIG[:100])  # truncated
     assert [file.path for file in missing(download)] == ["a", "c"]
 
     fetch(download)
 
-    assert sorted(path.rsplit("/", 1)[1] for path, _ in server.asked) == ["a", "c"]
+    assert sorted(path.rsplit("/", 1)[1] for path, _ in server.requests) == ["a", "c"]
     assert missing(download) == ()
 
 
@@ -141,21 +182,27 @@ def test_a_broken_connection_goes_on_by_range(server: Server) -> None:
 
     assert (fetch(download) / "big.bin").read_bytes() == BIG
 
-    assert [asked for _, asked in server.asked] == [None, f"bytes={19 * CHUNK_BYTES}-", f"bytes={38 * CHUNK_BYTES}-"]
+    assert [byte_range for _, byte_range in server.requests] == [
+        None,
+        f"bytes={19 * CHUNK_BYTES}-",
+        f"bytes={38 * CHUNK_BYTES}-",
+    ]
 
 
 def test_a_broken_download_resumes_in_a_later_call(server: Server) -> None:
     server.files = {"big.bin": BIG}
     server.break_after, server.breaks = 6 * CHUNK_BYTES, 3
     download = download_of(**server.files)
-    with pytest.raises(ZsarbenchError, match=rf"cannot fetch http://127.*; {18 * CHUNK_BYTES} of .*ZSARBENCH_MIRROR="):
+    with pytest.raises(
+        ZsarbenchError, match=rf"cannot fetch http://127.*; {18 * CHUNK_BYTES} of .*have arrived.*ZSARBENCH_MIRROR="
+    ):
         fetch(download)
     assert not (folder_of(download) / "big.bin").exists()
-    server.asked.clear()
+    server.requests.clear()
 
     assert (fetch(download) / "big.bin").read_bytes() == BIG
 
-    assert [asked for _, asked in server.asked] == [f"bytes={18 * CHUNK_BYTES}-"]
+    assert [byte_range for _, byte_range in server.requests] == [f"bytes={18 * CHUNK_BYTES}-"]
 
 
 def test_a_server_without_ranges_is_read_from_the_start(server: Server) -> None:
@@ -165,7 +212,7 @@ def test_a_server_without_ranges_is_read_from_the_start(server: Server) -> None:
 
     assert (fetch(download) / "big.bin").read_bytes() == BIG
 
-    assert [asked for _, asked in server.asked] == [None, f"bytes={19 * CHUNK_BYTES}-"]
+    assert [byte_range for _, byte_range in server.requests] == [None, f"bytes={19 * CHUNK_BYTES}-"]
 
 
 @pytest.mark.parametrize("left", [b"not the start of it", BIG, BIG + b"more"], ids=["other", "whole", "longer"])
@@ -178,7 +225,7 @@ def test_a_partial_file_of_any_content_ends_well(server: Server, left: bytes) ->
 
     assert (fetch(download) / "big.bin").read_bytes() == BIG
 
-    assert len(server.asked) == {BIG: 0, BIG + b"more": 1}.get(left, 2)
+    assert len(server.requests) == {BIG: 0, BIG + b"more": 1}.get(left, 2)
     assert not part.exists()
 
 
@@ -190,18 +237,18 @@ def test_a_wrong_hash_names_file_expected_and_got_and_leaves_nothing(server: Ser
     with pytest.raises(ZsarbenchError) as error:
         fetch(download)
 
-    for said in ("a.txt", download.files[0].sha256, got, "ZSARBENCH_MIRROR="):
-        assert said in str(error.value)
+    for part in ("a.txt", download.files[0].sha256, got, "ZSARBENCH_MIRROR="):
+        assert part in str(error.value)
     assert [path.name for path in folder_of(download).rglob("*") if path.name != ".lock"] == []
 
 
-@pytest.mark.parametrize(("status", "asked"), [(404, 1), (403, 1), (503, 3)])
-def test_an_answer_that_is_an_error_says_what_to_type(server: Server, status: int, asked: int) -> None:
+@pytest.mark.parametrize(("status", "n_requests"), [(404, 1), (403, 1), (503, 3)])
+def test_an_answer_that_is_an_error_says_what_to_type(server: Server, status: int, n_requests: int) -> None:
     server.files = {} if status == 404 else {"a.txt": SMALL}
     server.status = status
     with pytest.raises(ZsarbenchError, match=rf"{status}.*a\.txt.*ZSARBENCH_MIRROR="):
         fetch(download_of(**{"a.txt": SMALL}))
-    assert len(server.asked) == asked
+    assert len(server.requests) == n_requests
 
 
 def test_no_network_says_what_to_type(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -240,7 +287,7 @@ def test_the_first_error_ends_the_rest(server: Server) -> None:
     files = {f"{index}.txt": str(index).encode() for index in range(400)}
     with pytest.raises(ZsarbenchError, match="404"):
         fetch(download_of(**files))
-    assert len(server.asked) < 100
+    assert len(server.requests) < 100
 
 
 @pytest.mark.parametrize("path", ["../a", "/etc/passwd", "a/../../b", "", "c:\\a"])

@@ -7,12 +7,14 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
 
 from zsarbench.cli.main import main
 from zsarbench.data import inspection
+from zsarbench.data.video.probe import Probe
 from zsarbench.testing.videos import write_video
 from zsarbench.utils.progress import LogProgress
 from zsarbench_datasets.folder import Folder
@@ -40,18 +42,18 @@ def root(tmp_path: Path) -> Path:
     return root
 
 
-def scanned(
-    root: Path, manifest: pd.DataFrame | None = None, *, thorough: bool = False, **options: int
-) -> inspection.Scan:
+def inspected(
+    root: Path, manifest: pd.DataFrame | None = None, *, thorough: bool = False, **options: Any
+) -> inspection.Inspection:
     files = {path.stem: (path, None, None) for path in sorted(root.rglob("*.m*"))}
     manifest = manifest_of(**files, gone=(root / "x" / "gone.mp4", None, None)) if manifest is None else manifest
-    cache = inspection.ScanCache(root.parent / "cache" / "files.sqlite", thorough=thorough)
-    return inspection.scan(manifest, root, cache, **{"workers": 2, "progress": LogProgress(), **options})
+    cache = inspection.ProbeCache(root.parent / "cache" / "files.sqlite", thorough=thorough)
+    return inspection.inspect_files(manifest, root, cache, **{"workers": 2, "progress": LogProgress(), **options})
 
 
-def test_missing_unreadable_truncated_and_extra_are_told_apart(root: Path) -> None:
+def test_missing_unreadable_truncated_and_extra_are_distinguished(root: Path) -> None:
     write_video(root / "stranger.avi", 5, codec="mpeg4")
-    found = scanned(root)
+    found = inspected(root)
     bad = {clip.clip_id: (clip.state, clip.reason) for clip in found.bad}
     assert bad["gone"] == ("missing", "missing file")
     assert bad["empty"] == ("unreadable", "empty file")
@@ -65,21 +67,21 @@ def test_missing_unreadable_truncated_and_extra_are_told_apart(root: Path) -> No
     }  # fmt: skip
 
 
-def test_only_files_that_changed_are_looked_at_again(root: Path) -> None:
-    first = scanned(root)
-    assert (first.n_surveyed, first.n_known) == (5, 0)
-    again = scanned(root, workers=1)
-    assert (again.n_surveyed, again.n_known) == (0, 5)
+def test_only_files_that_changed_are_probed_again(root: Path) -> None:
+    first = inspected(root)
+    assert (first.n_probed, first.n_known) == (5, 0)
+    again = inspected(root, workers=1)
+    assert (again.n_probed, again.n_known) == (0, 5)
     assert again.bad == first.bad
     write_video(root / "y" / "empty.mp4", 10)
-    mended = scanned(root)
-    assert (mended.n_surveyed, mended.n_known) == (1, 4)
+    mended = inspected(root)
+    assert (mended.n_probed, mended.n_known) == (1, 4)
     assert "empty" not in {clip.clip_id for clip in mended.bad}
 
 
-def test_spans_are_judged_by_the_length_of_their_file_which_is_looked_at_once(root: Path) -> None:
+def test_spans_are_judged_by_the_length_of_their_file_which_is_probed_once(root: Path) -> None:
     path = root / "x" / "a.mp4"  # three seconds
-    found = scanned(
+    found = inspected(
         root,
         manifest_of(
             within=(path, 0.5, 2.5), to_the_end=(path, 1.0, 3.05), beyond=(path, 1.0, 5.0), after=(path, 7.0, 9.0),
@@ -91,50 +93,46 @@ def test_spans_are_judged_by_the_length_of_their_file_which_is_looked_at_once(ro
         "after": ("unreadable", "ends at 3.00 s, before the clip's start at 7.00 s"),
         "nowhere": ("missing", "no file is named"),
     }
-    assert found.n_surveyed == 1
+    assert found.n_probed == 1
 
 
-def test_a_damaged_cache_is_made_anew(root: Path, caplog: pytest.LogCaptureFixture) -> None:
-    first = scanned(root)
+def test_a_damaged_cache_is_created_again(root: Path, caplog: pytest.LogCaptureFixture) -> None:
+    first = inspected(root)
     (root.parent / "cache" / "files.sqlite").write_bytes(b"this is no database" * 100)
-    again = scanned(root)
-    assert (again.bad, again.n_surveyed) == (first.bad, 5)
+    again = inspected(root)
+    assert (again.bad, again.n_probed) == (first.bad, 5)
     assert "is damaged" in caplog.text
 
 
 def test_a_cache_that_cannot_be_written_is_named(root: Path) -> None:
     (root.parent / "cache").write_text("a file where a folder is needed")
-    with pytest.raises(inspection.ZsarbenchError, match="findings of the scan cannot be kept in"):
-        scanned(root)
+    with pytest.raises(inspection.ZsarbenchError, match="probes of files cannot be kept in"):
+        inspected(root)
 
 
-def test_files_that_kill_their_process_are_told_and_tried_again(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with monkeypatch.context() as patched:
-        patched.setattr(
-            inspection, "Look", lambda thorough: time.sleep
-        )  # a name of a file kills a process that sleeps so
-        found = scanned(root)
+def test_files_that_kill_their_process_are_reported_and_tried_again(root: Path) -> None:
+    found = inspected(root, probe=time.sleep)  # an error in a process that is given a path for seconds kills it
     bad = {clip.clip_id: clip.reason for clip in found.bad}
-    assert bad["a"].startswith("the decoding process died of it 2 times")
-    again = scanned(root)
+    assert bad["a"].startswith("its probing process died 2 times")
+    again = inspected(root)
     assert again.n_known == 0
     assert "a" not in {clip.clip_id for clip in again.bad}
 
 
-def test_damage_inside_is_found_by_a_thorough_scan_alone(root: Path) -> None:
+def test_only_a_thorough_inspection_finds_damage_inside(root: Path) -> None:
     path = root / "x" / "a.mp4"
     write_video(path, 100, options={"movflags": "faststart"})  # what is in the file comes first, the frames last
     content = path.read_bytes()
     path.write_bytes(content[: len(content) * 8 // 10] + b"\xff" * (len(content) - len(content) * 8 // 10))
     rows = manifest_of(inside=(path, None, None), sound=(root / "y" / "b.mp4", None, None))
-    assert scanned(root, rows).bad == ()
-    (bad,) = scanned(root, rows, thorough=True).bad
+    assert inspected(root, rows).bad == ()
+    (bad,) = inspected(root, rows, thorough=True).bad
     assert (bad.clip_id, bad.state) == ("inside", "damaged")
-    assert scanned(root, rows, thorough=True).n_surveyed == 0
-    assert scanned(root, rows).n_surveyed == 0  # what a thorough look found counts for any
+    assert inspected(root, rows, thorough=True).n_probed == 0
+    assert inspected(root, rows).n_probed == 0  # a thorough probe counts for any
 
 
-def test_a_killed_scan_goes_on_where_it_was(root: Path) -> None:
+def test_a_killed_inspection_continues_where_it_was(root: Path) -> None:
     for number in range(40):
         write_video(root / "x" / f"more{number}.mp4", 3)
     script = (
@@ -148,8 +146,8 @@ def test_a_killed_scan_goes_on_where_it_was(root: Path) -> None:
         "    def advance(self, n=1, note=''): print('one', flush=True); time.sleep(0.05)\n"
         "rows = [(p.stem, 'x', str(p), None, None, p.stem) for p in sorted(root.rglob('*.m*'))]\n"
         "frame = pd.DataFrame(rows, columns=['clip_id', 'label', 'path', 'start', 'end', 'group'])\n"
-        "cache = inspection.ScanCache(root.parent / 'cache' / 'files.sqlite')\n"
-        "inspection.scan(frame, root, cache, workers=2, progress=Slow())\n"
+        "cache = inspection.ProbeCache(root.parent / 'cache' / 'files.sqlite')\n"
+        "inspection.inspect_files(frame, root, cache, workers=2, progress=Slow())\n"
     )
     process = subprocess.Popen([sys.executable, "-c", script, str(root)], stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
@@ -158,15 +156,15 @@ def test_a_killed_scan_goes_on_where_it_was(root: Path) -> None:
     process.send_signal(signal.SIGKILL)
     process.wait()
     files = {path.stem: (path, None, None) for path in sorted(root.rglob("*.m*"))}
-    found = scanned(root, manifest_of(**files))
+    found = inspected(root, manifest_of(**files))
     assert found.n_known >= 20
-    assert found.n_known + found.n_surveyed == 45
+    assert found.n_known + found.n_probed == 45
     assert {clip.clip_id for clip in found.bad} == {"cut", "empty", "noise"}
 
 
-def test_the_report_tells_no_home_unless_asked(root: Path) -> None:
+def test_the_report_has_no_absolute_path_unless_requested(root: Path) -> None:
     write_video(root / "stranger.avi", 5, codec="mpeg4")
-    found = scanned(root)
+    found = inspected(root)
     head = ["dataset: made", "revision: r1"]
     text = inspection.report(found, head, root)
     assert str(root) not in text
@@ -181,7 +179,7 @@ def test_the_report_tells_no_home_unless_asked(root: Path) -> None:
     assert "\tgone.mp4\t" in inspection.report(found, head, None)
 
 
-def test_the_command_line_writes_json_and_a_report_and_says_by_its_exit_code(
+def test_the_command_line_writes_json_and_a_report_and_sets_its_exit_code(
     root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     pytest.importorskip("zsarbench_datasets")
@@ -198,7 +196,7 @@ def test_the_command_line_writes_json_and_a_report_and_says_by_its_exit_code(
     assert "sound: 2\nmissing: 0\nunreadable: 2\ntruncated: 1\ndamaged: 0\nextra: 0\n" in above
     with pytest.raises(SystemExit):
         main(command)
-    assert "looked at 0 files, 5 were known" in capsys.readouterr().out
+    assert "probed 0 files; 5 were known" in capsys.readouterr().out
     for name in ("x/cut.mkv", "y/empty.mp4", "y/noise.mp4"):
         (root / name).unlink()
     with pytest.raises(SystemExit) as end:
@@ -232,7 +230,7 @@ def verified(capsys: pytest.CaptureFixture[str], *arguments: str, code: int) -> 
     return out, err
 
 
-def test_only_the_clips_of_a_protocol_are_looked_at_and_counted_by_list(
+def test_only_the_clips_of_a_protocol_are_probed_and_counted_by_list(
     root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     rows = ["clip,label,split", "x/a.mp4,x,test", "y/b.mp4,y,test", "x/cut.mkv,x,more", "y/gone.mp4,y,more"]
@@ -265,7 +263,7 @@ def test_only_the_clips_of_a_protocol_are_looked_at_and_counted_by_list(
     assert (content["clips"], content["sound"], content["extra"]) == (2, 2, 0)  # other clips' files are not extra
     assert content["lists"]["learnt from"]["clips"] == 0
     _, err = verified(capsys, "hmdb51", "--protocol", str(protocol), code=2)
-    assert "is over data set 'folder', not 'hmdb51'. Try: zsarbench data verify folder --protocol" in err
+    assert "is defined on data set 'folder', not 'hmdb51'. Try: zsarbench data verify folder --protocol" in err
 
 
 def test_without_a_folder_it_says_what_to_type(
@@ -273,11 +271,11 @@ def test_without_a_folder_it_says_what_to_type(
 ) -> None:
     monkeypatch.setattr(Folder, "manifest", lambda self: manifest_of(a=(None, None, None)).assign(label=None))
     _, err = verified(capsys, "folder", code=2)
-    assert "no folder of data set 'folder' was given, so none of its 1 clips has a file" in err
+    assert "no folder of data set 'folder' was given, so none of its 1 clips has a file to probe" in err
     assert "Try: --data-root folder=DIR" in err
 
 
-def test_lists_that_cannot_be_had_cost_the_counts_alone(
+def test_unavailable_lists_cost_only_the_counts(
     root: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def splits(self: Folder) -> None:
@@ -289,11 +287,11 @@ def test_lists_that_cannot_be_had_cost_the_counts_alone(
     assert "warning: clips are not counted by the lists of folder: the list is nowhere" in err
 
 
-def test_findings_are_kept_one_by_one(tmp_path: Path) -> None:
-    cache = inspection.ScanCache(tmp_path / "files.sqlite")
-    noted = cache.note([("/a", (1, 2), inspection.Survey()), ("/b", (3, 4), inspection.Survey("empty file"))])
-    next(noted)
+def test_probes_are_kept_one_by_one(tmp_path: Path) -> None:
+    cache = inspection.ProbeCache(tmp_path / "files.sqlite")
+    written = cache.write([("/a", (1, 2), Probe()), ("/b", (3, 4), Probe(problem="empty file"))])
+    next(written)
     with sqlite3.connect(tmp_path / "files.sqlite") as other:
         assert other.execute("SELECT path FROM files").fetchall() == [("/a",)]
-    assert cache.read({"/a": (1, 2)}) == {"/a": inspection.Survey()}
+    assert cache.read({"/a": (1, 2)}) == {"/a": Probe()}
     assert cache.read({"/a": (1, 3)}) == {}

@@ -1,4 +1,4 @@
-"""Tests of zsarbench.evaluation.bootstrap: the class-cluster bootstrap over rounds, paired differences, the spread."""
+"""Tests of zsarbench.evaluation.bootstrap: the class-cluster bootstrap over rounds and paired differences."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from zsarbench.evaluation import bootstrap as statistics
-from zsarbench.evaluation import metrics
+from zsarbench.evaluation import bootstrap, metrics
 from zsarbench.evaluation.bootstrap import ScoredRound
+from zsarbench.evaluation.settings import harmonic_mean
 
 
 def planted(rng, n_classes=40, n_groups=5, n_clips=10, n_rounds=10):
@@ -33,9 +33,7 @@ def test_interval_covers_where_clips_as_independent_do_not():
     trials, covered, covered_binomial = 150, 0, 0
     for _ in range(trials):
         rounds, classes, groups, _ = planted(rng)
-        low, high = statistics.bootstrap_interval(
-            rounds, classes, groups, statistic="per_class", rng=rng, n_resamples=300
-        )
+        low, high = bootstrap.bootstrap_interval(rounds, classes, groups, average="per_class", rng=rng, n_resamples=300)
         covered += low <= 0.5 <= high
         # The binomial over clips is given every scored clip once, the widest it can honestly claim.
         scored = np.unique(np.concatenate([r.clips for r in rounds]))
@@ -45,8 +43,8 @@ def test_interval_covers_where_clips_as_independent_do_not():
     assert covered_binomial / trials <= 0.6
 
 
-@pytest.mark.parametrize("statistic", ["per_video", "per_class"])
-def test_replicates_equal_a_bootstrap_that_copies_clips(statistic):
+@pytest.mark.parametrize("average", ["per_video", "per_class"])
+def test_replicates_equal_a_bootstrap_that_copies_clips(average):
     """The spread over replicates is that of drawing classes, then groups, and really concatenating their clips."""
     rng = np.random.default_rng(5)
     classes = rng.integers(0, 12, 400)
@@ -59,12 +57,12 @@ def test_replicates_equal_a_bootstrap_that_copies_clips(statistic):
             names = np.unique(groups[classes == drawn])
             picks = [np.flatnonzero((classes == drawn) & (groups == g)) for g in rng.choice(names, len(names))]
             instances.append(correct[np.concatenate(picks)])
-        if statistic == "per_video":
+        if average == "per_video":
             copies.append(np.concatenate(instances).mean())
         else:
             copies.append(np.mean([i.mean() for i in instances]))
-    low, high = statistics.bootstrap_interval(
-        [ScoredRound(correct)], classes, groups, statistic=statistic, rng=rng, n_resamples=4000
+    low, high = bootstrap.bootstrap_interval(
+        [ScoredRound(correct)], classes, groups, average=average, rng=rng, n_resamples=4000
     )
     expected_low, expected_high = np.quantile(copies, [0.025, 0.975])
     assert low == pytest.approx(expected_low, abs=0.02)
@@ -76,7 +74,7 @@ def test_more_overlapping_rounds_do_not_shrink_the_interval_as_independent_ones_
     rounds, classes, groups, correct = planted(rng, n_rounds=40)
 
     def width(some):
-        low, high = statistics.bootstrap_interval(some, classes, groups, statistic="per_video", rng=rng)
+        low, high = bootstrap.bootstrap_interval(some, classes, groups, average="per_video", rng=rng)
         return high - low
 
     assert width(rounds) > 0.8 * width([ScoredRound(correct)])
@@ -84,7 +82,7 @@ def test_more_overlapping_rounds_do_not_shrink_the_interval_as_independent_ones_
 
 @given(st.integers(0, 2**32 - 1), st.sampled_from(["per_video", "per_class"]))
 @settings(deadline=None, max_examples=25)
-def test_observed_statistic_is_that_of_metrics_and_of_its_difference(seed, statistic):
+def test_the_observed_difference_is_that_of_metrics(seed, average):
     rng = np.random.default_rng(seed)
     classes, groups = rng.integers(0, 6, 80), rng.integers(0, 3, 80)
     clips = rng.permutation(80)[:50]
@@ -92,14 +90,14 @@ def test_observed_statistic_is_that_of_metrics_and_of_its_difference(seed, stati
 
     def value(correct):
         own = classes[clips]
-        return metrics.per_video(correct) if statistic == "per_video" else metrics.per_class(correct, own, 6)
+        return metrics.per_video(correct) if average == "per_video" else metrics.per_class(correct, own, 6)
 
-    paired = statistics.paired_interval(
+    paired = bootstrap.paired_interval(
         [ScoredRound(first, clips)],
         [ScoredRound(second, clips)],
         classes,
         groups,
-        statistic=statistic,
+        average=average,
         rng=rng,
         n_resamples=20,
     )
@@ -111,7 +109,7 @@ def test_the_order_of_clips_and_the_names_of_classes_and_groups_do_not_matter():
     rounds, classes, groups, correct = planted(np.random.default_rng(9), n_classes=8)
 
     def interval(*arguments):
-        return statistics.bootstrap_interval(*arguments, statistic="per_class", rng=np.random.default_rng(0))
+        return bootstrap.bootstrap_interval(*arguments, average="per_class", rng=np.random.default_rng(0))
 
     expected = interval(rounds, classes, groups)
     order = np.random.default_rng(1).permutation(len(classes))
@@ -124,17 +122,17 @@ def test_the_order_of_clips_and_the_names_of_classes_and_groups_do_not_matter():
 
 def test_blocks_of_resamples_keep_the_interval_in_memory_bounds(monkeypatch):
     rounds, classes, groups, _ = planted(np.random.default_rng(11), n_classes=10)
-    kwargs = {"statistic": "per_video", "n_resamples": 3000}
-    whole = statistics.bootstrap_interval(rounds, classes, groups, rng=np.random.default_rng(0), **kwargs)
-    monkeypatch.setattr(statistics, "BLOCK_WEIGHTS", 35)  # 7 resamples a block
-    blocks = statistics.bootstrap_interval(rounds, classes, groups, rng=np.random.default_rng(0), **kwargs)
+    kwargs = {"average": "per_video", "n_resamples": 3000}
+    whole = bootstrap.bootstrap_interval(rounds, classes, groups, rng=np.random.default_rng(0), **kwargs)
+    monkeypatch.setattr(bootstrap, "BLOCK_WEIGHTS", 35)  # 7 resamples a block
+    blocks = bootstrap.bootstrap_interval(rounds, classes, groups, rng=np.random.default_rng(0), **kwargs)
     assert blocks == pytest.approx(whole, abs=0.02)
 
 
 def test_same_generator_state_gives_the_same_bits():
     rounds, classes, groups, _ = planted(np.random.default_rng(12), n_classes=6)
     a, b = (
-        statistics.bootstrap_interval(rounds, classes, groups, statistic="per_class", rng=np.random.default_rng(4))
+        bootstrap.bootstrap_interval(rounds, classes, groups, average="per_class", rng=np.random.default_rng(4))
         for _ in range(2)
     )
     assert a == b
@@ -143,8 +141,8 @@ def test_same_generator_state_gives_the_same_bits():
 def test_certain_results_have_an_interval_of_no_width():
     classes, groups = np.repeat(np.arange(5), 4), np.tile([0, 0, 1, 1], 5)
     for value in (0.0, 1.0, 0.2):
-        interval = statistics.bootstrap_interval(
-            [ScoredRound(np.full(20, value))], classes, groups, statistic="per_class", rng=np.random.default_rng(0)
+        interval = bootstrap.bootstrap_interval(
+            [ScoredRound(np.full(20, value))], classes, groups, average="per_class", rng=np.random.default_rng(0)
         )
         assert interval == pytest.approx((value, value), abs=1e-12)
 
@@ -152,14 +150,14 @@ def test_certain_results_have_an_interval_of_no_width():
 def test_classes_that_no_round_scores_are_not_resampled():
     rounds, classes, groups, correct = planted(np.random.default_rng(13), n_classes=12, n_rounds=1)
     [only] = rounds
-    alone = statistics.bootstrap_interval(
+    alone = bootstrap.bootstrap_interval(
         [ScoredRound(correct[only.clips])],
         classes[only.clips],
         groups[only.clips],
-        statistic="per_class",
+        average="per_class",
         rng=np.random.default_rng(0),
     )
-    among = statistics.bootstrap_interval(rounds, classes, groups, statistic="per_class", rng=np.random.default_rng(0))
+    among = bootstrap.bootstrap_interval(rounds, classes, groups, average="per_class", rng=np.random.default_rng(0))
     assert among == pytest.approx(alone, abs=1e-12)
 
 
@@ -167,9 +165,7 @@ def test_rounds_too_small_for_some_replicates_still_have_an_interval():
     """A replicate that leaves a round without a class averages the others; one that leaves none is dropped."""
     classes, groups = np.array([0, 1, 2]), np.zeros(3, dtype=int)
     rounds = [ScoredRound(np.array([float(c)]), np.array([c])) for c in (0, 1, 1)]
-    low, high = statistics.bootstrap_interval(
-        rounds, classes, groups, statistic="per_video", rng=np.random.default_rng(0)
-    )
+    low, high = bootstrap.bootstrap_interval(rounds, classes, groups, average="per_video", rng=np.random.default_rng(0))
     assert (low, high) == (0.0, 1.0)
 
 
@@ -178,17 +174,17 @@ def test_paired_interval_sees_a_small_difference_that_both_intervals_hide():
     rounds, classes, groups, correct = planted(rng)
     better = np.where(rng.random(len(correct)) < 0.1, 1.0, correct)
     improved = [ScoredRound(better[r.clips], r.clips) for r in rounds]
-    paired = statistics.paired_interval(improved, rounds, classes, groups, statistic="per_class", rng=rng)
-    a = statistics.bootstrap_interval(improved, classes, groups, statistic="per_class", rng=rng)
-    b = statistics.bootstrap_interval(rounds, classes, groups, statistic="per_class", rng=rng)
+    paired = bootstrap.paired_interval(improved, rounds, classes, groups, average="per_class", rng=rng)
+    a = bootstrap.bootstrap_interval(improved, classes, groups, average="per_class", rng=rng)
+    b = bootstrap.bootstrap_interval(rounds, classes, groups, average="per_class", rng=rng)
     assert a.low < b.high  # the two intervals overlap
     assert paired.low > 0
     assert paired.share_not_better == 0.0
-    reverse = statistics.paired_interval(rounds, improved, classes, groups, statistic="per_class", rng=rng)
+    reverse = bootstrap.paired_interval(rounds, improved, classes, groups, average="per_class", rng=rng)
     assert reverse.difference == pytest.approx(-paired.difference, abs=1e-12)
     assert reverse.high < 0
     assert reverse.share_not_better == 1.0
-    same = statistics.paired_interval(rounds, rounds, classes, groups, statistic="per_class", rng=rng)
+    same = bootstrap.paired_interval(rounds, rounds, classes, groups, average="per_class", rng=rng)
     assert same == (0.0, 0.0, 0.0, 1.0)
 
 
@@ -199,19 +195,14 @@ def test_harmonic_interval_holds_the_harmonic_mean_and_narrows_on_one_sided_cert
     is_seen = classes[clips] % 2 == 0
     seen = [ScoredRound(rounds[0].correct[is_seen], clips[is_seen])]
     unseen = [ScoredRound(rounds[0].correct[~is_seen], clips[~is_seen])]
-    low, high = statistics.harmonic_interval(seen, unseen, classes, groups, statistic="per_video", rng=rng)
-    assert low < metrics.harmonic_mean(seen[0].correct.mean(), unseen[0].correct.mean()) < high
+    low, high = bootstrap.harmonic_interval(seen, unseen, classes, groups, average="per_video", rng=rng)
+    assert low < harmonic_mean(seen[0].correct.mean(), unseen[0].correct.mean()) < high
     nothing = [ScoredRound(np.zeros(len(r.correct)), r.clips) for r in unseen]
-    assert statistics.harmonic_interval(seen, nothing, classes, groups, statistic="per_class", rng=rng) == (0.0, 0.0)
+    assert bootstrap.harmonic_interval(seen, nothing, classes, groups, average="per_class", rng=rng) == (0.0, 0.0)
     neither = [ScoredRound(np.zeros(len(r.correct)), r.clips) for r in seen]
-    assert statistics.harmonic_interval(neither, nothing, classes, groups, statistic="per_class", rng=rng) == (0, 0)
+    assert bootstrap.harmonic_interval(neither, nothing, classes, groups, average="per_class", rng=rng) == (0, 0)
     with pytest.raises(ValueError, match="both kinds of clips"):
-        statistics.harmonic_interval(seen, [], classes, groups, statistic="per_class", rng=rng)
-
-
-def test_population_std_divides_by_the_number_of_rounds():
-    assert statistics.population_std([1.0, 2.0, 3.0, 6.0]) == pytest.approx(np.sqrt(3.5))
-    assert statistics.population_std([]) is None
+        bootstrap.harmonic_interval(seen, [], classes, groups, average="per_class", rng=rng)
 
 
 @pytest.mark.parametrize(
@@ -225,24 +216,24 @@ def test_population_std_divides_by_the_number_of_rounds():
 )
 def test_wrong_rounds_are_refused(rounds, message):
     with pytest.raises(ValueError, match=message):
-        statistics.bootstrap_interval(
-            rounds, np.arange(3), np.zeros(3), statistic="per_video", rng=np.random.default_rng(0)
+        bootstrap.bootstrap_interval(
+            rounds, np.arange(3), np.zeros(3), average="per_video", rng=np.random.default_rng(0)
         )
 
 
 def test_wrong_arrays_levels_and_pairs_are_refused():
-    kwargs = {"statistic": "per_video", "rng": np.random.default_rng(0)}
+    kwargs = {"average": "per_video", "rng": np.random.default_rng(0)}
     one = [ScoredRound(np.ones(3))]
     with pytest.raises(ValueError, match="classes and groups must both be"):
-        statistics.bootstrap_interval(one, np.arange(3), np.zeros(2), **kwargs)
+        bootstrap.bootstrap_interval(one, np.arange(3), np.zeros(2), **kwargs)
     with pytest.raises(ValueError, match="level is 95"):
-        statistics.bootstrap_interval(one, np.arange(3), np.zeros(3), level=95, **kwargs)
+        bootstrap.bootstrap_interval(one, np.arange(3), np.zeros(3), level=95, **kwargs)
     for other in ([ScoredRound(np.ones(3), np.arange(3))], one * 2, [ScoredRound(np.ones(2), np.array([0, 1]))]):
         with pytest.raises(ValueError, match="same rounds over the same clips"):
-            statistics.paired_interval(one, other, np.arange(3), np.zeros(3), **kwargs)
+            bootstrap.paired_interval(one, other, np.arange(3), np.zeros(3), **kwargs)
 
 
 def test_examples_in_docstrings():
-    outcome = doctest.testmod(statistics)
+    outcome = doctest.testmod(bootstrap)
     assert outcome.attempted > 0
     assert outcome.failed == 0

@@ -6,7 +6,7 @@ import dataclasses
 import json
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -21,15 +21,18 @@ from zsarbench.cli.main import cli
 from zsarbench.errors import UsageError, ZsarbenchError
 from zsarbench.evaluation import contamination
 from zsarbench.evaluation.contamination import NearNames, Overlap, audit, declarations, overlaps, sentences_naming
+from zsarbench.evaluation.declared import Declared
 from zsarbench.evaluation.label_sets import LabelSet, find
 from zsarbench.evaluation.metrics import topk_expectation
-from zsarbench.harness import runs as harness
-from zsarbench.harness.resolve import resolve
+from zsarbench.harness import runs
+from zsarbench.harness.resolve import resolve_run
 from zsarbench.harness.spec import request
 from zsarbench.plugins import Host, load_plugins
 from zsarbench.plugins.registry import Registry
+from zsarbench.reports import notes
 from zsarbench.reports import table as tables
-from zsarbench.reports.layout import display
+from zsarbench.reports.layout import lay_out
+from zsarbench.reports.notes import note_text
 from zsarbench.utils.progress import LogProgress
 from zsarbench_datasets.hmdb51 import HMDB51
 from zsarbench_datasets.kinetics import Kinetics400
@@ -71,7 +74,7 @@ def test_the_counts_of_the_field(host: Host) -> None:
         assert overlaps(item.unseen, [KINETICS]) == []  # what is equal in letters TruZe has taken out
 
 
-def test_the_best_name_of_each_label_set_is_told() -> None:
+def test_the_best_name_of_each_label_set_is_returned() -> None:
     """Exact before alias before near; an alias of either side counts; the nearest is taken, at the threshold itself."""
     labels = LabelSet("web", ("shot put", "riding", "juggling", "walking"), {"horse racing": "riding"})
     candidates = ("ShotPut", "HorseRace", "Circus", "Strolling", "Sleeping")
@@ -113,28 +116,34 @@ def test_label_sets_have_the_names_they_are_declared_under(host: Host) -> None:
 
 
 @pytest.mark.parametrize("name", ["zsarbench_datasets:data/nothing.txt", "no_such_package:labels.txt"])
-def test_a_label_file_that_is_not_there_is_told(host: Host, name: str) -> None:
+def test_a_missing_label_file_is_reported(host: Host, name: str) -> None:
     with pytest.raises(ZsarbenchError, match="cannot be read"):
         find(name, host.registry)
 
 
 def test_where_no_plugin_declares_what_finds_near_names_only_spellings_are_compared() -> None:
     registry = load_plugins(["encoders"]).registry
-    found = audit({"visual a": ("kinetics400", "imagenet-1k")}, ["Archery", "Drumming"], registry)
+    declared = {Declared("visual", "a"): ("kinetics400", "imagenet-1k")}
+    found = audit(declared, ["Archery", "Drumming"], registry)
     assert [(item.candidate, item.how) for item in found.overlapping] == [("Archery", "exact")]
     assert found.near_by is None
-    assert found.unknown == ("label set imagenet-1k of visual a",)
+    assert found.unknown == (Declared("label set", "imagenet-1k of visual a"),)
 
 
 # --- what was declared ------------------------------------------------------------------------------------------------
 
 
 def test_unknown_is_never_clean(host: Host) -> None:
-    """Whoever declares nothing, a set nobody lists, a file that is not there: each is told, none costs the audit."""
-    said = {"visual a": None, "visual b": ("laion-400m", "no_such_package:labels.txt"), "method c": (), "text d": None}
-    found = audit(said, UCF101.classes, host.registry)
+    """Whoever declares nothing, a set nobody lists, a missing file: each is listed as unknown, none fails the audit."""
+    declared = {
+        Declared("visual", "a"): None,
+        Declared("visual", "b"): ("laion-400m", "no_such_package:labels.txt"),
+        Declared("method", "c"): (),
+        Declared("text", "d"): None,
+    }
+    found = audit(declared, UCF101.classes, host.registry)
     assert found.audited == {}
-    assert found.unknown == (
+    assert tuple(map(str, found.unknown)) == (
         "visual a",
         "text d",
         "label set laion-400m of visual b",
@@ -143,23 +152,29 @@ def test_unknown_is_never_clean(host: Host) -> None:
     assert (found.n_overlapping, found.n_clean, found.near_by) == (0, 101, None)
 
 
+def by_text(declared: Mapping[Declared, tuple[str, ...] | None]) -> dict[str, tuple[str, ...] | None]:
+    return {str(component): label_sets for component, label_sets in declared.items()}
+
+
 def test_everything_of_a_run_declares(host: Host) -> None:
     parts = {"visual": "captions", "text": "minilm-l6", "negatives": "cosine-window", "loss": "triplet"}
-    said = declarations(host.registry, "cezsar", parts, "sketch", None)
-    assert said == {"method cezsar": (), "visual captions": (), "text minilm-l6": None, "captions of sketch": ()}
-    said = declarations(host.registry, "cezsar", {"visual": "torchvision-video"}, "ucf101", "activitynet-captions")
-    assert said == {
+    declared = by_text(declarations(host.registry, "cezsar", parts, "sketch", None))
+    assert declared == {"method cezsar": (), "visual captions": (), "text minilm-l6": None, "captions of sketch": ()}
+    parts = {"visual": "torchvision-video"}
+    declared = by_text(declarations(host.registry, "cezsar", parts, "ucf101", "activitynet-captions"))
+    assert declared == {
         "method cezsar": (),
         "visual torchvision-video": ("kinetics400",),
         "training data activitynet-captions": ("activitynet",),
         "captions of activitynet-captions": (),
     }
-    assert declarations(host.registry, None, {}, "ucf101", "folder")["training data folder"] == ("folder",)
+    declared = by_text(declarations(host.registry, None, {}, "ucf101", "folder"))
+    assert declared["training data folder"] == ("folder",)
 
 
 def test_classes_of_the_users_training_data_are_audited(host: Host) -> None:
     learnt = LabelSet("folder", ("archery", "knitting"))
-    found = audit({"training data folder": ("folder",)}, ["Archery", "YoYo"], host.registry, learnt=learnt,
+    found = audit({Declared("training data", "folder"): ("folder",)}, ["Archery", "YoYo"], host.registry, learnt=learnt,
                   built={"minilm-l6": Angles(archery=0, knitting=90, yo_yo=180)})  # fmt: skip
     assert found.overlapping == (Overlap("Archery", "folder", "archery", "exact"),)
     assert (found.n_overlapping, found.n_clean, found.near_by) == (1, 1, "minilm-l6")
@@ -223,23 +238,23 @@ def declaring(host: Host, method: str, trained_on: tuple[str, ...] | None) -> Ho
     """The host with another declaration of one method."""
     registry = Registry()
     for entry in host.registry:
-        said = trained_on if (entry.kind, entry.name) == ("method", method) else entry.trained_on
+        trained = trained_on if (entry.kind, entry.name) == ("method", method) else entry.trained_on
         registry.registrar(entry.plugin).add(
-            entry.kind, entry.name, entry.target, summary=entry.summary, trained_on=said, defaults=entry.defaults
+            entry.kind, entry.name, entry.target, summary=entry.summary, trained_on=trained, defaults=entry.defaults
         )
     return dataclasses.replace(host, registry=registry)
 
 
 def test_a_run_says_what_was_trained_on(host: Host, tmp_path: Path) -> None:
-    told = declaring(host, "chance", ("sketch", "laion-400m"))
-    spec = resolve(request("chance", protocol="sketch/compositional", limit=1, out=str(tmp_path)), told)
-    result, path = harness.run(spec, told, LogProgress())
+    declaring_host = declaring(host, "chance", ("sketch", "laion-400m"))
+    spec = resolve_run(request("chance", protocol="sketch/compositional", limit=1, out=str(tmp_path)), declaring_host)
+    result, path = runs.run(spec, declaring_host, LogProgress())
     audited = result.contamination
     assert audited is not None
-    assert audited.audited == {"sketch": ("method chance",)}
-    assert audited.unknown == ("label set laion-400m of method chance",)
+    assert audited.audited == {"sketch": (Declared("method", "chance"),)}
+    assert audited.unknown == (Declared("label set", "laion-400m of method chance"),)
     assert audited.n_clean == 0
-    assert audited.n_overlapping == len({name for item in spec.protocol.rounds() for name in item.candidates})
+    assert audited.n_overlapping == len({name for item in spec.what.protocol.rounds() for name in item.candidates})
     assert audited.accuracy["overlapping"]["top1_per_video"] == pytest.approx(result.summary["top1_per_video"].mean)
     assert audited.n_sentences is None
     assert results.read(path).contamination == audited
@@ -251,7 +266,7 @@ def test_overlapping_rows_are_marked() -> None:
     marked = contaminated(sample_result(scores, "marked"), scores, ["Class3", "Class5"])
     assert marked.contamination is not None
     accuracy = marked.contamination.accuracy
-    shown = display(tables.build([clean, marked]).frame)
+    shown = lay_out(tables.build([clean, marked]))
     (line,) = (line for line in shown.lines if "contamination" in line)
     assert line == (
         "[a] contamination: 2 of 12 unseen classes were trained on (kinetics400: visual captions); top-1/video "
@@ -265,13 +280,14 @@ def test_what_is_not_known_is_marked_too() -> None:
     scores = sample_scores()
     result = sample_result(scores)
     assert result.contamination is not None
-    hidden = dataclasses.replace(result.contamination, unknown=("text minilm-l6", "visual open-clip"))
+    unknown = (Declared("text", "minilm-l6"), Declared("visual", "open-clip"))
+    hidden = dataclasses.replace(result.contamination, unknown=unknown)
     named = dataclasses.replace(result.contamination, n_sentences=1200, naming={"Class1": 3, "Class2": 4})
-    notes = [
-        tables.contamination_notes(dataclasses.replace(result, contamination=audited))
+    texts = [
+        [note_text(note) for note in notes.contamination(dataclasses.replace(result, contamination=audited))]
         for audited in (result.contamination, hidden, named, None)
     ]
-    assert notes == [
+    assert texts == [
         [],
         ["contamination: unknown what was trained on: visual open-clip"],
         ["contamination: 7 of 1,200 training sentences name an unseen class"],

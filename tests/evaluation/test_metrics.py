@@ -1,4 +1,4 @@
-"""Tests of zsarbench.evaluation.metrics: ties, unread clips, averages, the generalised setting, many rounds at once."""
+"""Tests of zsarbench.evaluation.metrics: ties, unread clips, averages, the settings with seen classes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from sklearn.metrics import balanced_accuracy_score, top_k_accuracy_score
 
 from zsarbench.errors import UsageError, ZsarbenchError
-from zsarbench.evaluation import metrics, summary
+from zsarbench.evaluation import metrics
+from zsarbench.evaluation.settings import SETTINGS, harmonic_mean
 
 
 @st.composite
@@ -83,7 +84,7 @@ def test_a_row_with_any_nan_is_wrong_at_every_k(nan_at):
         assert metrics.topk_expectation(scores, np.array([0, 0]), k).tolist() == [1.0, 0.0]
 
 
-def test_unread_clips_stay_in_the_denominator_unless_survivors_are_asked_for():
+def test_unread_clips_stay_in_the_denominator_unless_survivors_are_requested():
     scores = np.array([[1.0, 0.0], [np.nan, np.nan], [0.0, 1.0], [1.0, 0.0]])
     labels = np.array([0, 0, 1, 1])
     assert metrics.evaluate(scores, labels)["top1_per_video"] == 0.5
@@ -116,7 +117,7 @@ def test_top5_is_left_out_at_five_candidates_or_fewer():
     labels = np.zeros(3, dtype=int)
     assert set(metrics.evaluate(np.zeros((3, 5)), labels)) == {"top1_per_video", "top1_per_class"}
     assert metrics.evaluate(np.zeros((3, 5)), labels, metrics=["top5_per_video"]) == {}
-    assert tuple(metrics.evaluate(np.zeros((3, 6)), labels)) == metrics.ZSL_METRICS
+    assert tuple(metrics.evaluate(np.zeros((3, 6)), labels)) == SETTINGS["zsl"].names
 
 
 @pytest.mark.parametrize(
@@ -165,7 +166,7 @@ def test_generalised_accuracies_by_hand():
     scores = np.array([[3, 1, 0, 0], [3, 1, 0, 0], [0, 3, 0, 0], [0, 0, 3, 0], [9, 0, 3, 0], [0, 0, 0, 3]], dtype=float)
     labels = np.array([0, 0, 0, 2, 2, 3])  # class 1 has no clip
     values = metrics.evaluate(scores, labels, setting="gzsl", seen=SEEN)
-    assert tuple(values) == tuple(name for name in metrics.GZSL_METRICS if not name.startswith("top5"))
+    assert tuple(values) == tuple(metric.name for metric in SETTINGS["gzsl"].metrics if metric.k == 1)
     assert values["top1_per_video_seen"] == values["top1_per_class_seen"] == pytest.approx(2 / 3)
     assert values["top1_per_video_unseen"] == pytest.approx(2 / 3)
     assert values["top1_per_class_unseen"] == pytest.approx(3 / 4)
@@ -175,8 +176,8 @@ def test_generalised_accuracies_by_hand():
 
 
 def test_harmonic_mean_of_nothing_right_is_zero():
-    assert metrics.harmonic_mean(0.0, 0.0) == 0.0
-    assert metrics.harmonic_mean(0.5, 0.0) == 0.0
+    assert harmonic_mean(0.0, 0.0) == 0.0
+    assert harmonic_mean(0.5, 0.0) == 0.0
 
 
 def test_generalised_setting_needs_both_kinds():
@@ -189,99 +190,33 @@ def test_generalised_setting_needs_both_kinds():
         metrics.evaluate(scores, np.array([0, 1]), setting="gzsl", seen=SEEN)
     with pytest.raises(ZsarbenchError, match="none is seen"):
         metrics.evaluate(scores, np.array([2, 3]), setting="gzsl", seen=SEEN)
-    with pytest.raises(ValueError, match="candidates of both kinds"):
-        metrics.ausuc(scores, np.array([0, 1]), np.ones(4, dtype=bool))
 
 
-def test_base_and_novel_classes_are_named_apart():
+def test_base_and_novel_classes_compete_among_themselves():
     """A row's largest score counts only where it belongs to a class of the clip's own kind."""
     scores = np.array([[1, 0, 9, 9], [0, 1, 9, 9], [9, 9, 1, 0], [9, 9, 2, 2], [np.nan] * 4], dtype=float)
     labels = np.array([0, 0, 2, 3, 1])
     values = metrics.evaluate(scores, labels, setting="base-to-novel", seen=SEEN)
-    assert tuple(values) == metrics.BASE_TO_NOVEL_METRICS
+    assert tuple(values) == SETTINGS["base-to-novel"].names
     assert values["top1_per_video_base"] == pytest.approx(1 / 3)  # one right, one wrong, one not read
     assert values["top1_per_class_base"] == pytest.approx(1 / 4)
     assert values["top1_per_video_novel"] == values["top1_per_class_novel"] == pytest.approx(3 / 4)  # one tie
-    assert values["harmonic_mean_per_video"] == pytest.approx(metrics.harmonic_mean(1 / 3, 3 / 4))
+    assert values["harmonic_mean_per_video"] == pytest.approx(harmonic_mean(1 / 3, 3 / 4))
     survivors = metrics.evaluate(scores, labels, setting="base-to-novel", seen=SEEN, denominator="survivors")
     assert survivors["top1_per_video_base"] == pytest.approx(1 / 2)
     with pytest.raises(ValueError, match="needs `seen`"):
         metrics.evaluate(scores, labels, setting="base-to-novel")
 
 
-@pytest.mark.parametrize("n_seen", [1, 4, 7])
-def test_chance_of_base_and_novel_is_what_constant_scores_get(n_seen):
-    seen, labels = np.arange(10) < n_seen, np.arange(10)
-    values = metrics.evaluate(np.zeros((10, 10)), labels, setting="base-to-novel", seen=seen)
-    for name, value in values.items():
-        assert summary.chance(name, 10, n_seen, "base-to-novel") == pytest.approx(value)
-
-
-def swept_ausuc(scores, labels, seen):
-    """The same area by drawing the curve: evaluate at every critical bias and between them, then trapezoids."""
-    read = ~np.isnan(scores).any(axis=1)
-    critical = np.unique(scores[read][:, seen].max(1) - scores[read][:, ~seen].max(1))
-    ends = [critical[0] - 1, *((critical[:-1] + critical[1:]) / 2), critical[-1] + 1]
-    points = []
-    for bias in sorted([*critical, *ends]):
-        values = metrics.evaluate(
-            metrics.calibrated_stacking(scores, seen, bias),
-            labels,
-            setting="gzsl",
-            seen=seen,
-            metrics=["top1_per_class_seen", "top1_per_class_unseen"],
-        )
-        points.append((values["top1_per_class_unseen"], values["top1_per_class_seen"]))
-    x, y = np.array(points).T
-    assert x[0] == 0
-    assert y[-1] == 0
-    return float(np.trapezoid(y, x))
-
-
-@given(st.integers(0, 2**32 - 1), st.booleans())
-@settings(deadline=None)
-def test_ausuc_equals_the_curve_drawn_point_by_point(seed, with_nan):
-    rng = np.random.default_rng(seed)
-    labels = np.concatenate([[0, 2], rng.integers(0, 4, 20)])
-    scores = rng.standard_normal((22, 4)) + np.eye(4)[labels]
-    # Two clips with ties within a side; clips with equal critical values are in test_ausuc_of_known_curves.
-    scores[5, 1], scores[6, 3] = scores[5, 0], scores[6, 2]
-    if with_nan:
-        scores[3, 1] = np.nan
-    area = swept_ausuc(scores, labels, SEEN)
-    assert metrics.ausuc(scores, labels, SEEN) == pytest.approx(area, abs=1e-12)
-    assert metrics.evaluate(scores, labels, setting="gzsl", seen=SEEN)["ausuc"] == pytest.approx(area, abs=1e-12)
-
-
-def test_ausuc_of_known_curves():
-    labels = np.array([0, 1, 2, 3])
-    assert metrics.ausuc(np.eye(4), labels, SEEN) == 1.0
-    assert metrics.ausuc(1 - np.eye(4), labels, SEEN) == 0.0
-    # Constant scores: a straight line from (0, 1/2) to (1/2, 0), since each side holds two classes.
-    assert metrics.ausuc(np.zeros((4, 4)), labels, SEEN) == pytest.approx(1 / 8)
-    # Right within each side, the seen side always ahead by the same amount: only the order within a side matters.
-    assert metrics.ausuc(np.eye(4) + 7.0 * SEEN, labels, SEEN) == 1.0
-    assert metrics.ausuc(np.full((4, 4), np.nan), labels, SEEN) == 0.0
-
-
-def test_ausuc_with_infinite_scores():
-    labels = np.array([0, 1, 2, 3])
-    constant = np.full((4, 4), -np.inf)
-    assert metrics.ausuc(constant, labels, SEEN) == pytest.approx(1 / 8)
-    # Clips 0 and 2 without a preference change sides at 0, between clip 3 (at -2) and clip 1 (at 2).
-    scores = np.array([[-np.inf] * 4, [0, 3, 1, 1], [-np.inf] * 4, [1, 1, 0, 3]])
-    assert metrics.ausuc(scores, labels, SEEN) == pytest.approx(0.5 * 0.75 + 0.25 * (0.75 + 0.5) / 2)
-    # A method that rules every seen class out is right on no seen clip at any bias.
-    assert metrics.ausuc(np.where(SEEN, -np.inf, np.eye(4)), labels, SEEN) == 0.0
-    # One that always prefers the true side beyond any bias has the whole square.
-    sided = np.where(SEEN[labels][:, None] == SEEN, np.eye(4), -np.inf)
-    assert metrics.ausuc(sided, labels, SEEN) == 1.0
-
-
-def test_calibrated_stacking_moves_the_seen_columns_only():
-    scores = np.array([[1.0, 2.0, 3.0, np.nan]], dtype=np.float32)
-    np.testing.assert_array_equal(metrics.calibrated_stacking(scores, SEEN, 0.25), [[0.75, 1.75, 3.0, np.nan]])
-    np.testing.assert_array_equal(metrics.calibrated_stacking(scores, SEEN, np.inf)[:, :3], [[-np.inf, -np.inf, 3.0]])
+@pytest.mark.parametrize("rules", SETTINGS.values(), ids=SETTINGS)
+def test_a_metric_by_itself_has_the_value_that_it_has_among_all(rules):
+    rng = np.random.default_rng(2)
+    seen, labels = np.arange(12) < 5, rng.permutation(np.repeat(np.arange(12), 3))
+    scores = rng.normal(size=(36, 12)) + np.eye(12)[labels]
+    together = metrics.evaluate(scores, labels, setting=rules.name, seen=seen)
+    assert tuple(together) == rules.names
+    for name, value in together.items():
+        assert metrics.evaluate(scores, labels, setting=rules.name, seen=seen, metrics=[name]) == {name: value}
 
 
 def test_examples_in_docstrings():

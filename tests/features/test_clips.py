@@ -16,8 +16,9 @@ import torch
 
 from zsarbench.errors import ZsarbenchError
 from zsarbench.features import FeatureSet, FeatureStore
+from zsarbench.features.clips import CaptionView, MemoryClips
 from zsarbench.features.key import FeatureKey
-from zsarbench.features.store import reader as store_rows
+from zsarbench.features.store.reader import RowReader, RowTable, default_max_open_files
 from zsarbench.features.store.shards import checksum_of
 
 
@@ -33,11 +34,18 @@ def stored_in_shards(folder, rows, clips_a_shard=1, dtype="float32") -> FeatureS
     return stored
 
 
-def one_step_each(names, positions) -> store_rows.RowTable:
+def one_step_each(names, positions) -> RowTable:
     """Return a table of verified clips of one step, a clip a position, each of the shard of the same place."""
     n = len(positions)
     ones = np.ones(n, dtype=np.int64)
-    return store_rows.RowTable(tuple(names), np.arange(n) % len(names), np.array(positions), ones, 0 * ones, ones > 0)
+    return RowTable(
+        names=tuple(names),
+        shard=np.arange(n) % len(names),
+        position=np.array(positions),
+        steps=ones,
+        checksum=0 * ones,
+        verified=ones > 0,
+    )
 
 
 def test_a_batch_that_is_held_keeps_its_rows_while_others_are_read(tmp_path):
@@ -50,14 +58,14 @@ def test_a_batch_that_is_held_keeps_its_rows_while_others_are_read(tmp_path):
 
 
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
-def test_threads_read_the_same_rows_with_few_files_open(tmp_path, monkeypatch, dtype):
+def test_threads_read_the_same_rows_with_few_files_open(tmp_path, dtype):
     rows = rows_of(30)
     clips = stored_in_shards(tmp_path, rows, 2, dtype).clips(list(rows))
     order = torch.randperm(30, generator=torch.Generator().manual_seed(0))
     expected = clips.rows(order)  # verified, so that the next ones are read without
     clips = pickle.loads(pickle.dumps(clips))  # with no file open
-    monkeypatch.setattr(store_rows, "most_open_files", lambda: 4)
-    monkeypatch.setattr(store_rows, "MIN_BYTES_OF_THREADS", 1)
+    clips.reader.max_open_files = 4
+    clips.reader.min_bytes_per_thread = 1
     before = torch.get_num_threads()
     torch.set_num_threads(3)
     try:
@@ -70,11 +78,11 @@ def test_threads_read_the_same_rows_with_few_files_open(tmp_path, monkeypatch, d
     assert [value[0, 0].item() for value in expected.values] == order.tolist()
 
 
-def test_what_a_thread_cannot_read_is_told(tmp_path, monkeypatch):
+def test_what_a_thread_cannot_read_is_an_error(tmp_path):
     stored = stored_in_shards(tmp_path, rows_of(8), 8)
     [path] = stored.shards.glob("*.safetensors")
-    monkeypatch.setattr(store_rows, "MIN_BYTES_OF_THREADS", 1)
-    reader = store_rows.RowReader(stored.shards, 4, "float32")
+    reader = RowReader(stored.shards, 4, "float32")
+    reader.min_bytes_per_thread = 1
     out = np.zeros((4, 1, 4), dtype=np.float32)
     size = path.stat().st_size
     positions = [size - 16, size - 8]  # the other thread's clip alone goes beyond the file's end
@@ -86,16 +94,16 @@ def test_what_a_thread_cannot_read_is_told(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
 @pytest.mark.parametrize("cut", [False, True])
-def test_threads_verify_what_is_read_first(tmp_path, monkeypatch, dtype, cut):
+def test_threads_verify_what_is_read_first(tmp_path, dtype, cut):
     rows = rows_of(9)
     stored = stored_in_shards(tmp_path, rows, 9, dtype)
     [path] = stored.shards.glob("*.safetensors")
     content = bytearray(path.read_bytes())
     content[-1] ^= 1  # in the last of the three steps of the last clip
     path.write_bytes(bytes(content))
-    monkeypatch.setattr(store_rows, "MIN_BYTES_OF_THREADS", 1)
     clips = stored.clips(list(rows)).cut(1 if cut else 3)
-    for _ in range(2):  # a clip whose bytes are wrong is not taken for verified
+    clips.reader.min_bytes_per_thread = 1
+    for _ in range(2):  # a clip whose bytes are wrong is not marked as verified
         with pytest.raises(ZsarbenchError, match="its checksum does not match"):
             clips.rows(range(9))
     assert clips.rows(range(8)).values[:, 0, 0].tolist() == list(range(8))
@@ -109,21 +117,21 @@ def test_a_batch_can_be_filled_with_the_bytes_as_they_are_stored(tmp_path, n_ste
     content, steps, clip_bytes = path.read_bytes(), np.full(3, 3), 3 * 4 * 2
     starts = np.array([len(content) - (3 - number) * clip_bytes for number in range(3)])
     checksums = np.array([checksum_of(memoryview(content)[start : start + clip_bytes]) for start in starts])
-    table = store_rows.RowTable((path.stem,), np.zeros(3, dtype=int), starts, steps, checksums, np.zeros(3, dtype=bool))
+    table = RowTable((path.stem,), np.zeros(3, dtype=int), starts, steps, checksums, np.zeros(3, dtype=bool))
     index = np.array([2, 0])
     for _ in range(2):  # the first time each clip is read whole and verified
         out = np.full((2, n_steps, 4), -1, dtype=np.int16)
-        store_rows.RowReader(stored.shards, 4, "bfloat16").read_batch(table, index, out, 1)
+        RowReader(stored.shards, 4, "bfloat16").read_batch(table, index, out, 1)
         values = torch.from_numpy(out).view(torch.bfloat16).float()
         assert torch.equal(values, stored.clips(list(rows)).cut(n_steps).rows(index).values)
 
 
-@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="open files are counted in /proc, which is not here")
-def test_a_reader_keeps_few_files_open(tmp_path, monkeypatch):
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="open files are counted in /proc, which does not exist")
+def test_a_reader_keeps_few_files_open(tmp_path):
     stored = stored_in_shards(tmp_path, rows_of(12))
     names = [path.stem for path in stored.shards.glob("*.safetensors")]
-    monkeypatch.setattr(store_rows, "most_open_files", lambda: 3)
-    reader = store_rows.RowReader(stored.shards, 4, "float32")
+    reader = RowReader(stored.shards, 4, "float32")
+    reader.max_open_files = 3
     before = len(os.listdir("/proc/self/fd"))
     reader.read_batch(one_step_each(names, [8] * 12), np.arange(12), np.zeros((12, 1, 4), dtype=np.float32), 1)
     assert len(os.listdir("/proc/self/fd")) - before == 3
@@ -135,39 +143,47 @@ def test_padding_is_zero_whatever_memory_held(tmp_path):
     [path] = stored.shards.glob("*.safetensors")
     starts = [path.stat().st_size - 6 * 16 + before * 16 for before in (0, 1, 4)]
     steps = np.array([1, 3, 0])  # the last one as a clip that could not be read
-    table = store_rows.RowTable((path.stem,), np.array([0, 0, -1]), np.array(starts), steps, 0 * steps, steps >= 0)
+    table = RowTable(
+        names=(path.stem,),
+        shard=np.array([0, 0, -1]),
+        position=np.array(starts),
+        steps=steps,
+        checksum=0 * steps,
+        verified=steps >= 0,
+    )
     out = np.full((3, 2, 4), np.nan, dtype=np.float32)
-    store_rows.RowReader(stored.shards, 4, "float32").read_batch(table, np.arange(3), out, 1)
+    RowReader(stored.shards, 4, "float32").read_batch(table, np.arange(3), out, 1)
     assert out[..., 0].tolist() == [[1, 0], [1, 1], [0, 0]]
 
 
 @pytest.mark.parametrize(("allowed", "most"), [(1024, 128), (2, 1), (10**6, 4096), (resource.RLIM_INFINITY, 4096)])
 def test_an_eighth_of_the_files_a_process_may_open_is_kept_open(monkeypatch, allowed, most):
     monkeypatch.setattr(resource, "getrlimit", lambda _: (allowed, allowed))
-    assert store_rows.most_open_files.__wrapped__() == most
+    assert default_max_open_files() == most
 
 
-def test_no_thread_reads_on_after_an_error_was_told(tmp_path, monkeypatch):
+def test_no_thread_reads_on_after_an_error_was_raised(tmp_path):
+    ended = []
+
+    class SlowReader(RowReader):
+        def fill(self, *arguments):
+            if threading.current_thread() is threading.main_thread():
+                raise ZsarbenchError("too short")
+            time.sleep(0.2)
+            ended.append(arguments)
+
     stored = stored_in_shards(tmp_path, rows_of(2), 2)
     [path] = stored.shards.glob("*.safetensors")
-    reader, ended = store_rows.RowReader(stored.shards, 4, "float32"), []
-
-    def fill(*given):
-        if threading.current_thread() is threading.main_thread():
-            raise ZsarbenchError("too short")
-        time.sleep(0.2)
-        ended.append(given)
-
-    monkeypatch.setattr(store_rows, "MIN_BYTES_OF_THREADS", 1)
-    monkeypatch.setattr(reader, "_fill", fill)
+    reader = SlowReader(stored.shards, 4, "float32")
+    reader.min_bytes_per_thread = 1
     with pytest.raises(ZsarbenchError, match="too short"):
         reader.read_batch(one_step_each([path.stem], [80, 96]), np.arange(2), np.zeros((2, 1, 4), np.float32), 2)
     assert len(ended) == 1
 
 
-def test_several_threads_may_ask_one_reader_that_keeps_few_files_open(tmp_path, monkeypatch):
+def test_several_threads_may_use_one_reader_that_keeps_few_files_open(tmp_path):
     clips = stored_in_shards(tmp_path, rows_of(12)).clips([f"c{number}" for number in range(12)])
-    monkeypatch.setattr(store_rows, "most_open_files", lambda: 2)
+    clips.reader.max_open_files = 2
 
     def firsts(start):
         index = [(start + number) % 12 for number in range(4)]
@@ -181,3 +197,15 @@ def test_clips_are_not_cut_to_nothing(tmp_path):
     clips = stored_in_shards(tmp_path, rows_of(1)).clips(["c0"])
     with pytest.raises(ValueError, match="at least 1"):
         clips.cut(0)
+
+
+def test_other_captions_may_come_with_other_steps_and_stay_with_them_in_subsets():
+    clips = MemoryClips(["a", "b", "c"], torch.arange(3.0).reshape(3, 1, 1), captions=[["A"], ["B"], ["C"]])
+    assert [step.item() for step in CaptionView(clips, None).rows([2, 0]).values] == [2, 0]
+    view = CaptionView(clips, (("x",), ("y",), ("z",)), torch.tensor([1, 2, 0]))
+    for part in (view, view.subset([2, 1, 0]).subset(torch.tensor([2, 1, 0]))):
+        assert (part.ids, part.captions) == (("a", "b", "c"), (("x",), ("y",), ("z",)))
+        assert part.rows([0, 1, 2]).values.flatten().tolist() == [1, 2, 0]
+    part = view.subset([2, 0])
+    assert (part.ids, part.captions, len(part)) == (("c", "a"), (("z",), ("x",)), 2)
+    assert part.rows(range(2)).values.flatten().tolist() == [0, 1]

@@ -11,6 +11,7 @@ from zsarbench.errors import UsageError, ZsarbenchError
 from zsarbench.features import FeatureSet, FeatureStore
 from zsarbench.features.key import FeatureKey
 from zsarbench.features.maintenance import garbage, merge, remove
+from zsarbench.features.store.verification import verify
 
 DIM = 4
 KEY = FeatureKey("made", "r1", {"name": "tiny", "options": {}}, {"weights_sha256": "0"})
@@ -33,17 +34,17 @@ def bytes_of(root: Path) -> dict[str, bytes]:
     return {str(path.relative_to(root)): path.read_bytes() for path in root.rglob("shards/*")}
 
 
-def test_shards_that_others_wrote_are_taken_in_and_a_merge_may_be_repeated(tmp_path: Path) -> None:
+def test_shards_of_other_processes_are_added_and_a_merge_may_be_repeated(tmp_path: Path) -> None:
     stored = store_with(tmp_path, ("a", "b"))
     store_with(tmp_path, ("c",), adopt=False)
     assert stored.stored_ids() == {"a", "b"}
     for number in range(3):
         (done,) = merge(FeatureStore(tmp_path))
         assert (done.clips, done.clips - done.clips_before, done.problems) == (3, 0 if number else 1, ())
-    assert stored.verify().problems == ()
+    assert verify(stored).problems == ()
 
 
-def test_stores_of_other_machines_are_copied_in_and_nothing_stands_twice(tmp_path: Path) -> None:
+def test_stores_of_other_machines_are_copied_and_no_clip_is_stored_twice(tmp_path: Path) -> None:
     ours = store_with(tmp_path / "ours", ("a", "b"))
     store_with(tmp_path / "node1" / "features", ("a", "b"), ("c", "d"))
     store_with(tmp_path / "node2", ("d", "e"))
@@ -56,17 +57,17 @@ def test_stores_of_other_machines_are_copied_in_and_nothing_stands_twice(tmp_pat
     assert bytes_of(tmp_path / "ours") == before
     read = ours.clips(list("abcde")).rows(range(5)).values
     assert torch.equal(read, torch.stack(list(rows_of(*"abcde").values())))
-    assert ours.verify().problems == ()
+    assert verify(ours).problems == ()
 
 
-def test_an_empty_store_takes_another_one_over(tmp_path: Path) -> None:
+def test_another_store_is_copied_into_an_empty_one(tmp_path: Path) -> None:
     theirs = store_with(tmp_path / "theirs", ("a", "b"))
     (done,) = merge(FeatureStore(tmp_path / "ours"), [tmp_path / "theirs"])
     assert (done.name, done.clips) == (theirs.folder.name, 2)
     assert FeatureStore(tmp_path / "ours").open(KEY, DIM).stored_ids() == {"a", "b"}
 
 
-def test_a_damaged_shard_of_another_store_stays_out_and_is_told(tmp_path: Path) -> None:
+def test_a_damaged_shard_of_another_store_is_left_out_and_reported(tmp_path: Path) -> None:
     theirs = store_with(tmp_path / "theirs", ("a",), ("b",), ("c",))
     flipped, cut = sorted(theirs.shards.glob("*.safetensors"))[:2]
     content = bytearray(flipped.read_bytes())
@@ -79,7 +80,7 @@ def test_a_damaged_shard_of_another_store_stays_out_and_is_told(tmp_path: Path) 
     assert any("bytes, not" in problem for problem in done.problems)
 
 
-def test_a_set_of_another_key_in_a_folder_of_that_name_stays_out(tmp_path: Path) -> None:
+def test_a_set_of_another_key_in_a_folder_of_that_name_is_left_out(tmp_path: Path) -> None:
     store_with(tmp_path / "ours", ("a",))
     theirs = store_with(tmp_path / "theirs", ("b",))
     other = FeatureSet(theirs.folder, "0" * 64, DIM, "float32")
@@ -88,7 +89,7 @@ def test_a_set_of_another_key_in_a_folder_of_that_name_stays_out(tmp_path: Path)
     other.write(rows_of("c"))
     (done,) = merge(FeatureStore(tmp_path / "ours"), [tmp_path / "theirs"])
     assert done.clips == 1
-    assert "was made for another key" in done.problems[0]
+    assert "was written for another key" in done.problems[0]
 
 
 def test_a_folder_without_features_is_named(tmp_path: Path) -> None:
@@ -96,7 +97,7 @@ def test_a_folder_without_features_is_named(tmp_path: Path) -> None:
         merge(FeatureStore(tmp_path / "ours"), [tmp_path])
 
 
-def test_a_merge_into_what_is_no_folder_says_so(tmp_path: Path) -> None:
+def test_a_merge_into_what_is_not_a_folder_is_an_error(tmp_path: Path) -> None:
     store_with(tmp_path / "theirs", ("a",))
     ours = FeatureStore(tmp_path / "ours").open(KEY, DIM)
     ours.shards.rmdir()
@@ -105,43 +106,43 @@ def test_a_merge_into_what_is_no_folder_says_so(tmp_path: Path) -> None:
         merge(FeatureStore(tmp_path / "ours"), [tmp_path / "theirs"])
 
 
-def made_old(root: Path, seconds: float) -> None:
+def age(root: Path, seconds: float) -> None:
     then = time.time() - seconds
     for path in root.rglob("*"):
         os.utime(path, (then, then))
 
 
-def test_shards_that_wait_to_be_taken_in_are_no_garbage(tmp_path: Path) -> None:
+def test_shards_that_the_index_lacks_are_not_garbage(tmp_path: Path) -> None:
     store_with(tmp_path, ("a", "b"), adopt=False)
-    made_old(tmp_path, 1e5)
+    age(tmp_path, 1e5)
     store = FeatureStore(tmp_path)
-    assert garbage(store, store.sets()) == []
+    assert garbage(store.sets()) == []
     assert store.open(KEY, DIM).stored_ids() == {"a", "b"}
 
 
-def test_a_set_that_was_not_used_for_days_goes_as_a_whole_if_asked(tmp_path: Path) -> None:
+def test_a_set_unused_for_days_is_removed_whole_on_request(tmp_path: Path) -> None:
     stored = store_with(tmp_path, ("a",))
     store = FeatureStore(tmp_path)
-    made_old(tmp_path, 10 * 86_400)
-    assert garbage(store, store.sets(), unused_days=11) == []
-    (found,) = garbage(store, store.sets(), unused_days=9)
+    age(tmp_path, 10 * 86_400)
+    assert garbage(store.sets(), unused_days=11) == []
+    (found,) = garbage(store.sets(), unused_days=9)
     assert (found.whole, found.name) == (True, stored.folder.name)
     store.open(KEY, DIM)  # is a use
-    assert garbage(store, store.sets(), unused_days=9) == []
-    made_old(tmp_path, 10 * 86_400)
+    assert garbage(store.sets(), unused_days=9) == []
+    age(tmp_path, 10 * 86_400)
     with next(stored.shards.glob("*.safetensors")).open("rb") as open_file:
-        remove(*garbage(store, store.sets(), unused_days=9))
+        remove(*garbage(store.sets(), unused_days=9))
         assert len(open_file.read()) > 2 * DIM * 4  # unlinked, not cut
     assert not stored.folder.exists()
 
 
-def test_a_removal_that_was_broken_off_can_be_gone_on_with(tmp_path: Path) -> None:
+def test_an_interrupted_removal_can_be_continued(tmp_path: Path) -> None:
     store_with(tmp_path, ("a",), ("b",))
     store = FeatureStore(tmp_path)
-    made_old(tmp_path, 10 * 86_400)
-    (found,) = garbage(store, store.sets(), unused_days=9)
+    age(tmp_path, 10 * 86_400)
+    (found,) = garbage(store.sets(), unused_days=9)
     for path in found.files[:3]:
         path.unlink()
-    (rest,) = garbage(store, store.sets(), unused_days=9)
+    (rest,) = garbage(store.sets(), unused_days=9)
     remove(rest)
     assert not found.folder.exists()

@@ -12,8 +12,10 @@ from zsarbench import hookimpl
 from zsarbench.cli.main import main
 from zsarbench.errors import UsageError, UsageErrors
 from zsarbench.features import FeatureStore
-from zsarbench.harness import extraction as extract_run
-from zsarbench.harness.spec import request
+from zsarbench.features.extraction.plan import Share
+from zsarbench.harness.extraction import device_of, share_of
+from zsarbench.harness.resolve import resolve_extraction
+from zsarbench.harness.spec import ExtractionRequest
 from zsarbench.plugins import Host, load_plugins, loading
 from zsarbench.testing.videos import write_video
 
@@ -149,42 +151,42 @@ def test_garbage_is_told_and_removed_only_with_yes(
     told(capsys, "gc", "no-such-set", code=2)
 
 
-def test_every_mistake_of_a_request_is_told_at_once(host: Host) -> None:
-    def problems(dataset: str | None = None, **asked: Any) -> str:
+def test_every_mistake_of_a_request_is_reported_at_once(host: Host) -> None:
+    def problems(visual: str, **options: Any) -> str:
         with pytest.raises(UsageError) as error:
-            extract_run.resolve(request("", **{"protocol": "", **asked}), dataset, host.registry)
+            resolve_extraction(ExtractionRequest(visual=visual, **options), host.registry)
         return "\n".join(error.value.problems) if isinstance(error.value, UsageErrors) else str(error.value)
 
-    assert "of a data set or of a protocol" in problems(visual="tiny")
-    assert "of a data set or of a protocol" in problems("folder", visual="tiny", protocol="mine/two")
-    found = problems("foldr", visual="tinny", executor="locl", dtype="float64", settings=["loss.margin=1"])
+    assert "of a data set or of a protocol" in problems("tiny")
+    assert "of a data set or of a protocol" in problems("tiny", dataset="folder", protocol="mine/two")
+    found = problems("tinny", dataset="foldr", executor="locl", dtype="float64", settings=["loss.margin=1"])
     for part in ("did you mean 'folder'", "did you mean 'tiny'", "did you mean 'local'", "unknown dtype 'float64'",
                  "extraction has no loss part for --set loss.margin"):  # fmt: skip
         assert part in found
-    assert "visual 'tiny' has no text part; leave out --text" in problems("folder", visual="tiny", text="toy")
-    assert "reads through a text part; name one" in problems("folder", visual="captions")
-    assert "max_stepz" in problems("folder", visual="tiny", settings=["visual.max_stepz=3"])
-    assert "nowhere" in problems("folder", visual="tiny", settings=["executor.nowhere=3"])
-    spec = extract_run.resolve(request("", protocol="", visual="captions", text="toy"), "folder", host.registry)
-    assert spec.parts["text"].name == "toy"
+    assert "visual 'tiny' has no text part; leave out --text" in problems("tiny", dataset="folder", text="toy")
+    assert "reads through a text part; name one" in problems("captions", dataset="folder")
+    assert "max_stepz" in problems("tiny", dataset="folder", settings=["visual.max_stepz=3"])
+    assert "nowhere" in problems("tiny", dataset="folder", settings=["executor.nowhere=3"])
+    request = ExtractionRequest(dataset="folder", visual="captions", text="toy")
+    assert resolve_extraction(request, host.registry).parts["text"].name == "toy"
 
 
 @pytest.mark.parametrize("text", ["3/3", "x/3", "1", "1/0", "-1/2", ""])
 def test_a_part_that_is_none_is_refused(text: str) -> None:
     with pytest.raises(UsageError, match="is not i/n with i from 0 to n - 1"):
-        extract_run.part_of(text)
+        share_of(text)
 
 
 def test_auto_asks_the_variables_of_torchrun_and_slurm(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("RANK", "WORLD_SIZE", "SLURM_PROCID", "SLURM_NTASKS"):
         monkeypatch.delenv(name, raising=False)
     with pytest.raises(UsageError, match="finds neither RANK and WORLD_SIZE nor SLURM_PROCID and SLURM_NTASKS"):
-        extract_run.part_of("auto")
+        share_of("auto")
     monkeypatch.setenv("SLURM_PROCID", "5")
     monkeypatch.setenv("SLURM_NTASKS", "8")
-    assert extract_run.part_of("auto") == (5, 8)
+    assert share_of("auto") == Share(5, 8)
     monkeypatch.setenv("RANK", "0")
     monkeypatch.setenv("WORLD_SIZE", "2")
-    assert extract_run.part_of("auto") == (0, 2)
-    assert extract_run.device_of("auto", (0, 2)) in ("auto", "cuda:0")
-    assert extract_run.device_of("cpu", (0, 2)) == "cpu"
+    assert share_of("auto") == Share(0, 2)
+    assert device_of("auto", Share(0, 2)) in ("auto", "cuda:0")
+    assert device_of("cpu", Share(0, 2)) == "cpu"

@@ -14,10 +14,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from zsarbench import hookimpl
+from zsarbench import hookimpl, results
 from zsarbench.errors import ZsarbenchError
-from zsarbench.harness import runs as harness
-from zsarbench.harness.resolve import resolve
+from zsarbench.harness import runs
+from zsarbench.harness.resolve import resolve_run
 from zsarbench.harness.spec import request
 from zsarbench.interfaces import ClassText, ClipFeatures, Context, LearnsFrom, TrainSet
 from zsarbench.plugins import load_plugins
@@ -107,10 +107,10 @@ def write(folder: Path, *rounds: Mapping[str, Any], **head: Any) -> str:
 
 def run(folder: Path, protocol: str, skill: float = 0.3, **asked: Any) -> tuple[RunResult, Path]:
     settings = [f"method.skill={skill}"]
-    spec = resolve(
+    spec = resolve_run(
         request("noted", protocol=protocol, out=str(folder / "out"), threads=1, settings=settings, **asked), HOST
     )
-    return harness.run(spec, HOST, LogProgress())
+    return runs.run(spec, HOST, LogProgress())
 
 
 # --- validation classes -----------------------------------------------------------------------------------------------
@@ -186,3 +186,20 @@ def test_a_round_with_another_number_of_clips_than_stated_is_refused(tmp_path: P
         ZsarbenchError, match=r"round 1 .* has 16 test clips in data set 'letters', but its file says 12"
     ):
         run(tmp_path, write(tmp_path, ONE, TWO, n_clips=[16, 12]))
+
+
+# --- what a run builds and returns ------------------------------------------------------------------------------------
+
+
+def test_the_data_set_of_a_run_is_built_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    built: list[Letters] = []
+    monkeypatch.setattr(Letters, "__init__", lambda self: built.append(self))
+    run(tmp_path, write(tmp_path, ONE))
+    assert len(built) == 1
+
+
+def test_what_a_run_returns_is_what_its_file_holds(tmp_path: Path) -> None:
+    result, path = run(tmp_path, write(tmp_path, ONE, TWO))
+    assert result.predictions is not None
+    assert results.read(path) == result
+    assert results.read_scores(path).rounds

@@ -1,25 +1,40 @@
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
+from locations import ROOT
+from zsarbench import hookimpl, results
 from zsarbench.errors import UsageError, UsageErrors
-from zsarbench.harness.resolve import resolve
-from zsarbench.harness.spec import RunRequest, RunSpec, command_of, request
+from zsarbench.harness.resolve import resolve_run
+from zsarbench.harness.spec import (
+    Execution,
+    Measurement,
+    RunRequest,
+    RunSpec,
+    options_of,
+    request,
+)
 from zsarbench.plugins import load_plugins
+from zsarbench.plugins.loading import entry_points
+from zsarbench.plugins.registry import Registrar
 
 
 def problems(**asked: object) -> list[str]:
     with pytest.raises(UsageErrors) as caught:
-        resolve(RunRequest(**asked), load_plugins())  # type: ignore[arg-type]
+        resolve_run(RunRequest(**asked), load_plugins())  # type: ignore[arg-type]
     return list(caught.value.problems)
 
 
 def spec(**asked: object) -> RunSpec:
-    return resolve(RunRequest(**asked), load_plugins())  # type: ignore[arg-type]
+    return resolve_run(RunRequest(**asked), load_plugins())  # type: ignore[arg-type]
 
 
 def test_all_mistakes_of_a_request_come_at_once() -> None:
@@ -51,9 +66,9 @@ def test_all_mistakes_of_a_request_come_at_once() -> None:
 
 def test_names_are_checked_before_torch_is_imported() -> None:
     code = (
-        "import sys\nfrom zsarbench.plugins import load_plugins\nfrom zsarbench.harness.resolve import resolve\n"
+        "import sys\nfrom zsarbench.plugins import load_plugins\nfrom zsarbench.harness.resolve import resolve_run\n"
         "from zsarbench.harness.spec import RunRequest\n"
-        "try: resolve(RunRequest('cezzar', visual='nope'), load_plugins())\n"
+        "try: resolve_run(RunRequest('cezzar', visual='nope'), load_plugins())\n"
         "except Exception as error: print(error)\n"
         "print('torch' in sys.modules or 'timm' in sys.modules)"
     )
@@ -72,31 +87,31 @@ def test_options_are_checked_against_the_chosen_parts() -> None:
 def test_options_of_the_data_set_that_is_learnt_from(tmp_path: Path) -> None:
     asked = {"method": "cezsar", "protocol": "sketch/compositional", "train_on": "activitynet-captions"}
     set_ = (f"train_dataset.train={tmp_path / 'train.json'}", "train_dataset.lists=train,val_2")
-    found = spec(**asked, settings=set_).train_dataset
+    found = spec(**asked, settings=set_).what.train_dataset
     assert found is not None
     assert found.options["lists"] == ("train", "val_2")
     assert found.options["train"] == tmp_path / "train.json"
     (told,) = problems(**asked, settings=("train_dataset.list=train",))
     assert "did you mean 'lists'" in told
     (told,) = problems(method="cezsar", settings=("train_dataset.lists=train",))
-    assert "has no data set to set it of. Try: --train-on DATASET" in told
+    assert "method 'cezsar' has no train_dataset part for --set train_dataset.lists. Try: --train-on DATASET" in told
 
 
 def test_labelled_classes_are_learnt_from_data_that_has_some() -> None:
     (told,) = problems(method="eszsl", protocol="sketch/compositional", train_on="activitynet-captions")
     assert "'eszsl' learns from labelled classes, and data set 'activitynet-captions' has none" in told
     found = spec(method="eszsl", protocol="sketch/compositional", train_on="activitynet")
-    assert found.train_on == "activitynet"
+    assert found.what.train_on == "activitynet"
 
 
 def test_command_line_wins_over_protocol_over_method() -> None:
     by_protocol = spec(method="cezsar", protocol="sketch/compositional")
-    assert by_protocol.parts["visual"].name == "efficientnet-lite0"
+    assert by_protocol.what.parts["visual"].name == "efficientnet-lite0"
     by_user = spec(method="cezsar", protocol="sketch/compositional", visual="timm", settings=("loss.margin=0.25",))
-    assert by_user.parts["visual"].name == "timm"
-    assert by_user.parts["loss"].options["margin"] == 0.25
-    assert by_user.parts["loss"].sources == {"margin": "command line"}
-    assert by_user.parts["negatives"].name == "cosine-window"  # neither says otherwise: the method's
+    assert by_user.what.parts["visual"].name == "timm"
+    assert by_user.what.parts["loss"].options["margin"] == 0.25
+    assert by_user.what.parts["loss"].sources == {"margin": "command line"}
+    assert by_user.what.parts["negatives"].name == "cosine-window"  # neither says otherwise: the method's
 
 
 def test_a_method_that_learns_is_refused_where_nothing_is_seen() -> None:
@@ -120,26 +135,172 @@ def test_identity_is_of_the_run_and_not_of_the_machine(tmp_path: Path) -> None:
         method="nearest-text", protocol="ucf101/all", out="elsewhere", data_root=(f"ucf101={tmp_path}",), threads=1
     )
     other = spec(method="nearest-text", protocol="ucf101/all", seed=1)
-    assert here.identity() == there.identity() != other.identity()
+    assert here.what == there.what != other.what
+    assert here.what.identity() == there.what.identity() != other.what.identity()
     assert here.command == there.command == "zsarbench run --method nearest-text --protocol ucf101/all"
+    assert (there.where.out, there.where.data_root, there.where.threads) == ("elsewhere", {"ucf101": str(tmp_path)}, 1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Longer(Measurement):
+    """A measurement with an option that did not exist when earlier results were measured."""
+
+    temperature: float = 1.0
+
+
+def test_an_option_that_is_added_leaves_the_identity_of_earlier_runs_as_it_is() -> None:
+    what = spec(method="chance").what
+    assert Longer(**vars(what)).identity() == what.identity()
+    assert Longer(**vars(what), temperature=2.0).identity() == {**what.identity(), "temperature": 2.0}
+
+
+def test_every_committed_result_states_the_spec_that_its_id_is_of() -> None:
+    files = sorted((ROOT / "benchmarks" / "results").glob("*/*.json"))
+    assert files
+    for file in files:
+        content = json.loads(file.read_text(encoding="utf-8"))
+        assert results.spec_id(content["spec"]) == content["spec_id"], file
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        "sketch-compositional/chance-",
+        "sketch-compositional/eszsl-",
+        "sketch-compositional/er-",
+        "ucf101-truze-v1/cezsar-",
+        "ucf101-all/zsarcap-",
+    ],
+)
+def test_the_command_of_a_committed_result_resolves_to_its_spec(pattern: str) -> None:
+    for file in (ROOT / "benchmarks" / "results").glob(f"{pattern}*.json"):
+        content = json.loads(file.read_text(encoding="utf-8"))
+        found = resolve_run(RunRequest.from_command(content["command"]), load_plugins())
+        assert json.dumps(found.what.identity(), sort_keys=True) == json.dumps(content["spec"], sort_keys=True)
+        assert results.spec_id(found.what.identity()) == content["spec_id"]
+
+
+# --- commands ---------------------------------------------------------------------------------------------------------
 
 
 def test_the_command_repeats_the_request() -> None:
     asked = request("cezsar", settings=("loss.margin=0.5", "method.d_model=64"), seeds=3, control="shuffle-captions")
-    assert command_of(asked) == (
+    assert asked.to_command() == (
         "zsarbench run --method cezsar --set loss.margin=0.5 --set method.d_model=64 --seeds 3 "
         "--control shuffle-captions"
     )
 
 
+WORDS = st.text("ab=.,:'\"$ \\é-", min_size=1, max_size=6)
+PLACES = st.none() | WORDS
+
+
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(
+    st.builds(
+        RunRequest,
+        WORDS,
+        protocol=WORDS,
+        visual=PLACES,
+        text=PLACES,
+        loss=PLACES,
+        settings=st.lists(WORDS).map(tuple),
+        seed=st.integers(0),
+        seeds=st.integers(1),
+        train_on=WORDS,
+        class_text=PLACES,
+        limit=st.none() | st.integers(1),
+    )
+)
+def test_a_command_is_read_back_as_the_request_that_it_was_written_from(asked: RunRequest) -> None:
+    assert RunRequest.from_command(asked.to_command()) == asked
+
+
+def test_what_is_of_one_machine_is_in_no_command() -> None:
+    local = {option.name for option in options_of(RunRequest)} & {item.name for item in fields(Execution)}
+    assert local == {"data_root", "device", "threads", "executor", "out", "strict", "resume"}
+    changed = RunRequest("chance", data_root=("a=b",), device="cuda", threads=3, executor="ray", out="x", strict=True,
+                         resume=True)  # fmt: skip
+    assert changed.to_command() == "zsarbench run --method chance"
+
+
+@pytest.mark.parametrize(
+    ("command", "says"),
+    [
+        ("zsarbench compare --method chance", "is not a command of the form: zsarbench run --method NAME"),
+        ("zsarbench run --metod chance", "unknown option of run '--metod'; did you mean '--method'"),
+        ("zsarbench run --method", "--method takes a value"),
+        ("zsarbench run --method chance --seeds many", "--seeds takes a number"),
+        ("zsarbench run --seeds 3", "names no method"),
+    ],
+)
+def test_another_command_is_refused(command: str, says: str) -> None:
+    with pytest.raises(UsageError, match=says):
+        RunRequest.from_command(command)
+
+
 def test_the_default_protocol_is_the_one_a_plugin_declares() -> None:
     plain, named = spec(method="chance"), spec(method="chance", protocol="sketch/compositional")
-    assert plain.protocol.name == named.protocol.name == "sketch/compositional"
+    assert plain.what.protocol.name == named.what.protocol.name == "sketch/compositional"
     assert plain.command == named.command == "zsarbench run --method chance"
     with pytest.raises(UsageErrors, match=r"no plugin declares a default\. Try: --protocol NAME"):
-        resolve(RunRequest("chance"), load_plugins(["benchmarks"]))
+        resolve_run(RunRequest("chance"), load_plugins(["benchmarks"]))
 
 
 def test_an_unknown_argument_from_python_names_the_nearest() -> None:
     with pytest.raises(UsageError, match="did you mean 'protocol'"):
         request("chance", protocl="ucf101/all")
+
+
+def test_a_value_of_another_type_is_refused() -> None:
+    found = "\n".join(problems(method="chance", seeds="3", strict="yes", settings="loss.margin=1", visual=3, seed=True))
+    for expected in (
+        "--seeds is '3'; it takes a whole number",
+        "--strict is 'yes'; it takes true or false",
+        "--visual is 3; it takes text",
+        "--seed is True; it takes a whole number",
+    ):
+        assert expected in found
+
+
+# --- hooks and names --------------------------------------------------------------------------------------------------
+
+
+def test_a_plugin_objects_by_what_and_where_a_run_is() -> None:
+    class Objecting:
+        @hookimpl
+        def zsarbench_check_run(self, spec: RunSpec) -> list[str]:
+            return [f"{spec.what.method.name} on {spec.what.protocol.name}, written to {spec.where.out}"]
+
+    host = load_plugins(loaders=entry_points() | {"objecting": Objecting})
+    found = resolve_run(RunRequest("chance", out="here"), host)
+    assert found.objections == ("objecting: chance on sketch/compositional, written to here",)
+
+
+@pytest.mark.parametrize("name", ["seen", "none"])
+def test_no_data_set_is_called_what_train_on_calls_something_else(name: str) -> None:
+    class Colliding:
+        @hookimpl
+        def zsarbench_register(self, registry: Registrar) -> None:
+            registry.add("dataset", name, "zsarbench.testing.toys:Nothing", summary="A toy.")
+
+    (failure,) = load_plugins(loaders={"colliding": Colliding}).failures
+    assert f"a dataset cannot be called '{name}'" in failure.reason
+
+
+class Looking:
+    """A method that uses no text part of its own."""
+
+    learns_from = "nothing"
+
+    @hookimpl
+    def zsarbench_register(self, registry: Registrar) -> None:
+        registry.add("method", "looking", f"{__name__}:Looking", summary="A toy.", defaults={"visual": "captions"})
+
+
+def test_options_of_a_text_part_that_only_the_visual_part_reads_through_are_checked() -> None:
+    host = load_plugins(loaders=entry_points() | {"looking": Looking})
+    with pytest.raises(UsageErrors, match="did you mean 'dim'"):
+        resolve_run(RunRequest("looking", visual="captions", text="hashed-words", settings=("text.dims=3",)), host)
+    found = resolve_run(RunRequest("looking", visual="captions", text="hashed-words", settings=("text.dim=64",)), host)
+    assert found.what.parts["text"].options["dim"] == 64

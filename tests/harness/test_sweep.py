@@ -13,7 +13,6 @@ from zsarbench import results
 from zsarbench.cli.main import cli
 from zsarbench.errors import UsageError, UsageErrors
 from zsarbench.harness import sweep
-from zsarbench.harness.spec import RunRequest
 from zsarbench.harness.sweep import Axis
 from zsarbench.plugins import Host, load_plugins
 
@@ -30,10 +29,11 @@ def swept(out: Path, *words: str) -> Result:
 
 
 def test_an_axis_is_a_part_or_an_option() -> None:
-    asked = RunRequest("cezsar", settings=["loss.margin=1"])
+    given = {"method": "cezsar", "settings": ["loss.margin=1"]}
     assert Axis.parse("loss=triplet, info-nce") == Axis("loss", ("triplet", "info-nce"))
-    assert Axis.parse("class-text=name,sentence").apply(asked, "name").class_text == "name"
-    assert Axis.parse("loss.p=1,2").apply(asked, "2").settings == ["loss.margin=1", "loss.p=2"]
+    assert Axis.parse("class-text=name,sentence").apply(given, "name") == {**given, "class_text": "name"}
+    assert Axis.parse("loss.p=1,2").apply(given, "2")["settings"] == ["loss.margin=1", "loss.p=2"]
+    assert Axis.parse("loss.p=1,2").apply({}, "1") == {"settings": ["loss.p=1"]}
 
 
 @pytest.mark.parametrize(
@@ -55,35 +55,37 @@ def test_a_wrong_axis_is_refused(text: str, says: str) -> None:
 
 def test_the_last_axis_varies_fastest(host: Host) -> None:
     axes = [Axis("negatives", ("uniform", "hardest")), Axis("loss.margin", ("0.5", "1"))]
-    cells = sweep.grid(RunRequest("cezsar"), axes, host)
+    cells = sweep.grid({"method": "cezsar"}, axes, host)
     assert [cell.label for cell in cells] == [
         "negatives=uniform, loss.margin=0.5",
         "negatives=uniform, loss.margin=1",
         "negatives=hardest, loss.margin=0.5",
         "negatives=hardest, loss.margin=1",
     ]
-    assert [cell.spec and cell.spec.parts["negatives"].name for cell in cells] == ["uniform"] * 2 + ["hardest"] * 2
-    assert [cell.spec and cell.spec.parts["loss"].options["margin"] for cell in cells] == [0.5, 1.0] * 2
+    assert [cell.spec and cell.spec.what.parts["negatives"].name for cell in cells] == ["uniform"] * 2 + ["hardest"] * 2
+    assert [cell.spec and cell.spec.what.parts["loss"].options["margin"] for cell in cells] == [0.5, 1.0] * 2
 
 
 def test_the_mistakes_of_all_combinations_come_at_once(host: Host) -> None:
     axes = [Axis("negatives", ("uniform", "hardst")), Axis("loss", ("triplet", "tripelt"))]
     with pytest.raises(UsageErrors) as caught:
-        sweep.grid(RunRequest("cezsar"), axes, host)
+        sweep.grid({"method": "cezsar"}, axes, host)
     assert len(caught.value.problems) == 2
     assert "did you mean 'hardest'" in str(caught.value)
     assert "did you mean 'triplet'" in str(caught.value)
+    with pytest.raises(UsageError, match=r"no method is named\. Try: --method NAME"):
+        sweep.grid({}, [Axis("loss", ("triplet",))], host)
     with pytest.raises(UsageError, match="names 'loss' twice"):
-        sweep.grid(RunRequest("cezsar"), [Axis("loss", ("triplet",)), Axis("loss", ("sigmoid",))], host)
+        sweep.grid({"method": "cezsar"}, [Axis("loss", ("triplet",)), Axis("loss", ("sigmoid",))], host)
 
 
 def test_a_method_without_seen_classes_is_listed_and_the_others_run(host: Host) -> None:
-    cells = sweep.grid(RunRequest("", protocol="ucf101/all"), [Axis("method", ("chance", "eszsl"))], host)
+    cells = sweep.grid({"protocol": "ucf101/all"}, [Axis("method", ("chance", "eszsl"))], host)
     assert cells[0].spec is not None
     assert cells[1].spec is None
     assert "no seen classes" in cells[1].reason
     with pytest.raises(UsageErrors, match="no seen classes"):
-        sweep.grid(RunRequest("", protocol="ucf101/all"), [Axis("method", ("eszsl",))], host)
+        sweep.grid({"protocol": "ucf101/all"}, [Axis("method", ("eszsl",))], host)
 
 
 def test_a_sweep_prints_a_table_with_differences_and_measures_nothing_twice(tmp_path: Path) -> None:
@@ -107,16 +109,16 @@ def test_a_result_of_other_data_does_not_answer(tmp_path: Path, host: Host) -> N
     line = ("--method", "chance", "--grid", "control=none", "--limit", "1")
     assert CliRunner().invoke(cli, ["sweep", "--set", "dataset.clips_per_class=1", "--out", str(tmp_path), *line],
                               obj={}).exit_code == 0  # fmt: skip
-    asked = RunRequest("chance", settings=["dataset.clips_per_class=1"], limit=1)
-    cells = sweep.grid(asked, [Axis("control", ("none",))], host)
+    given = {"method": "chance", "settings": ["dataset.clips_per_class=1"], "limit": 1}
+    [cell] = sweep.grid(given, [Axis("control", ("none",))], host)
     (path,) = results.find(tmp_path)
-    assert sweep.measured(cells, tmp_path, host) == {"control=none": path}
+    assert sweep.measured(tmp_path) == {cell.key: path}
     old = results.read(path)
     content = replace(old, dataset=replace(old.dataset, revision="older")).to_json()
     path.write_text(json.dumps(content), encoding="utf-8")
-    assert sweep.measured(cells, tmp_path, host) == {}
+    assert cell.key not in sweep.measured(tmp_path)
     path.write_text("{", encoding="utf-8")
-    assert sweep.measured(cells, tmp_path, host) == {}
+    assert sweep.measured(tmp_path) == {}
 
 
 def test_a_combination_that_fails_is_listed_and_the_rest_go_on(tmp_path: Path) -> None:

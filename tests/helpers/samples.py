@@ -10,10 +10,11 @@ import numpy as np
 
 from zsarbench import results
 from zsarbench.evaluation import metrics
-from zsarbench.evaluation import summary as summaries
 from zsarbench.evaluation.contamination import Contamination, Overlap, accuracies
+from zsarbench.evaluation.declared import Declared
 from zsarbench.evaluation.scores import Block, RoundScores, Scores
-from zsarbench.evaluation.summary import RoundResult
+from zsarbench.evaluation.settings import SETTINGS
+from zsarbench.evaluation.summary import RoundResult, summarise
 from zsarbench.results import (
     ClassTextInfo,
     ClipFailure,
@@ -46,7 +47,7 @@ def sample_scores(
             classes = everything[1] if n_rounds == 1 else np.roll(everything[1], number)[:8]
             clips = everything[0][np.isin(labels, classes)]
             seen = (classes % 2 == 0) if setting == "gzsl" else np.zeros(len(classes), dtype=bool)
-            rounds.append(RoundScores(seed, clips, classes, seen))
+            rounds.append(RoundScores(block=seed, clips=clips, classes=classes, seen=seen))
     return Scores(
         clip_ids=np.array([f"clip{number:02}" for number in range(len(labels))]),
         groups=np.array([f"g{number % 2}" for number in range(len(labels))]),
@@ -73,12 +74,11 @@ def sample_result(
 ) -> RunResult:
     """Return the result that these scores make; `changed` replaces fields."""
     per_seed = len(scores.rounds) // len(seeds)
-    rounds = []
+    rules, rounds = SETTINGS[setting], []
     for number, item in enumerate(scores.rounds):
         part, labels = scores.round(number)
         n_seen = int(item.seen.sum())
-        seen = item.seen if setting == "gzsl" else None
-        values = metrics.evaluate(part, labels, setting=setting, seen=seen, denominator=denominator)
+        values = metrics.evaluate(part, labels, setting=setting, seen=item.seen, denominator=denominator)
         n_failed = int(np.isnan(part).any(axis=1).sum())
         rounds.append(
             RoundResult(
@@ -91,12 +91,12 @@ def sample_result(
                 n_scored=len(labels) - n_failed,
                 n_failed=n_failed,
                 metrics=values,
-                chance={name: summaries.chance(name, len(item.classes), n_seen) for name in values},
+                chance={metric.name: rules.chance(metric, len(item.classes), n_seen) for metric in rules.parse(values)},
                 candidates_sha256=results.names_sha256([str(scores.class_names[c]) for c in item.classes]),
             )
         )
     unread = np.unique(np.concatenate([block.clips[np.isnan(block.scores).any(axis=1)] for block in scores.blocks]))
-    summary = summaries.summarise(rounds)
+    summary = summarise(rounds)
     around = {
         name: (max(0.0, round(value.mean - 0.1, 3)), min(1.0, round(value.mean + 0.1, 3)))
         for name, value in summary.items()
@@ -127,7 +127,7 @@ def sample_result(
         seed=seeds[0],
         seeds=tuple(seeds),
         rounds=tuple(rounds),
-        summary=summaries.summarise(rounds, around),
+        summary=summarise(rounds, around),
         failures=tuple(ClipFailure(str(scores.clip_ids[clip]), "no video stream") for clip in unread),
         objections=(),
         flags=(),
@@ -150,7 +150,7 @@ def contaminated(result: RunResult, scores: Scores, classes: Sequence[str]) -> R
 def _contamination(scores: Scores, denominator: Any, classes: Sequence[str]) -> Contamination:
     unseen = {str(scores.class_names[c]) for item in scores.rounds for c in item.classes[~item.seen]}
     return Contamination(
-        audited={"kinetics400": ("visual captions",)},
+        audited={"kinetics400": (Declared("visual", "captions"),)},
         unknown=(),
         near_by=None,
         overlapping=tuple(Overlap(name, "kinetics400", name.lower(), "exact") for name in classes),

@@ -14,24 +14,28 @@ from pathlib import Path
 import pytest
 import torch
 
+from locations import ROOT
 from zsarbench.features import FeatureStore
 from zsarbench.features.store.shards import read_sidecar
+from zsarbench.features.store.verification import verify
 from zsarbench.testing.videos import write_video
 
 N_CLIPS = 16
+HELPERS = str(ROOT / "tests" / "helpers")  # where the `prepare` is that hangs
 IDS = [f"{i:02}" for i in range(N_CLIPS)]
 
 SCRIPT = """
 import logging, os, signal, sys, time
 from pathlib import Path
-from zsarbench import features_index
-from zsarbench.features.extraction.plan import EncoderPart, LocalExecutor, Settings, compute, ensure
-from zsarbench.harness.extraction import part_of
+from zsarbench.features.extraction.plan import EncoderPart, Extraction, LocalExecutor, Settings, compute, ensure
 from zsarbench.features import FeatureSet, FeatureStore
+from zsarbench.features.store import index
+from zsarbench.harness.extraction import share_of
 from zsarbench.interfaces import ClipSource
 from zsarbench.utils.progress import LogProgress
-from zsarbench.harness.spec import PartSpec
-from zsarbench.testing.videos import MisbehavingPrepare, TinyEncoder
+from zsarbench.plugins.parts import PartSpec
+from prepares import MisbehavingPrepare
+from zsarbench.testing.videos import TinyEncoder
 
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell starts what runs in the background without it
 logging.basicConfig(level=logging.INFO, format="%(message)s")
@@ -55,7 +59,7 @@ if fault == "before-replace":
 if fault == "after-replace":
     os.replace = killed(os.replace, before=False)
 if fault == "in-index":
-    features_index.enter = killed(features_index.enter, before=False)
+    index.add_shard = killed(index.add_shard, before=False)
 encoder = TinyEncoder()
 if fault == "hang":
     encoder.prepare = MisbehavingPrepare([10], "hang")
@@ -69,13 +73,15 @@ if fault == "wait":
     FeatureSet.adopt = slow
 sources = [ClipSource(path.stem, str(path)) for path in sorted(videos.glob("*.mp4"))]
 part = EncoderPart(PartSpec("visual", "tiny", "zsarbench.testing.videos:TinyEncoder", "test"), encoder)
-how = {"executor": LocalExecutor(), "progress": LogProgress(),
-       "settings": Settings(threads=1, decoders=2, clips_per_shard=4)}
+extraction = Extraction(
+    dataset="made", revision="r1", sources=sources, encoder=part, executor=LocalExecutor(),
+    settings=Settings(threads=1, decoders=2, clips_per_shard=4),
+)
 if shard == "whole":
-    ensure("made", "r1", sources, part, FeatureStore(store), **how)
+    ensure(extraction, FeatureStore(store), LogProgress())
 else:  # one of several processes, which writes no index into the store
     index_root = store.parent / f"index-{os.getpid()}"
-    compute("made", "r1", sources, part, FeatureStore(store, index_root), part=part_of(shard), **how)
+    compute(extraction, FeatureStore(store, index_root), LogProgress(), share_of(shard))
 """
 
 
@@ -92,10 +98,11 @@ class Extraction:
 
     def __init__(self, videos: Path, store: Path, fault: str = "none", when: int = 0, shard: str = "whole") -> None:
         self.mark = f"ZSARBENCH_TEST_MARK={uuid.uuid4()}"
+        path = os.pathsep.join(filter(None, [HELPERS, os.environ.get("PYTHONPATH")]))
         name, value = self.mark.split("=")
         self.process = subprocess.Popen(
             [sys.executable, "-c", SCRIPT, str(videos), str(store), fault, str(when), shard],
-            env=os.environ | {name: value},
+            env=os.environ | {name: value, "PYTHONPATH": path},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -169,7 +176,7 @@ def test_a_run_killed_again_and_again_loses_one_shard_each_time(
     assert "decoded 8 clips, 8 already stored, 0 failed" in log
     assert torch.equal(features(tmp_path), undisturbed)
     (stored,) = FeatureStore(tmp_path).sets()
-    assert stored.verify().problems == ()
+    assert verify(stored).problems == ()
     assert stored.info()["clips"] == N_CLIPS
 
 
@@ -194,7 +201,7 @@ def test_what_killed_processes_of_a_shared_extraction_began_the_local_executor_f
     assert sorted(listed) == IDS  # none twice
     assert shards_of(store) == shards_of(undisturbed_store)
     assert torch.equal(features(store), features(undisturbed_store))
-    assert stored.verify().problems == ()
+    assert verify(stored).problems == ()
 
 
 @needs_proc
@@ -230,7 +237,7 @@ def test_two_runs_at_once_leave_one_sound_store(tmp_path: Path, videos: Path, un
         assert code == 0, log
     assert torch.equal(features(tmp_path), undisturbed)
     (stored,) = FeatureStore(tmp_path).sets()
-    assert stored.verify().problems == ()
+    assert verify(stored).problems == ()
     assert stored.info()["clips"] == N_CLIPS
 
 
@@ -252,8 +259,8 @@ for number in range(3):
 
 @pytest.mark.parametrize(
     ("limit", "size", "message"),
-    [(200_000, 10_000, "features cannot be written to .*: File too large; what was finished is kept"),
-     (2_000, 1, "feature index .* cannot be used: .*is there room on the disk")],
+    [(200_000, 10_000, "features cannot be written to .*: File too large; finished shards are kept"),
+     (2_000, 1, "feature index .* cannot be used: .*is the disk full")],
 )  # fmt: skip
 def test_a_full_disk_is_said_and_what_was_finished_is_kept(tmp_path: Path, limit: int, size: int, message: str) -> None:
     def run(limit: int) -> subprocess.CompletedProcess[str]:
@@ -269,8 +276,8 @@ def test_a_full_disk_is_said_and_what_was_finished_is_kept(tmp_path: Path, limit
     if size > 1:
         (stored,) = FeatureStore(tmp_path).sets()
         assert stored.stored_ids() == {"0", "1"}
-        assert stored.verify().problems == ()
+        assert verify(stored).problems == ()
     assert run(10**9).returncode == 0
     (stored,) = FeatureStore(tmp_path).sets()
     assert stored.stored_ids() == {"0", "1", "2"}
-    assert stored.verify().problems == ()
+    assert verify(stored).problems == ()

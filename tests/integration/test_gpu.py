@@ -15,16 +15,16 @@ from zsarbench.cli import doctor
 from zsarbench.cli.main import Session, cli
 from zsarbench.data.video.decoding import decode_clip
 from zsarbench.errors import UsageError
-from zsarbench.features.clips import StoredClips
-from zsarbench.features.extraction.encoding import Settings, framed
+from zsarbench.features.extraction.encoding import Settings, encode_decoded
 from zsarbench.features.key import FeatureKey
+from zsarbench.features.store.clips import StoredClips
 from zsarbench.features.store.store import FeatureStore
 from zsarbench.interfaces import Clips, ClipSource, Context, Parts
 from zsarbench.testing import conformance, toys
 from zsarbench.testing.videos import write_video
-from zsarbench.utils.compute import Machine
+from zsarbench.utils.compute import Compute
 from zsarbench.utils.progress import LogProgress
-from zsarbench.utils.seeding import forked, generator
+from zsarbench.utils.seeding import fork_rng, generator
 from zsarbench_cezsar import training
 from zsarbench_cezsar.batches import ClipsOnDevice, Corpus
 from zsarbench_cezsar.losses import Triplet
@@ -65,8 +65,8 @@ def test_float32_features_of_a_gpu_are_those_of_the_cpu_but_for_rounding() -> No
     clips = Clips(("a", "b"), frames, None, torch.ones(2, 16, dtype=torch.bool))
     rows = []
     for name in ("cpu", "cuda"):
-        machine = Machine.named(name, "float32", 2)
-        with machine.repeatable():
+        machine = Compute.resolve(name, "float32", 2)
+        with machine.deterministic():
             rows.append(Timm(model="resnet18", pretrained=False).to(machine.device).encode(clips).values)
     error = (rows[1] - rows[0]).norm() / rows[0].norm()
     assert 0 < float(error) < 1e-5  # with TF32 it is near 1e-3
@@ -79,7 +79,7 @@ def test_a_recorded_pass_has_the_bits_of_the_pass_itself() -> None:
     network(torch.zeros(1, 3, 32, 32))
     network.cuda().requires_grad_(False)
     recorded = RecordedPass(network)
-    with Machine.named("cuda", "float32", 2).repeatable():
+    with Compute.resolve("cuda", "float32", 2).deterministic():
         for _ in range(3):
             batch = torch.randn(8, 3, 32, 32, device="cuda")
             assert torch.equal(recorded(batch), network(batch))
@@ -90,7 +90,7 @@ def test_a_pass_that_cannot_be_recorded_computes_all_the_same() -> None:
         return batch * float(batch.sum())  # waits for the GPU
 
     recorded = RecordedPass(forward)
-    with Machine.named("cuda", "float32", 2).repeatable():
+    with Compute.resolve("cuda", "float32", 2).deterministic():
         for _ in range(2):
             batch = torch.randn(4, 3, device="cuda")
             assert torch.equal(recorded(batch), forward(batch))
@@ -99,8 +99,11 @@ def test_a_pass_that_cannot_be_recorded_computes_all_the_same() -> None:
 def test_extraction_gives_the_rows_that_a_clip_has_by_itself(tmp_path: Path) -> None:
     sources = [ClipSource(f"c{i}", str(write_video(tmp_path / f"{i}.mp4", 10 + 10 * (i * 5 % 6)))) for i in range(24)]
     encoder = Timm(model="test_resnet", pretrained=False, batch_size=8, frames_per_second=2.0).to("cuda")
-    with Machine.named("cuda", "float32", 2).repeatable():
-        rows = [[each.rows for each in framed(encoder, sources, Settings(device="cuda", threads=2))] for _ in range(2)]
+    with Compute.resolve("cuda", "float32", 2).deterministic():
+        rows = [
+            [each.rows for each in encode_decoded(encoder, sources, Settings(device="cuda", threads=2))]
+            for _ in range(2)
+        ]
         for source, *read in zip(sources, *rows, strict=True):
             decoded = decode_clip(source, encoder.sampling, encoder.prepare)
             frames = torch.from_numpy(decoded.frames)[None]
@@ -136,7 +139,7 @@ def test_a_fit_on_stored_clips_has_the_same_weights_every_time(tmp_path: Path) -
     options = training.Options(batch_size=16, max_epochs=4)
     weights = []
     for _ in range(3):
-        with Machine.named("cuda", "float32", 2).repeatable(), forked(generator(0, "fit")):
+        with Compute.resolve("cuda", "float32", 2).deterministic(), fork_rng(generator(0, "fit")):
             model = JointModel(8, 12, d_model=16, n_heads=2, feedforward=16, joint_dim=4)
             training.Trainer(model, Triplet(), corpus, options, context, None).run()
         weights.append({name: value.cpu() for name, value in model.state_dict().items()})

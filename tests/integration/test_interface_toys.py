@@ -24,9 +24,8 @@ from zsarbench import hookimpl
 from zsarbench.errors import UsageError, UsageErrors, ZsarbenchError
 from zsarbench.evaluation import scores
 from zsarbench.evaluation.scores import Scores
-from zsarbench.harness import recording
-from zsarbench.harness import runs as harness
-from zsarbench.harness.resolve import resolve
+from zsarbench.harness import preparation, runs
+from zsarbench.harness.resolve import resolve_run
 from zsarbench.harness.spec import request
 from zsarbench.interfaces import (
     ClassText,
@@ -263,7 +262,7 @@ def zsarbench_register(registry: Any) -> None:
 HOST = load_plugins(
     loaders={
         "toy": lambda: type("plugin", (), {"zsarbench_register": staticmethod(zsarbench_register)}),
-        "rivals": lambda: importlib.import_module("zsarbench_rivals"),
+        "methods": lambda: importlib.import_module("zsarbench_methods"),
         "cezsar": lambda: importlib.import_module("zsarbench_cezsar"),
     }
 )
@@ -272,8 +271,8 @@ HOST = load_plugins(
 def run(folder: Path, method: str, **asked: Any) -> tuple[RunResult, Scores]:
     """Run a method under a protocol that a file of this folder states, and return the result and its scores."""
     where = asked.pop("protocol", None) or protocol(folder)
-    spec = resolve(request(method, protocol=where, out=str(folder / "out"), threads=1, **asked), HOST)
-    result, path = harness.run(spec, HOST, LogProgress())
+    spec = resolve_run(request(method, protocol=where, out=str(folder / "out"), threads=1, **asked), HOST)
+    result, path = runs.run(spec, HOST, LogProgress())
     return result, scores.read(path.with_suffix(".npz"))
 
 
@@ -460,7 +459,7 @@ def test_clips_of_the_other_data_set_that_cannot_be_read_are_not_learnt_from_and
     assert result.contamination is not None
     assert result.contamination.n_sentences == 2 * (n_clips - 1)
     assert result.contamination.naming == {name: 6 if name == UNREAD else 8 for name in toys.SEEN[:4]}
-    assert f"trained on other, revision 1: {n_clips - 1} of {n_clips} clips" in result.flags
+    assert f"trained on other, revision 1: {n_clips - 1} of {n_clips} clips" in map(str, result.flags)
     for file in features.glob("other-*.npy"):
         file.unlink()
     with pytest.raises(ZsarbenchError, match=r"no clip of the training data set 'other' can be read: 24 × no \.npy"):
@@ -488,7 +487,7 @@ def test_the_plan_counts_the_clips_of_both_data_sets(tmp_path: Path, features: P
         "from-captions", train_on="other", settings=[f"visual.folder={features}"], threads=1,
         protocol=protocol(tmp_path, seen=[], validation=[], candidates=Made.classes),
     )  # fmt: skip
-    told = harness.plan(resolve(asked, HOST), HOST, LogProgress())
+    told = runs.plan(resolve_run(asked, HOST), HOST, LogProgress())
     assert told["clips"] == told["clips_to_extract"] == (len(Made.classes) + len(Other.classes)) * PER_CLASS
 
 
@@ -500,12 +499,12 @@ def test_a_method_that_learns_is_refused_where_there_is_nothing_to_learn_from(tm
 
 def test_the_log_tells_the_commonest_reasons_and_counts_the_others() -> None:
     reasons = {f"clip{number}": "missing file" for number in range(5)} | {
-        f"odd{number}": f"reason {number}" for number in range(recording.N_REASONS + 2)
+        f"odd{number}": f"reason {number}" for number in range(preparation.MAX_REASONS + 2)
     }
-    told = recording.describe_failures(reasons)
+    told = preparation.describe_failures(reasons)
     assert told.startswith("5 × missing file (e.g. clip0); 1 × reason 0 (e.g. odd0)")
     assert told.endswith("3 × other reasons")
-    assert recording.describe_failures({"a": "missing file"}) == "1 × missing file (e.g. a)"
+    assert preparation.describe_failures({"a": "missing file"}) == "1 × missing file (e.g. a)"
 
 
 # --- a learnt space, a loss with parameters ---------------------------------------------------------------------------
@@ -538,7 +537,7 @@ def test_the_semantic_gap_of_a_result_is_embedded_by_the_same_fit(
     caplog.set_level(logging.INFO)
     asked = joint_run(tmp_path, features)
     _, found = run(tmp_path, "cezsar", **asked)
-    spec = resolve(request("cezsar", out=str(tmp_path / "out"), threads=1, resume=True, **asked), HOST)
+    spec = resolve_run(request("cezsar", out=str(tmp_path / "out"), threads=1, resume=True, **asked), HOST)
     shown = semantic_gap.of_run(spec, HOST, LogProgress(), found, 0)
     assert "its weights are loaded" in caplog.text
     assert "gives other scores" not in caplog.text
@@ -557,6 +556,6 @@ def test_the_semantic_gap_of_a_result_is_embedded_by_the_same_fit(
 
 def test_a_method_without_a_joint_space_has_no_semantic_gap(tmp_path: Path, features: Path) -> None:
     _, found = run(tmp_path, "nearest", settings=[f"visual.folder={features}"])
-    spec = resolve(request("nearest", protocol=protocol(tmp_path), settings=[f"visual.folder={features}"]), HOST)
+    spec = resolve_run(request("nearest", protocol=protocol(tmp_path), settings=[f"visual.folder={features}"]), HOST)
     with pytest.raises(UsageError, match="method 'nearest' has no joint space to show"):
         semantic_gap.of_run(spec, HOST, LogProgress(), found, 0)

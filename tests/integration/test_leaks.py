@@ -21,9 +21,8 @@ from zsarbench import hookimpl
 from zsarbench.errors import UsageError, ZsarbenchError
 from zsarbench.evaluation import scores
 from zsarbench.evaluation.scores import Scores
-from zsarbench.harness import inputs
-from zsarbench.harness import runs as harness
-from zsarbench.harness.resolve import resolve
+from zsarbench.harness import inputs, runs
+from zsarbench.harness.resolve import resolve_run
 from zsarbench.harness.spec import request
 from zsarbench.interfaces import ClassText, ClipFeatures, Context, LearnsFrom, TrainSet
 from zsarbench.plugins import load_plugins
@@ -205,8 +204,8 @@ def run(folder: Path, method: str, world: str) -> tuple[RunResult, Scores]:
     file = folder / "worlds.toml"
     file.write_text("\n".join(lines), encoding="utf-8")
     asked = {"protocol": str(file), "visual": "captions", "text": "toy-text", "settings": SMALL.get(method, ())}
-    spec = resolve(request(method, out=str(folder / world), threads=1, **asked), HOST)
-    result, path = harness.run(spec, HOST, LogProgress())
+    spec = resolve_run(request(method, out=str(folder / world), threads=1, **asked), HOST)
+    result, path = runs.run(spec, HOST, LogProgress())
     return result, scores.read(path.with_suffix(".npz"))
 
 
@@ -283,7 +282,9 @@ def test_a_clip_of_an_unseen_class_in_a_training_set_is_refused() -> None:
     data = Worlds()
     texts = {described.name: described for described in data.class_texts("sentence")}
     manifest = data.manifest().set_index("clip_id")
-    given = inputs.Inputs("worlds", "1", data.classes, manifest, texts, {}, {})
+    given = inputs.Inputs(
+        dataset="worlds", revision="1", classes=data.classes, manifest=manifest, texts=texts, captions={}, aliases={}
+    )
     features = toys.clips((*toys.SEEN, toys.UNSEEN[0]), PER_CLASS)
     features.ids = tuple(manifest.index[: len(features)])
     with pytest.raises(ZsarbenchError, match=r"'clip036' belongs to no class that may be learnt from"):

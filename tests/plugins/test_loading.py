@@ -36,7 +36,7 @@ def test_plugins_bring_their_names() -> None:
     assert host.failures == ()
 
 
-def test_a_misspelt_hook_is_an_error_and_the_rest_go_on() -> None:
+def test_a_misspelt_hook_is_an_error_and_the_rest_load() -> None:
     host = loaded(good=plugin(zsarbench_register=adds("a")), bad=plugin(zsarbench_registre=adds("b")))
     assert host.registry.names("method") == ["a"]
     assert [failure.plugin for failure in host.failures] == ["bad"]

@@ -45,7 +45,7 @@ def test_frozen_registry_refuses_entries() -> None:
         registry.registrar("late").add("loss", "x", "json:loads", summary="s")
 
 
-def test_targets_load_when_asked_and_name_the_extra_when_they_cannot() -> None:
+def test_targets_load_on_request_and_name_the_extra_when_they_cannot() -> None:
     registry = filled()
     registry.registrar("one").add("text", "gone", "no_such_package.x:Y", summary="s", extra="offline")
     assert registry.get("method", "cezsar").load()("[1]") == [1]

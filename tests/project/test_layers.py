@@ -47,7 +47,7 @@ def test_plugins_hold_their_hooks_alone_at_the_door() -> None:
 
 
 @pytest.mark.parametrize("package", ["zsarbench", "zsarbench_cezsar", "zsarbench_encoders", "zsarbench_baselines",
-                                     "zsarbench_datasets", "zsarbench_ray", "zsarbench_rivals",
+                                     "zsarbench_datasets", "zsarbench_ray", "zsarbench_methods",
                                      "zsarbench_benchmarks"])  # fmt: skip
 def test_the_installed_packages_are_tested_and_not_the_tree(package: str) -> None:
     """A wheel that lacks a package or a data file passes every other test when the tree is what they import."""

@@ -39,7 +39,9 @@ def gap_of(n_classes: int, shared: bool, dims: tuple[int, int] = (12, 12)) -> Ga
 @pytest.mark.parametrize("n_classes", [3, 101])
 def test_a_confusion_matrix_names_every_class_on_both_sides(tmp_path: Path, n_classes: int) -> None:
     scores, labels, names = scored(n_classes)
-    png, svg = figures.write(figures.confusion(scores, labels, names, "made"), tmp_path / "new", "confusion")
+    png, svg = figures.write_figure(
+        figures.draw_confusion(scores, labels, names, "a title"), tmp_path / "new", "confusion"
+    )
     assert png.read_bytes()[:4] == b"\x89PNG"
     text = svg.read_text()
     assert all(text.count(f">{name}<") == 2 for name in names)
@@ -47,7 +49,7 @@ def test_a_confusion_matrix_names_every_class_on_both_sides(tmp_path: Path, n_cl
 
 def test_the_cells_are_percentages_of_the_class_and_unread_clips_are_in_none() -> None:
     scores = np.array([[1, 0], [1, 0], [0, 1], [np.nan, np.nan]])
-    figure = figures.confusion(scores, np.array([0, 0, 1, 1]), ["a", "b"], "made")
+    figure = figures.draw_confusion(scores, np.array([0, 0, 1, 1]), ["a", "b"], "a title")
     assert figure.axes[0].images[0].get_array().tolist() == [[100, 0], [0, 50]]
     assert "4 clips, 1 not read, top-1 per video 75.0 %" in figure.axes[0].get_title()
 
@@ -55,7 +57,8 @@ def test_the_cells_are_percentages_of_the_class_and_unread_clips_are_in_none() -
 def test_the_same_figure_gives_the_same_bytes(tmp_path: Path) -> None:
     scores, labels, names = scored(4)
     first, second = (
-        figures.write(figures.confusion(scores, labels, names, "made"), tmp_path / folder, "x") for folder in "ab"
+        figures.write_figure(figures.draw_confusion(scores, labels, names, "a title"), tmp_path / folder, "x")
+        for folder in "ab"
     )
     assert [path.read_bytes() for path in first] == [path.read_bytes() for path in second]
 
@@ -65,7 +68,7 @@ def test_training_draws_every_loss_of_every_fit_and_rings_the_kept_epoch() -> No
         {"losses": [{"loss": 2.0, "validation_loss": 3.0}, {"loss": 1.0, "validation_loss": 3.5}], "best_epoch": 1},
         {"losses": [{"loss": 2.0, "validation_loss": "nan"}], "best_epoch": 0},
     ]
-    axes = figures.training(fits, "made").axes[0]
+    axes = figures.draw_training(fits, "a title").axes[0]
     assert len(axes.lines) == 5
     assert list(axes.lines[2].get_xydata()[0]) == [1, 3]
     labels = [text.get_text() for text in axes.get_legend().get_texts()]
@@ -74,7 +77,7 @@ def test_training_draws_every_loss_of_every_fit_and_rings_the_kept_epoch() -> No
 
 def test_a_result_without_losses_is_told() -> None:
     with pytest.raises(ZsarbenchError, match="holds no losses"):
-        figures.training([{"positives": "captions"}], "made")
+        figures.draw_training([{"positives": "captions"}], "a title")
 
 
 @pytest.mark.parametrize(
@@ -83,12 +86,12 @@ def test_a_result_without_losses_is_told() -> None:
 def test_before_the_joint_space_sides_share_a_picture_only_where_they_share_a_space(
     shared: bool, dims: tuple[int, int], pictures: int
 ) -> None:
-    assert len(figures.semantic_gap(gap_of(4, shared, dims), "made").axes) == pictures
+    assert len(figures.draw_semantic_gap(gap_of(4, shared, dims), "a title").axes) == pictures
 
 
 @pytest.mark.parametrize("n_classes", [2, 60])
 def test_every_class_of_a_semantic_gap_is_named(n_classes: int) -> None:
-    figure = figures.semantic_gap(gap_of(n_classes, True), "made")
+    figure = figures.draw_semantic_gap(gap_of(n_classes, True), "a title")
     texts = [text.get_text() for holder in (figure, *figure.axes) for text in holder.texts]
     assert all(any(f"Class{number:03d}" in text for text in texts) for number in range(n_classes))
 
@@ -96,7 +99,7 @@ def test_every_class_of_a_semantic_gap_is_named(n_classes: int) -> None:
 @pytest.mark.parametrize(("n_classes", "last"), [(5, "Class004"), (101, "101")])
 def test_every_picture_of_a_semantic_gap_tells_its_classes(n_classes: int, last: str) -> None:
     """Also that of the clips alone, where no star is."""
-    figure = figures.semantic_gap(gap_of(n_classes, False), "made")
+    figure = figures.draw_semantic_gap(gap_of(n_classes, False), "a title")
     for axes in figure.axes:
         texts = [text.get_text() for text in axes.texts]
         assert len(texts) == n_classes
@@ -106,7 +109,7 @@ def test_every_picture_of_a_semantic_gap_tells_its_classes(n_classes: int, last:
 def test_a_folder_that_cannot_be_written_to_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(ZsarbenchError, match=r"cannot be written to .*file.*--out DIR"):
-        figures.write(figures.confusion(*scored(2), "made"), tmp_path / "file", "x")
+        figures.write_figure(figures.draw_confusion(*scored(2), "a title"), tmp_path / "file", "x")
 
 
 # --- through the command line -----------------------------------------------------------------------------------------
@@ -173,17 +176,17 @@ def typed(*words: object) -> None:
 
 
 @pytest.mark.parametrize(
-    ("what", "name", "told"),
+    ("what", "name", "words"),
     [("confusion", "confusion-1", CLASSES[2:]), ("training", "training", ("epoch", "training loss"))],
 )
 def test_the_command_draws_a_result(
-    result: Path, tmp_path: Path, what: str, name: str, told: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+    result: Path, tmp_path: Path, what: str, name: str, words: tuple[str, ...], capsys: pytest.CaptureFixture[str]
 ) -> None:
     typed("plot", what, result, "--out", tmp_path)
     png, svg = (tmp_path / f"{result.stem}-{name}.{ending}" for ending in ("png", "svg"))
     assert capsys.readouterr().out.split() == [str(png), str(svg)]
     assert png.stat().st_size > 5000
-    assert all(f">{word}<" in svg.read_text() for word in told)
+    assert all(f">{word}<" in svg.read_text() for word in words)
 
 
 def test_the_command_makes_the_fit_of_a_semantic_gap_again(
@@ -198,7 +201,7 @@ def test_the_command_makes_the_fit_of_a_semantic_gap_again(
     monkeypatch.setattr(gap, "_compare", lambda a, b: differences.append(np.abs(a - b).max()) or compare(a, b))
     typed("plot", "semantic-gap", result, "--out", tmp_path)
     recorded = results.read(result)
-    assert [(results.spec_id(spec.identity()), spec.threads, spec.resume) for spec in specs] == [
+    assert [(results.spec_id(spec.what.identity()), spec.where.threads, spec.where.resume) for spec in specs] == [
         (recorded.spec_id, 1, True)
     ]
     assert differences == [0]
@@ -208,4 +211,4 @@ def test_the_command_makes_the_fit_of_a_semantic_gap_again(
     assert str(tmp_path / f"{result.stem}-semantic-gap-1.png") in out.out
     assert "points: 12 clips" in svg  # names with a halo are outlines, no text
     typed("plot", "semantic-gap", result, "--out", tmp_path, "--threads", "2")
-    assert specs[-1].threads == 2
+    assert specs[-1].where.threads == 2

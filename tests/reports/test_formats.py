@@ -12,9 +12,10 @@ import pytest
 
 from locations import GOLDEN
 from samples import sample_result, sample_scores
-from zsarbench.interfaces import Reporter
+from zsarbench.interfaces import Reporter, Table
 from zsarbench.reports import formats
 from zsarbench.reports import table as tables
+from zsarbench.results import Flag
 from zsarbench.results.reported import ReportedRow
 
 ALL = {
@@ -26,21 +27,22 @@ ALL = {
 }
 
 
-def simple() -> tables.Table:
+def simple() -> Table:
     """One round, as on TruZe: two methods that learn nothing and one that does."""
     chance = sample_result(sample_scores(skill=0.0, unread=[3]), "chance", parts={}, train_on="none")
     nearest = sample_result(sample_scores(skill=1.0), "nearest-text", train_on="none")
     return tables.build([chance, nearest, sample_result(sample_scores(skill=2.0))])
 
 
-def full() -> tables.Table:
+def full() -> Table:
     """Several rounds and seeds, settings, flags, an objection, duplicates, reported figures."""
     several, weak = sample_scores(n_rounds=3, n_seeds=2, skill=2.0), sample_scores(n_rounds=3, skill=1.0)
     parts = {"visual": "captions", "text": "minilm-l6", "negatives": "cosine-window", "loss": "triplet"}
+    remark = Flag("remark", "settings: loss.margin=0.5")
     learnt: dict[str, Any] = {"seeds": (0, 1), "parts": parts}
     results = [
         sample_result(several, part_options={"loss": {"margin": 1.0}}, **learnt),
-        sample_result(several, part_options={"loss": {"margin": 0.5}}, flags=("settings: loss.margin=0.5",), **learnt),
+        sample_result(several, part_options={"loss": {"margin": 0.5}}, flags=(remark,), **learnt),
         sample_result(weak, "nearest-text", created="2026-03-02T10:00:00Z", train_on="none"),
         sample_result(weak, "nearest-text", created="2026-03-01T10:00:00Z", train_on="none"),
         sample_result(weak, "conse", objections=("trained on 100% of A_B & C",), parts={"visual": "efficientnet-lite0",
@@ -54,13 +56,13 @@ def full() -> tables.Table:
     return tables.build(results, rows)
 
 
-def generalised() -> tables.Table:
+def generalised() -> Table:
     scores = sample_scores(skill=1.5, setting="gzsl")
     return tables.build([sample_result(scores, "eszsl", setting="gzsl", options={"alpha": a}) for a in (1.0, 3.0)])
 
 
-def render(ending: str, table: tables.Table) -> str:
-    return ALL[ending].render(table.frame, title=table.title)
+def render(ending: str, table: Table) -> str:
+    return ALL[ending].render(table)
 
 
 @pytest.mark.parametrize("ending", ALL)
@@ -72,14 +74,14 @@ def test_output_is_the_golden_file(make: Any, ending: str) -> None:
 @pytest.mark.parametrize("reporter", ALL.values(), ids=ALL)
 def test_they_keep_the_interface(reporter: Any) -> None:
     kept: Reporter = reporter
-    assert kept.render(simple().frame, title="a title")
+    assert kept.render(simple())
 
 
 @pytest.mark.parametrize("make", [simple, full, generalised])
 def test_text_fits_its_width(make: Any) -> None:
     table = make()
     for width in (60, 80, 100, 200):
-        text = formats.Rich(width).render(table.frame, title=table.title)
+        text = formats.Rich(width).render(table)
         assert max(map(len, text.splitlines())) <= width
         assert "…" not in text  # nothing is cut off
         for name in table.frame["method"]:
@@ -92,7 +94,7 @@ def test_a_narrow_text_says_all_that_a_wide_one_says() -> None:
     table = full()
 
     def words(width: int) -> set[str]:
-        return set(formats.Rich(width).render(table.frame, title=table.title).replace("─", "").split())
+        return set(formats.Rich(width).render(table).replace("─", "").split())
 
     assert words(200) - words(60) <= {
         "settings",
@@ -118,7 +120,7 @@ def test_text_is_plain_off_a_terminal_and_bold_on_one(monkeypatch: pytest.Monkey
 def test_text_takes_the_width_of_the_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     table = full()
     monkeypatch.setenv("COLUMNS", "200")
-    assert formats.Rich().render(table.frame, title="t") == formats.Rich(200).render(table.frame, title="t")
+    assert formats.Rich().render(table) == formats.Rich(200).render(table)
 
 
 def test_names_are_escaped() -> None:

@@ -50,7 +50,7 @@ def test_text_in_a_list_and_in_a_cell_is_shown_as_it_is(text: str) -> None:
 @pytest.mark.parametrize("name", ["a~b", "a{b}", "x#63", "a$b$c", "a!b", "a_b*c`d|e<f>g"])
 def test_a_name_reads_the_same_in_a_table_and_on_the_leaderboard(name: str) -> None:
     result = sample_result(sample_scores(), name)
-    table = formats.Markdown().render(tables.build([result]).frame, title="t")
-    whole = build.markdown(board.make([result], []))
+    table = formats.Markdown().render(tables.build([result]))
+    whole = build.markdown(board.build_board([result], []))
     assert f" {escape(name)} " in table
     assert f" {escape(name)} " in whole

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -32,13 +33,12 @@ def test_clips_are_paired_by_id_not_by_place(tmp_path: Path) -> None:
     scores = sample_scores(skill=1.0)
     order = np.random.default_rng(1).permutation(len(scores.labels))
     block = scores.blocks[0]
-    shuffled = type(scores)(
-        scores.clip_ids[order],
-        scores.groups[order],
-        scores.class_names,
-        scores.labels[order],
-        (type(block)(block.clips, block.classes, block.scores[order]),),
-        scores.rounds,
+    shuffled = dataclasses.replace(
+        scores,
+        clip_ids=scores.clip_ids[order],
+        groups=scores.groups[order],
+        labels=scores.labels[order],
+        blocks=(dataclasses.replace(block, scores=block.scores[order]),),
     )
     paths = [
         results.write(sample_result(scores, "a"), scores, tmp_path),

@@ -11,8 +11,8 @@ import pytest
 from samples import sample_result, sample_scores
 from zsarbench.errors import UsageError
 from zsarbench.reports import table as tables
-from zsarbench.reports.layout import display
-from zsarbench.results import DatasetInfo, RunResult
+from zsarbench.reports.layout import lay_out
+from zsarbench.results import DatasetInfo, Flag, RunResult
 from zsarbench.results.reported import ReportedRow
 
 STRONG, WEAK = sample_scores(skill=2.0), sample_scores(skill=0.5)
@@ -106,8 +106,8 @@ def test_an_incomparable_newer_result_does_not_hide_an_older_one() -> None:
     ("changed", "note"),
     [
         ({"objections": ("saw HandstandPushups",)}, "not ranked: saw HandstandPushups"),
-        ({"control": "shuffle-labels", "flags": ("control: it",)}, "not ranked: control run, shuffle-labels"),
-        ({"limit": 2, "flags": ("limit: at most 2 clips a class",)}, "not ranked: only 2 clips a class"),
+        ({"control": "shuffle-labels", "flags": (Flag("control", "it"),)}, "not ranked: control run, shuffle-labels"),
+        ({"limit": 2, "flags": (Flag("limit", "at most 2 clips a class"),)}, "not ranked: only 2 clips a class"),
         ({"denominator": "survivors"}, "not ranked: clips that could not be read are left out of the denominator"),
     ],
 )  # fmt: skip
@@ -129,7 +129,7 @@ def test_a_limited_result_is_no_measure_of_the_clips_expected() -> None:
 
 
 def test_other_flags_are_notes_and_rank_on() -> None:
-    flagged = sample_result(STRONG, flags=("settings of the protocol: loss.margin=0.5",))
+    flagged = sample_result(STRONG, flags=(Flag("remark", "settings of the protocol: loss.margin=0.5"),))
     frame = tables.build([flagged]).frame
     assert frame["notes"][0] == ["settings of the protocol: loss.margin=0.5"]
     assert list(frame["rank"]) == [1]
@@ -139,9 +139,9 @@ def test_rows_are_ranked_apart_by_training_data_and_class_text() -> None:
     trained = sample_result(STRONG, "trained")
     untrained = sample_result(WEAK, "untrained", train_on="none")
     by_name = sample_result(WEAK, "by-name", class_text=dataclasses.replace(trained.class_text, form="name"))
-    frame = tables.build([trained, untrained, by_name]).frame
-    assert list(frame["rank"]) == [1, 1, 1]
-    assert len(display(frame).groups) == 3
+    table = tables.build([trained, untrained, by_name])
+    assert list(table.frame["rank"]) == [1, 1, 1]
+    assert len(lay_out(table).groups) == 3
 
 
 def test_equal_rows_share_a_rank() -> None:
@@ -197,7 +197,7 @@ def test_plugins_add_columns_but_replace_none(caplog: pytest.LogCaptureFixture) 
     assert table.frame["gflops"][0] == 3.5
     assert table.frame["rank"][0] == 1
     assert "column 'rank'" in caplog.text
-    assert "gflops" in display(table.frame).groups[0].cells
+    assert "gflops" in lay_out(table).groups[0].cells
 
 
 def test_one_table_for_each_protocol() -> None:
@@ -218,13 +218,13 @@ def test_mistakes_are_told() -> None:
 def test_the_ranking_metric_can_be_chosen() -> None:
     scores = sample_scores(skill=1.5, setting="gzsl")
     result = sample_result(scores, setting="gzsl")
-    assert tables.build([result]).frame.attrs["rank_by"] == "harmonic_mean"
-    frame = tables.build([result], rank_by="ausuc").frame
-    assert "AUSUC" in display(frame).groups[0].cells
+    assert tables.build([result]).rank_by == "harmonic_mean"
+    table = tables.build([result], rank_by="ausuc")
+    assert "AUSUC" in lay_out(table).groups[0].cells
 
 
 def test_people_read_percent_with_one_decimal() -> None:
-    shown = display(tables.build([sample_result(STRONG, "a"), sample_result(WEAK, "b", parts={})]).frame)
+    shown = lay_out(tables.build([sample_result(STRONG, "a"), sample_result(WEAK, "b", parts={})]))
     cells = shown.groups[0].cells
     assert cells["top-1/video"][0] == f"{100 * sample_result(STRONG).summary['top1_per_video'].mean:.1f}"
     assert list(cells["parts"]) == ["captions / minilm-l6", "–"]
@@ -233,8 +233,8 @@ def test_people_read_percent_with_one_decimal() -> None:
 
 def test_a_spread_over_one_round_is_a_dash() -> None:
     rounds = sample_result(sample_scores(n_rounds=3, skill=1.0), "many")
-    frame = tables.build([rounds], [reported_row()]).frame
-    cells = {group.about["kind"]: group.cells["top-1/video"][0] for group in display(frame).groups}
+    table = tables.build([rounds], [reported_row()])
+    cells = {group.about["kind"]: group.cells["top-1/video"][0] for group in lay_out(table).groups}
     assert cells["reported"] == "45.2 ± –"
     assert " ± " in cells["measured"]
     assert "–" not in cells["measured"]
@@ -243,7 +243,7 @@ def test_a_spread_over_one_round_is_a_dash() -> None:
 def test_rounds_that_repeat_others_are_told_from_distinct_ones() -> None:
     whole = sample_result(sample_scores(n_rounds=3, n_seeds=2, skill=1.0), "many", seeds=(0, 1))
     rounds = tuple(dataclasses.replace(item, duplicate_of=0 if item.round == 2 else None) for item in whole.rounds)
-    frame = tables.build([dataclasses.replace(whole, rounds=rounds)], [reported_row()]).frame
-    assert frame[["n_rounds", "n_distinct_rounds"]].iloc[0].tolist() == [3, 2]
-    assert " · 3 rounds, 2 distinct · 2 training seeds" in display(frame).common
-    assert " · 3 rounds · 2 training seeds" in display(tables.build([whole]).frame).common
+    table = tables.build([dataclasses.replace(whole, rounds=rounds)], [reported_row()])
+    assert table.frame[["n_rounds", "n_distinct_rounds"]].iloc[0].tolist() == [3, 2]
+    assert " · 3 rounds, 2 distinct · 2 training seeds" in lay_out(table).common
+    assert " · 3 rounds · 2 training seeds" in lay_out(tables.build([whole])).common

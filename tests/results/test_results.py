@@ -19,12 +19,15 @@ from samples import sample_result, sample_scores
 from zsarbench import results
 from zsarbench.errors import ZsarbenchError
 from zsarbench.evaluation import metrics, scores
-from zsarbench.evaluation import summary as summaries
+from zsarbench.evaluation.settings import SETTINGS
+from zsarbench.results import Flag
 
 
 def test_the_format_is_the_golden_file() -> None:
     """A change of the format needs a new schema number and an upgrade, and then a new golden file."""
-    result = sample_result(sample_scores(n_rounds=2, n_seeds=2, unread=[5]), seeds=(0, 1), flags=("a flag",))
+    result = sample_result(
+        sample_scores(n_rounds=2, n_seeds=2, unread=[5]), seeds=(0, 1), flags=(Flag("remark", "a flag"),)
+    )
     text = json.dumps(result.to_json(), sort_keys=True, indent=2, ensure_ascii=False) + "\n"
     assert text == (GOLDEN / "result.json").read_text(encoding="utf-8")
     assert results.read(GOLDEN / "result.json") == result
@@ -148,6 +151,11 @@ def in_summary(key: str, value: Any) -> Callable[[dict[str, Any]], None]:
         (in_round("metrics", {}), "it has no metrics"),
         (in_round("metrics", {"top1_per_video": 47.0}), "metric top1_per_video is 47.0, not in [0, 1]"),
         (in_round("metrics", {"top1_per_video": "nan"}), "rounds[0].metrics.top1_per_video is str 'nan', not float"),
+        (
+            in_round("metrics", {"top1_per_vide": 0.5}),
+            "unknown metric of the setting zsl 'top1_per_vide'; did you mean",
+        ),
+        (in_round("chance", {"ausuc": 0.5}), "unknown metric of the setting zsl 'ausuc'"),
         (in_round("seed", 7), "seeds are [0], but those of the rounds differ"),
         (in_summary("mean", 0.123), "mean is 0.123, but the rounds give"),
         (in_summary("std", 0.0), "std is 0.0, but the rounds give None"),
@@ -239,7 +247,9 @@ def test_chance_is_what_constant_scores_get(n_seen: int, n_unseen: int) -> None:
     n_classes = n_seen + n_unseen
     seen = np.arange(n_classes) < n_seen
     got = metrics.evaluate(np.zeros((n_classes, n_classes)), np.arange(n_classes), setting="gzsl", seen=seen)
-    assert got == pytest.approx({name: summaries.chance(name, n_classes, n_seen) for name in got})
+    rules = SETTINGS["gzsl"]
+    expected = {metric.name: rules.chance(metric, n_classes, n_seen) for metric in rules.parse(got)}
+    assert got == pytest.approx(expected)
 
 
 def test_a_record_that_is_no_json_names_its_place() -> None:

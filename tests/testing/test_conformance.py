@@ -65,10 +65,10 @@ class BadDefault(ToyText):
         raise UsageError("width is below 1")
 
 
-def test_a_problem_says_what_was_expected_what_came_and_where_the_contract_stands() -> None:
+def test_a_problem_states_what_was_expected_what_happened_and_where_the_contract_is() -> None:
     problem = conformance.run_checks(altered(ToyText, encode=narrow), "text")[0]
     assert str(problem) == (
-        "text 'BrokenToyText', gives-rows: expected (11, 16) float32, D being `dim`, but (11, 3) float32 came. "
+        "text 'BrokenToyText', gives-rows: expected (11, 16) float32, D being `dim`, but (11, 3) float32 was returned. "
         "The contract: zsarbench.interfaces.TextEncoder.encode"
     )
 
@@ -82,7 +82,7 @@ def test_what_a_check_did_not_foresee_is_a_problem_with_its_place() -> None:
     assert any("KeyError: 'broken on purpose' (test_conformance.py, line" in message for message in messages)
 
 
-def test_what_is_not_here_is_skipped_with_its_reason_and_asked_for_once() -> None:
+def test_what_is_unavailable_is_skipped_with_its_reason_and_tried_once() -> None:
     found = list(conformance.outcomes(conformance.subject_of(NoWeights, "text")))
     assert conformance.run_checks(NoWeights, "text") == []
     assert {one.skipped for one in found if one.check != "options-can-be-set"} == {
@@ -94,7 +94,7 @@ def test_defaults_that_do_not_build_are_a_bug() -> None:
     assert any("width is below 1" in problem.message for problem in conformance.run_checks(BadDefault, "text"))
 
 
-def test_a_target_that_is_not_there_is_a_bug_and_a_missing_extra_is_not() -> None:
+def test_a_missing_target_is_a_bug_and_a_missing_extra_is_not() -> None:
     registry = host(a=("loss", "gone", "NoSuchLoss"), b=("loss", "extra", "no_such_package:Loss")).registry
     gone, extra = (conformance.subject_of(registry.get("loss", name)) for name in ("gone", "extra"))
     assert all(one.problem for one in conformance.outcomes(gone))
@@ -129,7 +129,7 @@ def test_parametrize_gives_a_test_every_check_of_a_plugin() -> None:
     cases = {str(case): case for case in mark.args[1]}
     assert len(cases) == 2 * len(conformance.checks_for("loss")) + len(conformance.checks_for("text"))
     cases["loss-sound-gradient-flows"]()
-    with pytest.raises(pytest.fail.Exception, match="a gradient of the parameter weight, but there is none"):
+    with pytest.raises(pytest.fail.Exception, match="a gradient of the parameter weight, but it has none"):
         cases["loss-bad-gradient-flows"]()
     with pytest.raises(pytest.skip.Exception, match="cannot be fetched"):
         cases["text-nothing-gives-rows"]()
@@ -139,9 +139,7 @@ def test_parametrize_gives_a_test_every_check_of_a_plugin() -> None:
 
 
 def typed(made: Host, *arguments: str) -> Any:
-    session = Session(())
-    session._host = made
-    return CliRunner().invoke(cli, ["check", *arguments], obj={"session": session})
+    return CliRunner().invoke(cli, ["check", *arguments], obj={"session": Session((), made)})
 
 
 def test_the_verb_prints_the_bugs_of_a_plugin_and_exits_with_1() -> None:
@@ -149,7 +147,7 @@ def test_the_verb_prints_the_bugs_of_a_plugin_and_exits_with_1() -> None:
     done = typed(made, "toy")
     assert done.exit_code == 1
     assert "loss sound: no bug (8 of 8 checks passed)" in done.output
-    assert "gradient-flows: expected a gradient of the parameter weight, but there is none" in done.output
+    assert "gradient-flows: expected a gradient of the parameter weight, but it has none" in done.output
     assert "contract: zsarbench.interfaces.Loss" in done.output
     assert "16 checks of 2 components: 1 bugs, 0 not tried here" in done.output
     assert typed(made, "sound").exit_code == 0
@@ -194,7 +192,7 @@ def test_nothing_of_an_unseen_class_is_in_the_toy_training_set() -> None:
 
 
 def test_toys_do_not_touch_the_global_random_state() -> None:
-    with seeding.forked(seeding.generator(0, "x")):
+    with seeding.fork_rng(seeding.generator(0, "x")):
         before = torch.random.get_rng_state()
         toys.train_set()
         assert torch.equal(before, torch.random.get_rng_state())

@@ -1,4 +1,4 @@
-"""Files are put in place whole, or stay as they were."""
+"""Files are written atomically."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from zsarbench.utils.atomic import replacing, write_whole
+from zsarbench.utils.atomic import atomic_path, write_atomic
 
 
-def test_what_a_block_wrote_takes_the_place_of_the_file(tmp_path: Path) -> None:
+def test_what_a_block_wrote_replaces_the_file(tmp_path: Path) -> None:
     path = tmp_path / "a.txt"
-    write_whole(path, b"old")
-    with replacing(path) as temporary:
+    write_atomic(path, b"old")
+    with atomic_path(path) as temporary:
         temporary.write_text("new")
         assert path.read_text() == "old"
     assert path.read_text() == "new"
@@ -23,12 +23,12 @@ def test_what_a_block_wrote_takes_the_place_of_the_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("error", [OSError("No space left on device"), KeyboardInterrupt()])
-def test_an_error_leaves_the_file_as_it_was_and_nothing_beside_it(tmp_path: Path, error: BaseException) -> None:
+def test_an_error_leaves_the_old_file_and_no_other(tmp_path: Path, error: BaseException) -> None:
     path = tmp_path / "a.txt"
-    write_whole(path, b"old")
+    write_atomic(path, b"old")
 
     def stopped() -> None:
-        with replacing(path) as temporary:
+        with atomic_path(path) as temporary:
             temporary.write_text("half")
             raise error
 
@@ -38,7 +38,7 @@ def test_an_error_leaves_the_file_as_it_was_and_nothing_beside_it(tmp_path: Path
     assert os.listdir(tmp_path) == ["a.txt"]
 
 
-def test_it_is_on_the_disk_before_it_is_in_place_and_so_is_its_name(
+def test_content_is_flushed_before_the_file_is_replaced_and_its_folder_afterwards(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     done, flushed, replace = [], os.fsync, os.replace
@@ -49,22 +49,20 @@ def test_it_is_on_the_disk_before_it_is_in_place_and_so_is_its_name(
 
     monkeypatch.setattr(os, "fsync", noted)
     monkeypatch.setattr(os, "replace", lambda *paths: (done.append("replace"), replace(*paths)))
-    write_whole(tmp_path / "a.txt", b"new")
+    write_atomic(tmp_path / "a.txt", b"new")
     assert done == ["file", "replace", "folder"]
 
 
-def test_a_file_system_that_cannot_push_folders_is_no_reason_to_fail(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_file_system_that_cannot_flush_folders_is_no_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def refused(descriptor: int) -> None:
         if kinds[stat.S_ISDIR(os.fstat(descriptor).st_mode)]:
             raise OSError(errno.EINVAL, "Invalid argument")
 
     kinds = {True: True, False: False}
     monkeypatch.setattr(os, "fsync", refused)
-    write_whole(tmp_path / "a.txt", b"new")
+    write_atomic(tmp_path / "a.txt", b"new")
     assert (tmp_path / "a.txt").read_bytes() == b"new"
     kinds[False] = True
     with pytest.raises(OSError, match="Invalid argument"):
-        write_whole(tmp_path / "b.txt", b"new")
+        write_atomic(tmp_path / "b.txt", b"new")
     assert os.listdir(tmp_path) == ["a.txt"]

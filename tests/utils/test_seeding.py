@@ -11,13 +11,13 @@ def test_seeds_are_the_same_on_every_machine() -> None:
     assert 0 <= seeding.derive(12, "x") < 2**63
 
 
-def test_forked_leaves_the_global_state_alone_and_repeats_itself() -> None:
+def test_fork_rng_leaves_the_global_state_alone_and_repeats_itself() -> None:
     before = torch.random.get_rng_state()
-    with seeding.forked(seeding.generator(3, "fit")):
+    with seeding.fork_rng(seeding.generator(3, "fit")):
         first = torch.rand(4)
-    with seeding.forked(seeding.generator(3, "fit")):
+    with seeding.fork_rng(seeding.generator(3, "fit")):
         again = torch.rand(4)
-    with seeding.forked(seeding.generator(4, "fit")):
+    with seeding.fork_rng(seeding.generator(4, "fit")):
         other = torch.rand(4)
     assert torch.equal(first, again)
     assert not torch.equal(first, other)

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from zsarbench.cli.common import as_json, data_root_option, echo_json, host_of, settings_option
-from zsarbench.errors import UsageError, UsageErrors, ZsarbenchError, unknown
+from zsarbench.cli.toolkit import data_root_option, echo_json, host_of, json_option, settings_option
+from zsarbench.errors import UsageError, ZsarbenchError, unknown
 
 if TYPE_CHECKING:
     from zsarbench.plugins import Host
     from zsarbench.plugins.registry import Entry
-    from zsarbench.testing.checking import Outcome
+    from zsarbench.testing.checking import CheckOutcome
 
 
 @click.command("check", short_help="Find the bugs of a plugin.")
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 @data_root_option
 @click.option("--device", default="cpu", show_default=True, help="Where components compute: cpu, cuda, cuda:1, …")
 @click.option("--seconds", default=300.0, show_default=True, help="How long one check may take.")
-@as_json
+@json_option
 @click.pass_context
 def command(
     ctx: click.Context,
@@ -57,24 +57,24 @@ def command(
         chosen["dataset", dataset]["root"] = Path(folder)
 
     from zsarbench.testing.conformance import outcomes, subject_of
-    from zsarbench.utils.compute import Machine
+    from zsarbench.utils.compute import Compute
 
-    machine = Machine.named(device, "float32", None)
-    found: list[Outcome] = []
-    with machine.repeatable():  # as in a run
+    machine = Compute.resolve(device, "float32", None)
+    everything: list[CheckOutcome] = []
+    with machine.deterministic():  # as in a run
         for entry in entries:
             options = chosen[entry.kind, entry.name]
             subject = subject_of(entry, registry=host.registry, chosen=options, device=str(machine.device))
-            found += (mine := list(outcomes(subject, seconds=seconds)))
+            everything += (of_entry := list(outcomes(subject, seconds=seconds)))
             if not as_json:
-                _show(entry, mine)
-    problems = [outcome.problem for outcome in found if outcome.problem is not None]
+                _show(entry, of_entry)
+    problems = [outcome.problem for outcome in everything if outcome.problem is not None]
     if as_json:
-        echo_json([asdict(outcome) for outcome in found])
+        echo_json([asdict(outcome) for outcome in everything])
     else:
-        n_skipped = sum(outcome.skipped is not None for outcome in found)
+        n_skipped = sum(outcome.skipped is not None for outcome in everything)
         click.echo(
-            f"{len(found)} checks of {len(entries)} components: {len(problems)} bugs, {n_skipped} not tried here"
+            f"{len(everything)} checks of {len(entries)} components: {len(problems)} bugs, {n_skipped} not tried here"
         )
     if problems:
         ctx.exit(1)
@@ -90,50 +90,51 @@ def _entries(host: Host, name: str) -> list[Entry]:
     for failure in host.failures:
         if failure.plugin == name:
             raise ZsarbenchError(f"plugin '{name}' cannot be loaded: {failure.reason}")
-    found = [entry for entry in host.registry if entry.plugin == name]
-    found = found or [entry for entry in host.registry if entry.name == name]
-    if not found:
+    entries = [entry for entry in host.registry if entry.plugin == name]
+    entries = entries or [entry for entry in host.registry if entry.name == name]
+    if not entries:
         if host.manager.has_plugin(name):
             raise UsageError(f"plugin '{name}' registers nothing; there is nothing to check")
         known = {word for entry in host.registry for word in (entry.plugin, entry.name)}
         raise UsageError(unknown("plugin or name", name, known, "zsarbench list"))
-    return found
+    return entries
 
 
 def _chosen(entries: Sequence[Entry], settings: Sequence[str]) -> dict[tuple[str, str], dict[str, Any]]:
-    """Return the options given by `--set` for each entry that takes them.
+    """Return the options of `--set` by the kind and name of each entry that takes them.
 
     Raises:
         UsageErrors: a setting is malformed, has an unfit value, or fits none of the entries.
     """
+    from zsarbench.harness.settings import Problems, Settings
     from zsarbench.plugins import options
 
     chosen: dict[tuple[str, str], dict[str, Any]] = {(entry.kind, entry.name): {} for entry in entries}
-    problems = []
-    for text in settings:
-        path, equals, value = text.partition("=")
-        kind, _, option = path.partition(".")
-        takers = [entry for entry in entries if entry.kind == kind and options.takes(entry.load(), option)]
-        if not (equals and takers):
-            problems.append(f"--set {text} fits no option of {', '.join(f'{one.kind} {one.name}' for one in entries)}")
-        for entry in takers:
-            parsed, wrong = options.check(entry.load(), f"{kind} {entry.name}", {option: value})
-            chosen[kind, entry.name] |= parsed
-            problems += wrong
-    if problems:
-        raise UsageErrors(problems)
+    names, problems = ", ".join(f"{entry.kind} {entry.name}" for entry in entries), Problems()
+    for kind, values in Settings.parse(
+        settings, problems, dict.fromkeys(entry.kind for entry in entries)
+    ).by_part.items():
+        for option, value in values.items():
+            takers = [entry for entry in entries if entry.kind == kind and options.takes(entry.load(), option)]
+            if not takers:
+                problems.add(f"--set {kind}.{option}={value} fits no option of {names}")
+            for entry in takers:
+                parsed, mistakes = options.check(entry.load(), f"{kind} {entry.name}", {option: value})
+                chosen[kind, entry.name] |= parsed
+                problems.add(*mistakes)
+    problems.raise_all()
     return chosen
 
 
-def _show(entry: Entry, found: Sequence[Outcome]) -> None:
-    problems = [outcome.problem for outcome in found if outcome.problem is not None]
+def _show(entry: Entry, outcomes: Sequence[CheckOutcome]) -> None:
+    problems = [outcome.problem for outcome in outcomes if outcome.problem is not None]
     skipped: dict[str, list[str]] = {}
-    for outcome in found:
+    for outcome in outcomes:
         if outcome.skipped is not None:
             skipped.setdefault(outcome.skipped, []).append(outcome.check)
-    n_sound = len(found) - len(problems) - sum(map(len, skipped.values()))
+    n_sound = len(outcomes) - len(problems) - sum(map(len, skipped.values()))
     state = f"{len(problems)} bugs" if problems else "no bug" if n_sound else "not tried"
-    click.echo(f"{entry.kind} {entry.name}: {state} ({n_sound} of {len(found)} checks passed)")
+    click.echo(f"{entry.kind} {entry.name}: {state} ({n_sound} of {len(outcomes)} checks passed)")
     for problem in problems:
         click.echo(f"  {problem.check}: {problem.message}")
         click.echo(f"    contract: {problem.contract}")

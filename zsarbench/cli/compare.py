@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections import defaultdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from zsarbench.cli.common import differences, format_option, host_of, render
-from zsarbench.errors import UsageError, ZsarbenchError, unknown
+from zsarbench.cli.toolkit import format_option, host_of
+from zsarbench.errors import UsageError, unknown
+
+if TYPE_CHECKING:
+    from zsarbench.results import RunResult
 
 
 @click.command("compare", short_help="Put results side by side, with paired differences.")
@@ -25,7 +29,7 @@ def command(
 ) -> None:
     """Compare the results in PATHS, files or folders (default: ./results): one table for each protocol.
 
-    A table never mixes what is not comparable: what is left out is listed under it with the reason.
+    A table never mixes results that are not comparable: those left out are listed under it with the reason.
 
     \b
     Examples:
@@ -34,28 +38,25 @@ def command(
       zsarbench compare a.json b.json --format latex
     """
     from zsarbench import results
+    from zsarbench.reports.comparison import render
+    from zsarbench.reports.paired import describe_differences
 
     host = host_of(ctx)
-    files = [
-        file for path in paths or (Path("results"),) for file in ([path] if path.is_file() else results.find(path))
-    ]
     if missing := [path for path in paths if not path.exists()]:
         raise UsageError(f"'{missing[0]}' does not exist; give result files or folders that hold them")
-    by_protocol = defaultdict(list)
-    for file in files:
-        try:
-            result = results.read(file)
-        except ZsarbenchError as error:
-            click.echo(f"warning: {file} is left out: {error}", err=True)
-            continue
-        by_protocol[result.protocol.name].append((result, file))
+    sound, problems = results.read_all(*paths or (Path("results"),))
+    for file, problem in problems.items():
+        click.echo(f"warning: {file} is left out: {problem}", err=True)
+    by_protocol: dict[str, dict[Path, RunResult]] = defaultdict(dict)
+    for file, result in sound.items():
+        by_protocol[result.protocol.name][file] = result
     if not by_protocol:
         raise UsageError("there is no result to compare. Try: zsarbench run --method NAME")
     if protocol is not None and protocol not in by_protocol:
         raise UsageError(unknown("protocol among the results", protocol, by_protocol))
     for name in sorted(by_protocol):
         if protocol in (None, name):
-            read = by_protocol[name]
-            click.echo(render(host, [result for result, _ in read], format_, rank_by=rank_by) + "\n")
-            if paired and len(read) > 1:
-                click.echo(differences([file for _, file in read], rank_by))
+            compared = by_protocol[name]
+            click.echo(render(host, list(compared.values()), format_, rank_by=rank_by) + "\n")
+            if paired and len(compared) > 1:
+                click.echo(describe_differences(list(compared), metric=rank_by))

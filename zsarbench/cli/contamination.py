@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from zsarbench.cli.common import as_json, data_root_option, echo_json, host_of, settings_option
 from zsarbench.cli.request import train_on_option
+from zsarbench.cli.toolkit import data_root_option, echo_json, host_of, json_option, settings_option
 from zsarbench.errors import UsageError
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 @train_on_option
 @data_root_option
 @settings_option
-@as_json
+@json_option
 @click.pass_context
 def command(
     ctx: click.Context,
@@ -97,8 +97,8 @@ def _parts(
 def _show(protocol: str, found: Contamination) -> None:
     n_unseen = found.n_overlapping + found.n_clean
     click.secho(f"{protocol}: {found.n_overlapping} of {n_unseen} unseen classes overlap", bold=True)
-    for name, who in found.audited.items():
-        click.echo(f"{name}: {', '.join(who)}")
+    for name, declared in found.audited.items():
+        click.echo(f"{name}: {', '.join(map(str, declared))}")
     for item in found.overlapping:
         how = item.how if item.similarity is None else f"{item.how} {item.similarity:.2f}"
         click.echo(f"  {item.candidate:24} {how:10} {item.label}  ({item.label_set})")

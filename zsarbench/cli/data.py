@@ -1,4 +1,4 @@
-"""`zsarbench data`: what data sets there are, fetching their lists and captions, verifying files, linting texts."""
+"""`zsarbench data`: lists data sets, fetches their lists and captions, verifies files, lints class texts."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from zsarbench.cli.common import as_json, echo_json, host_of
 from zsarbench.cli.data_lint import lint
 from zsarbench.cli.data_verify import verify
+from zsarbench.cli.toolkit import echo_json, host_of, json_option
 from zsarbench.errors import UsageErrors, unknown
+from zsarbench.interfaces import Downloadable
 from zsarbench.plugins.options import options_of
 
 if TYPE_CHECKING:
@@ -38,47 +39,46 @@ command.add_command(lint)
 def _downloads(registry: Registry) -> Iterator[tuple[str, Download]]:
     """Yield each data set's name with each of its downloads."""
     for name in registry.names("dataset"):
-        for download in getattr(registry.get("dataset", name).load(), "downloads", ()):
-            yield name, download
+        target = registry.get("dataset", name).load()
+        if isinstance(target, Downloadable):
+            yield from ((name, download) for download in target.downloads)
 
 
 @command.command("list")
-@as_json
+@json_option
 @click.pass_context
 def list_(ctx: click.Context, as_json: bool) -> None:
-    """List the data sets with their options and what can be fetched for them."""
+    """List the data sets with their options and downloads."""
     registry = host_of(ctx).registry
-    fetched = list(_downloads(registry))
-    rows: list[dict[str, Any]] = []
-    for name in registry.names("dataset"):
-        entry = registry.get("dataset", name)
-        rows.append(
-            {
-                "name": name,
-                "summary": entry.summary,
-                "source": entry.source,
-                "options": sorted(options_of(entry.load())),
-                "downloads": {
-                    one.name: {
-                        "bytes": one.size,
-                        "files": len(one.files),
-                        "source": one.homepage,
-                        "licence": one.licence,
-                    }
-                    for dataset, one in fetched
-                    if dataset == name
-                },
-            }
-        )
+    downloads: dict[str, dict[str, Any]] = {}
+    for dataset, download in _downloads(registry):
+        downloads.setdefault(dataset, {})[download.name] = {
+            "bytes": download.size,
+            "files": len(download.files),
+            "source": download.homepage,
+            "licence": download.licence,
+        }
+    entries = [registry.get("dataset", name) for name in registry.names("dataset")]
+    rows: list[dict[str, Any]] = [
+        {
+            "name": entry.name,
+            "summary": entry.summary,
+            "source": entry.source,
+            "options": sorted(options_of(entry.load())),
+            "downloads": downloads.get(entry.name, {}),
+        }
+        for entry in entries
+    ]
     if as_json:
         echo_json(rows)
         return
     for row in rows:
         click.secho(row["name"], bold=True)
         click.echo(f"  {row['summary']}\n  source: {row['source']}")
-        for name, one in row["downloads"].items():
+        for name, download in row["downloads"].items():
             click.echo(
-                f"  get {name}: {one['files']} files, {one['bytes'] / 1e6:.1f} MB, {one['licence']}, {one['source']}"
+                f"  get {name}: {download['files']} files, {download['bytes'] / 1e6:.1f} MB, {download['licence']}, "
+                f"{download['source']}"
             )
 
 
@@ -86,7 +86,7 @@ def list_(ctx: click.Context, as_json: bool) -> None:
 @click.argument("names", nargs=-1, required=True)
 @click.pass_context
 def get(ctx: click.Context, names: tuple[str, ...]) -> None:
-    """Fetch the downloads NAMES; a broken one goes on where it stopped.
+    """Fetch the downloads NAMES; an interrupted one continues where it stopped.
 
     ZSARBENCH_MIRROR, a folder or an address, replaces the host part of every download.
     """
@@ -94,18 +94,10 @@ def get(ctx: click.Context, names: tuple[str, ...]) -> None:
     from zsarbench.utils.progress import default_progress
 
     known = {download.name: download for _, download in _downloads(host_of(ctx).registry)}
-    if strangers := [name for name in names if name not in known]:
-        raise UsageErrors(unknown("download", name, known, "zsarbench data list") for name in strangers)
+    if missing := [name for name in names if name not in known]:
+        raise UsageErrors(unknown("download", name, known, "zsarbench data list") for name in missing)
     for name in names:
         download = known[name]
         click.echo(f"{name}: {download.summary}\n  source: {download.homepage}\n  licence: {download.licence}")
-        with default_progress().task(f"fetching {name}", download.size) as task:
-            done = 0
-
-            def advance(there: int, _total: int, task: Any = task) -> None:
-                nonlocal done
-                task.advance(there - done)
-                done = there
-
-            folder = fetch(download, progress=advance)
+        folder = fetch(download, progress=default_progress())
         click.echo(f"  {len(download.files)} files in {folder}")

@@ -1,4 +1,4 @@
-"""`zsarbench data lint`: class texts that are empty, shared by classes, or unrelated to the name of their class."""
+"""`zsarbench data lint`: finds class texts that are empty, shared by classes, or unrelated to their class's name."""
 
 from __future__ import annotations
 
@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from zsarbench.cli.common import as_json, data_root_option, echo_json, host_of, settings_option
 from zsarbench.cli.request import class_text_option
+from zsarbench.cli.toolkit import data_root_option, echo_json, host_of, json_option, settings_option
 
 if TYPE_CHECKING:
     from zsarbench.data.class_text_lint import Finding
-    from zsarbench.interfaces import TextEncoder
 
 MAX_CHARACTERS = 100  # of a text that is shown
 
@@ -23,7 +22,7 @@ MAX_CHARACTERS = 100  # of a text that is shown
 @click.option("--text", help="Text encoder that compares texts with names.  [default: that of audits, if installed]")
 @data_root_option
 @settings_option
-@as_json
+@json_option
 @click.pass_context
 def lint(
     ctx: click.Context,
@@ -36,9 +35,9 @@ def lint(
 ) -> None:
     """Find suspicious class texts of data set NAME: the empty, the duplicate, and those unrelated to their class.
 
-    A text is called unrelated where ten or more names of other classes are nearer to it in text embedding than its own,
-    the worst first. A finding is a question, not a verdict: a good definition that shares no word with a rare name is
-    found too. Exit code 1 when something is found.
+    A text is called unrelated where ten or more names of other classes are nearer to it in text embedding than the name
+    of its own; the worst come first. A finding is a question, not a verdict: a good definition that shares no word with
+    a rare name is reported too. Exit code 1 when there are findings.
 
     \b
     Examples:
@@ -51,20 +50,20 @@ def lint(
     from zsarbench.evaluation.contamination import near_names
     from zsarbench.harness.resolve import resolve_parts
     from zsarbench.interfaces import ClassText
-    from zsarbench.plugins.building import build, build_dataset
+    from zsarbench.plugins.building import build_dataset, build_text
 
     registry = host_of(ctx).registry
     named = {"dataset": name} | ({"text": text} if text is not None else {})
     parts, roots = resolve_parts(registry, named, data_root=data_root, settings=settings)
     dataset = build_dataset(parts["dataset"], roots, registry)
-    given = class_texts.read(dataset, class_text)
+    all_texts = class_texts.read(dataset, class_text)
     near = near_names(registry) if text is None else None
-    encoder: TextEncoder | None = build(parts["text"], registry) if text is not None else None
+    encoder = build_text(parts["text"], registry, "cpu") if text is not None else None
     if near is not None:
         encoder = near.encoder
-    chosen = class_texts.choose(given, class_text, encoder)
+    chosen = class_texts.choose(all_texts, class_text, encoder)
     texts = [chosen.get(label, ClassText(label, ())) for label in dataset.classes]
-    found = check(texts, encoder)
+    findings = check(texts, encoder)
     about = {
         "dataset": name,
         "class_text": class_text,
@@ -73,20 +72,20 @@ def lint(
         "text_encoder": near.name if near is not None else text,
     }
     if as_json:
-        echo_json(about | {"findings": [asdict(finding) for finding in found]})
+        echo_json(about | {"findings": [asdict(finding) for finding in findings]})
     else:
-        _show(about, found)
-    ctx.exit(1 if found else 0)
+        _show(about, findings)
+    ctx.exit(1 if findings else 0)
 
 
-def _show(about: dict[str, object], found: list[Finding]) -> None:
+def _show(about: dict[str, object], findings: list[Finding]) -> None:
     for key, value in about.items():
         click.echo(f"{key.replace('_', ' ')}: {value}")
     if about["text_encoder"] is None:
-        click.echo("unrelated texts were not looked for: the extra `offline` is not installed. Try: --text NAME")
-    for finding in found:
+        click.echo("unrelated texts were not searched for: the extra `offline` is not installed. Try: --text NAME")
+    for finding in findings:
         click.echo(f"{finding.problem} {finding.name}: {finding.reason}")
         if finding.text.strip():
             text = " ".join(finding.text.split())
             click.echo(f"    {text if len(text) <= MAX_CHARACTERS else text[: MAX_CHARACTERS - 1] + '…'}")
-    click.echo(f"{len(found)} findings")
+    click.echo(f"{len(findings)} findings")

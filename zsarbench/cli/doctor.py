@@ -13,13 +13,13 @@ from typing import Any
 import click
 
 from zsarbench import __version__
-from zsarbench.cli.common import as_json, echo_json, host_of
+from zsarbench.cli.toolkit import echo_json, host_of, json_option
 from zsarbench.utils.cache import cache_dir
 from zsarbench.utils.cores import cores
 
 
 @click.command("doctor", short_help="Check versions, devices, plugins, decoding and caches.")
-@as_json
+@json_option
 @click.pass_context
 def command(ctx: click.Context, as_json: bool) -> None:
     """Print versions, devices, plugins and what failed to load, a decoder self-test, and cache sizes.

@@ -1,4 +1,4 @@
-"""`zsarbench features`: extracting, merging, inspecting, verifying and clearing up stored features."""
+"""`zsarbench features`: extracts, merges, inspects, verifies and removes stored features."""
 
 from __future__ import annotations
 
@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from zsarbench.cli.common import as_json, data_root_option, echo_json, host_of, settings_option
+from zsarbench.cli.request import with_options_of
+from zsarbench.cli.toolkit import echo_json, host_of, json_option
 from zsarbench.errors import UsageError, unknown
+from zsarbench.harness.spec import ExtractionRequest
 from zsarbench.utils.cache import cache_dir
 
 if TYPE_CHECKING:
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
 
 @click.group("features", short_help="Extract, merge, inspect and verify stored features.")
 def command() -> None:
-    """Extract features and look after the store in the cache folder (ZSARBENCH_CACHE).
+    """Extract features and maintain the store in the cache folder (ZSARBENCH_CACHE).
 
     \b
     Examples:
@@ -31,37 +33,16 @@ def command() -> None:
 
 
 @command.command("extract")
-@click.option("--dataset", help="All clips of this data set.")
-@click.option("--protocol", help="The training and test clips of this protocol: a name, or a file of yours.")
-@click.option("--visual", required=True, help="Visual encoder.")
-@click.option("--text", help="Text encoder, where the visual one reads through it.")
-@settings_option
-@data_root_option
-@click.option("--shard", metavar="i/n|auto", help="Do only this part of the work, i from 0 to n - 1.")
-@click.option("--executor", default="local", show_default=True, help="Where features are extracted.")
-@click.option("--device", default="auto", show_default=True, help="cpu, cuda, cuda:1, …")
-@click.option("--dtype", default="float32", show_default=True, help="float32 or bfloat16.")
-@click.option(
-    "--threads", type=int, help="Threads to compute with; other counts give other bits.  [default: all cores]"
-)
-@click.option("--strict", is_flag=True, help="Stop at the first clip that cannot be read.")
-@as_json
+@with_options_of(ExtractionRequest)
+@click.option("--shard", metavar="i/n|auto", help="Compute only this part of the work, i from 0 to n - 1.")
+@json_option
 @click.pass_context
-def extract(
-    ctx: click.Context,
-    /,
-    dataset: str | None,
-    protocol: str | None,
-    shard: str | None,
-    settings: tuple[str, ...],
-    as_json: bool,
-    **asked: Any,
-) -> None:
+def extract(ctx: click.Context, /, shard: str | None, as_json: bool, **request: Any) -> None:
     """Compute the features that the store lacks of a data set's or a protocol's clips.
 
-    Interrupt it whenever you like: the same command, here or on another machine with the same folders, goes on. With
-    --shard several processes share the work, each in the same cache folder or in one of its own: they write no index,
-    `features merge` or the next run takes their shards in. --shard auto asks torchrun's or SLURM's variables.
+    Interrupt it at any time: the same command, here or on another machine with the same folders, continues. With
+    --shard several processes share the work, each in the same cache folder or in one of its own: they write no index;
+    `features merge` or the next run adds their shards to it. --shard auto reads torchrun's or SLURM's variables.
 
     \b
     Examples:
@@ -69,22 +50,21 @@ def extract(
       srun -n 8 zsarbench features extract --dataset kinetics400 --visual bit-m-r152x2 --shard auto …
       zsarbench features extract --protocol ucf101/truze-v2 --visual efficientnet-lite0 --executor ray …
     """
-    # Before torch is loaded: threads of the model that wait for each other shall sleep, since awake they take the cores
-    # from the decoders; and its maps, 100 MB and more, shall lie in huge pages, which the processor finds faster.
+    # Before torch is loaded: threads of the model that wait for each other must sleep, since awake they take the cores
+    # from the decoders; and its maps, 100 MB and more, must lie in huge pages, which the processor finds faster.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
-    from zsarbench.harness import extraction as extract_run
-    from zsarbench.harness.spec import request
+    from zsarbench.features.extraction.plan import Share
+    from zsarbench.harness import extraction
+    from zsarbench.harness.resolve import resolve_extraction
     from zsarbench.utils.progress import default_progress
 
     registry = host_of(ctx).registry
-    part = extract_run.part_of(shard) if shard is not None else (0, 1)
-    extraction = extract_run.resolve(
-        request("", protocol=protocol or "", settings=settings, **asked), dataset, registry
-    )
+    share = extraction.share_of(shard) if shard is not None else Share()
+    spec = resolve_extraction(ExtractionRequest(**request), registry)
     with TemporaryDirectory(prefix="zsarbench-") as folder:
-        store = _store(index_root=Path(folder) if part[1] > 1 else None)
-        done = extract_run.run(extraction, registry, store, default_progress(), part=part)
+        store = _store(index_root=Path(folder) if share.count > 1 else None)
+        done = extraction.run(spec, registry, store, default_progress(), share=share)
     if as_json:
         echo_json(done)
         return
@@ -99,12 +79,12 @@ def extract(
 
 @command.command("merge")
 @click.argument("folders", nargs=-1, type=click.Path(path_type=Path))
-@as_json
+@json_option
 @click.pass_context
 def merge(ctx: click.Context, folders: tuple[Path, ...], as_json: bool) -> None:
-    """Take shards that other processes wrote into the index, and those in the stores of other cache FOLDERS.
+    """Add the shards that other processes wrote to the index, and those in the stores of other cache FOLDERS.
 
-    It may be repeated and broken off: what is there stays as it is. A damaged shard stays out; exit code 1 tells so.
+    It may be interrupted and repeated: what exists stays as it is. A damaged shard is left out, with exit code 1.
 
     \b
     Examples:
@@ -130,12 +110,13 @@ def merge(ctx: click.Context, folders: tuple[Path, ...], as_json: bool) -> None:
 @command.command("gc")
 @click.argument("names", nargs=-1)
 @click.option("--unused-days", type=click.FloatRange(min=0), help="Also whole sets that no run used for so many days.")
-@click.option("--yes", is_flag=True, help="Remove it; without this, only tell.")
-@as_json
+@click.option("--yes", is_flag=True, help="Remove it; without this, only list it.")
+@json_option
 def gc(names: tuple[str, ...], unused_days: float | None, yes: bool, as_json: bool) -> None:
-    """Tell what may go of all sets or of NAMES, and with --yes remove it.
+    """List what can be removed of all sets or of NAMES, and with --yes remove it.
 
-    Orphan shards, whose clips are all in other shards, and what killed runs left; files younger than an hour stay.
+    That is orphan shards, whose clips are all in other shards, and what killed runs left; files younger than an hour
+    stay.
 
     \b
     Examples:
@@ -144,7 +125,7 @@ def gc(names: tuple[str, ...], unused_days: float | None, yes: bool, as_json: bo
     """
     from zsarbench.features import maintenance
 
-    found = maintenance.garbage(_store(), _sets(names), unused_days=unused_days)
+    found = maintenance.garbage(_sets(names), unused_days=unused_days)
     for item in found:
         if yes:
             maintenance.remove(item)
@@ -182,7 +163,7 @@ def _sets(names: tuple[str, ...]) -> list[FeatureSet]:
 
 @command.command("info")
 @click.argument("names", nargs=-1)
-@as_json
+@json_option
 def info(names: tuple[str, ...], as_json: bool) -> None:
     """Print what is stored, of all sets or of NAMES: clips, steps, bytes, and with --json the key."""
     rows = [stored.info() for stored in _sets(names)]
@@ -201,15 +182,17 @@ def info(names: tuple[str, ...], as_json: bool) -> None:
 
 @command.command("verify")
 @click.argument("names", nargs=-1)
-@click.option("--rebuild", is_flag=True, help="Make the index anew from what is sound.")
-@as_json
+@click.option("--rebuild", is_flag=True, help="Build the index again from what is undamaged.")
+@json_option
 @click.pass_context
 def verify(ctx: click.Context, names: tuple[str, ...], rebuild: bool, as_json: bool) -> None:
     """Compare every stored row with its checksum; exit code 1 when one does not match.
 
-    With --rebuild the index is made anew without the damaged rows, which the next run computes again.
+    With --rebuild the index is built again without the damaged rows, which the next run computes again.
     """
-    found = [stored.verify(rebuild=rebuild) for stored in _sets(names)]
+    from zsarbench.features.store.verification import verify as verify_set
+
+    found = [verify_set(stored, rebuild=rebuild) for stored in _sets(names)]
     if as_json:
         echo_json([asdict(item) for item in found])
     else:

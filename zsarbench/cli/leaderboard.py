@@ -1,4 +1,4 @@
-"""`zsarbench leaderboard`: the page and the Markdown file of all results, and whether they can be published."""
+"""`zsarbench leaderboard`: the page and the Markdown file of all results, built or checked."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from zsarbench.cli.common import columns_of_plugins, dataset_of, host_of
+from zsarbench.cli.toolkit import host_of
 from zsarbench.errors import UsageError, ZsarbenchError
 
 if TYPE_CHECKING:
@@ -26,9 +26,9 @@ results_option = click.option(
 )
 
 
-@click.group("leaderboard", short_help="Make or check the page of all results.")
+@click.group("leaderboard", short_help="Build or check the page of all results.")
 def command() -> None:
-    """Make one page of all results beside the figures that papers report, or check what is committed.
+    """Build one page of all results next to the figures that papers report, or check the committed ones.
 
     \b
     Examples:
@@ -50,7 +50,7 @@ def command() -> None:
 def build(ctx: click.Context, out: Path, folder: Path | None, markdown: Path | None) -> None:
     """Write OUT/index.html, one page that opens without a network, and the same tables as Markdown.
 
-    The same results give the same bytes. Exit code 1 where a result file is not sound.
+    The same results give the same bytes. Exit code 1 if a result file is not valid.
     """
     folder = _results_folder(folder)
     board = _board(host_of(ctx), folder)
@@ -65,17 +65,20 @@ def build(ctx: click.Context, out: Path, folder: Path | None, markdown: Path | N
 @command.command("check")
 @results_option
 @click.option(
-    "--markdown", type=click.Path(path_type=Path), help="The Markdown file.  [default: LEADERBOARD.md beside --results]"
+    "--markdown",
+    type=click.Path(path_type=Path),
+    help="The Markdown file.  [default: LEADERBOARD.md next to --results]",
 )
 @click.pass_context
 def check(ctx: click.Context, folder: Path | None, markdown: Path | None) -> None:
     """Check the committed results and that the Markdown file is what they give; change nothing.
 
-    Exit code 1 where a result file is not sound, was measured under another version of its protocol, does not follow
-    from the scores beside it or is too large, where reported figures are on no registered protocol, or where the
+    Exit code 1 if a result file is not valid, was measured under another version of its protocol, does not follow from
+    the scores next to it or is too large, if reported figures are on a protocol that is not registered, or if the
     Markdown file is stale.
     """
     from zsarbench import protocols
+    from zsarbench.harness.datasets import dataset_named
     from zsarbench.reports.leaderboard import build as builder
     from zsarbench.reports.leaderboard import check as checks
     from zsarbench.results import reported
@@ -85,16 +88,16 @@ def check(ctx: click.Context, folder: Path | None, markdown: Path | None) -> Non
 
     def hash_of(name: str) -> str:
         protocol = protocols.load(host.registry, name)
-        return protocol.hash(dataset_of(host, protocol.dataset))
+        return protocol.hash(dataset_named(host.registry, protocol.dataset))
 
     problems = checks.result_problems(folder, hash_of)
     problems += checks.reported_problems(reported.read_all(), host.registry.names("protocol"))
     try:
         board = _board(host, folder)
     except ZsarbenchError:
-        problems.append("the leaderboard cannot be made from these results, so it is not checked")
+        problems.append("the leaderboard cannot be built from these results, so it is not checked")
     else:
-        problems += checks.stale(markdown or folder.parent / MARKDOWN, builder.markdown(board))
+        problems += checks.stale_problems(markdown or folder.parent / MARKDOWN, builder.markdown(board))
         click.echo(f"{board.n_results} results, {board.n_figures} reported figures: {len(problems)} problems")
     for problem in problems:
         click.echo(f"error: {problem}", err=True)
@@ -102,11 +105,12 @@ def check(ctx: click.Context, folder: Path | None, markdown: Path | None) -> Non
         ctx.exit(1)
 
 
-def _results_folder(given: Path | None) -> Path:
-    if given is not None:
-        if not given.is_dir():
-            raise UsageError(f"folder of results '{given}' does not exist. Try: zsarbench run --method NAME")
-        return given
+def _results_folder(folder: Path | None) -> Path:
+    """Return the folder that was named, else that of the checkout or of the package."""
+    if folder is not None:
+        if not folder.is_dir():
+            raise UsageError(f"folder of results '{folder}' does not exist. Try: zsarbench run --method NAME")
+        return folder
     if (CHECKOUT / "reported").is_dir():
         return CHECKOUT / "results"
     return Path(str(importlib.resources.files("zsarbench_benchmarks"))) / "results"
@@ -116,11 +120,14 @@ def _board(host: Host, folder: Path) -> Board:
     """Return the board of a folder's results, with the columns that plugins add.
 
     Raises:
-        ZsarbenchError: a result is not sound.
+        ZsarbenchError: a result is not valid.
     """
+    from zsarbench.reports.comparison import columns_of_plugins
     from zsarbench.reports.leaderboard import board, build
     from zsarbench.results import reported
 
     columns = columns_of_plugins(host)
     summaries = {entry.name: entry.summary for entry in host.registry if entry.kind == "protocol"}
-    return board.make(build.read(folder), reported.read_all(), summaries=summaries, extra_columns=columns)
+    return board.build_board(
+        build.read_results(folder), reported.read_all(), summaries=summaries, extra_columns=columns
+    )

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import click
 
-from zsarbench.cli.common import as_json, echo_json, host_of
+from zsarbench.cli.toolkit import echo_json, host_of, json_option
 from zsarbench.errors import UsageError, unknown
 from zsarbench.plugins.registry import KINDS
 
 
 @click.command("list", short_help="List methods, parts, data sets and protocols.")
 @click.argument("kind", required=False)
-@as_json
+@json_option
 @click.pass_context
 def command(ctx: click.Context, kind: str | None, as_json: bool) -> None:
     """List what is registered, of one KIND or of all.

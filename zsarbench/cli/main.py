@@ -31,11 +31,11 @@ VERBS = (
 
 
 class Session:
-    """What one invocation shares: the loaded plugins, made when first asked for."""
+    """What one invocation shares: the plugins, loaded on first use unless given."""
 
-    def __init__(self, blocked: tuple[str, ...]) -> None:
+    def __init__(self, blocked: tuple[str, ...], host: Host | None = None) -> None:
         self._blocked = blocked
-        self._host: Host | None = None
+        self._host = host
 
     @property
     def host(self) -> Host:

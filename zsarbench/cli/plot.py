@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Callable
-from dataclasses import fields
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from zsarbench.cli.common import data_root_option, host_of
+from zsarbench.cli.toolkit import data_root_option, host_of
 from zsarbench.errors import UsageError
 
 if TYPE_CHECKING:
@@ -59,13 +58,13 @@ def confusion(path: Path, number: int, out: Path) -> None:
       zsarbench plot confusion RESULT
     """
     from zsarbench import results
-    from zsarbench.reports import figures as plots
+    from zsarbench.reports import figures
 
     result = results.read(path)
     scores = results.read_scores(path)
-    given, labels = scores.round(_checked(number, scores))
+    matrix, labels = scores.round(_index(number, scores))
     names = [str(scores.class_names[index]) for index in scores.rounds[number - 1].classes]
-    _write(plots.confusion(given, labels, names, _title(result, number)), out, path, f"confusion-{number}")
+    _write(figures.draw_confusion(matrix, labels, names, _title(result, number)), out, path, f"confusion-{number}")
 
 
 @command.command("training")
@@ -78,11 +77,11 @@ def training(path: Path, out: Path) -> None:
       zsarbench plot training RESULT
     """
     from zsarbench import results
-    from zsarbench.reports import figures as plots
+    from zsarbench.reports import figures
 
     result = results.read(path)
     fits = result.method.record.get("fits", [])
-    _write(plots.training(fits, _title(result)), out, path, "training")
+    _write(figures.draw_training(fits, _title(result)), out, path, "training")
 
 
 @command.command("semantic-gap")
@@ -94,57 +93,57 @@ def training(path: Path, out: Path) -> None:
 def semantic_gap(ctx: click.Context, /, path: Path, number: int, out: Path, **machine: Any) -> None:
     """Draw clips and class sentences by t-SNE, before and after the joint space.
 
-    A result holds scores, not embeddings: the round's fit is made again by the result's command, out of its checkpoint
-    and stored features where they are still there, and the log says where it gives other scores.
+    A result holds scores, not embeddings: the round's fit is repeated by the result's command, from its checkpoint and
+    stored features where they still exist, and the log says if it gives other scores.
 
     \b
     Example:
       zsarbench plot semantic-gap RESULT
     """
-    from zsarbench.harness.resolve import resolve
+    from zsarbench.harness.resolve import resolve_run
 
     host = host_of(ctx)
     from zsarbench import results
-    from zsarbench.reports import figures as plots
+    from zsarbench.reports import figures
     from zsarbench.reports import semantic_gap as gap
     from zsarbench.utils.progress import default_progress
 
     result, scores = results.read(path), results.read_scores(path)
-    _checked(number, scores)
-    spec = resolve(_request(result, **machine), host)
-    found = gap.of_run(spec, host, default_progress(), scores, number - 1)
-    _write(plots.semantic_gap(found, _title(result, number)), out, path, f"semantic-gap-{number}")
+    index = _index(number, scores)
+    spec = resolve_run(_request(result, **machine), host)
+    points = gap.of_run(spec, host, default_progress(), scores, index)
+    _write(figures.draw_semantic_gap(points, _title(result, number)), out, path, f"semantic-gap-{number}")
 
 
 def _request(result: RunResult, **machine: Any) -> RunRequest:
-    """Return what a result's command asks for, going on from the checkpoints of its fits.
+    """Return the request of a result's command, which resumes from the checkpoints of its fits.
 
-    Other thread counts give other bits, so where none is asked for, it is the result's.
+    Other thread counts give other bits, so the default is the result's.
     """
-    from zsarbench.cli import run
     from zsarbench.harness.spec import RunRequest
 
-    words = shlex.split(result.command)[2:]
-    asked = run.command.make_context("run", words).params
-    known = {item.name for item in fields(RunRequest)}
     machine["threads"] = machine["threads"] or result.environment.threads
-    return RunRequest(**{name: value for name, value in asked.items() if name in known} | machine | {"resume": True})
+    return replace(RunRequest.from_command(result.command), **machine, resume=True)
 
 
-def _checked(number: int, scores: Scores) -> int:
-    """Return the position of a round that is counted from 1."""
+def _index(number: int, scores: Scores) -> int:
+    """Return the index of a round whose number counts from 1.
+
+    Raises:
+        UsageError: the result has no round of this number.
+    """
     if not 1 <= number <= len(scores.rounds):
         raise UsageError(f"the result has rounds 1 to {len(scores.rounds)}, not {number}")
     return number - 1
 
 
 def _title(result: RunResult, number: int = 0) -> str:
-    several = f", round {number} of {len(result.rounds)}" if number and len(result.rounds) > 1 else ""
-    return f"{result.method.name} on {result.protocol.name}{several}"
+    which = f", round {number} of {len(result.rounds)}" if number and len(result.rounds) > 1 else ""
+    return f"{result.method.name} on {result.protocol.name}{which}"
 
 
 def _write(figure: Figure, out: Path, path: Path, what: str) -> None:
-    from zsarbench.reports import figures as plots
+    from zsarbench.reports import figures
 
-    for written in plots.write(figure, out, f"{path.stem}-{what}"):
-        click.echo(written)
+    for file in figures.write_figure(figure, out, f"{path.stem}-{what}"):
+        click.echo(file)

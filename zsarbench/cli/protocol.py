@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from zsarbench import protocols
-from zsarbench.cli.common import as_json, data_root_option, dataset_of, echo_json, host_of, settings_option
+from zsarbench.cli.toolkit import data_root_option, echo_json, host_of, json_option, settings_option
 from zsarbench.data.manifest import checked_manifest
 
 if TYPE_CHECKING:
@@ -32,13 +32,15 @@ def command() -> None:
 @click.argument("name")
 @data_root_option
 @settings_option
-@as_json
+@json_option
 @click.pass_context
 def show(ctx: click.Context, name: str, data_root: tuple[str, ...], settings: tuple[str, ...], as_json: bool) -> None:
     """Print the rounds of NAME, a registered protocol or a file, with its hash and source; no clip is looked up."""
+    from zsarbench.harness.datasets import dataset_named
+
     host = host_of(ctx)
     protocol = protocols.load(host.registry, name)
-    dataset = dataset_of(host, protocol.dataset, data_root, settings, protocol)
+    dataset = dataset_named(host.registry, protocol.dataset, data_root=data_root, settings=settings, protocol=protocol)
     rounds = [_round(protocol, item) for item in protocol.named(dataset)]
     content = _about(protocol) | {
         "summary": protocol.summary,
@@ -109,18 +111,19 @@ def _told(item: dict[str, Any], validation_only: bool) -> list[str]:
 @click.argument("name")
 @data_root_option
 @settings_option
-@as_json
+@json_option
 @click.pass_context
 def check(ctx: click.Context, name: str, data_root: tuple[str, ...], settings: tuple[str, ...], as_json: bool) -> None:
     """Check the lists of NAME against the data set's classes and clips, and print the counts.
 
     Exit code 1 tells that something does not hold; all that does not is told. A warning tells what a run will lack.
     """
+    from zsarbench.harness.datasets import dataset_named
     from zsarbench.protocols import check as protocol_check
 
     host = host_of(ctx)
     protocol = protocols.load(host.registry, name)
-    dataset = dataset_of(host, protocol.dataset, data_root, settings, protocol)
+    dataset = dataset_named(host.registry, protocol.dataset, data_root=data_root, settings=settings, protocol=protocol)
     found = protocol_check.check(protocol, dataset, checked_manifest(dataset, protocol.dataset))
     if as_json:
         echo_json(_about(protocol) | {"holds": not found.problems} | asdict(found))

@@ -6,21 +6,21 @@ from typing import Any
 
 import click
 
-from zsarbench.cli.common import echo_json, format_option, host_of, render
-from zsarbench.cli.request import request_options
-from zsarbench.harness import spec as specs
-from zsarbench.harness.resolve import resolve
+from zsarbench.cli.request import with_options_of
+from zsarbench.cli.toolkit import echo_json, format_option, host_of
+from zsarbench.harness.resolve import resolve_run
+from zsarbench.harness.spec import RunRequest
 
 
 @click.command("run", short_help="Run a method under a protocol and print its table.")
 @click.option("--method", required=True, help="What is measured; see: zsarbench list method.")
-@request_options
+@with_options_of(RunRequest)
 @click.option("--plan", is_flag=True, help="Print clips, bytes and minutes to expect, and stop.")
 @format_option
 @click.option("--json", "as_json", is_flag=True, help="Print exactly the result file's JSON.")
 @click.pass_context
-def command(ctx: click.Context, /, plan: bool, format_: str, as_json: bool, **asked: Any) -> None:
-    """Run a method under a protocol: features, training, scores, a table beside the published figures.
+def command(ctx: click.Context, /, plan: bool, format_: str, as_json: bool, **request: Any) -> None:
+    """Run a method under a protocol: features, training, scores, a table with the published figures.
 
     \b
     Examples:
@@ -29,16 +29,20 @@ def command(ctx: click.Context, /, plan: bool, format_: str, as_json: bool, **as
       zsarbench run --method cezsar --protocol ucf101/truze-v2 --seeds 3 --set loss.margin=0.5
     """
     host = host_of(ctx)
-    spec = resolve(specs.RunRequest(**asked), host)
-    from zsarbench.harness import runs as harness
+    spec = resolve_run(RunRequest(**request), host)
+    from zsarbench.harness import runs
+    from zsarbench.reports.comparison import render
     from zsarbench.utils.progress import default_progress
 
     progress = default_progress()
     if plan:
-        content = harness.plan(spec, host, progress)
-        echo_json(content) if as_json else click.echo("\n".join(f"{key}: {value}" for key, value in content.items()))
+        content = runs.plan(spec, host, progress)
+        if as_json:
+            echo_json(content)
+        else:
+            click.echo("\n".join(f"{key}: {value}" for key, value in content.items()))
         return
-    result, path = harness.run(spec, host, progress)
+    result, path = runs.run(spec, host, progress)
     if as_json:
         click.echo(path.read_text(encoding="utf-8"), nl=False)
         return

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from zsarbench import protocols
-from zsarbench.cli.common import as_json, echo_json, host_of
+from zsarbench.cli.toolkit import echo_json, host_of, json_option
 from zsarbench.errors import UsageError, unknown
 from zsarbench.plugins import options
 from zsarbench.plugins.registry import Entry, Registry
@@ -17,7 +17,7 @@ _TRAINED = ("method", "visual", "text")  # what else declares no label set, such
 
 @click.command("show", short_help="Show a name's source, options and defaults.")
 @click.argument("name")
-@as_json
+@json_option
 @click.pass_context
 def command(ctx: click.Context, name: str, as_json: bool) -> None:
     """Show everything of NAME: kind, plugin, source, what it was trained on, options with their defaults.
@@ -28,10 +28,10 @@ def command(ctx: click.Context, name: str, as_json: bool) -> None:
       zsarbench show ucf101/truze-v2
     """
     registry = host_of(ctx).registry
-    found = [entry for entry in registry if entry.name == name]
-    if not found:
+    entries = [entry for entry in registry if entry.name == name]
+    if not entries:
         raise UsageError(unknown("name", name, {entry.name for entry in registry}, "zsarbench list"))
-    described = [_describe(entry, registry) for entry in found]
+    described = [_describe(entry, registry) for entry in entries]
     if as_json:
         echo_json(described)
         return

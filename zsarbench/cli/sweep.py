@@ -1,80 +1,158 @@
-"""`zsarbench sweep`: a grid of runs in one command, compared on the same clips."""
+"""`zsarbench sweep`: many runs in one command, compared on the same clips."""
 
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
-from zsarbench.cli.common import differences, echo_json, format_option, host_of, render
-from zsarbench.cli.request import request_options
-from zsarbench.harness import spec as specs
+from zsarbench.cli.request import with_options_of
+from zsarbench.cli.toolkit import echo_json, format_option, host_of
+from zsarbench.errors import UsageError
+from zsarbench.harness.spec import RunRequest
 
 if TYPE_CHECKING:
-    from zsarbench.harness.sweep import Done
+    from zsarbench.harness.sweep import Cell, Done
     from zsarbench.plugins import Host
 
 
-@click.command("sweep", short_help="Run every combination of parts and options, and compare them.")
+@click.command("sweep", short_help="Run every combination of a grid or every row of a file, and compare them.")
 @click.argument("more", nargs=-1, metavar="[NAME=VALUE,VALUE]...")
-@click.option("--grid", required=True, metavar="NAME=VALUE,VALUE", multiple=True, help="An axis; more may follow it.")
-@click.option("--method", default="", help="What is measured, where it is no axis.")
-@request_options
-@click.option("--plan", is_flag=True, help="Print the combinations and which are measured already, and stop.")
-@format_option
+@click.option("--grid", metavar="NAME=VALUE,VALUE", multiple=True, help="An axis; more may follow it.")
 @click.option(
-    "--json", "as_json", is_flag=True, help="Print for each combination its result file, or why there is none."
+    "--file", "file", type=click.Path(path_type=Path), metavar="FILE", help="Rows and protocols, as TOML; see below."
 )
+@click.option("--method", help="What is measured, where it is no axis.")
+@with_options_of(RunRequest)
+@click.option(
+    "--jobs",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Measure in N processes, of one thread each unless --threads is given.  [default: in this process]",
+)
+@click.option("--plan", is_flag=True, help="Print the runs and which are measured already, and stop.")
+@format_option
+@click.option("--json", "as_json", is_flag=True, help="Print for each run its result file, or why it has none.")
 @click.pass_context
 def command(
     ctx: click.Context,
     /,
     more: tuple[str, ...],
     grid: tuple[str, ...],
+    file: Path | None,
+    jobs: int | None,
     plan: bool,
     format_: str,
     as_json: bool,
-    **asked: Any,
+    **request: Any,
 ) -> None:
-    """Measure every combination of a grid and print one table for each protocol, with the paired differences of all
+    """Measure every combination of a grid, or every row of a file under every protocol of it.
+
+    What is already measured under --out is not measured again, so an interrupted sweep continues when the same line is
+    typed again; what cannot be run is listed with its reason.
+
+    An axis of --grid is a part (negatives, loss, visual, text), the method, the protocol, class_text, train_on,
+    control, or any option as in --set. A grid prints one table for each protocol, with the paired differences of all
     others to the first combination on the same clips.
 
-    An axis is a part (negatives, loss, visual, text), the method, the protocol, class_text, train_on, control, or any
-    option as in --set. What is already measured under --out is not measured again, so an interrupted sweep goes on
-    when the same line is typed again; what cannot be run is listed with its reason.
+    A file has protocols = ["NAME", …] and tables [[rows]] with methods = ["NAME", …] and the arguments of their runs
+    (visual = "captions", seeds = 3, settings = ["loss.margin=1"]); label follows the method's name, and [rows.not_on]
+    gives by protocol, or for everywhere, the reason why a row is not measured. Options on the command line replace
+    those of the rows, --set adds to them, and --protocol A,B measures under these protocols instead. A file prints one
+    table of all rows and protocols.
+
+    With --jobs, runs start in order, but those that read the same features wait for the first of them: put slow rows
+    early, after a quick one that reads the same features.
 
     \b
     Examples:
       zsarbench sweep --method cezsar --grid negatives=cosine-window,uniform,hardest loss=triplet,info-nce
       zsarbench sweep --method cezsar --protocol sketch/validation --grid loss.margin=1,2 method.dropout=0,0.1
       zsarbench sweep --grid protocol=ucf101/truze-v1,ucf101/all method=nearest-text,eszsl,conse --set visual.join=true
+      zsarbench sweep --file benchmarks/ucf101.toml --out benchmarks/results --jobs 2
     """
+    from zsarbench.harness import sweep
+
+    host, out = host_of(ctx), Path(request["out"])
+    typed = {name: value for name, value in request.items() if _is_typed(ctx, name)}
+    if jobs is not None:
+        typed.setdefault("threads", 1)
+    if file is not None:
+        cells = _of_file(ctx, file, host, typed)
+    elif grid:
+        cells = sweep.grid(typed, [sweep.Axis.parse(text) for text in (*grid, *more)], host)
+    else:
+        raise UsageError("nothing is named to be swept. Try: --grid NAME=VALUE,VALUE, or --file FILE")
+    if plan:
+        answers = sweep.measured(out)
+        for cell in cells:
+            path = answers.get(cell.key) if cell.key is not None else None
+            click.echo(f"{cell.title}: {cell.reason or path or 'to measure'}")
+        return
+    places = {id(cell): place for place, cell in enumerate(cells)}
+    done = sorted(_measured(ctx, cells, out, jobs), key=lambda item: places[id(item.cell)])
+    if as_json:
+        echo_json([item.to_json() for item in done])
+    elif file is not None:
+        from zsarbench.reports.overview import overview
+
+        click.echo(overview(done))
+    else:
+        _show(host, done, format_)
+    if any(item.failed for item in done):
+        ctx.exit(1)
+
+
+def _is_typed(ctx: click.Context, name: str) -> bool:
+    """Return whether the user gave an option a value."""
+    return ctx.get_parameter_source(name) not in (ParameterSource.DEFAULT, None)
+
+
+def _of_file(ctx: click.Context, file: Path, host: Host, typed: dict[str, Any]) -> list[Cell]:
+    """Return the runs of a file.
+
+    Raises:
+        UsageErrors: the file has mistakes, or an option is typed that a file decides.
+    """
+    from zsarbench.harness import sweep_file
+
+    for name, flag in (
+        ("grid", "--grid"),
+        ("more", "NAME=VALUE,VALUE"),
+        ("method", "--method"),
+        ("format_", "--format"),
+    ):
+        if _is_typed(ctx, name) and ctx.params[name]:
+            raise UsageError(f"{flag} does not go with --file; leave one of them out")
+    protocols = [name for name in typed.pop("protocol", "").split(",") if name]
+    return sweep_file.read(file).cells(host, protocols, **typed)
+
+
+def _measured(ctx: click.Context, cells: list[Cell], out: Path, jobs: int | None) -> Iterator[Done]:
+    """Yield each run when its result exists, and log it."""
+    from zsarbench.harness import jobs as in_processes
     from zsarbench.harness import sweep
     from zsarbench.utils.progress import default_progress
 
-    host = host_of(ctx)
-    axes = [sweep.Axis.parse(text) for text in (*grid, *more)]
-    cells = sweep.grid(specs.RunRequest(**asked), axes, host)
-    out = Path(asked["out"])
-    if plan:
-        there = sweep.measured(cells, out, host)
-        for cell in cells:
-            click.echo(f"{cell.label}: {cell.reason or there.get(cell.label) or 'to measure'}")
+    if jobs is None:
+        yield from sweep.run(cells, out, host_of(ctx), default_progress())
         return
-    done = list(sweep.run(cells, out, host, default_progress()))
-    if as_json:
-        echo_json([{"label": i.cell.label, "result": i.path and str(i.path), "reason": i.reason} for i in done])
-    else:
-        _show(host, done, format_)
-    if any(item.path is None and item.cell.spec is not None for item in done):
-        ctx.exit(1)
+    blocked = ctx.find_root().params["no_plugin"]
+    for number, item in enumerate(in_processes.run(cells, out, jobs, blocked), start=1):
+        what = item.path or item.reason
+        click.echo(f"{number} of {len(cells)}: {item.cell.title}: {what} ({item.seconds:.1f} s)", err=True)
+        yield item
 
 
 def _show(host: Host, done: list[Done], format_: str) -> None:
     """Print one table for each protocol, the differences to its first combination, and what was not measured."""
     from zsarbench import results
+    from zsarbench.reports.comparison import render
+    from zsarbench.reports.paired import describe_differences
 
     by_protocol: dict[str, list[Path]] = defaultdict(list)
     for item in done:
@@ -83,7 +161,7 @@ def _show(host: Host, done: list[Done], format_: str) -> None:
     for files in by_protocol.values():
         click.echo(render(host, [results.read(file) for file in files], format_) + "\n")
         if len(files) > 1:
-            click.echo(differences(files, against=files[0]))
+            click.echo(describe_differences(files, against=files[0]))
     for item in done:
         if item.path is None:
             click.echo(f"not measured: {item.cell.label}: {item.reason}")

@@ -1,1 +1,1 @@
-"""What is measured on: manifests, downloads, class texts."""
+"""Data to measure on: manifests, downloads, class texts, videos."""

@@ -16,12 +16,12 @@ if TYPE_CHECKING:
     from zsarbench.interfaces import TextEncoder
 
 MAX_RANK = 10
-"""A text whose own name comes later among all names by similarity is called unrelated; a round number, not tuned."""
+"""A text is called unrelated where its own name has a higher rank among all names by similarity; not tuned."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Finding:
-    """One suspicious text of a class, and why it is.
+    """A suspicious text of a class, with the reason.
 
     rank: for "unrelated", the place of the class's own name among all names by cosine to the text, counted from 1.
     """
@@ -39,16 +39,21 @@ def check(
     *,
     max_rank: int = MAX_RANK,
 ) -> list[Finding]:
-    """Return what is suspicious about class texts: the empty ones, duplicates, then the unrelated, worst first.
+    """Return the suspicious class texts: empty ones, duplicates, then unrelated ones, the worst first.
 
-    texts: one per class, in any form. encoder: compares texts with the names, as words in lower case; None: nothing is
+    texts: one per class, in any form. encoder: compares texts with the names, as words in lower case; None: no text is
     called unrelated.
 
-    A finding is a question, not a verdict: a good definition that shares no word with a rare name is found too.
+    A finding is a question, not a verdict: a good definition that shares no word with a rare name is reported too.
     """
     filled = [(item.name, text) for item in texts for text in item.texts if text.strip()]
     findings = [
-        Finding(item.name, "empty", "", "the class has no text" if not item.texts else "a text is blank")
+        Finding(
+            name=item.name,
+            problem="empty",
+            text="",
+            reason="the class has no text" if not item.texts else "a text is blank",
+        )
         for item in texts
         if not item.texts or not all(text.strip() for text in item.texts)
     ]
@@ -60,19 +65,20 @@ def check(
 
 
 def _duplicates(filled: Sequence[tuple[str, str]]) -> Iterator[Finding]:
-    """Yield every text that equals an earlier one but for case, spaces and punctuation."""
+    """Yield every text that equals an earlier one up to case, spaces and punctuation."""
     first: dict[str, str] = {}
     for name, text in filled:
-        key = normalise(text) or text  # where no letter or digit is left, the text itself
+        key = normalise(text) or text  # the text itself where it has no letter or digit
         if key in first:
-            yield Finding(name, "duplicate", text, f"a text of '{first[key]}' is the same")
+            reason = f"a text of '{first[key]}' is the same"
+            yield Finding(name=name, problem="duplicate", text=text, reason=reason)
         first.setdefault(key, name)
 
 
 def _unrelated(
     filled: Sequence[tuple[str, str]], names: Sequence[str], encoder: TextEncoder, max_rank: int
 ) -> Iterator[Finding]:
-    """Yield the texts that more than `max_rank - 1` other names are nearer to than the name of their own class."""
+    """Yield the texts to which at least `max_rank` other names are nearer than the name of their own class."""
     position = {name: index for index, name in enumerate(names)}
     known = torch.nn.functional.normalize(encoder.encode([words_of(name) for name in names]), dim=1)
     cosine = torch.nn.functional.normalize(encoder.encode([text for _, text in filled]), dim=1) @ known.T
@@ -80,5 +86,5 @@ def _unrelated(
         rank = int((row > row[position[name]]).sum()) + 1
         if rank > max_rank:
             nearest = names[int(row.argmax())]
-            reason = f"{rank - 1} of {len(names)} names are nearer, first of all '{nearest}'"
-            yield Finding(name, "unrelated", text, reason, rank)
+            reason = f"{rank - 1} of {len(names)} names are nearer, the nearest is '{nearest}'"
+            yield Finding(name=name, problem="unrelated", text=text, reason=reason, rank=rank)

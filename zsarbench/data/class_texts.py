@@ -1,4 +1,4 @@
-"""What describes each class in a run: texts of the data set or of a file, or sentences chosen from documents.
+"""The texts that describe each class in a run: of the data set or of a file, or sentences chosen from documents.
 
 `--class-text FORM` takes texts as they are. `--class-text FORM:nearest-K` cuts them into sentences and keeps, for each
 class, the K whose embeddings by the run's text part are nearest to that of the class's name (Estevam et al., ZSARCap,
@@ -15,52 +15,54 @@ from zsarbench.errors import UsageError, ZsarbenchError, unknown
 from zsarbench.interfaces import ClassText, Dataset, TextEncoder
 from zsarbench.utils.class_names import match, readable
 
+__all__ = ["MIN_WORDS", "choose", "load", "nearest", "parse", "read", "sentences_of", "without_text_part", "words_of"]
+
 MIN_WORDS = 15  # of a sentence in a document: shorter ones are headings, menus and captions; ZSARCap's figure
 _RULE = re.compile(r"(?P<form>.+):nearest-(?P<count>[1-9]\d*)")
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+")
 
 
 def parse(class_text: str) -> tuple[str, int | None]:
-    """Return the form or file of `--class-text`, and how many sentences are chosen from it; None: all is taken.
+    """Return the form or file of `--class-text`, and the number of sentences chosen from it; None: all are taken.
 
     >>> parse("documents:nearest-10"), parse("name")
     (('documents', 10), ('name', None))
 
     Raises:
-        UsageError: what follows a colon is no rule.
+        UsageError: what follows a colon is not a rule.
     """
-    if found := _RULE.fullmatch(class_text):
-        return found["form"], int(found["count"])
+    if rule := _RULE.fullmatch(class_text):
+        return rule["form"], int(rule["count"])
     if ":" in Path(class_text).name:
         raise UsageError(
-            f"class text '{class_text}' ends in no rule; a rule is FORM:nearest-K, K from 1. "
+            f"class text '{class_text}' does not end in a rule; a rule is FORM:nearest-K, K from 1. "
             f"Try: --class-text {class_text.rpartition(':')[0]}:nearest-10"
         )
     return class_text, None
 
 
 def load(dataset: Dataset, class_text: str) -> dict[str, ClassText]:
-    """Return the texts of every class by name, whole, in a form of the data set's or from a file of the user's.
+    """Return all texts of every class by name, in a form of the data set or from a file of the user.
 
     Raises:
         ZsarbenchError: the form or file does not exist, a class has no text, or a text is empty.
     """
     form, _ = parse(class_text)
-    found = read(dataset, class_text)
-    missing = [name for name in dataset.classes if name not in found]
+    texts = read(dataset, class_text)
+    missing = [name for name in dataset.classes if name not in texts]
     if missing:
         raise ZsarbenchError(f"class texts '{form}' lack {len(missing)} classes, e.g. '{missing[0]}'")
-    for text in found.values():
+    for text in texts.values():
         if not text.texts or not all(sentence.strip() for sentence in text.texts):
             raise ZsarbenchError(f"class texts '{form}' of class '{text.name}' are empty")
-    return found
+    return texts
 
 
 def read(dataset: Dataset, class_text: str) -> dict[str, ClassText]:
-    """Return the texts by class name as they are, also where classes have none or empty ones; see `load`.
+    """Return the texts by class name without requiring any of a class; see `load`.
 
     Raises:
-        ZsarbenchError: the form or file does not exist, or the file is no list of texts of these classes.
+        ZsarbenchError: the form or file does not exist, or the file is not a list of texts of these classes.
     """
     form, _ = parse(class_text)
     texts = _from_file(Path(form), dataset) if Path(form).suffix else dataset.class_texts(form)
@@ -68,7 +70,7 @@ def read(dataset: Dataset, class_text: str) -> dict[str, ClassText]:
 
 
 def choose(texts: Mapping[str, ClassText], class_text: str, encoder: TextEncoder | None) -> Mapping[str, ClassText]:
-    """Return the texts with the rule of `--class-text` applied; as they are where it has none.
+    """Return the texts with the rule of `--class-text` applied; unchanged where it has none.
 
     A class without a sentence of `MIN_WORDS` words keeps its texts.
 
@@ -88,7 +90,7 @@ def choose(texts: Mapping[str, ClassText], class_text: str, encoder: TextEncoder
 
 
 def without_text_part(class_text: str) -> str:
-    """Return what to say of a rule in a run that has no text part to apply it with."""
+    """Return the message for a rule in a run that has no text part to apply it with."""
     form, _ = parse(class_text)
     return f"class text '{class_text}' is chosen by the text part, and this run has none. Try: --class-text {form}"
 
@@ -103,17 +105,17 @@ def words_of(name: str) -> str:
 
 
 def sentences_of(texts: Sequence[str], min_words: int) -> list[str]:
-    """Return the distinct sentences of texts that have so many words, in their order.
+    """Return the distinct sentences of texts with at least so many words, in their order.
 
-    A sentence ends at a full stop, question or exclamation mark before a blank, or with its line.
+    A sentence ends at a full stop, question or exclamation mark before white space, or with its line.
     """
     lines = (" ".join(line.split()) for text in texts for line in text.splitlines())
-    found = dict.fromkeys(sentence for line in lines for sentence in _SENTENCE_END.split(line))
-    return [sentence for sentence in found if len(sentence.split()) >= min_words]
+    sentences = dict.fromkeys(sentence for line in lines for sentence in _SENTENCE_END.split(line))
+    return [sentence for sentence in sentences if len(sentence.split()) >= min_words]
 
 
 def nearest(sentences: Sequence[str], name: str, encoder: TextEncoder, count: int) -> list[str]:
-    """Return the sentences of the largest cosine with a name, the nearest first; the first of equals stands first."""
+    """Return the `count` sentences of the largest cosine with a name, the nearest first; equal ones in their order."""
     import torch.nn.functional as F
 
     vectors = F.normalize(encoder.encode([name, *sentences]).float(), dim=1)
@@ -122,7 +124,7 @@ def nearest(sentences: Sequence[str], name: str, encoder: TextEncoder, count: in
 
 
 def _from_file(path: Path, dataset: Dataset) -> Sequence[ClassText]:
-    """Read a CSV file with the columns `class` and `text`; several rows of a class are several texts."""
+    """Read a CSV file with the columns `class` and `text`; several rows of a class give several texts."""
     import pandas as pd
 
     try:
@@ -133,10 +135,10 @@ def _from_file(path: Path, dataset: Dataset) -> Sequence[ClassText]:
         raise ZsarbenchError(
             f"class texts '{path}' need the columns 'class' and 'text'; it has {', '.join(rows.columns)}"
         )
-    found: dict[str, list[str]] = {}
+    by_class: dict[str, list[str]] = {}
     for name, text in zip(rows["class"], rows["text"], strict=True):
         official = match(name, dataset.classes, dataset.aliases)
         if official is None:
             raise ZsarbenchError(unknown(f"class in '{path}'", name, dataset.classes))
-        found.setdefault(official, []).append(text.strip())
-    return [ClassText(name, tuple(texts)) for name, texts in found.items()]
+        by_class.setdefault(official, []).append(text.strip())
+    return [ClassText(name, tuple(texts)) for name, texts in by_class.items()]

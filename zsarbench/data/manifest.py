@@ -1,4 +1,4 @@
-"""Manifests of data sets, checked."""
+"""The manifest of a data set, and its checks."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ MANIFEST_COLUMNS = ("clip_id", "label", "path", "start", "end", "group")
 
 
 def checked_manifest(dataset: Dataset, name: str) -> pd.DataFrame:
-    """Return the manifest of a data set after checking it.
+    """Return the manifest of a data set, sorted by clip id, after checking it.
 
     Raises:
-        ZsarbenchError: a column is missing, a clip id stands twice or is empty, a label is no class of the data set.
+        ZsarbenchError: a column or every clip is missing, a clip id is empty or repeated, a label is not a class.
     """
     manifest = dataset.manifest()
     where = f"manifest of dataset '{name}'"
@@ -31,9 +31,8 @@ def checked_manifest(dataset: Dataset, name: str) -> pd.DataFrame:
     if ids.isna().any() or (ids == "").any():
         raise ZsarbenchError(f"{where} has a clip without an id")
     if ids.duplicated().any():
-        twice = sorted(set(ids[ids.duplicated()]))
-        raise ZsarbenchError(f"{where} lists {len(twice)} clip ids twice, e.g. '{twice[0]}'")
-    strangers = sorted(set(manifest["label"].dropna()) - set(dataset.classes))
-    if strangers:
-        raise ZsarbenchError(f"{where}: " + unknown("label", strangers[0], dataset.classes))
+        repeated = sorted(set(ids[ids.duplicated()]))
+        raise ZsarbenchError(f"{where} lists {len(repeated)} clip ids twice, e.g. '{repeated[0]}'")
+    if unknown_labels := sorted(set(manifest["label"].dropna()) - set(dataset.classes)):
+        raise ZsarbenchError(f"{where}: " + unknown("label", unknown_labels[0], dataset.classes))
     return manifest.sort_values("clip_id", ignore_index=True)

@@ -3,7 +3,7 @@
 Clips of one class share its text, clips of one source video share almost everything, and rounds that are half splits of
 the same data set share classes and clips. So nothing here counts clips, or rounds, as independent draws: a bootstrap
 replicate draws the underlying classes with replacement, then source groups within each drawn class, and applies that
-one draw to every round; its statistic is the mean over rounds. All functions work on per-group sums and counts, so cost
+one draw to every round; its value is the mean over rounds. All functions work on per-group sums and counts, so cost
 and memory grow with groups, not with clips.
 
 Pass distinct rounds: a round that repeats another's class list adds no information and would only weigh it twice.
@@ -12,20 +12,20 @@ Pass distinct rounds: a round that repeats another's class list adds no informat
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal, NamedTuple, TypeAlias
+from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
-Values: TypeAlias = NDArray[np.float64]
-Statistic: TypeAlias = Literal["per_video", "per_class"]
+from zsarbench.evaluation.arrays import Values
+from zsarbench.evaluation.settings import Average
 
 # Resamples drawn at once are limited to this many group weights (8 bytes each).
 BLOCK_WEIGHTS = 2_000_000
 
 
 class ScoredRound(NamedTuple):
-    """Holds one round's correctness (n,) in [0, 1] and the clips (n,) it belongs to, as indices into all N clips.
+    """One round: correctness (n,) in [0, 1], and the clips (n,) that it belongs to, as indices into all N clips.
 
     `clips` None means all N clips in order, which is the form of a single round.
     """
@@ -35,14 +35,14 @@ class ScoredRound(NamedTuple):
 
 
 class Interval(NamedTuple):
-    """Holds the two ends of a percentile interval."""
+    """The two ends of a percentile interval."""
 
     low: float
     high: float
 
 
 class PairedInterval(NamedTuple):
-    """Holds a difference of two accuracies (first minus second), its interval, and how the replicates fall.
+    """A difference of two accuracies (first minus second), its interval, and how the replicates are distributed.
 
     `share_not_better` is the share of replicates in which the first is not above the second: near 0, the first is
     better whatever classes and source videos are drawn; near 1, the second is. It is no p-value under a null.
@@ -54,24 +54,12 @@ class PairedInterval(NamedTuple):
     share_not_better: float
 
 
-def population_std(values: ArrayLike) -> float | None:
-    """Return the standard deviation over rounds with `ddof=0`, as the field prints it; None for fewer than two.
-
-    >>> population_std([0.25, 0.75])
-    0.25
-    >>> population_std([0.4]) is None
-    True
-    """
-    numbers = np.asarray(values, dtype=np.float64)
-    return float(numbers.std()) if numbers.size > 1 else None
-
-
 def bootstrap_interval(
     rounds: Sequence[ScoredRound],
     classes: NDArray[Any],
     groups: NDArray[Any],
     *,
-    statistic: Statistic,
+    average: Average,
     rng: np.random.Generator,
     n_resamples: int = 2000,
     level: float = 0.95,
@@ -80,17 +68,20 @@ def bootstrap_interval(
 
     `classes` (N,) and `groups` (N,) name class and source video of every clip of the data set (any sortable values;
     equal group names in two classes are two groups); a clip without a known source is a group of its own. The classes
-    resampled are those that any round scores. Raises ValueError where shapes disagree or nothing is scored.
+    resampled are those that any round scores. `average` is that of the accuracy.
+
+    Raises:
+        ValueError: shapes disagree, or nothing is scored.
 
     >>> classes, groups = np.repeat(np.arange(20), 6), np.tile([0, 0, 1, 1, 2, 2], 20)
     >>> one_round = ScoredRound((classes % 2 == 0).astype(float))  # half of the classes right, the others wrong
     >>> interval = bootstrap_interval(
-    ...     [one_round], classes, groups, statistic="per_class", rng=np.random.default_rng(0)
+    ...     [one_round], classes, groups, average="per_class", rng=np.random.default_rng(0)
     ... )
     >>> 0.2 < interval.low < 0.4 < 0.6 < interval.high < 0.8
     True
     """
-    means = _resampled(rounds, classes, groups, statistic, n_resamples, rng)
+    means = _resampled(rounds, classes, groups, average, n_resamples, rng)
     return _percentiles(_mean_over_rounds(means), level)
 
 
@@ -100,7 +91,7 @@ def harmonic_interval(
     classes: NDArray[Any],
     groups: NDArray[Any],
     *,
-    statistic: Statistic,
+    average: Average,
     rng: np.random.Generator,
     n_resamples: int = 2000,
     level: float = 0.95,
@@ -109,11 +100,14 @@ def harmonic_interval(
 
     Round r is given as its clips of seen classes in `seen[r]` and of unseen classes in `unseen[r]`; both are
     resampled jointly. The other arguments are those of `bootstrap_interval`, which serves the seen and the unseen
-    accuracy alone. (The area under the seen-unseen curve has no interval here: it is no sum over groups.)
+    accuracy alone.
+
+    Raises:
+        ValueError: the number of rounds differs, shapes disagree, or nothing is scored.
     """
     if len(seen) != len(unseen):
         raise ValueError(f"every round needs both kinds of clips, got {len(seen)} seen and {len(unseen)} unseen rounds")
-    means = _resampled([*seen, *unseen], classes, groups, statistic, n_resamples, rng)
+    means = _resampled([*seen, *unseen], classes, groups, average, n_resamples, rng)
     s, u = means[:, : len(seen)], means[:, len(seen) :]
     with np.errstate(invalid="ignore"):  # 0 / 0 where both accuracies are 0: the harmonic mean is 0 there
         harmonic = np.where(s + u == 0, 0.0, 2 * s * u / (s + u))
@@ -126,7 +120,7 @@ def paired_interval(
     classes: NDArray[Any],
     groups: NDArray[Any],
     *,
-    statistic: Statistic,
+    average: Average,
     rng: np.random.Generator,
     n_resamples: int = 2000,
     level: float = 0.95,
@@ -134,13 +128,16 @@ def paired_interval(
     """Return how far the first method is above the second on the same rounds, with the interval of the difference.
 
     Both are evaluated on the same draws of classes and source groups, so what makes a class hard for both cancels.
-    Where the methods were trained with several seeds, pass the rounds of every seed. Raises ValueError where the two do
-    not hold the same rounds over the same clips; the other arguments are those of `bootstrap_interval`.
+    Where the methods were trained with several seeds, pass the rounds of every seed. The other arguments are those of
+    `bootstrap_interval`.
+
+    Raises:
+        ValueError: the two do not hold the same rounds over the same clips, shapes disagree, or nothing is scored.
     """
     if len(first) != len(second) or not all(_same_clips(a, b) for a, b in zip(first, second, strict=True)):
         raise ValueError("a paired comparison needs the same rounds over the same clips, in the same order")
-    means = _resampled([*first, *second], classes, groups, statistic, n_resamples, rng)
-    observed = _observed([*first, *second], classes, groups, statistic)
+    means = _resampled([*first, *second], classes, groups, average, n_resamples, rng)
+    observed = _observed([*first, *second], classes, groups, average)
     half = len(first)
     differences = _mean_over_rounds(means[:, :half] - means[:, half:])
     low, high = _percentiles(differences, level)
@@ -152,7 +149,7 @@ def _resampled(
     rounds: Sequence[ScoredRound],
     classes: NDArray[Any],
     groups: NDArray[Any],
-    statistic: Statistic,
+    average: Average,
     n_resamples: int,
     rng: np.random.Generator,
 ) -> Values:
@@ -169,28 +166,26 @@ def _resampled(
             drawn, n_groups = class_weights[:, number], len(sums)
             # A class drawn w times has its groups resampled w times: one multinomial of w * n_groups draws.
             weights = rng.multinomial(drawn * n_groups, np.full(n_groups, 1 / n_groups)).astype(np.float64)
-            _add_class(right, scored, weights @ sums, weights @ counts, drawn[:, None], statistic)
+            _add_class(right, scored, weights @ sums, weights @ counts, drawn[:, None], average)
         parts.append(_ratio(right, scored))
     return np.concatenate(parts)
 
 
-def _observed(
-    rounds: Sequence[ScoredRound], classes: NDArray[Any], groups: NDArray[Any], statistic: Statistic
-) -> Values:
+def _observed(rounds: Sequence[ScoredRound], classes: NDArray[Any], groups: NDArray[Any], average: Average) -> Values:
     """Return every round's accuracy (R,) on the clips as they are."""
     right, scored = np.zeros((1, len(rounds))), np.zeros((1, len(rounds)))
     once = np.ones((1, 1), dtype=np.int64)
     for sums, counts in _sufficient(rounds, classes, groups):
         class_sums, class_counts = sums.sum(axis=0, keepdims=True), counts.sum(axis=0, keepdims=True)
-        _add_class(right, scored, class_sums, class_counts, once, statistic)
+        _add_class(right, scored, class_sums, class_counts, once, average)
     return _ratio(right, scored).reshape(-1)
 
 
 def _add_class(
-    right: Values, scored: Values, sums: Values, counts: Values, drawn: NDArray[np.int64], statistic: Statistic
+    right: Values, scored: Values, sums: Values, counts: Values, drawn: NDArray[np.int64], average: Average
 ) -> None:
     """Add one class's correct (S, R) and scored (S, R) clips, drawn (S, 1) times, to the rounds' totals in place."""
-    if statistic == "per_video":
+    if average == "per_video":
         right += sums
         scored += counts
     else:
@@ -207,7 +202,7 @@ def _sufficient(
     if classes.ndim != 1 or classes.shape != groups.shape:
         raise ValueError(f"classes and groups must both be (N,), got {classes.shape} and {groups.shape}")
     if not rounds:
-        raise ValueError("an interval is asked for over no rounds")
+        raise ValueError("there are no rounds to compute an interval of")
     class_of, group_of = (np.unique(names, return_inverse=True)[1].reshape(-1) for names in (classes, groups))
     pair = class_of * (int(group_of.max(initial=0)) + 1) + group_of
     # np.unique sorts by class, then group: the cells of a class are contiguous.
@@ -250,7 +245,7 @@ def _mean_over_rounds(means: Values) -> Values:
 
 def _percentiles(replicates: Values, level: float) -> Interval:
     if not 0 < level < 1:
-        raise ValueError(f"level is {level}, but must lie between 0 and 1, as 0.95 does")
+        raise ValueError(f"level is {level}, but must lie between 0 and 1, such as 0.95")
     tail = (1 - level) / 2
     low, high = np.nanquantile(replicates, [tail, 1 - tail])
     return Interval(float(low), float(high))

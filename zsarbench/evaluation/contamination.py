@@ -17,8 +17,12 @@ import numpy as np
 
 from zsarbench.errors import ZsarbenchError
 from zsarbench.evaluation import metrics
+from zsarbench.evaluation.declared import Declared
 from zsarbench.evaluation.label_sets import LabelSet, find
+from zsarbench.evaluation.settings import TOP1_PER_CLASS, TOP1_PER_VIDEO
+from zsarbench.interfaces import CaptionsTrained, Denominator
 from zsarbench.plugins import building
+from zsarbench.plugins.parts import PART_KINDS
 from zsarbench.utils.class_names import normalise, readable
 
 if TYPE_CHECKING:
@@ -59,7 +63,7 @@ class Overlap:
 
 @dataclass(frozen=True)
 class Contamination:
-    """What a method and its parts saw of the unseen classes before they were asked for them.
+    """What a method and its parts saw of the unseen classes before they were tested on them.
 
     audited: for each label set, who was trained on it. unknown: what was trained on nobody can tell, such as the web;
     never clean. near_by: the text encoder that found near names; None where only spellings were compared.
@@ -72,8 +76,8 @@ class Contamination:
     None where it learns from no captions. naming: how many of them name an unseen class, by class.
     """
 
-    audited: Mapping[str, tuple[str, ...]]
-    unknown: tuple[str, ...]
+    audited: Mapping[str, tuple[Declared, ...]]
+    unknown: tuple[Declared, ...]
     near_by: str | None
     overlapping: tuple[Overlap, ...]
     n_overlapping: int
@@ -82,29 +86,35 @@ class Contamination:
     n_sentences: int | None = None
     naming: Mapping[str, int] = field(default_factory=dict)
 
+    @property
+    def unknown_of_clips(self) -> tuple[Declared, ...]:
+        """What is unknown and may have seen clips of unseen classes; a text encoder has seen none."""
+        return tuple(declared for declared in self.unknown if declared.saw_clips)
+
 
 # --- what was declared ------------------------------------------------------------------------------------------------
 
 
 def declarations(
     registry: Registry, method: str | None, parts: Mapping[str, str], dataset: str, train_dataset: str | None
-) -> dict[str, tuple[str, ...] | None]:
-    """Return the label sets that each trained thing of a run declares, by a name for readers; None is unknown.
+) -> dict[Declared, tuple[str, ...] | None]:
+    """Return the label sets that each trained thing of a run declares; None is unknown.
 
     parts: names by kind. A loss or a sampler that declares nothing is code, and left out.
     """
-    said: dict[str, tuple[str, ...] | None] = {}
+    declared: dict[Declared, tuple[str, ...] | None] = {}
     learns_from = None
     if method is not None:
-        said[f"method {method}"] = registry.get("method", method).trained_on
+        declared[Declared("method", method)] = registry.get("method", method).trained_on
         learns_from = registry.get("method", method).load().learns_from
-    for kind in ("visual", "text", "negatives", "loss"):
+    for kind in PART_KINDS:
         if kind in parts:
             trained_on = registry.get(kind, parts[kind]).trained_on
             if trained_on is not None or kind in ("visual", "text"):
-                said[f"{kind} {parts[kind]}"] = trained_on
+                declared[Declared(kind, parts[kind])] = trained_on
     if train_dataset is not None:
-        said[f"training data {train_dataset}"] = registry.get("dataset", train_dataset).trained_on or (train_dataset,)
+        trained_on = registry.get("dataset", train_dataset).trained_on or (train_dataset,)
+        declared[Declared("training data", train_dataset)] = trained_on
     captioned = []
     if "visual" in parts and getattr(registry.get("visual", parts["visual"]).load(), "needs", "") == "captions":
         captioned.append(dataset)
@@ -112,15 +122,17 @@ def declarations(
         captioned.append(train_dataset or dataset)
     for name in captioned:
         target = registry.get("dataset", name).load()
-        said[f"captions of {name}"] = getattr(target, "captions_trained_on", None)
-    return said
+        declared[Declared("captions of", name)] = (
+            target.captions_trained_on if isinstance(target, CaptionsTrained) else None
+        )
+    return declared
 
 
 # --- what it means for a protocol -------------------------------------------------------------------------------------
 
 
 def audit(
-    said: Mapping[str, tuple[str, ...] | None],
+    declared: Mapping[Declared, tuple[str, ...] | None],
     unseen: Sequence[str],
     registry: Registry,
     *,
@@ -130,27 +142,27 @@ def audit(
 ) -> Contamination:
     """Return which unseen classes the declared label sets have, without accuracies.
 
-    said: as `declarations` gives it. unseen: official class names. aliases: other spelling to official name. built:
-    text encoders that exist already, by name; the one that finds near names is built where it is not among them, a
-    label set of actions needs it, and it is installed. learnt: the classes of the training data where they are at hand,
-    as for a data set of the user's own.
+    declared: as `declarations` returns it. unseen: official class names. aliases: other spelling to official name.
+    built: text encoders that exist already, by name; the one that finds near names is built where it is not among them,
+    a label set of actions needs it, and it is installed. learnt: the classes of the training data where they are at
+    hand, as for a data set of the user's own.
     """
-    unknown = [who for who, names in said.items() if names is None]
+    unknown = [component for component, names in declared.items() if names is None]
     sets: dict[str, LabelSet] = {}
-    audited: dict[str, tuple[str, ...]] = {}
-    for who, names in said.items():
+    audited: dict[str, tuple[Declared, ...]] = {}
+    for component, names in declared.items():
         for name in names or ():
             try:
-                found = learnt if learnt and name == learnt.name else find(name, registry)
-            except ZsarbenchError as error:  # a plugin's file that is not there must not cost the run its result
-                _log.warning("%s of %s is not audited: %s", name, who, error)
-                found = None
-            if found is None:
-                unknown.append(f"label set {name} of {who}")
+                label_set = learnt if learnt and name == learnt.name else find(name, registry)
+            except ZsarbenchError as error:  # a plugin's missing file must not cost the run its result
+                _log.warning("%s of %s is not audited: %s", name, component, error)
+                label_set = None
+            if label_set is None:
+                unknown.append(Declared("label set", f"{name} of {component}"))
             else:
-                sets[found.name] = found
-                audited[found.name] = (*audited.get(found.name, ()), who)
-    near = near_names(registry, built) if any(found.actions for found in sets.values()) else None
+                sets[label_set.name] = label_set
+                audited[label_set.name] = (*audited.get(label_set.name, ()), component)
+    near = near_names(registry, built) if any(label_set.actions for label_set in sets.values()) else None
     overlapping = overlaps(unseen, list(sets.values()), near, aliases=aliases)
     n_overlapping = len({overlap.candidate for overlap in overlapping})
     return Contamination(
@@ -191,14 +203,14 @@ def overlaps(
     the threshold was fixed on pairs of actions, and to have seen a violin is not to have seen it played.
     aliases: other spelling of a candidate to the candidate.
     """
-    found = {}
+    by_label_set = {}
     for labels in label_sets:
         named = _named(candidates, labels, aliases)
         rest = [name for name in candidates if name not in named]
         if near is not None and labels.actions and rest:
             named |= _near(rest, labels, near)
-        found[labels.name] = named
-    return [named[name] for name in candidates for named in found.values() if name in named]
+        by_label_set[labels.name] = named
+    return [named[name] for name in candidates for named in by_label_set.values() if name in named]
 
 
 def _named(candidates: Sequence[str], labels: LabelSet, aliases: Mapping[str, str]) -> dict[str, Overlap]:
@@ -206,16 +218,16 @@ def _named(candidates: Sequence[str], labels: LabelSet, aliases: Mapping[str, st
     by_alias = by_label | {
         normalise(alias): label for alias, label in labels.aliases.items() if normalise(alias) not in by_label
     }
-    found: dict[str, Overlap] = {}
+    named: dict[str, Overlap] = {}
     for name in candidates:
         if label := by_label.get(normalise(name)):
-            found[name] = Overlap(name, labels.name, label, "exact")
+            named[name] = Overlap(name, labels.name, label, "exact")
             continue
         spellings = [name, *(alias for alias, official in aliases.items() if official == name)]
         hit = next((by_alias[key] for key in map(normalise, spellings) if key in by_alias), None)
         if hit is not None:
-            found[name] = Overlap(name, labels.name, hit, "alias")
-    return found
+            named[name] = Overlap(name, labels.name, hit, "alias")
+    return named
 
 
 def _near(candidates: Sequence[str], labels: LabelSet, near: NearNames) -> dict[str, Overlap]:
@@ -230,7 +242,7 @@ def _near(candidates: Sequence[str], labels: LabelSet, near: NearNames) -> dict[
 
 def similarities(names: Sequence[str], labels: Sequence[str], encoder: TextEncoder) -> np.ndarray:
     """Return the cosines (N, L) between class names, as words in lower case."""
-    rows = [encoder.encode([readable(name).lower() for name in given]).float().numpy() for given in (names, labels)]
+    rows = [encoder.encode([readable(name).lower() for name in side]).float().numpy() for side in (names, labels)]
     left, right = (row / np.linalg.norm(row, axis=1, keepdims=True) for row in rows)
     return np.asarray(left @ right.T)
 
@@ -241,7 +253,7 @@ def sentences_naming(
     """Return how many sentences name a class, by class, those that none names left out.
 
     A sentence names a class that stands in it word by word, as words or written together, or by an alias. A sentence
-    that tells the action in another form ("brushes his teeth") is not found: a lower bound.
+    that has the action in another form ("brushes his teeth") is not counted: a lower bound.
 
     >>> sentences_naming(["BrushingTeeth", "Punch"], ["A boy is brushing teeth.", "He punches a bag."])
     {'BrushingTeeth': 1}
@@ -263,26 +275,28 @@ def _padded(text: str) -> str:
 
 
 def accuracies(
-    scores: Scores, overlapping: Collection[str], denominator: metrics.Denominator = "all"
+    scores: Scores, overlapping: Collection[str], denominator: Denominator = "all"
 ) -> dict[str, dict[str, float]]:
     """Return top-1 on the clips of clean and of overlapping unseen classes, all candidates competing.
 
     By side ("clean", "overlapping"), then metric; the mean over the rounds that have a clip of that side, which a
     round of a half split may lack. Seen classes of the generalised setting belong to neither side.
     """
-    found: dict[str, list[tuple[float, float]]] = {"clean": [], "overlapping": []}
+    by_side: dict[str, list[tuple[float, float]]] = {"clean": [], "overlapping": []}
     for number, item in enumerate(scores.rounds):
         matrix, labels = scores.round(number)
-        names = [str(name) for name in scores.class_names[item.classes]]
-        touched = np.array([name in overlapping for name in names])
+        candidates = [str(name) for name in scores.class_names[item.classes]]
+        touched = np.array([name in overlapping for name in candidates])
         correct = metrics.topk_expectation(matrix, labels, 1)
-        kept = ~np.isnan(matrix).any(axis=1) if denominator == "survivors" else np.full(len(labels), True)
+        kept = metrics.counted(matrix, denominator)
         for side, columns in (("clean", ~touched & ~item.seen), ("overlapping", touched & ~item.seen)):
             here = kept & columns[labels]
             if here.any():
-                per_class = metrics.per_class(correct[here], labels[here], len(names))
-                found[side].append((metrics.per_video(correct[here]), per_class))
-    keys = ("top1_per_video", "top1_per_class")
+                per_class = metrics.per_class(correct[here], labels[here], len(candidates))
+                by_side[side].append((metrics.per_video(correct[here]), per_class))
+    names = (TOP1_PER_VIDEO.name, TOP1_PER_CLASS.name)
     return {
-        side: dict(zip(keys, np.mean(values, axis=0).tolist(), strict=True)) for side, values in found.items() if values
+        side: dict(zip(names, np.mean(values, axis=0).tolist(), strict=True))
+        for side, values in by_side.items()
+        if values
     }

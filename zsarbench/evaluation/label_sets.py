@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from zsarbench.errors import ZsarbenchError
+from zsarbench.interfaces import ClassesKnown
 from zsarbench.utils.class_names import normalise
 
 if TYPE_CHECKING:
@@ -40,8 +41,8 @@ def find(name: str, registry: Registry) -> LabelSet | None:
     for known in registry.names("dataset"):
         if normalise(known) == normalise(name):
             target = registry.get("dataset", known).load()
-            classes = getattr(target, "classes", None)  # of a data set of the user's own, none before it is built
-            return LabelSet(known, classes, target.aliases) if classes and isinstance(classes, tuple) else None
+            listed = isinstance(target, ClassesKnown) and isinstance(target.classes, tuple) and target.classes
+            return LabelSet(known, target.classes, target.aliases) if listed else None
     for known in registry.names("labels"):
         if normalise(known) == normalise(name):
             found: LabelSet = registry.get("labels", known).load()()

@@ -1,4 +1,4 @@
-"""The scores behind a result: a file of plain arrays that gives every metric again without a model."""
+"""The scores of a result: a file of plain arrays from which every metric can be recomputed without a model."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from zsarbench.errors import ZsarbenchError
 Index: TypeAlias = NDArray[np.int32]
 Names: TypeAlias = NDArray[np.str_]
 
-# Any fixed date serves: the archive's bytes must depend on the arrays alone. This is the oldest that zip can hold.
+# The archive's bytes must depend on the arrays alone, so its date is fixed: the earliest that zip can hold.
 ZIP_DATE = (1980, 1, 1, 0, 0, 0)
 
 
@@ -35,11 +35,11 @@ class Block:
     scores: NDArray[np.float32]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class RoundScores:
-    """Says which part of which block is a round: clips (n,) and candidate classes (c,) as indices into all of them.
+    """The part of a block that is a round: clips (n,) and candidate classes (c,) as indices into all of them.
 
-    seen: (c,) bool, the candidates that training clips belong to; False throughout in the setting `zsl`.
+    seen: (c,) bool, the candidates that training clips belong to; all False where seen classes are no candidates.
     """
 
     block: int
@@ -48,9 +48,9 @@ class RoundScores:
     seen: NDArray[np.bool_]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Scores:
-    """All scores of one result; `rounds` stand in the order of the result's `rounds`.
+    """All scores of one result; `rounds` are in the order of the result's `rounds`.
 
     clip_ids: (N,). groups: (N,) source videos, which intervals resample. class_names: (C,). labels: (N,) indices into
     `class_names`, -1 where unknown.
@@ -82,7 +82,7 @@ class Scores:
         return block.scores[np.ix_(rows, columns)], labels
 
     def to_arrays(self) -> dict[str, NDArray[Any]]:
-        """Return the arrays as they are named in the file."""
+        """Return the arrays by their names in the file."""
         arrays: dict[str, NDArray[Any]] = {
             "clip_ids": np.asarray(self.clip_ids, dtype=np.str_),
             "groups": np.asarray(self.groups, dtype=np.str_),
@@ -101,7 +101,7 @@ class Scores:
         return arrays
 
     def to_bytes(self) -> bytes:
-        """Return the .npz file; the same arrays give the same bytes, whenever they are written."""
+        """Return the bytes of the .npz file; they depend on the arrays alone."""
         buffer = io.BytesIO()
         with zipfile.ZipFile(buffer, "w") as archive:
             for name, array in self.to_arrays().items():
@@ -114,17 +114,17 @@ class Scores:
 
 
 def read(path: Path) -> Scores:
-    """Return the scores of a file that `Scores.to_bytes` made.
+    """Return the scores of a file with the bytes of `Scores.to_bytes`.
 
     Raises:
-        ZsarbenchError: there is no such file, it is damaged, or an array is missing.
+        ZsarbenchError: the file does not exist or is damaged, or an array is missing.
     """
     try:
         with np.load(path, allow_pickle=False) as archive:
             return _from_arrays({name: archive[name] for name in archive.files})
     except FileNotFoundError:
         raise ZsarbenchError(
-            f"scores file {path} is not there (large ones stay out of git); the result's command makes it again"
+            f"scores file {path} does not exist (large ones stay out of git); the result's command computes it again"
         ) from None
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise ZsarbenchError(f"scores file {path} is damaged: {error}") from error
@@ -139,18 +139,19 @@ def _from_arrays(arrays: Mapping[str, NDArray[Any]]) -> Scores:
     )
     rounds = tuple(
         RoundScores(
-            int(arrays[f"round{r}_block"]),
-            arrays[f"round{r}_clips"],
-            arrays[f"round{r}_classes"],
-            arrays[f"round{r}_seen"],
+            block=int(arrays[f"round{r}_block"]),
+            clips=arrays[f"round{r}_clips"],
+            classes=arrays[f"round{r}_classes"],
+            seen=arrays[f"round{r}_seen"],
         )
         for r in range(n_rounds)
     )
-    return Scores(arrays["clip_ids"], arrays["groups"], arrays["class_names"], arrays["labels"], blocks, rounds)
+    whole = {name: arrays[name] for name in ("clip_ids", "groups", "class_names", "labels")}
+    return Scores(**whole, blocks=blocks, rounds=rounds)
 
 
 def _positions(index: Index, length: int) -> NDArray[np.int64]:
-    """Return where each of `length` items stands in `index`, -1 where it does not."""
+    """Return the position of each of `length` items in `index`, -1 where it is not in it."""
     where = np.full(length, -1, dtype=np.int64)
     where[index] = np.arange(len(index))
     return where

@@ -1,19 +1,18 @@
-"""A result's rounds and what they come to: means, spreads, what chance gives, and whether the sums are right.
+"""The rounds of a result and their summary: means, spreads, chance, and checks that the sums are right.
 
 Accuracies and chance are fractions in [0, 1].
 """
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from zsarbench.evaluation.metrics import harmonic_mean
-from zsarbench.interfaces import Setting
+from zsarbench.errors import unknown
+from zsarbench.evaluation.settings import SETTINGS, Setting
 
 STD_KIND = "population over rounds"
 
@@ -59,31 +58,10 @@ class Summary:
     chance: float | None
 
 
-def chance(metric: str, n_classes: int, n_seen: int, setting: Setting = "zsl") -> float:
-    """Return what constant scores get in a metric, ties broken uniformly, with C candidates of which S are seen.
-
-    k/C for every accuracy at k, and so for their harmonic mean; 1 / (2 S (C - S)) for the area under the seen-unseen
-    curve, a triangle between 1/S and 1/(C - S). In `base-to-novel`, where base classes compete among themselves and so
-    do novel ones, 1/S and 1/(C - S), and their harmonic mean.
-
-    >>> chance("top5_per_video", 20, 0), chance("harmonic_mean", 20, 10), chance("ausuc", 20, 10)
-    (0.25, 0.05, 0.005)
-    >>> chance("top1_per_video_novel", 5, 1, "base-to-novel"), chance("harmonic_mean_per_video", 5, 1, "base-to-novel")
-    (0.25, 0.4)
-    """
-    if setting == "base-to-novel":
-        base, novel = 1 / n_seen, 1 / (n_classes - n_seen)
-        return base if metric.endswith("_base") else novel if metric.endswith("_novel") else harmonic_mean(base, novel)
-    if metric == "ausuc":
-        return 0.5 / (n_seen * (n_classes - n_seen))
-    k = int(found.group(1)) if (found := re.match(r"top(\d+)_", metric)) else 1
-    return min(k, n_classes) / n_classes
-
-
 def summarise(
     rounds: Sequence[RoundResult], ci95: Mapping[str, tuple[float, float]] | None = None
 ) -> dict[str, Summary]:
-    """Return the summary of every metric that all rounds have, with the intervals given by metric.
+    """Return the summary of every metric that all rounds have, with the intervals of `ci95`, by metric.
 
     Rounds that repeat another's class lists count, as the field counts them; only intervals and tests skip them.
     """
@@ -110,9 +88,14 @@ def _summary(name: str, rounds: Sequence[RoundResult], ci95: tuple[float, float]
     )
 
 
-def round_problems(item: RoundResult) -> list[str]:
-    """Return what is wrong with a round: ranges and sums."""
+def round_problems(item: RoundResult, setting: Setting) -> list[str]:
+    """Return what is wrong with a round: names of metrics, ranges and sums."""
+    known = SETTINGS[setting].names
     problems = [
+        unknown(f"metric of the setting {setting}", name, known)
+        for name in sorted({*item.metrics, *item.chance} - {*known})
+    ]
+    problems += [
         f"{kind} {name} is {value}, not in [0, 1]"
         for kind, values in (("metric", item.metrics), ("chance", item.chance))
         for name, value in values.items()

@@ -1,4 +1,4 @@
-"""What stored features depend on."""
+"""The key of stored features: everything that they depend on."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from zsarbench.interfaces import Sampling
 class FeatureKey:
     """Everything that stored rows depend on.
 
-    part: name and options of the encoder, all of them (`PartSpec.identity()`), so also batch shape and compute dtype.
+    part: name and all options of the encoder (`PartSpec.identity()`), so also batch shape and compute dtype.
     fingerprint: of the encoder: the sha256 of its weights and how it prepares its input. sampling and decoder: where
     frames are decoded. text: identity and fingerprint of the text part where the encoder uses it. dtype: as stored.
     """
@@ -35,7 +35,7 @@ class FeatureKey:
         return hashlib.sha256(self.to_json().encode()).hexdigest()
 
     def to_json(self) -> str:
-        """Return the key as JSON, the same for the same key."""
+        """Return the key as JSON, the same text for equal keys."""
         return json.dumps(asdict(self), sort_keys=True, indent=1, allow_nan=False)
 
     @property

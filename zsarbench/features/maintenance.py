@@ -1,4 +1,4 @@
-"""Keeps a feature store in order: takes in shards from elsewhere, removes what nothing refers to."""
+"""Maintains a feature store: merges shards from other stores, and removes files that nothing refers to."""
 
 from __future__ import annotations
 
@@ -10,15 +10,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from zsarbench.errors import UsageError, ZsarbenchError
-from zsarbench.features import FeatureSet, FeatureStore
-from zsarbench.features.store.shards import copy_shard, read_sidecar, size_problem
+from zsarbench.features.store.shards import copy_shard, read_intact_sidecar
+from zsarbench.features.store.store import FeatureSet, FeatureStore
+from zsarbench.features.store.verification import damaged_clips, orphans
 
-SECONDS_A_DAY = 86_400.0
+SECONDS_PER_DAY = 86_400.0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Merged:
-    """What a merge did to one set: shards that came from another store, clips before and after, problems in words."""
+    """The result of a merge into one set: shards copied from other stores, clips before and after, problems."""
 
     name: str
     copied: int
@@ -29,81 +30,80 @@ class Merged:
 
 
 def merge(store: FeatureStore, others: Iterable[Path] = ()) -> list[Merged]:
-    """Enter the shards that other processes wrote into the index, and those of other stores' folders.
+    """Add the shards that other processes wrote to the index, and those of other stores' folders.
 
-    What is there already is left as it is, so a merge may be repeated, and broken off at any point. A shard from
-    another store is read against its checksums first; a damaged one stays out.
+    What is already stored is left as it is, so a merge may be repeated, and interrupted at any point. A shard from
+    another store is verified first; a damaged one is left out.
 
     Raises:
         UsageError: a folder holds no feature store.
-        ZsarbenchError: there is no room.
+        ZsarbenchError: the disk is full.
     """
-    found = {each.folder.name: each for each in store.sets()}
-    before = {name: each.info()["clips"] for name, each in found.items()}
+    sets = {stored.folder.name: stored for stored in store.sets()}
+    before = {name: stored.info()["clips"] for name, stored in sets.items()}
     copied: dict[str, int] = {}
     problems: dict[str, list[str]] = {}
-    for other in others:
-        for theirs in _sets_in(other):
-            name = theirs.folder.name
-            if store.root.resolve() == theirs.folder.parent.resolve():
+    for folder in others:
+        for source in _sets_in(folder):
+            name = source.folder.name
+            if store.root.resolve() == source.folder.parent.resolve():
                 continue
-            ours = found.setdefault(name, store.like(theirs))
-            if ours.key != theirs.key:
-                problems.setdefault(name, []).append(f"{theirs.folder} was made for another key and is left out")
+            target = sets.setdefault(name, store.like(source))
+            if target.key != source.key:
+                problems.setdefault(name, []).append(f"{source.folder} was written for another key and is left out")
                 continue
-            count, wrong = _copy(theirs, ours)
+            count, new_problems = _copy_shards(source, target)
             copied[name] = copied.get(name, 0) + count
-            problems.setdefault(name, []).extend(wrong)
+            problems.setdefault(name, []).extend(new_problems)
     merged = []
-    for name, ours in sorted(found.items()):
-        ours.refresh()
-        counts = ours.info()
+    for name, stored in sorted(sets.items()):
+        stored.refresh()
+        counts = stored.info()
         merged.append(
             Merged(
-                name,
-                copied.get(name, 0),
-                before.get(name, 0),
-                counts["clips"],
-                counts["failures"],
-                tuple(problems.get(name, ())),
+                name=name,
+                copied=copied.get(name, 0),
+                clips_before=before.get(name, 0),
+                clips=counts["clips"],
+                failures=counts["failures"],
+                problems=tuple(problems.get(name, ())),
             )
         )
     return merged
 
 
 def _sets_in(folder: Path) -> list[FeatureSet]:
-    """Return what the store in a folder holds; the cache folder that it lies in will do too."""
+    """Return the sets of the store in a folder; the cache folder that contains the store is accepted too."""
     for root in (folder, folder / "features"):
-        if found := FeatureStore(root).sets():
-            return found
+        if sets := FeatureStore(root).sets():
+            return sets
     raise UsageError(f"no features are stored in {folder}. Try: the folder `features` of another cache folder")
 
 
-def _copy(theirs: FeatureSet, ours: FeatureSet) -> tuple[int, list[str]]:
-    """Copy the sound shards that are not here yet, old ones first, and return how many, and what is wrong with some."""
-    here = set(ours.shard_names())
+def _copy_shards(source: FeatureSet, target: FeatureSet) -> tuple[int, list[str]]:
+    """Copy the intact shards that the target lacks, old ones first; return their number and problems of the others."""
+    existing = set(target.shard_names())
     count, problems = 0, []
-    for name in theirs.shard_names():
-        if name in here:
+    for name in source.shard_names():
+        if name in existing:
             continue
-        damaged: list[str] = []
         try:
-            sidecar = read_sidecar(theirs.shards, name)
-            if problem := size_problem(theirs.shards, name, sidecar.bytes):
-                raise ZsarbenchError(problem)
-            if theirs.damaged(sidecar, damaged):
-                raise ZsarbenchError(damaged[0])
+            sidecar = read_intact_sidecar(source.shards, name)
         except ZsarbenchError as error:
             problems.append(str(error))
             continue
-        copy_shard(theirs.shards, ours.shards, sidecar)
+        _, reasons = damaged_clips(source, sidecar)
+        if reasons:
+            problems.append(reasons[0])
+            continue
+        copy_shard(source.shards, target.shards, sidecar)
         count += 1
     return count, problems
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Garbage:
-    """Files of one set that nothing refers to, or with `whole` all of a set that no run has opened for long."""
+    """Files of one set that nothing refers to, or, with `whole`, all files of a set unused for long."""
 
     name: str
     folder: Path
@@ -112,39 +112,45 @@ class Garbage:
     whole: bool = False
 
 
-def garbage(store: FeatureStore, sets: Iterable[FeatureSet], *, unused_days: float | None = None) -> list[Garbage]:
-    """Return what may go: orphan shards, remains of killed runs and, if asked for, sets that were not used for days.
+def garbage(sets: Iterable[FeatureSet], *, unused_days: float | None = None) -> list[Garbage]:
+    """Return what may be removed: orphan shards, remains of killed runs, and with `unused_days` sets unused for days.
 
-    Shards that other processes wrote are taken in first, so none of theirs is an orphan.
+    Shards that other processes wrote are added to the index first, so none of theirs is an orphan.
     """
-    found = []
+    removable = []
     for stored in sets:
-        opened = (stored.folder / "key.json").stat().st_mtime if (stored.folder / "key.json").is_file() else 0.0
-        if unused_days is not None and time.time() - opened > unused_days * SECONDS_A_DAY:
-            files = [path for path in sorted(stored.folder.rglob("*"), key=_last) if not path.is_dir()]
-            found.append(Garbage(stored.folder.name, stored.folder, tuple(files), _size(files), whole=True))
+        key_file = stored.folder / "key.json"
+        last_used = key_file.stat().st_mtime if key_file.is_file() else 0.0
+        if unused_days is not None and time.time() - last_used > unused_days * SECONDS_PER_DAY:
+            files = [path for path in sorted(stored.folder.rglob("*"), key=_removal_order) if not path.is_dir()]
+            removable.append(_garbage(stored, files, whole=True))
             continue
         stored.refresh()
-        if files := stored.orphans():
-            found.append(Garbage(stored.folder.name, stored.folder, tuple(files), _size(files)))
-    return found
+        if files := orphans(stored):
+            removable.append(_garbage(stored, files))
+    return removable
 
 
-def remove(found: Garbage) -> None:
-    """Unlink the files; none is ever cut, so whoever has one open reads on."""
-    for path in found.files:
+def remove(item: Garbage) -> None:
+    """Unlink the files; none is truncated, so a process that has one open reads on."""
+    for path in item.files:
         path.unlink(missing_ok=True)
-    if found.whole:
-        shutil.rmtree(found.folder, ignore_errors=True)
+    if item.whole:
+        shutil.rmtree(item.folder, ignore_errors=True)
 
 
-def _last(path: Path) -> tuple[int, str]:
-    """Order files so that a removal that is broken off is seen, and can be gone on with, by its sidecars."""
+def _garbage(stored: FeatureSet, files: list[Path], *, whole: bool = False) -> Garbage:
+    name, size = stored.folder.name, _total_bytes(files)
+    return Garbage(name=name, folder=stored.folder, files=tuple(files), bytes=size, whole=whole)
+
+
+def _removal_order(path: Path) -> tuple[int, str]:
+    """Order files so that an interrupted removal still shows, by its sidecars, and can be continued."""
     rank = 0 if path.name.startswith("index.") else 2 if path.suffix == ".json" else 1
     return (3 if path.name == "key.json" else rank, path.name)
 
 
-def _size(files: Iterable[Path]) -> int:
+def _total_bytes(files: Iterable[Path]) -> int:
     total = 0
     for path in files:
         try:

@@ -1,10 +1,10 @@
-"""What a run reads: its rounds with their clips, class texts and captions, and the training sets made of them."""
+"""What a run reads: its rounds with their clips, class texts and captions, and the training sets built from them."""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,15 +15,14 @@ from zsarbench import protocols
 from zsarbench.data import class_texts
 from zsarbench.data.manifest import checked_manifest
 from zsarbench.errors import ZsarbenchError
-from zsarbench.interfaces import ClassText, ClipFeatures, ClipSource, Round, Steps, TrainSet
-from zsarbench.plugins import building
+from zsarbench.features import CaptionView
+from zsarbench.interfaces import ClassText, ClipFeatures, ClipSource, Round, TrainSet
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from zsarbench.harness.spec import RunSpec
-    from zsarbench.plugins.parts import PartSpec
-    from zsarbench.plugins.registry import Registry
+    from zsarbench.interfaces import Dataset
 
 
 @dataclass(frozen=True)
@@ -35,7 +34,7 @@ class RoundClips:
     test: tuple[str, ...]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Inputs:
     """A data set as a run uses it. The manifest is indexed by clip id; texts are by class name.
 
@@ -56,12 +55,12 @@ class Inputs:
         rows = self.manifest.loc[list(clip_ids)].reindex(columns=["path", "start", "end", "video"])
         return [
             ClipSource(
-                clip_id,
-                None if pd.isna(path) else str(path),
-                None if pd.isna(start) else float(start),
-                None if pd.isna(end) else float(end),
-                tuple(self.captions.get(clip_id, ())),
-                None if pd.isna(video) else str(video),
+                clip_id=clip_id,
+                path=None if pd.isna(path) else str(path),
+                start=None if pd.isna(start) else float(start),
+                end=None if pd.isna(end) else float(end),
+                captions=tuple(self.captions.get(clip_id, ())),
+                video=None if pd.isna(video) else str(video),
             )
             for clip_id, path, start, end, video in rows.itertuples()
         ]
@@ -79,38 +78,48 @@ class Inputs:
         )
 
 
-def load(spec: RunSpec, registry: Registry) -> Inputs:
+def load(spec: RunSpec) -> Inputs:
     """Return the data set of a run's protocol with its rounds.
 
     Raises:
         ZsarbenchError: the manifest is malformed, a round's clips are not what it needs (`protocols.round_clips`), or
-            their count is not what the protocol's file says.
+            their number is not the one that the protocol's file states.
     """
-    bare = _load_dataset(spec, spec.dataset, registry)
-    dataset = building.build_dataset(spec.dataset, spec.data_roots, registry)
+    what = spec.what
+    bare = of_dataset(spec.data.tested, what.dataset.name, what.class_text)
     rows = bare.manifest.reset_index()
     rounds = []
-    for item in spec.protocol.checked(dataset):
+    for item in what.protocol.checked(spec.data.tested):
         train, test = protocols.round_clips(item, rows)
-        if spec.limit is not None:
-            train, test = (_limited(ids, bare.manifest, spec.limit) for ids in (train, test))
-        elif problem := protocols.miscounted(spec.protocol, item.index, len(test)):
+        if what.limit is not None:
+            train, test = (_limited(ids, bare.manifest, what.limit) for ids in (train, test))
+        elif problem := protocols.miscounted(what.protocol, item.index, len(test)):
             raise ZsarbenchError(problem)
         rounds.append(RoundClips(item, tuple(train), tuple(test)))
-    return Inputs(**{**vars(bare), "rounds": tuple(rounds)})
+    return replace(bare, rounds=tuple(rounds))
 
 
-def load_training(spec: RunSpec, registry: Registry) -> Inputs | None:
+def load_training(spec: RunSpec) -> Inputs | None:
     """Return the other data set a method is trained on (`--train-on DATASET`), or None."""
-    return _load_dataset(spec, spec.train_dataset, registry) if spec.train_dataset else None
+    if spec.data.learnt is None:
+        return None
+    return of_dataset(spec.data.learnt, spec.what.train_on, spec.what.class_text)
 
 
-def _load_dataset(spec: RunSpec, part: PartSpec, registry: Registry) -> Inputs:
-    dataset = building.build_dataset(part, spec.data_roots, registry)
-    manifest = checked_manifest(dataset, part.name).set_index("clip_id")
-    texts = class_texts.load(dataset, spec.class_text) if dataset.classes else {}
+def of_dataset(dataset: Dataset, name: str, class_text: str | None) -> Inputs:
+    """Return a data set without rounds; class_text: form of the texts, None for none.
+
+    Raises:
+        ZsarbenchError: the manifest is malformed, or there are no texts of this form.
+    """
     return Inputs(
-        part.name, dataset.revision, tuple(dataset.classes), manifest, texts, dataset.captions(), dataset.aliases
+        dataset=name,
+        revision=dataset.revision,
+        classes=tuple(dataset.classes),
+        manifest=checked_manifest(dataset, name).set_index("clip_id"),
+        texts=class_texts.load(dataset, class_text) if dataset.classes and class_text is not None else {},
+        captions=dataset.captions(),
+        aliases=dataset.aliases,
     )
 
 
@@ -137,36 +146,21 @@ def train_set(inputs: Inputs, features: ClipFeatures, classes: Sequence[str], la
             raise ZsarbenchError(f"training clip '{stray}' belongs to no class that may be learnt from")
         if label_order is not None:
             labels = labels[label_order]
-    groups = tuple(str(group) for group in inputs.manifest.loc[list(features.ids), "group"])
-    texts = tuple(inputs.texts[name] for name in classes)
-    return TrainSet(features, labels, groups, texts, (), inputs.dataset)
+    return TrainSet(
+        clips=features,
+        labels=labels,
+        groups=tuple(str(group) for group in inputs.manifest.loc[list(features.ids), "group"]),
+        classes=tuple(inputs.texts[name] for name in classes),
+        validation=(),
+        dataset=inputs.dataset,
+    )
 
 
-class ShuffledCaptions:
-    """Clips whose captions were dealt out anew: the control that shows what a method owes to them.
+def shuffle_captions(clips: ClipFeatures, order: Tensor) -> ClipFeatures:
+    """Return clips with permuted captions: the control that shows what a method owes to them.
 
-    dealt: (N,) a permutation; clip i gets the captions of clip dealt[i], and its steps too where these were made from
-    captions. kept: positions of the clips that this view holds.
+    order: (N,) a permutation; clip i gets the captions of clip order[i], and its steps too where these were made from
+    captions.
     """
-
-    def __init__(self, clips: ClipFeatures, dealt: Tensor, kept: Tensor | None = None) -> None:
-        self._clips = clips
-        self._dealt = dealt
-        self._kept = torch.arange(len(clips)) if kept is None else kept
-        self._shown = self._kept if clips.captions_in_steps == "none" else dealt[self._kept]
-        self.ids = tuple(clips.ids[int(i)] for i in self._kept)
-        self.dim = clips.dim
-        self.max_steps = clips.max_steps
-        self.captions_in_steps = clips.captions_in_steps
-        self.captions = clips.captions and tuple(clips.captions[int(i)] for i in dealt[self._kept])
-
-    def __len__(self) -> int:
-        return len(self.ids)
-
-    def rows(self, index: Sequence[int] | Tensor) -> Steps:
-        """Return the steps of the clips at these positions."""
-        return self._clips.rows(self._shown[torch.as_tensor(index)])
-
-    def subset(self, index: Sequence[int] | Tensor) -> ClipFeatures:
-        """Return the clips at these positions, with the captions dealt to them."""
-        return ShuffledCaptions(self._clips, self._dealt, self._kept[torch.as_tensor(index)])
+    captions = clips.captions and tuple(clips.captions[i] for i in order.tolist())
+    return CaptionView(clips, captions, None if clips.captions_in_steps == "none" else order)

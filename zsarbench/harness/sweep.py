@@ -1,21 +1,21 @@
-"""A grid of runs: every combination of some parts and options, measured once, compared on the same clips."""
+"""A sweep: many runs in one command, each measured once, those that a result already answers not at all."""
 
 from __future__ import annotations
 
 import itertools
 import logging
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from zsarbench import results
 from zsarbench.errors import NotApplicable, UsageError, UsageErrors, ZsarbenchError, unknown
-from zsarbench.harness import runs as harness
-from zsarbench.harness.resolve import resolve
-from zsarbench.harness.spec import RunRequest, RunSpec
-from zsarbench.plugins.building import build_dataset
+from zsarbench.harness import runs
+from zsarbench.harness.resolve import DataSetBuilder, resolve_run
+from zsarbench.harness.spec import RunRequest, RunSpec, request
 from zsarbench.plugins.parts import PART_KINDS
+from zsarbench.utils.compute import Stopwatch
 
 if TYPE_CHECKING:
     from zsarbench.interfaces import Progress
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 AXES = ("method", "protocol", *PART_KINDS, "class_text", "train_on", "control")
 """Fields of a request that an axis may vary; any other axis is an option of a part, as in `--set`."""
+
+Key: TypeAlias = tuple[str, str]
+"""What a result must have in common with a cell to answer it: the spec's id and the revision of the data set."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +41,7 @@ class Axis:
         """Return the axis of "loss.margin=0.5,1".
 
         Raises:
-            UsageError: it is of another form, names a value twice, or what varies is no axis.
+            UsageError: it is of another form, names a value twice, or nothing of this name can vary.
         """
         name, equals, values = text.partition("=")
         split = tuple(value.strip() for value in values.split(","))
@@ -51,34 +54,71 @@ class Axis:
             raise UsageError(unknown("axis in --grid", name, AXES) + " Options are axes too: loss.margin=0.5,1")
         return cls(name, split)
 
-    def apply(self, asked: RunRequest, value: str) -> RunRequest:
-        """Return the request with this value."""
+    def apply(self, arguments: Mapping[str, Any], value: str) -> dict[str, Any]:
+        """Return the arguments of a request with this value."""
         if "." in self.name:
-            return replace(asked, settings=[*asked.settings, f"{self.name}={value}"])
-        changed: dict[str, Any] = {self.name: value}
-        return replace(asked, **changed)
+            return {**arguments, "settings": [*arguments.get("settings", ()), f"{self.name}={value}"]}
+        return {**arguments, self.name: value}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Cell:
-    """One combination; `spec` is None where it is not applicable, for `reason`."""
+    """One run of a sweep; `spec` is None where it is not applicable or left out, for `reason`.
+
+    label: its name among the runs under its protocol. title: its name among all.
+    """
 
     label: str
-    spec: RunSpec | None
+    title: str
+    request: RunRequest
+    spec: RunSpec | None = None
     reason: str = ""
 
+    @property
+    def protocol(self) -> str | None:
+        """The protocol's name, or where it is left out, what the request calls it."""
+        return self.spec.what.protocol.name if self.spec is not None else self.request.protocol
 
-@dataclass(frozen=True)
+    @property
+    def key(self) -> Key | None:
+        """What a result must have to answer this cell; None where nothing can."""
+        if self.spec is None:
+            return None
+        return results.spec_id(self.spec.what.identity()), self.spec.data.tested.revision
+
+
+@dataclass(frozen=True, kw_only=True)
 class Done:
-    """What became of a combination: a result file, or the reason why there is none."""
+    """What became of a cell: a result file, or the reason why there is none.
+
+    seconds: that the run took, 0 where nothing was run.
+    """
 
     cell: Cell
     path: Path | None
     reason: str = ""
+    seconds: float = 0.0
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it for scripts."""
+        return {
+            "label": self.cell.label,
+            "protocol": self.cell.protocol,
+            "result": self.path and str(self.path),
+            "reason": self.reason,
+            "seconds": round(self.seconds, 1),
+        }
+
+    @property
+    def failed(self) -> bool:
+        """Whether it should have a result and has none."""
+        return self.path is None and self.cell.spec is not None
 
 
-def grid(asked: RunRequest, axes: Sequence[Axis], host: Host) -> list[Cell]:
+def grid(arguments: Mapping[str, Any], axes: Sequence[Axis], host: Host) -> list[Cell]:
     """Return every combination, the last axis varying fastest.
+
+    arguments: of the request (`zsarbench.harness.spec.RunRequest`) that all combinations share.
 
     Raises:
         UsageErrors: the mistakes of all combinations, before any of them runs. That a method does not apply to a
@@ -87,64 +127,83 @@ def grid(asked: RunRequest, axes: Sequence[Axis], host: Host) -> list[Cell]:
     names = [axis.name for axis in axes]
     if len(set(names)) < len(names):
         raise UsageError(f"--grid names '{max(names, key=names.count)}' twice; give all its values in one")
-    cells: list[Cell] = []
-    problems: list[str] = []
+    if "method" not in arguments and "method" not in names:
+        raise UsageError("no method is named. Try: --method NAME, or --grid method=NAME,NAME (zsarbench list method)")
+    cells = []
     for values in itertools.product(*(axis.values for axis in axes)):
-        request = asked
+        combined = dict(arguments)
         for axis, value in zip(axes, values, strict=True):
-            request = axis.apply(request, value)
+            combined = axis.apply(combined, value)
         label = ", ".join(f"{name}={value}" for name, value in zip(names, values, strict=True))
+        cells.append(Cell(label=label, title=label, request=request(**combined)))
+    return resolved(cells, host)
+
+
+def resolved(cells: Iterable[Cell], host: Host) -> list[Cell]:
+    """Return the cells with their specs; those that have a reason to be left out stay without one.
+
+    Raises:
+        UsageErrors: the mistakes of all requests; or none of them is applicable.
+    """
+    found: list[Cell] = []
+    problems: list[str] = []
+    builder = DataSetBuilder(host.registry)
+    for cell in cells:
         try:
-            cells.append(Cell(label, resolve(request, host)))
+            found.append(cell if cell.reason else replace(cell, spec=resolve_run(cell.request, host, builder)))
         except NotApplicable as error:
-            cells.append(Cell(label, None, str(error)))
+            found.append(replace(cell, reason=str(error)))
         except UsageErrors as error:
             problems += error.problems
-    if not problems and all(cell.spec is None for cell in cells):
-        problems = [cell.reason for cell in cells]
+    if not problems and all(cell.spec is None for cell in found):
+        problems = [cell.reason for cell in found]
     if problems:
         raise UsageErrors(dict.fromkeys(problems))
-    return cells
+    return found
 
 
-def measured(cells: Iterable[Cell], out: Path, host: Host) -> dict[str, Path]:
-    """Return the result files under `out` that already answer a combination, by the label of it.
-
-    A result answers one that has the same spec on the same revision of its data set.
-    """
-    found: dict[tuple[str, str], Path] = {}
-    for path in results.find(out):
-        try:
-            result = results.read(path)
-        except ZsarbenchError as error:
-            _log.warning("%s is left out: %s", path, error)
-            continue
-        found[result.spec_id, result.dataset.revision] = path
-    answered = {}
-    for cell in cells:
-        if cell.spec is not None:
-            revision = build_dataset(cell.spec.dataset, dict(cell.spec.data_roots), host.registry).revision
-            if path_of := found.get((results.spec_id(cell.spec.identity()), revision)):
-                answered[cell.label] = path_of
-    return answered
+def measured(out: Path) -> dict[Key, Path]:
+    """Return the result files under a folder by the cells that they answer; the log names those that are damaged."""
+    valid, problems = results.read_all(out)
+    for path, problem in problems.items():
+        _log.warning("%s is left out: %s", path, problem)
+    return {(result.spec_id, result.dataset.revision): path for path, result in valid.items()}
 
 
 def run(cells: Sequence[Cell], out: Path, host: Host, progress: Progress) -> Iterator[Done]:
-    """Measure what is not yet measured under `out`, and yield each combination when its result is there.
+    """Measure what is not yet measured under `out`, and yield each cell when its result exists.
 
-    A combination that fails is yielded with its reason, and the rest go on.
+    A cell that fails is yielded with its reason, and the rest go on.
     """
-    there = measured(cells, out, host)
+    answers = measured(out)
     for number, cell in enumerate(cells, start=1):
-        if cell.spec is None:
-            yield Done(cell, None, cell.reason)
-        elif cell.label in there:
-            _log.info("%d of %d: %s: measured before", number, len(cells), cell.label)
-            yield Done(cell, there[cell.label])
-        else:
-            _log.info("%d of %d: %s", number, len(cells), cell.label)
-            try:
-                yield Done(cell, harness.run(cell.spec, host, progress)[1])
-            except ZsarbenchError as error:
-                _log.warning("%s failed: %s", cell.label, error)
-                yield Done(cell, None, str(error))
+        done = without_run(cell, answers)
+        if done is None:
+            _log.info("%d of %d: %s", number, len(cells), cell.title)
+            done = measure(cell, host, progress)
+        if cell.key is not None and done.path is not None:
+            answers[cell.key] = done.path
+        yield done
+
+
+def without_run(cell: Cell, answers: Mapping[Key, Path]) -> Done | None:
+    """Return what becomes of a cell that need not be run, None where it must."""
+    if cell.key is None:
+        return Done(cell=cell, path=None, reason=cell.reason)
+    if (path := answers.get(cell.key)) is not None:
+        _log.info("%s: measured before", cell.title)
+        return Done(cell=cell, path=path)
+    return None
+
+
+def measure(cell: Cell, host: Host, progress: Progress) -> Done:
+    """Run a cell; a failure that is meant for a user becomes its reason."""
+    assert cell.spec is not None
+    watch = Stopwatch()
+    try:
+        with watch("run"):
+            path = runs.run(cell.spec, host, progress)[1]
+    except ZsarbenchError as error:
+        _log.warning("%s failed: %s", cell.title, error)
+        return Done(cell=cell, path=None, reason=str(error), seconds=watch.seconds["run"])
+    return Done(cell=cell, path=path, seconds=watch.seconds["run"])

@@ -1,5 +1,5 @@
 """How names become objects: the registry, what plugins hook into, options, construction."""
 
-from zsarbench.plugins.loading import Failure, Host, load_plugins
+from zsarbench.plugins.loading import Host, PluginFailure, load_plugins
 
-__all__ = ["Failure", "Host", "load_plugins"]
+__all__ = ["Host", "PluginFailure", "load_plugins"]

@@ -1,11 +1,11 @@
-"""Builds the components of a run from its spec: the one place where constructors are called."""
+"""Builds the components of a run from its parts: the one place where constructors are called."""
 
 from __future__ import annotations
 
 import importlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
 from zsarbench.errors import ZsarbenchError
 from zsarbench.interfaces import (
@@ -13,6 +13,7 @@ from zsarbench.interfaces import (
     Executor,
     Loss,
     Method,
+    Movable,
     NegativeSampler,
     Parts,
     TextEncoder,
@@ -21,9 +22,12 @@ from zsarbench.interfaces import (
 from zsarbench.plugins import options
 
 if TYPE_CHECKING:
+    import torch
+
     from zsarbench.plugins.parts import PartSpec
     from zsarbench.plugins.registry import Registry
 
+Component = TypeVar("Component")
 _INTERFACES = {
     "dataset": Dataset,
     "visual": VisualEncoder,
@@ -35,83 +39,135 @@ _INTERFACES = {
 }
 
 
-def build(part: PartSpec, registry: Registry, **filled: Any) -> Any:
-    """Construct a component with its options; `filled` are parameters that the harness provides.
+@overload
+def construct(target: Any, kind: Literal["dataset"], name: str, arguments: Mapping[str, Any]) -> Dataset: ...
+@overload
+def construct(target: Any, kind: Literal["visual"], name: str, arguments: Mapping[str, Any]) -> VisualEncoder: ...
+@overload
+def construct(target: Any, kind: Literal["text"], name: str, arguments: Mapping[str, Any]) -> TextEncoder: ...
+@overload
+def construct(target: Any, kind: Literal["negatives"], name: str, arguments: Mapping[str, Any]) -> NegativeSampler: ...
+@overload
+def construct(target: Any, kind: Literal["loss"], name: str, arguments: Mapping[str, Any]) -> Loss: ...
+@overload
+def construct(target: Any, kind: Literal["method"], name: str, arguments: Mapping[str, Any]) -> Method: ...
+@overload
+def construct(target: Any, kind: Literal["executor"], name: str, arguments: Mapping[str, Any]) -> Executor: ...
+def construct(target: Any, kind: str, name: str, arguments: Mapping[str, Any]) -> Any:
+    """Call a component's constructor and check that its interface is complete.
 
     Raises:
         ZsarbenchError: the constructor raises, or the object lacks members of its interface.
     """
-    target = registry.get(part.kind, part.name).load()
-    return construct(target, part.kind, part.name, {**part.options, **filled})
-
-
-def construct(target: Any, kind: str, name: str, arguments: Mapping[str, Any]) -> Any:
-    """Call a component's constructor and check that its interface is complete."""
     try:
-        made = target(**arguments)
+        component = target(**arguments)
     except ZsarbenchError:
         raise
     except Exception as error:
         raise ZsarbenchError(f"{kind} '{name}' cannot be built: {type(error).__name__}: {error}") from error
     interface = _INTERFACES[kind]
-    missing = [member for member in _members(interface) if not _has(made, member)]
+    missing = [member for member in members(interface) if not has_member(component, member)]
     if missing:
         raise ZsarbenchError(f"{kind} '{name}' lacks {', '.join(missing)} of zsarbench.interfaces.{interface.__name__}")
-    return made
+    return component
 
 
-def load_target(target: str) -> Any:
-    """Import the attribute of a target "package.module:Attr"; used where only a target travelled, as to a worker."""
-    module, _, attribute = target.partition(":")
-    return getattr(importlib.import_module(module), attribute)
-
-
-def _has(made: Any, member: str) -> bool:
-    """Return whether an object has a member, without evaluating a property (a revision may read files)."""
-    return member in vars(made) or hasattr(type(made), member) or hasattr(made, member)
-
-
-def _members(interface: type) -> list[str]:
+def members(interface: type) -> list[str]:
+    """Return the names of what an interface demands, sorted."""
     names = set(getattr(interface, "__annotations__", {})) | set(vars(interface))
     return sorted(name for name in names if not name.startswith("_") or name == "__call__")
 
 
+def has_member(component: object, name: str) -> bool:
+    """Return whether a component has a member, without evaluating a property (a revision may read files)."""
+    return hasattr(type(component), name) or hasattr(component, name)
+
+
+def load_target(target: str) -> Any:
+    """Import the attribute of a target "package.module:Attr"."""
+    module, _, attribute = target.partition(":")
+    return getattr(importlib.import_module(module), attribute)
+
+
+def _target(part: PartSpec, registry: Registry | None) -> Any:
+    return load_target(part.target) if registry is None else registry.get(part.kind, part.name).load()
+
+
+# In the functions below the registry words the error of a target that cannot be imported; without one, as in a worker
+# that only the part travelled to, the target's own ImportError is raised.
+
+
 def build_dataset(part: PartSpec, data_roots: Mapping[str, str], registry: Registry) -> Dataset:
-    """Construct a data set, with the user's folder as `root` where it takes one.
+    """Build a data set, with the user's folder as `root` where it takes one.
 
     Raises:
         ZsarbenchError: a folder was given for a data set that reads none.
     """
-    filled: dict[str, Any] = {}
+    arguments, target = dict(part.options), _target(part, registry)
     if part.name in data_roots:
-        if not options.takes(registry.get("dataset", part.name).load(), "root"):
+        if not options.takes(target, "root"):
             raise ZsarbenchError(f"dataset '{part.name}' reads no folder; leave out --data-root {part.name}=…")
-        filled["root"] = Path(data_roots[part.name])
-    dataset: Dataset = build(part, registry, **filled)
-    return dataset
+        arguments["root"] = Path(data_roots[part.name])
+    return construct(target, "dataset", part.name, arguments)
 
 
-def build_parts(parts: Mapping[str, PartSpec], registry: Registry, wrap_text: Any, device: Any) -> Parts:
-    """Construct the parts of a run and move those that are modules to the device.
+def build_method(part: PartSpec, registry: Registry) -> Method:
+    """Build a method."""
+    return construct(_target(part, registry), "method", part.name, part.options)
+
+
+def build_executor(part: PartSpec, registry: Registry) -> Executor:
+    """Build an executor."""
+    return construct(_target(part, registry), "executor", part.name, part.options)
+
+
+def build_loss(part: PartSpec, registry: Registry, device: torch.device | str) -> Loss:
+    """Build a loss on a device."""
+    return move_to(construct(_target(part, registry), "loss", part.name, part.options), device)
+
+
+def build_text(part: PartSpec, registry: Registry | None, device: torch.device | str) -> TextEncoder:
+    """Build a text encoder on a device."""
+    return move_to(construct(_target(part, registry), "text", part.name, part.options), device)
+
+
+def build_visual(
+    part: PartSpec, registry: Registry | None, device: torch.device | str, text: TextEncoder | None
+) -> VisualEncoder:
+    """Build a visual encoder on a device, with the run's text encoder where it takes one."""
+    target = _target(part, registry)
+    arguments = _with_text(target, part, text)
+    return move_to(construct(target, "visual", part.name, arguments), device)
+
+
+def build_parts(
+    parts: Mapping[str, PartSpec],
+    registry: Registry,
+    wrap_text: Callable[[TextEncoder], TextEncoder],
+    device: torch.device | str,
+) -> Parts:
+    """Build the parts of a run on its device.
 
     The loss is left out: it may have weights, so every fit builds one of its own.
 
     wrap_text: called with the text encoder, returns the one that the run uses (with its cache).
     """
-    made: dict[str, Any] = {}
-    if "text" in parts:
-        made["text"] = wrap_text(moved(build(parts["text"], registry), device))
-    for kind in ("visual", "negatives"):
-        if kind in parts:
-            part = parts[kind]
-            reads_text = options.takes(registry.get(kind, part.name).load(), "text_encoder")
-            filled = {"text_encoder": made["text"]} if reads_text else {}
-            made[kind] = moved(build(part, registry, **filled), device)
-    return Parts(**made)
+    text = wrap_text(build_text(parts["text"], registry, device)) if "text" in parts else None
+    visual = build_visual(parts["visual"], registry, device, text) if "visual" in parts else None
+    negatives = None
+    if (part := parts.get("negatives")) is not None:
+        target = _target(part, registry)
+        negatives = move_to(construct(target, "negatives", part.name, _with_text(target, part, text)), device)
+    return Parts(visual, text, negatives)
 
 
-def moved(component: Any, device: Any) -> Any:
-    """Return a component after moving it to a device, if it is a module or the like."""
-    if hasattr(component, "to"):
+def _with_text(target: Any, part: PartSpec, text: TextEncoder | None) -> dict[str, Any]:
+    reads_text = text is not None and options.takes(target, "text_encoder")
+    return {**part.options, **({"text_encoder": text} if reads_text else {})}
+
+
+def move_to(component: Component, device: torch.device | str) -> Component:
+    """Move a component to a device in place, where it is a module or the like, and return it."""
+    if isinstance(component, Movable):
         component.to(device)
     return component

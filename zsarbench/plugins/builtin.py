@@ -6,7 +6,7 @@ from zsarbench.plugins.registry import Registrar
 
 
 def register(registry: Registrar) -> None:
-    """Add the host's own entries; they are there whatever plugins are allowed."""
+    """Add the host's own entries; they exist whatever plugins are allowed."""
     for name, attribute, summary in (
         ("table", "Rich", "Text for a terminal, sized to its width."),
         ("markdown", "Markdown", "GitHub-flavoured Markdown."),

@@ -19,8 +19,8 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Failure:
-    """Names a plugin that could not be loaded and says why."""
+class PluginFailure:
+    """A plugin that could not be loaded, and the reason."""
 
     plugin: str
     reason: str
@@ -32,7 +32,7 @@ class Host:
 
     manager: pluggy.PluginManager
     registry: Registry
-    failures: tuple[Failure, ...] = field(default=())
+    failures: tuple[PluginFailure, ...] = field(default=())
 
     def call_each(self, hook: str, **arguments: Any) -> list[tuple[str, Any]]:
         """Call a hook of each plugin in its own try and return (plugin, value) of those that did not raise.
@@ -42,8 +42,8 @@ class Host:
         values = []
         for implementation in getattr(self.manager.hook, hook).get_hookimpls():
             try:
-                wanted = {name: arguments[name] for name in implementation.argnames}
-                values.append((implementation.plugin_name, implementation.function(**wanted)))
+                accepted = {name: arguments[name] for name in implementation.argnames}
+                values.append((implementation.plugin_name, implementation.function(**accepted)))
             except Exception:
                 _log.exception("plugin '%s' failed in %s", implementation.plugin_name, hook)
         return values
@@ -81,7 +81,7 @@ def load_plugins(
     manager, registry, failures = make_manager(), Registry(), []
     builtin.register(registry.registrar("zsarbench"))
     for name in sorted((block | (allow or set())) - set(chosen)):
-        failures.append(Failure(name, "is named in an allow-list or block-list but not installed"))
+        failures.append(PluginFailure(name, "is named in an allow-list or block-list but not installed"))
     for name, loader in sorted(chosen.items()):
         if name in block or (allow is not None and name not in allow):
             continue
@@ -91,7 +91,7 @@ def load_plugins(
             registry.remove_plugin(name)
             if manager.has_plugin(name):
                 manager.unregister(name=name)
-            failures.append(Failure(name, f"{type(error).__name__}: {error}"))
+            failures.append(PluginFailure(name, f"{type(error).__name__}: {error}"))
     registry.freeze()
     return Host(manager, registry, tuple(failures))
 
@@ -106,7 +106,7 @@ def _load_one(manager: pluggy.PluginManager, registry: Registry, name: str, load
 
 
 def _check_alone(name: str, plugin: Any) -> None:
-    """Raise where a plugin names a hook that does not exist; a manager of its own tells whose mistake it is."""
+    """Raise where a plugin names a hook that does not exist; a manager of its own shows whose mistake it is."""
     manager = make_manager()
     manager.register(plugin, name=name)
     manager.check_pending()

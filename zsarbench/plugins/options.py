@@ -39,7 +39,7 @@ def options_of(target: Any) -> dict[str, Option]:
     if target.__init__ is object.__init__:
         return {}
     hints = typing.get_type_hints(target.__init__)
-    found = {}
+    listed = {}
     for parameter in list(inspect.signature(target.__init__).parameters.values())[1:]:
         if parameter.kind in (parameter.VAR_KEYWORD, parameter.VAR_POSITIONAL):
             raise UsageError(
@@ -49,8 +49,8 @@ def options_of(target: Any) -> dict[str, Option]:
             continue
         if parameter.default is parameter.empty:
             raise UsageError(f"{target.__qualname__} has no default for '{parameter.name}'; every option needs one")
-        found[parameter.name] = Option(parameter.name, hints.get(parameter.name, Any), parameter.default)
-    return found
+        listed[parameter.name] = Option(parameter.name, hints.get(parameter.name, Any), parameter.default)
+    return listed
 
 
 def takes(target: Any, parameter: str) -> bool:
@@ -58,11 +58,11 @@ def takes(target: Any, parameter: str) -> bool:
     return target.__init__ is not object.__init__ and parameter in inspect.signature(target.__init__).parameters
 
 
-def check(target: Any, where: str, given: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
-    """Return the given options with their values parsed, and the problems found (unknown names, unfit values)."""
+def check(target: Any, where: str, values: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    """Return the given options with their values parsed, and the problems (unknown names, unfit values)."""
     known = options_of(target)
     parsed, problems = {}, []
-    for name, value in given.items():
+    for name, value in values.items():
         if name not in known:
             problems.append(unknown(f"option of {where}", name, known, f"zsarbench show {where.split(' ')[-1]}"))
             continue
@@ -100,9 +100,9 @@ def parse(value: Any, annotation: Any) -> Any:
     if annotation is bool:
         return _parse_bool(value)
     if annotation in (int, float) and isinstance(value, bool):
-        raise ValueError("it is a number")
+        raise ValueError("a number is required")
     if annotation is int and isinstance(value, float) and value != int(value):
-        raise ValueError("it is a whole number")
+        raise ValueError("a whole number is required")
     if annotation in (int, float, str, Path):
         return annotation(value)
     raise ValueError(f"a value of type {_text_of(annotation)} cannot be given on the command line")
@@ -127,7 +127,7 @@ def _parse_bool(value: Any) -> bool:
     try:
         return {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}[str(value).lower()]
     except KeyError:
-        raise ValueError("it is true or false") from None
+        raise ValueError("true or false is required") from None
 
 
 def _text_of(annotation: Any) -> str:

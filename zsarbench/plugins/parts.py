@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-PART_KINDS = ("visual", "text", "negatives", "loss")
+PartKind = Literal["visual", "text", "negatives", "loss"]
+PART_KINDS: tuple[PartKind, ...] = ("visual", "text", "negatives", "loss")
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,9 @@ from typing import Any
 from zsarbench.errors import UsageError, ZsarbenchError, unknown
 
 KINDS = ("dataset", "protocol", "visual", "text", "negatives", "loss", "method", "labels", "reporter", "executor")
+RESERVED = {"dataset": ("none", "seen")}
+"""Words that are no names of a kind: what is learnt from where it is no other data set, in `--train-on` and results."""
+
 _NAME = re.compile(r"[a-z0-9][a-z0-9./-]*")
 
 
@@ -94,6 +97,10 @@ class Registry:
             )
         if entry.kind not in KINDS:
             raise ZsarbenchError(unknown("kind", entry.kind, KINDS))
+        if entry.name in RESERVED.get(entry.kind, ()):
+            raise ZsarbenchError(
+                f"a {entry.kind} cannot be called '{entry.name}', which --train-on and results use for another thing"
+            )
         if not _NAME.fullmatch(entry.name):
             raise ZsarbenchError(f"{entry.kind} name '{entry.name}' is not of the form {_NAME.pattern}")
         if ":" not in entry.target:
@@ -101,7 +108,7 @@ class Registry:
                 f"target '{entry.target}' of {entry.kind} '{entry.name}' is not of the form package.module:Attr"
             )
         if not entry.summary.strip():
-            raise ZsarbenchError(f"{entry.kind} '{entry.name}' has no summary; say in one sentence what it is")
+            raise ZsarbenchError(f"{entry.kind} '{entry.name}' has no summary; state in one sentence what it is")
         taken = self._entries.get((entry.kind, entry.name))
         if taken is not None:
             raise ZsarbenchError(
@@ -138,7 +145,7 @@ class Registry:
         """Return the entry of a name.
 
         Raises:
-            UsageError: there is none; the message suggests the nearest.
+            UsageError: the name is unknown; the message suggests the nearest.
         """
         try:
             return self._entries[kind, name]
@@ -155,7 +162,7 @@ class Registry:
 
 
 class Registrar:
-    """What a plugin's `zsarbench_register` gets: adds entries in the plugin's name."""
+    """The registry as a plugin's `zsarbench_register` gets it: adds entries in the plugin's name."""
 
     def __init__(self, registry: Registry, plugin: str) -> None:
         self._registry = registry

@@ -5,10 +5,11 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, get_args
+from typing import Any, NamedTuple
 
 from zsarbench.errors import ZsarbenchError, unknown
-from zsarbench.interfaces import Round, Setting
+from zsarbench.evaluation.settings import SETTINGS
+from zsarbench.interfaces import Round
 from zsarbench.plugins.parts import PART_KINDS
 from zsarbench.plugins.registry import KINDS
 
@@ -50,7 +51,7 @@ _FIELDS = {
     **dict.fromkeys(("name", "dataset", "summary", "source", "class_text"), _STATED),
     **dict.fromkeys(("notes", "clip_list"), _TEXT),
     "version": Form("a whole number from 1", lambda value: _is_whole(value, 1)),
-    "setting": Form(" or ".join(map(repr, get_args(Setting))), lambda value: value in get_args(Setting)),
+    "setting": Form(" or ".join(map(repr, SETTINGS)), lambda value: value in SETTINGS),
     "n_clips": Form(
         "a number of test clips, or a list of one for each round",
         lambda value: _is_whole(value, 1) or _list_of(lambda count: _is_whole(count, 1))(value),

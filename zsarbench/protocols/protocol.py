@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zsarbench.errors import UsageError, ZsarbenchError, unknown
-from zsarbench.interfaces import Round, Setting
+from zsarbench.evaluation.settings import SETTINGS, Setting
+from zsarbench.interfaces import Round
 from zsarbench.protocols import files as protocol_files
 from zsarbench.protocols.clips import with_listed_clips
 from zsarbench.utils.class_names import match
@@ -85,9 +86,9 @@ class FileProtocol:
 
         Raises:
             ZsarbenchError: all that is wrong with the lists: a class is unknown to the data set or stands twice in a
-                list; in `zsl` a class is both seen and candidate, elsewhere a seen one is no candidate; a validation
-                class is not seen, or with `validation_only` is seen or a candidate; a round equals an earlier one and
-                does not say so, or says so and does not.
+                list; a seen class is a candidate where the setting has none, or none where it has them all; a
+                validation class is not seen, or with `validation_only` is seen or a candidate; a round equals an
+                earlier one and does not say so, or says so and does not.
         """
         if not dataset.classes:
             raise ZsarbenchError(
@@ -108,11 +109,13 @@ class FileProtocol:
         """Return where the lists of a round, in official names, break the setting."""
         seen, candidates, validation = map(set, (item.seen, item.candidates, item.validation))
         problems = []
-        if self.setting == "zsl" and seen & candidates:
-            problems.append(f"{where} is zsl, but both seen and candidate are: {_listed(seen & candidates)}")
-        if self.setting != "zsl" and seen - candidates:
-            told = _listed(seen - candidates)
-            problems.append(f"{where} is {self.setting}, but some seen classes are no candidates: {told}")
+        if SETTINGS[self.setting].seen_are_candidates:
+            if missing := seen - candidates:
+                problems.append(
+                    f"{where} is {self.setting}, but some seen classes are no candidates: {_listed(missing)}"
+                )
+        elif shared := seen & candidates:
+            problems.append(f"{where} is {self.setting}, but both seen and candidate are: {_listed(shared)}")
         if self.validation_only and validation & (seen | candidates):
             told = _listed(validation & (seen | candidates))
             problems.append(f"validation classes of {where} are for choosing only, but seen or candidates too: {told}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,27 +21,27 @@ if TYPE_CHECKING:
     from zsarbench.reports.semantic_gap import Gap, Points
 
 DPI = 160  # of the PNG
-INCHES_A_CLASS = 0.17  # of a confusion matrix: names of 7 points stand below each other
-MOST_WITH_NUMBERS = 40  # classes up to which the cells of a confusion matrix hold their percentages
-MOST_NAMED = 12  # classes up to which names stand at the stars of a scatter; above, numbers with a list
-FEW_CLIPS = 400  # below it a scatter has room for larger points
-PERPLEXITY = 30.0  # neighbours of a point that t-SNE holds on to; scikit-learn's default
-NAMES_A_COLUMN = 51  # of the list beside a scatter
+INCHES_PER_CLASS = 0.17  # of a confusion matrix: names in 7 points, one per line
+MAX_CLASSES_WITH_NUMBERS = 40  # classes up to which the cells of a confusion matrix hold their percentages
+MAX_NAMED_CLASSES = 12  # up to which the stars of a scatter have names; above, numbers with a list
+FEW_CLIPS = 400  # fewer leave room for larger points in a scatter
+PERPLEXITY = 30.0  # of t-SNE, about how many neighbours of a point count; scikit-learn's default
+NAMES_PER_COLUMN = 51  # of the list next to a scatter
 
 Array = NDArray[np.floating[Any]]
 
 
-def confusion(scores: Array, labels: NDArray[np.int64], names: Sequence[str], title: str) -> Figure:
+def draw_confusion(scores: Array, labels: NDArray[np.int64], names: Sequence[str], title: str) -> Figure:
     """Draw how often clips of each class were taken for each class, in percent of the class's clips.
 
-    scores (N, C), labels (N,), names of the C columns. A clip that was not read is in no column.
+    scores (N, C), labels (N,), names of the C classes. A clip that could not be read is in no column.
     """
     read = ~np.isnan(scores).any(axis=1)
     counts = np.zeros((len(names), len(names)))
     np.add.at(counts, (labels[read], scores[read].argmax(axis=1)), 1)
     clips = np.bincount(labels, minlength=len(names))[:, None]
     share = 100 * np.divide(counts, clips, out=np.zeros_like(counts), where=clips > 0)
-    side = max(3.5, INCHES_A_CLASS * len(names))
+    side = max(3.5, INCHES_PER_CLASS * len(names))
     figure, axes = _figure(side + 3.2, side + 2.6)
     image = axes.imshow(share, cmap="Blues", vmin=0, vmax=100)
     places = range(len(names))
@@ -49,12 +50,12 @@ def confusion(scores: Array, labels: NDArray[np.int64], names: Sequence[str], ti
     axes.tick_params(length=0)
     axes.set_xlabel("recognised as")
     axes.set_ylabel("class")
-    if len(names) <= MOST_WITH_NUMBERS:
+    if len(names) <= MAX_CLASSES_WITH_NUMBERS:
         for row, column in zip(*np.nonzero(share.round()), strict=True):
             dark = share[row, column] > 60
-            axes.text(column, row, f"{share[row, column]:.0f}", ha="center", va="center", fontsize=5,
-                      color="white" if dark else "black")  # fmt: skip
-    else:  # thin lines lead the eye from a cell to its names
+            number, colour = f"{share[row, column]:.0f}", "white" if dark else "black"
+            axes.text(column, row, number, ha="center", va="center", fontsize=5, color=colour)
+    else:  # thin lines guide the eye from a cell to its class names
         axes.set_xticks(np.arange(-0.5, len(names)), minor=True)
         axes.set_yticks(np.arange(-0.5, len(names)), minor=True)
         axes.grid(which="minor", color="0.9", linewidth=0.3)
@@ -67,10 +68,10 @@ def confusion(scores: Array, labels: NDArray[np.int64], names: Sequence[str], ti
     return figure
 
 
-def training(fits: Sequence[Mapping[str, Any]], title: str) -> Figure:
+def draw_training(fits: Sequence[Mapping[str, Any]], title: str) -> Figure:
     """Draw the losses of every fit by epoch; a ring marks the epoch whose weights were kept.
 
-    fits: what the method recorded of each, with `losses`, a row of losses an epoch.
+    fits: what the method recorded of each, with `losses`, one mapping from name to loss per epoch.
 
     Raises:
         ZsarbenchError: no fit recorded losses.
@@ -80,7 +81,7 @@ def training(fits: Sequence[Mapping[str, Any]], title: str) -> Figure:
     drawn = [fit for fit in fits if fit.get("losses")]
     if not drawn:
         raise ZsarbenchError(
-            "the result holds no losses: its method recorded none. Try a result of a method that trains in epochs"
+            "the result holds no losses: its method recorded none. Try: a result of a method that trains in epochs"
         )
     names = list(dict.fromkeys(name for fit in drawn for row in fit["losses"] for name in row))
     figure, axes = _figure(7.5, 4.5)
@@ -90,13 +91,12 @@ def training(fits: Sequence[Mapping[str, Any]], title: str) -> Figure:
         for name in names:
             label = "training loss" if name == "loss" else name.replace("_", " ")
             values = [float(row.get(name, math.nan)) for row in fit["losses"]]
-            told = "validation" in name
-            who = f" of fit {number + 1}" if len(drawn) > 1 else ""
-            axes.plot(epochs, values, color=colour, linestyle="-" if told else "--", linewidth=1.4,
-                      label=f"{label}{who}" if len(drawn) <= 6 else None)  # fmt: skip
-        best, told_by = fit.get("best_epoch"), "validation_loss" if "validation_loss" in names else names[0]
+            line = "-" if "validation" in name else "--"
+            label += f" of fit {number + 1}" if len(drawn) > 1 else ""
+            axes.plot(epochs, values, color=colour, linestyle=line, linewidth=1.4, label=label)
+        best, decisive = fit.get("best_epoch"), "validation_loss" if "validation_loss" in names else names[0]
         if best:
-            kept = float(fit["losses"][best - 1].get(told_by, math.nan))
+            kept = float(fit["losses"][best - 1].get(decisive, math.nan))
             axes.plot(best, kept, marker="o", fillstyle="none", color=colour, markersize=8)
     axes.set_xlabel("epoch")
     axes.set_ylabel("loss")
@@ -110,15 +110,15 @@ def training(fits: Sequence[Mapping[str, Any]], title: str) -> Figure:
     return figure
 
 
-def semantic_gap(gap: Gap, title: str) -> Figure:
+def draw_semantic_gap(gap: Gap, title: str) -> Figure:
     """Draw clips and class sentences by t-SNE, before and after the joint space.
 
-    Before it clips and sentences share a picture only where their encoders share a space; elsewhere each side has its
-    own, since no distance between them means anything.
+    Before the joint space, clips and sentences share a picture only if their encoders share a space; otherwise each
+    side has a picture of its own, since distances between the two mean nothing.
     """
     pictures = [*_before(gap), (f"after: joint space ({gap.after.clips.shape[1]})", gap.after)]
-    many = len(gap.names) > MOST_NAMED
-    columns = math.ceil(len(gap.names) / NAMES_A_COLUMN) if many else 0
+    many = len(gap.names) > MAX_NAMED_CLASSES
+    columns = math.ceil(len(gap.names) / NAMES_PER_COLUMN) if many else 0
     figure, all_axes = _figures(len(pictures), 6.0 * len(pictures), 6.6)
     colours = _colours(len(gap.names), "hsv")
     for axes, (name, points) in zip(all_axes, pictures, strict=True):
@@ -126,14 +126,14 @@ def semantic_gap(gap: Gap, title: str) -> Figure:
         axes.set_title(name, fontsize=9)
     for number, name in enumerate(gap.names if many else ()):
         column, place = divmod(number, math.ceil(len(gap.names) / columns))
-        x, y = 1 + 1.9 * column / figure.get_figwidth(), 0.95 - 0.9 * place / NAMES_A_COLUMN
+        x, y = 1 + 1.9 * column / figure.get_figwidth(), 0.95 - 0.9 * place / NAMES_PER_COLUMN
         figure.text(x, y, f"{number + 1}  {name}", fontsize=6.5, color=_darker(colours[number]))
     figure.suptitle(f"{title}\nt-SNE; points: {len(gap.labels)} clips, stars: class sentences", fontsize=10)
     return figure
 
 
-def write(figure: Figure, folder: Path, name: str) -> tuple[Path, Path]:
-    """Write a figure as PNG and SVG and return their paths; the same figure gives the same bytes.
+def write_figure(figure: Figure, folder: Path, name: str) -> tuple[Path, Path]:
+    """Write a figure as PNG and SVG, the same bytes for the same figure, and return their paths.
 
     Raises:
         ZsarbenchError: the folder cannot be written to.
@@ -153,15 +153,13 @@ def write(figure: Figure, folder: Path, name: str) -> tuple[Path, Path]:
 
 
 def _before(gap: Gap) -> list[tuple[str, Points]]:
-    """Return the pictures of what the encoders give: one where they share a space, else one of each side."""
-    from zsarbench.reports.semantic_gap import Points
-
+    """Return the pictures of the encoders' outputs: one where they share a space, else one of each side."""
     points = gap.before
     if gap.shared_before:
         return [(f"before: the encoders' own space ({points.clips.shape[1]})", points)]
-    none_of = np.zeros((0, 1))
-    clips = Points(points.clips, none_of, points.owner[:0])
-    sentences = Points(none_of, points.sentences, points.owner)
+    nothing = np.zeros((0, 1))
+    clips = replace(points, sentences=nothing, owner=points.owner[:0])
+    sentences = replace(points, clips=nothing)
     return [
         (f"before: clips, features of the visual part ({points.clips.shape[1]})", clips),
         (f"before: class sentences, vectors of the text part ({points.sentences.shape[1]})", sentences),
@@ -181,25 +179,26 @@ def _scatter(axes: Axes, points: Points, gap: Gap, colours: Sequence[Any], many:
     stars = placed[n:]
     named = [*zip(stars, points.owner, strict=True)]
     if named:
-        axes.scatter(stars[:, 0], stars[:, 1], c=[colours[owner] for owner in points.owner], marker="*",
-                     s=70 if many else 130, edgecolors="black", linewidths=0.6, zorder=3)  # fmt: skip
-    else:  # the clips stand alone: hues of a hundred classes are not told apart
+        shades, size = [colours[owner] for owner in points.owner], 70 if many else 130
+        x, y = stars.T
+        axes.scatter(x, y, c=shades, marker="*", s=size, edgecolors="black", linewidths=0.6, zorder=3)
+    else:  # there are clips only: the hues of a hundred classes cannot be distinguished without names
         named = [(np.median(placed[gap.labels == label], axis=0), label) for label in np.unique(gap.labels)]
     halo = [patheffects.withStroke(linewidth=1.6, foreground="white")]
     for (x, y), owner in named:
-        axes.annotate(str(owner + 1) if many else gap.names[owner], (x, y), (3, 3), textcoords="offset points",
-                      fontsize=7, path_effects=halo, zorder=4)  # fmt: skip
+        label = str(owner + 1) if many else gap.names[owner]
+        axes.annotate(label, (x, y), (3, 3), textcoords="offset points", fontsize=7, path_effects=halo, zorder=4)
     axes.set_xticks([])
     axes.set_yticks([])
 
 
 def _tsne(parts: Sequence[Array]) -> Array:
-    """Return (M, 2) of the stacked parts, by cosine."""
+    """Return the positions (M, 2) of all rows of the parts, by cosine."""
     from sklearn.manifold import TSNE
 
     rows = np.concatenate(parts).astype(np.float64)
     rows /= np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12)
-    if len(rows) < 4:  # too few to have neighbours
+    if len(rows) < 4:  # too few for t-SNE to have neighbours
         return np.stack([np.arange(len(rows)), np.zeros(len(rows))], axis=1)
     tsne = TSNE(
         perplexity=min(PERPLEXITY, (len(rows) - 1) / 3), init="pca", random_state=seeding.derive(0, "t-sne") % 2**32
@@ -215,7 +214,7 @@ def _top1(scores: Array, labels: NDArray[np.int64]) -> float:
 
 
 def _colours(n: int, name: str) -> list[Any]:
-    """Return n colours; neighbours differ in lightness too, so that many can be told apart."""
+    """Return n colours; neighbours differ in lightness too, so that many can be distinguished."""
     from matplotlib import colormaps
 
     shades = colormaps[name](np.linspace(0, 0.9 if name == "hsv" else 0.8, max(1, n)))
@@ -234,7 +233,7 @@ def _figure(width: float, height: float) -> tuple[Figure, Axes]:
 
 
 def _figures(n: int, width: float, height: float) -> tuple[Figure, list[Axes]]:
-    """Return a figure of n axes beside each other; made without pyplot, which would keep it and look for a screen."""
+    """Return a figure of n axes side by side, without pyplot, which would keep the figure and look for a screen."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(width, height), layout="constrained")

@@ -1,6 +1,6 @@
 """Reporters: a comparison table as text for a terminal, a page, a paper or a program.
 
-Each is given the frame of a `zsarbench.reports.table.Table`, whose `attrs` hold what goes below it.
+Each renders a `zsarbench.interfaces.Table`.
 """
 
 from __future__ import annotations
@@ -11,16 +11,20 @@ import os
 import shutil
 import sys
 import textwrap
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from zsarbench.reports import markdown
-from zsarbench.reports.layout import INTERVAL, NOTHING, Display, Group, display
+from zsarbench.reports.cells import INTERVAL, NOTHING
+from zsarbench.reports.layout import Layout, TextGroup, lay_out
+from zsarbench.reports.table import rows_of
 from zsarbench.utils.schema import plain
 
 if TYPE_CHECKING:
     import pandas as pd
     from rich.table import Table as Grid
+
+    from zsarbench.interfaces import Table
 
 PAGE_WIDTH = 80
 MAX_LINES = 30
@@ -29,7 +33,6 @@ MAX_METHOD_WIDTH = 30
 """Width from which the first column of a terminal's table is broken into lines."""
 IDENTITY = ("#", "method")
 """Columns that every piece of a table too wide for its page repeats."""
-TEXT_COLUMNS = ("method", "settings", "parts")
 
 
 class Rich:
@@ -41,7 +44,7 @@ class Rich:
     def __init__(self, width: int | None = None) -> None:
         self.width = width
 
-    def render(self, table: pd.DataFrame, *, title: str) -> str:
+    def render(self, table: Table) -> str:
         """Return the table as text; in a narrow one parts and intervals stand on second lines, then columns below."""
         from rich.console import Console
         from rich.text import Text
@@ -50,19 +53,19 @@ class Rich:
         styled = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
         stream = io.StringIO()
         console = Console(file=stream, width=width, force_terminal=styled, no_color=True, highlight=False)
-        shown = display(table)
+        shown = lay_out(table)
         groups = shown.groups
         if len(_pieces(groups, width, gap=2)) > 1:
             groups = tuple(_folded(group) for group in groups)
-        console.print(Text(title, style="bold"))
+        console.print(Text(table.title, style="bold"))
         console.print(Text("\n".join(_wrapped_items(shown.common, width))))
         for columns in _pieces(groups, width, gap=2):
             console.print(Text())
-            console.print(_grid(groups, None, columns))
+            console.print(_grid(groups, None, columns, shown.left))
             console.print(Text("─" * (sum(_column_width(groups, name) + 2 for name in columns) - 2)))
             for number, group in enumerate(groups):
                 console.print(Text("\n" * (number > 0) + group.heading, style="italic"))
-                console.print(_grid(groups, group, columns))
+                console.print(_grid(groups, group, columns, shown.left))
         console.print(Text("\n".join(_below(shown, width))))
         return "\n".join(line.rstrip() for line in stream.getvalue().strip("\n").splitlines()) + "\n"
 
@@ -73,17 +76,17 @@ class Markdown:
     def __init__(self, width: int = PAGE_WIDTH) -> None:
         self.width = width
 
-    def render(self, table: pd.DataFrame, *, title: str) -> str:
+    def render(self, table: Table) -> str:
         """Return the table as GitHub-flavoured Markdown."""
-        shown = display(table)
+        shown = lay_out(table)
         groups = [_parts_last(group) for group in shown.groups]
-        lines = [f"### {title}", "", shown.common, ""]
+        lines = [f"### {table.title}", "", shown.common, ""]
         for group in groups:
             lines += [f"**{group.heading}**", ""]
             for columns in _pieces(groups, self.width, gap=3, edge=1):
                 if group.cells[columns[len(IDENTITY) :]].isin(["", NOTHING]).all(axis=None):
                     continue  # a piece of a wide table in which reported rows, say, have nothing
-                lines += [*_markdown_rows(groups, group, columns), ""]
+                lines += [*_markdown_rows(groups, group, columns, shown.left), ""]
         lines += [f"- {markdown.escape(line)}" for line in _limited(shown.lines)]
         return "\n".join(lines).rstrip() + "\n"
 
@@ -91,50 +94,51 @@ class Markdown:
 class Csv:
     """Comma-separated values, every column in raw numbers; nothing but the rows."""
 
-    def render(self, table: pd.DataFrame, *, title: str) -> str:
+    def render(self, table: Table) -> str:
         """Return the table as CSV; the title, the remarks and what was left out are not in it."""
-        flat = table.assign(notes=["; ".join(notes) for notes in table["notes"]])
+        flat = table.frame.assign(notes=["; ".join(notes) for notes in table.frame["notes"]])
         return str(flat.to_csv(index=False, lineterminator="\n"))
 
 
 class Json:
     """JSON with the title, every column in raw numbers, the remarks and what was left out, with reasons."""
 
-    def render(self, table: pd.DataFrame, *, title: str) -> str:
+    def render(self, table: Table) -> str:
         """Return the table as JSON; a missing value is null."""
         import pandas as pd
 
-        rows = [dict(zip(table, row, strict=True)) for row in table.itertuples(index=False, name=None)]
+        rows = rows_of(table)
         for row in rows:
             row.update({name: None for name, value in row.items() if pd.api.types.is_scalar(value) and pd.isna(value)})
-        content = plain({"title": title, **table.attrs, "rows": rows}, "table")
+        about = {name: getattr(table, name) for name in ("title", "rank_by", "extra_columns", "remarks", "left_out")}
+        content = plain(about | {"rows": rows}, "table")
         return json.dumps(content, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 class Latex:
     r"""LaTeX for a paper: a `table` with booktabs rules; needs `\usepackage{booktabs}`."""
 
-    def render(self, table: pd.DataFrame, *, title: str) -> str:
+    def render(self, table: Table) -> str:
         """Return the table as LaTeX; what was left out stands in comments."""
         import pandas as pd
 
-        shown = display(table)
+        shown = lay_out(table)
         cells = pd.concat([_with_group(group) for group in shown.groups], ignore_index=True)
         constant = [name for name in ("kind", "trained on", "class text") if cells[name].nunique() == 1]
         cells = cells.drop(columns=constant).rename(columns={"#": "rank"})
         style = cells.style.format(escape="latex").format_index(escape="latex", axis=1).hide(axis="index")
-        aligned = "".join("l" if name in (*TEXT_COLUMNS, "kind", "trained on", "class text") else "r" for name in cells)
+        left = shown.left | {"kind", "trained on", "class text"}
+        aligned = "".join("l" if name in left else "r" for name in cells)
         tabular = style.to_latex(hrules=True, column_format=aligned)
         about = shown.groups[0].heading + "; " if len(shown.groups) == 1 else ""
-        notes = [line for line in shown.lines if not line.startswith("left out")]
         return "\n".join(
             [
-                *(f"% {line}" for line in _limited(shown.lines) if line not in notes),
+                *(f"% {line}" for line in _limited(shown.lines) if line not in shown.notes),
                 r"\begin{table}",
                 r"\centering",
-                rf"\caption{{{_latex(f'{title}; {about}{shown.common}.')}}}",
+                rf"\caption{{{_latex(f'{table.title}; {about}{shown.common}.')}}}",
                 tabular.rstrip("\n"),
-                *(rf"\par{{\footnotesize {_latex(line)}}}" for line in notes),
+                *(rf"\par{{\footnotesize {_latex(line)}}}" for line in shown.notes),
                 r"\end{table}",
                 "",
             ]
@@ -144,7 +148,7 @@ class Latex:
 # --- fitting a table to a width ---------------------------------------------------------------------------------------
 
 
-def _pieces(groups: Sequence[Group], width: int, *, gap: int, edge: int = 0) -> list[list[str]]:
+def _pieces(groups: Sequence[TextGroup], width: int, *, gap: int, edge: int = 0) -> list[list[str]]:
     """Return the columns of each piece that a table is cut into for the width; each repeats those of IDENTITY."""
     identity = list(IDENTITY)
     pieces, used = [list(identity)], 0
@@ -159,12 +163,12 @@ def _pieces(groups: Sequence[Group], width: int, *, gap: int, edge: int = 0) -> 
     return pieces
 
 
-def _column_width(groups: Sequence[Group], name: str) -> int:
+def _column_width(groups: Sequence[TextGroup], name: str) -> int:
     cells = [name, *(cell for group in groups for cell in group.cells[name])]
     return max(len(line) for cell in cells for line in cell.split("\n"))
 
 
-def _folded(group: Group) -> Group:
+def _folded(group: TextGroup) -> TextGroup:
     """Return a group with parts and settings under the method's name, and the interval under its accuracy."""
     cells, columns = group.cells.copy(), list(group.cells)
     ranking = columns[columns.index(INTERVAL) - 1]
@@ -174,7 +178,7 @@ def _folded(group: Group) -> Group:
         if name in cells:
             wrapped = ["\n".join(textwrap.wrap(cell, MAX_METHOD_WIDTH)) for cell in cells[name]]
             cells["method"] = _stacked(cells["method"], wrapped)
-    return Group(group.about, cells.drop(columns=[INTERVAL, "parts", "settings"], errors="ignore"))
+    return TextGroup(group.about, cells.drop(columns=[INTERVAL, "parts", "settings"], errors="ignore"))
 
 
 def _stacked(above: Iterable[str], below: Iterable[str]) -> list[str]:
@@ -184,9 +188,9 @@ def _stacked(above: Iterable[str], below: Iterable[str]) -> list[str]:
     ]
 
 
-def _parts_last(group: Group) -> Group:
+def _parts_last(group: TextGroup) -> TextGroup:
     names = sorted(group.cells, key=lambda name: name in ("settings", "parts"))
-    return Group(group.about, group.cells[names])
+    return TextGroup(group.about, group.cells[names])
 
 
 def _wrapped_items(line: str, width: int) -> list[str]:
@@ -195,7 +199,7 @@ def _wrapped_items(line: str, width: int) -> list[str]:
     return [part.replace("\u00a0", " ") for part in textwrap.wrap(unbroken, width)]
 
 
-def _below(shown: Display, width: int) -> list[str]:
+def _below(shown: Layout, width: int) -> list[str]:
     lines = [""] if shown.lines else []
     for line in _limited(shown.lines):
         lines += textwrap.wrap(line, width, subsequent_indent="    ", break_on_hyphens=False)
@@ -210,7 +214,7 @@ def _limited(lines: Sequence[str]) -> list[str]:
 # --- cells ------------------------------------------------------------------------------------------------------------
 
 
-def _grid(groups: Sequence[Group], group: Group | None, columns: Sequence[str]) -> Grid:
+def _grid(groups: Sequence[TextGroup], group: TextGroup | None, columns: Sequence[str], left: Collection[str]) -> Grid:
     """Return the rows of a group, or for None the heads, in columns as wide as any group needs them."""
     from rich.table import Table
     from rich.text import Text
@@ -218,31 +222,33 @@ def _grid(groups: Sequence[Group], group: Group | None, columns: Sequence[str]) 
     grid = Table(box=None, show_header=group is None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     for name in columns:
         wide = _column_width(groups, name)
-        grid.add_column(Text(name), justify="left" if name in TEXT_COLUMNS else "right", min_width=wide, no_wrap=True)
+        grid.add_column(Text(name), justify="left" if name in left else "right", min_width=wide, no_wrap=True)
     if group is not None:
         for row in group.cells[list(columns)].itertuples(index=False, name=None):
             grid.add_row(*(Text(str(cell)) for cell in row))
     return grid
 
 
-def _markdown_rows(groups: Sequence[Group], group: Group, columns: Sequence[str]) -> list[str]:
+def _markdown_rows(
+    groups: Sequence[TextGroup], group: TextGroup, columns: Sequence[str], left: Collection[str]
+) -> list[str]:
     widths = [max(_column_width(groups, name), 2) for name in columns]
-    left = [name in TEXT_COLUMNS for name in columns]
+    at_left = [name in left for name in columns]
 
     def line(cells: Sequence[str]) -> str:
         padded = (
-            cell.ljust(wide) if at_left else cell.rjust(wide)
-            for cell, wide, at_left in zip(cells, widths, left, strict=True)
+            cell.ljust(width) if is_left else cell.rjust(width)
+            for cell, width, is_left in zip(cells, widths, at_left, strict=True)
         )
         return "| " + " | ".join(padded) + " |"
 
-    rule = ["-" * wide if at_left else "-" * (wide - 1) + ":" for wide, at_left in zip(widths, left, strict=True)]
+    rule = ["-" * width if is_left else "-" * (width - 1) + ":" for width, is_left in zip(widths, at_left, strict=True)]
     rows = group.cells[list(columns)].itertuples(index=False, name=None)
     head = line([name if name in IDENTITY else markdown.escape(name) for name in columns])
     return [head, "| " + " | ".join(rule) + " |", *(line([markdown.escape(str(cell)) for cell in row]) for row in rows)]
 
 
-def _with_group(group: Group) -> pd.DataFrame:
+def _with_group(group: TextGroup) -> pd.DataFrame:
     about = {"kind": "kind", "train_on": "trained on", "class_text": "class text"}
     return group.cells.assign(**{heading: group.about[key] or "–" for key, heading in about.items()})
 

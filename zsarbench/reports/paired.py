@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
@@ -16,20 +16,13 @@ from zsarbench.errors import UsageError, ZsarbenchError, unknown
 from zsarbench.evaluation import metrics
 from zsarbench.evaluation.bootstrap import PairedInterval, ScoredRound, paired_interval
 from zsarbench.evaluation.scores import Scores
+from zsarbench.evaluation.settings import METRICS, SETTINGS, Metric
 from zsarbench.reports.table import differing_settings
 from zsarbench.results import RunResult
 from zsarbench.utils import seeding
 
-_OF_SEEN = {"seen": True, "base": True, "unseen": False, "novel": False}
-METRICS = (
-    *metrics.ZSL_METRICS,
-    *(f"top1_{average}_{side}" for average in ("per_video", "per_class") for side in _OF_SEEN),
-)
-"""Those that are a mean of correctness: the paired bootstrap resamples nothing else."""
-
-
-DEFAULT = {"zsl": "top1_per_video", "gzsl": "top1_per_video", "base-to-novel": "top1_per_video_novel"}
-"""What is compared in a setting unless another metric is asked for."""
+COMPARABLE = tuple(name for name, metric in METRICS.items() if metric.is_accuracy)
+"""Metrics that are a mean of correctness: the paired bootstrap resamples nothing else."""
 
 
 class RoundClips(NamedTuple):
@@ -49,38 +42,61 @@ def paired(paths: Sequence[Path], *, metric: str | None = None, against: Path | 
     share_not_better (of bootstrap replicates in which the result is not above the other; no p-value), n_rounds, id.
     Several training seeds are averaged clip by clip; rounds that repeat another's class lists count once.
 
-    metric: by default that of the setting in `DEFAULT`.
+    metric: by default the one that is compared in their setting.
 
     Raises:
-        UsageError: fewer than two results, a metric that is no mean of correctness, `against` not among the results.
-        ZsarbenchError: results of other protocols, data, denominators or clips, or without their scores.
+        UsageError: fewer than two results, a metric that is not a mean of correctness, `against` not among the results.
+        ZsarbenchError: results of different protocols, data, denominators or clips, or without their scores.
     """
-    if metric is not None and metric not in METRICS:
-        raise UsageError(unknown("metric for a paired comparison", metric, METRICS))
+    if metric is not None and metric not in COMPARABLE:
+        raise UsageError(unknown("metric for a paired comparison", metric, COMPARABLE))
     if len(paths) < 2:
         raise UsageError(
             f"a paired comparison needs two results, not {len(paths)}. Try: zsarbench compare A.json B.json"
         )
-    read = {path: results.read(path) for path in paths}
-    metric = metric or DEFAULT[read[paths[0]].protocol.setting]
-    if against is not None and against not in read:
+    if against is not None and against not in paths:
         raise UsageError(f"{against} is not among the results to compare")
-    _check_comparable(list(read.values()), metric)
-    base = against or max(read, key=lambda path: read[path].summary[metric].mean)
-    base_scores = results.read_scores(base)
-    base_correct = _correctness(read[base], base_scores, metric)
-    settings = differing_settings(read.values())
+    return _paired({path: results.read(path) for path in paths}, metric, against)
+
+
+def describe_differences(paths: Sequence[Path], *, metric: str | None = None, against: Path | None = None) -> str:
+    """Return the differences of `paired` for readers: one line per result, in percentage points.
+
+    Raises:
+        UsageError, ZsarbenchError: as `paired` does.
+    """
+    rows = paired(paths, metric=metric, against=against).to_dict("records")
+    by_id = {result.stem: result for result in map(results.read, paths)}
+    base = rows[0]["against"]
+    name = f"{by_id[base].method.name} {differing_settings(by_id.values())[base]}".strip()
+    lines = [
+        f"difference in {rows[0]['metric']} to {name} ({base})",
+        "on the same clips, percentage points, 95 % interval:",
+    ]
+    for row in rows:
+        difference, low, high = (100 * row[key] for key in ("difference", "low", "high"))
+        lines.append(f"  {difference:+6.1f} [{low:+.1f}, {high:+.1f}]  {row['method']} {row['settings']}".rstrip())
+    return "\n".join(lines) + "\n"
+
+
+def _paired(by_path: Mapping[Path, RunResult], metric: str | None, against: Path | None) -> pd.DataFrame:
+    metric = metric or SETTINGS[next(iter(by_path.values())).protocol.setting].paired_by.name
+    _check_comparable(list(by_path.values()), metric)
+    base = against or max(by_path, key=lambda path: by_path[path].summary[metric].mean)
+    base_scores, compared = results.read_scores(base), Metric.parse(metric)
+    base_correct = _correctness(by_path[base], base_scores, compared)
+    settings = differing_settings(by_path.values())
     rows = []
-    for path, result in read.items():
+    for path, result in by_path.items():
         if path != base:
-            correct = _correctness(result, results.read_scores(path), metric)
-            _check_same_clips(correct, base_correct, result.stem, read[base].stem)
-            interval = _interval(correct, base_correct, base_scores, metric)
+            correct = _correctness(result, results.read_scores(path), compared)
+            _check_same_clips(correct, base_correct, result.stem, by_path[base].stem)
+            interval = _interval(correct, base_correct, base_scores, compared)
             rows.append(
                 {
                     "method": result.method.name,
                     "settings": settings[result.stem],
-                    "against": read[base].stem,
+                    "against": by_path[base].stem,
                     "metric": metric,
                     **interval._asdict(),
                     "n_rounds": len(base_correct),
@@ -111,31 +127,32 @@ def _check_same_clips(own: Correctness, base: Correctness, name: str, base_name:
         raise ZsarbenchError(f"{name} and {base_name} cannot be paired: their rounds hold other clips (a --limit?)")
 
 
-def _correctness(result: RunResult, scores: Scores, metric: str) -> Correctness:
+def _correctness(result: RunResult, scores: Scores, metric: Metric) -> Correctness:
     """Return the clips of each distinct round with their correctness, averaged over training seeds."""
-    k, side = 5 if metric.startswith("top5") else 1, _OF_SEEN.get(metric.rpartition("_")[2])
     by_round = defaultdict(list)
     for number, item in enumerate(result.rounds):
         if item.duplicate_of is None:
             ids, (matrix, labels) = scores.clip_ids[scores.rounds[number].clips], scores.round(number)
             of_seen = scores.rounds[number].seen[labels]
-            kept = np.arange(len(labels)) if side is None else np.flatnonzero(of_seen == side)
+            kept = np.arange(len(labels))
+            if metric.side is not None:
+                kept = np.flatnonzero(of_seen == metric.side.of_seen)
             order = kept[np.argsort(ids[kept])]
-            by_round[item.round].append((ids[order], metrics.topk_expectation(matrix, labels, k)[order]))
+            by_round[item.round].append((ids[order], metrics.topk_expectation(matrix, labels, metric.k)[order]))
     return {
         number: RoundClips(seeds[0][0], np.mean([correct for _, correct in seeds], axis=0))
         for number, seeds in by_round.items()
     }
 
 
-def _interval(own: Correctness, base: Correctness, scores: Scores, metric: str) -> PairedInterval:
+def _interval(own: Correctness, base: Correctness, scores: Scores, metric: Metric) -> PairedInterval:
     order = np.argsort(scores.clip_ids)
     return paired_interval(
         _scored(own.values(), scores, order),
         _scored((base[number] for number in own), scores, order),
         scores.labels,
         scores.groups,
-        statistic="per_class" if "per_class" in metric else "per_video",
+        average=metric.average,
         rng=seeding.numpy_generator(0, "paired"),
     )
 

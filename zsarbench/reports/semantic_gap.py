@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 
 from zsarbench.errors import UsageError
 from zsarbench.evaluation.scores import Scores
-from zsarbench.harness.runs import Run
+from zsarbench.harness.fitting import fits, fitted
+from zsarbench.harness.preparation import prepare
 from zsarbench.harness.spec import RunSpec
-from zsarbench.interfaces import ClipFeatures, Progress
+from zsarbench.interfaces import ClipFeatures, Embeds, Progress
 from zsarbench.plugins import Host
 from zsarbench.utils import seeding
 
@@ -58,28 +59,28 @@ def of_run(spec: RunSpec, host: Host, progress: Progress, scores: Scores, number
         UsageError: the method has no joint space.
         ZsarbenchError: the run cannot be made again.
     """
-    run = Run(spec, host.registry, progress)
-    if not hasattr(run.method_class, "embed"):
+    if not isinstance(host.registry.get("method", spec.what.method.name).load(), Embeds):
         raise UsageError(
-            f"method '{spec.method.name}' has no joint space to show: it offers no `embed`. Try a result of a method "
-            "that embeds clips and sentences in one space"
+            f"method '{spec.what.method.name}' has no joint space to show: it offers no `embed`. Try a result of a "
+            "method that embeds clips and sentences in one space"
         )
-    with run.machine.repeatable():
-        run.read()
-        fit, item = [(fit, item) for fit in run.fits() for item in fit.rounds][number]
-        method, context = run.fit(fit)
-        texts = [run.inputs.texts[name] for name in item.round.candidates]
+    prepared = prepare(spec, host.registry, progress)
+    with prepared.compute.deterministic():
+        fit, item = [(fit, item) for fit in fits(prepared) for item in fit.rounds][number]
+        done = fitted(prepared, fit)
+        method, context = done.method, done.context
+        texts = [prepared.inputs.texts[name] for name in item.round.candidates]
         given, labels = scores.round(number)
         rows = _drawn(labels, np.flatnonzero(~np.isnan(given).any(axis=1)))
-        clips = run.features.subset([run.positions[item.test[row]] for row in rows])
+        clips = prepared.clips([item.test[row] for row in rows])
         _compare(method.score(clips, texts, context).numpy(), given[rows])
-        embed: Any = getattr(method, "embed")  # noqa: B009 - an optional member
-        joint, sentences, owner = embed(clips, texts, context)
+        assert isinstance(method, Embeds)  # its class is
+        joint, sentences, owner = method.embed(clips, texts, context)
         vectors = torch.zeros(len(owner), 0)
-        if run.parts.text is not None:
-            vectors = run.parts.text.encode([text for described in texts for text in described.texts])
+        if prepared.parts.text is not None:
+            vectors = prepared.parts.text.encode([text for described in texts for text in described.texts])
         before_owner = np.repeat(np.arange(len(texts)), [len(described.texts) for described in texts])
-        spaces = [getattr(part, "space", None) for part in (run.parts.visual, run.parts.text)]
+        spaces = [part.space if part is not None else None for part in (prepared.parts.visual, prepared.parts.text)]
         return Gap(
             tuple(item.round.candidates),
             labels[rows],

@@ -10,41 +10,24 @@ import json
 import logging
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import pandas as pd
 
 from zsarbench.errors import UsageError, unknown
+from zsarbench.evaluation.settings import SETTINGS, vague_name
+from zsarbench.interfaces import Table
+from zsarbench.reports.columns import values_of
+from zsarbench.reports.notes import may_rank, note_text, notes_of, notes_of_paper
 from zsarbench.results import RunResult
-from zsarbench.results.reported import NOT_STATED, ReportedRow
+from zsarbench.results.reported import ReportedRow
 
 _log = logging.getLogger(__name__)
 
-RANKED_BY = {"zsl": "top1_per_video", "gzsl": "harmonic_mean", "base-to-novel": "harmonic_mean_per_video"}
-"""The metric that ranks in a setting unless another is asked for."""
-
-GROUP = ["kind", "train_on", "class_text"]
+GROUP = ("kind", "train_on", "class_text")
 """Columns in which rows must agree to be ranked against each other."""
-UNRANKING_FLAGS = ("control:", "limit:", "denominator:")
-"""Beginnings of flags that repeat a field of the result; the table says these in its own words."""
 
 ExtraColumns: TypeAlias = Callable[[RunResult], Mapping[str, Any]]
-
-
-@dataclass(frozen=True)
-class Table:
-    """A comparison on one protocol.
-
-    frame: one row per result or reported method, in raw numbers, accuracies as fractions; see `build` for its columns.
-    Its `attrs` carry `rank_by`, `extra_columns` and the two fields below: reporters are given the frame alone.
-    remarks: lines that belong under the table. left_out: "id: reason" for each result that is not in it.
-    """
-
-    title: str
-    frame: pd.DataFrame
-    remarks: tuple[str, ...]
-    left_out: tuple[str, ...]
 
 
 def build(
@@ -57,38 +40,41 @@ def build(
 ) -> Table:
     """Return the table of one protocol: that of `like`, by default the newest result.
 
-    Columns: rank (missing where the row is not ranked), method, settings (what tells rows of one method apart), kind
-    (measured, reported), visual, text, negatives, loss, train_on, class_text; for each metric its mean under its name
-    and `_std`, `_ci_low`, `_ci_high`, `_seed_std`, `_chance`; n_rounds, n_distinct_rounds (without those that repeat an
-    earlier one), n_seeds, n_expected, n_scored, n_failed (sums over the rounds of one seed), notes (list), id, spec_id,
-    created, command, and the extra columns.
-
     Args:
         reported: figures of papers; those of other protocols are ignored.
-        rank_by: the metric that ranks; by default that of the setting in `RANKED_BY`.
+        rank_by: the metric that ranks; by default the one that ranks in its setting.
         extra_columns: gives further columns for a result.
 
     Raises:
-        UsageError: there is no result, or `rank_by` is no metric of them.
+        UsageError: there is no result, or none has the metric `rank_by`.
     """
     if not results:
         raise UsageError("there is no result to compare. Try: zsarbench run --method NAME")
     like = like or max(results, key=_age)
     kept, left_out = _comparable(results, like)
     metrics = sorted({name for result in kept for name in result.summary})
-    rank_by = rank_by or RANKED_BY[like.protocol.setting]
+    rank_by = rank_by or SETTINGS[like.protocol.setting].ranked_by.name
     if rank_by not in metrics:
         raise UsageError(unknown("metric to rank by", rank_by, metrics))
     settings = differing_settings(kept)
-    rows = [_measured_row(result, settings[result.stem]) for result in kept]
-    extra = [_checked_extra(result, extra_columns) for result in kept]
+    rows = [values_of(result, settings[result.stem]) | {"notes": notes_of(result)} for result in kept]
+    extra = [_extra_values(result, row, extra_columns) for result, row in zip(kept, rows, strict=True)]
     placed = [row for row in reported if row.protocol == like.protocol.name]
     rows = [row | more for row, more in zip(rows, extra, strict=True)] + _reported_rows(placed)
-    remarks = [] if placed else [f"no published row for {like.protocol.name}"]
-    frame = _ranked(pd.DataFrame(rows), rank_by)
-    further = list(dict.fromkeys(name for more in extra for name in more))
-    frame.attrs = {"rank_by": rank_by, "extra_columns": further, "remarks": remarks, "left_out": left_out}
-    return Table(_title(like), frame, tuple(remarks), tuple(left_out))
+    return Table(
+        title=_title(like),
+        frame=_ranked(_frame(rows), rank_by),
+        rank_by=rank_by,
+        setting=like.protocol.setting,
+        extra_columns=tuple(dict.fromkeys(name for more in extra for name in more)),
+        remarks=() if placed else (f"no published row for {like.protocol.name}",),
+        left_out=tuple(left_out),
+    )
+
+
+def rows_of(table: Table) -> list[dict[str, Any]]:
+    """Return the rows of a table, each by column."""
+    return [{str(name): value for name, value in row.items()} for row in table.frame.to_dict("records")]
 
 
 def build_all(
@@ -102,43 +88,6 @@ def build_all(
     for result in results:
         by_protocol[result.protocol.name].append(result)
     return [build(by_protocol[name], reported, extra_columns=extra_columns) for name in sorted(by_protocol)]
-
-
-def unranked_because(result: RunResult) -> list[str]:
-    """Return why a result is shown but not ranked; [] where it is ranked."""
-    reasons = [f"not ranked: {objection}" for objection in result.objections]
-    if result.control != "none":
-        reasons.append(f"not ranked: control run, {result.control}")
-    if result.limit is not None:
-        reasons.append(f"not ranked: only {result.limit} clips a class")
-    if result.denominator == "survivors":
-        reasons.append("not ranked: clips that could not be read are left out of the denominator")
-    return reasons
-
-
-def contamination_notes(result: RunResult) -> list[str]:
-    """Return which unseen classes something was trained on and what that is worth; [] where nothing is known of any.
-
-    A text encoder of unknown origin is told in the result alone: it has seen no clip.
-    """
-    audit = result.contamination
-    if audit is None:
-        return ["contamination: not audited"]
-    notes = []
-    if audit.n_overlapping:
-        sets = {item.label_set for item in audit.overlapping}
-        learnt = "; ".join(f"{name}: {', '.join(audit.audited[name])}" for name in sorted(sets))
-        told = [f"{100 * values['top1_per_video']:.1f} on {side}" for side, values in sorted(audit.accuracy.items())]
-        of_all = f"{audit.n_overlapping} of {audit.n_overlapping + audit.n_clean}"
-        notes.append(
-            f"contamination: {of_all} unseen classes were trained on ({learnt}); top-1/video {', '.join(told)} classes"
-        )
-    if hidden := [who for who in audit.unknown if not who.startswith("text ")]:
-        notes.append(f"contamination: unknown what was trained on: {', '.join(hidden)}")
-    if audit.naming:
-        named = sum(audit.naming.values())
-        notes.append(f"contamination: {named:,} of {audit.n_sentences:,} training sentences name an unseen class")
-    return notes
 
 
 def differing_settings(results: Iterable[RunResult]) -> dict[str, str]:
@@ -234,32 +183,13 @@ def _counts(result: RunResult) -> dict[int, int]:
     return {item.round: item.n_expected for item in result.rounds}
 
 
-def _measured_row(result: RunResult, settings: str) -> dict[str, Any]:
-    one_seed = [item for item in result.rounds if item.seed == result.rounds[0].seed]
-    notes = unranked_because(result) + contamination_notes(result)
-    notes += [flag for flag in result.flags if not flag.startswith(UNRANKING_FLAGS)]
-    row: dict[str, Any] = {"method": result.method.name, "settings": settings, "kind": "measured"}
-    for kind in ("visual", "text", "negatives", "loss"):
-        row[kind] = result.parts[kind].name if kind in result.parts else None
-    row |= {"train_on": result.train_on, "class_text": result.class_text.form}
-    for name, summary in result.summary.items():
-        low, high = summary.ci95 or (None, None)
-        row |= {name: summary.mean, f"{name}_std": summary.std, f"{name}_ci_low": low, f"{name}_ci_high": high}
-        row |= {f"{name}_seed_std": summary.seed_std, f"{name}_chance": summary.chance}
-    n_distinct = sum(item.duplicate_of is None for item in one_seed)
-    row |= {"n_rounds": len(one_seed), "n_distinct_rounds": n_distinct, "n_seeds": len(result.seeds)}
-    row |= {key: sum(getattr(item, key) for item in one_seed) for key in ("n_expected", "n_scored", "n_failed")}
-    row |= {"notes": notes, "id": result.stem, "spec_id": result.spec_id}
-    return row | {"created": result.created, "command": result.command}
-
-
-def _checked_extra(result: RunResult, extra_columns: ExtraColumns | None) -> dict[str, Any]:
-    """Return a result's further columns without those that would replace the table's own."""
-    own = _measured_row(result, "") | {"rank": None}
-    given = dict(extra_columns(result)) if extra_columns else {}
-    for name in sorted(set(given) & set(own)):
+def _extra_values(result: RunResult, row: Mapping[str, Any], extra_columns: ExtraColumns | None) -> dict[str, Any]:
+    """Return the values of a result's further columns, without those that would replace the row's own."""
+    values = dict(extra_columns(result)) if extra_columns else {}
+    taken = {*row, "rank"}
+    for name in sorted(set(values) & taken):
         _log.warning("a plugin's column '%s' of %s is ignored: the table has one of that name", name, result.stem)
-    return {name: value for name, value in given.items() if name not in own}
+    return {name: value for name, value in values.items() if name not in taken}
 
 
 def _reported_rows(rows: Sequence[ReportedRow]) -> list[dict[str, Any]]:
@@ -270,30 +200,28 @@ def _reported_rows(rows: Sequence[ReportedRow]) -> list[dict[str, Any]]:
         start = {"method": row.method, "settings": "", "kind": "reported", "train_on": row.train, "class_text": ""}
         into = joined.setdefault(key, start | {"notes": []})
         into |= {row.name: row.value, f"{row.name}_std": row.std}
-        notes = [row.citation, *(["averaging not stated there"] if row.averaging == NOT_STATED else [])]
-        into["notes"] += [note for note in notes if note not in into["notes"]]
+        into["notes"] += [note for note in notes_of_paper(row) if note not in into["notes"]]
     return list(joined.values())
 
 
-def without_average(metric: str) -> str:
-    """Return the name of a mean over clips as papers have it that do not say over what they average.
-
-    >>> without_average("top1_per_video_novel")
-    'top1_novel'
-    """
-    return metric.replace("_per_video", "")
+def _frame(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+    """Return rows as a frame in which whole numbers stay whole next to missing ones."""
+    frame = pd.DataFrame(rows)
+    for name in frame:
+        values = [row[str(name)] for row in rows if row.get(str(name)) is not None]
+        if values and all(type(value) is int for value in values):
+            frame[name] = frame[name].astype("Int64")
+    return frame
 
 
 def _ranked(frame: pd.DataFrame, rank_by: str) -> pd.DataFrame:
-    """Return the rows by group, best first, the ranks counted within each group; unranked ones last."""
-    for column in frame.columns[frame.columns.str.startswith(("n_",))]:
-        frame[column] = frame[column].astype("Int64")
-    free = [not any(note.startswith("not ranked") for note in notes) for notes in frame["notes"]]
-    rankable = pd.Series(free, index=frame.index) & (frame["kind"] == "measured")
-    ranks = frame[rankable].groupby(GROUP)[rank_by].rank(method="min", ascending=False)
+    """Return the rows by group, best first, the ranks counted within each group; unranked ones last; notes as text."""
+    rankable = frame["notes"].map(may_rank).astype(bool) & (frame["kind"] == "measured")
+    frame["notes"] = [[note_text(note) for note in notes] for notes in frame["notes"]]
+    ranks = frame[rankable].groupby(list(GROUP))[rank_by].rank(method="min", ascending=False)
     frame.insert(0, "rank", ranks.reindex(frame.index).astype("Int64"))
     stated = frame[rank_by]
-    if (vague := without_average(rank_by)) in frame:
+    if (vague := vague_name(rank_by)) in frame:
         stated = stated.fillna(frame[vague])
     order = frame.assign(_unranked=frame["rank"].isna(), _value=-stated.astype(float))
     order = order.sort_values([*GROUP, "_unranked", "_value", "method", "settings"], kind="stable")

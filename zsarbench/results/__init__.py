@@ -1,5 +1,6 @@
 """Result files and reported figures."""
 
+from zsarbench.results.flags import Flag
 from zsarbench.results.record import (
     SCHEMA,
     UPGRADES,
@@ -16,6 +17,7 @@ from zsarbench.results.record import (
     find,
     names_sha256,
     read,
+    read_all,
     read_scores,
     recompute,
     spec_id,
@@ -31,6 +33,7 @@ __all__ = [
     "ClipFailure",
     "DatasetInfo",
     "Environment",
+    "Flag",
     "Json",
     "MethodInfo",
     "PartInfo",
@@ -40,6 +43,7 @@ __all__ = [
     "find",
     "names_sha256",
     "read",
+    "read_all",
     "read_scores",
     "recompute",
     "spec_id",

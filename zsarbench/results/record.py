@@ -14,16 +14,18 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Any, TypeAlias
 
 from zsarbench.errors import ZsarbenchError
-from zsarbench.evaluation import metrics as metrics_module
+from zsarbench.evaluation import metrics
 from zsarbench.evaluation import scores as scores_module
 from zsarbench.evaluation.contamination import Contamination
 from zsarbench.evaluation.scores import Scores
+from zsarbench.evaluation.settings import Setting
 from zsarbench.evaluation.summary import RoundResult, Summary, round_problems, summary_problems
-from zsarbench.interfaces import LearnsFrom, Sampling, Setting
-from zsarbench.utils.atomic import write_whole
+from zsarbench.interfaces import Control, Denominator, LearnsFrom, Sampling
+from zsarbench.results.flags import Flag
+from zsarbench.utils.atomic import write_atomic
 from zsarbench.utils.schema import build, plain, problems_of
 
 SCHEMA = 1
@@ -152,8 +154,8 @@ class RunResult:
     dataset: DatasetInfo
     train_on: str
     class_text: ClassTextInfo
-    denominator: Literal["all", "survivors"]
-    control: Literal["none", "shuffle-captions", "shuffle-labels"]
+    denominator: Denominator
+    control: Control
     limit: int | None
     seed: int
     seeds: tuple[int, ...]
@@ -161,7 +163,7 @@ class RunResult:
     summary: Mapping[str, Summary]
     failures: tuple[ClipFailure, ...]
     objections: tuple[str, ...]
-    flags: tuple[str, ...]
+    flags: tuple[Flag, ...]
     environment: Environment
     seconds: Mapping[str, float]
     created: str
@@ -231,7 +233,11 @@ def validate(content: Json) -> list[str]:
     if problems := problems_of(RunResult, content, ""):
         return problems
     result = build(RunResult, content)
-    problems = [f"round {item.round}: {problem}" for item in result.rounds for problem in round_problems(item)]
+    problems = [
+        f"round {item.round}: {problem}"
+        for item in result.rounds
+        for problem in round_problems(item, result.protocol.setting)
+    ]
     if result.schema != SCHEMA:
         problems.append(f"schema is {result.schema}, not {SCHEMA}")
     if not result.rounds:
@@ -271,10 +277,10 @@ def recompute(path: Path) -> list[dict[str, float]]:
     if len(scores.rounds) != len(result.rounds):
         raise ZsarbenchError(f"scores of {path} hold {len(scores.rounds)} rounds, but the result {len(result.rounds)}")
     return [
-        metrics_module.evaluate(
+        metrics.evaluate(
             *scores.round(number),
             setting=result.protocol.setting,
-            seen=scores.rounds[number].seen if result.protocol.setting != "zsl" else None,
+            seen=scores.rounds[number].seen,
             denominator=result.denominator,
             metrics=tuple(item.metrics),
         )
@@ -303,8 +309,8 @@ def write(result: RunResult, scores: Scores, folder: Path) -> Path:
         if problems := validate(record):
             raise ZsarbenchError(f"the result {target.stem} is not sound:\n  " + "\n  ".join(problems))
         text = json.dumps(record, sort_keys=True, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
-        write_whole(target.with_suffix(".npz"), content)
-        write_whole(target, text.encode())
+        write_atomic(target.with_suffix(".npz"), content)
+        write_atomic(target, text.encode())
     except BaseException:
         target.with_suffix(".npz").unlink(missing_ok=True)
         raise
@@ -347,6 +353,18 @@ def read_scores(path: Path) -> Scores:
 def find(folder: Path) -> list[Path]:
     """Return the result files under a folder, sorted; [] where there is no such folder."""
     return sorted(folder.rglob("*.json"))
+
+
+def read_all(*places: Path) -> tuple[dict[Path, RunResult], dict[Path, str]]:
+    """Return the results of files and of all files under folders, and why others could not be read, each by path."""
+    sound: dict[Path, RunResult] = {}
+    problems: dict[Path, str] = {}
+    for path in dict.fromkeys(path for place in places for path in ([place] if place.is_file() else find(place))):
+        try:
+            sound[path] = read(path)
+        except ZsarbenchError as error:
+            problems[path] = str(error)
+    return sound, problems
 
 
 def _upgraded(given: Any) -> Json:

@@ -1,4 +1,4 @@
-"""What every conformance check stands on: the component under test, checks, and what they find."""
+"""What every conformance check builds on: the component under test, checks, and their outcomes."""
 
 from __future__ import annotations
 
@@ -24,33 +24,33 @@ if TYPE_CHECKING:
     from zsarbench.plugins.registry import Entry, Registry
 
 SECONDS = 300.0
-"""After this long a check has failed: a sampler or a fit that never ends is a bug, and must not stop the others."""
+"""How long a check may take: a sampler or a fit that never ends is a bug, and must not stop the other checks."""
 
 
-class Broken(Exception):
-    """Says what a check expected and what came."""
+class ContractViolation(Exception):
+    """A difference between what the contract demands and what a component does."""
 
-    def __init__(self, expected: str, came: str) -> None:
-        super().__init__(f"expected {expected}, but {came}")
+    def __init__(self, expected: str, actual: str) -> None:
+        super().__init__(f"expected {expected}, but {actual}")
 
 
-class NotHere(Exception):
-    """Says why a component cannot be tried on this machine: weights, files or packages that are not there."""
+class Unavailable(Exception):
+    """A reason why a component cannot be tried on this machine: weights, files or packages that are missing."""
 
 
 class _TooLong(BaseException):
-    """Ends a check; no `except Exception` of a component holds it up."""
+    """The end of a check's time; no `except Exception` of a component catches it."""
 
 
-def expect(holds: bool, expected: str, came: str) -> None:
-    """Raise `Broken` unless the first argument is true."""
+def expect(holds: bool, expected: str, actual: str) -> None:
+    """Raise `ContractViolation` unless the first argument is true."""
     if not holds:
-        raise Broken(expected, came)
+        raise ContractViolation(expected, actual)
 
 
 @dataclass(frozen=True)
 class Problem:
-    """A bug that a check found: whose, which check, what was expected and came, and where the contract is written."""
+    """A bug in a component: whose, by which check, what was expected and what happened, and where the contract is."""
 
     kind: str
     name: str
@@ -63,8 +63,8 @@ class Problem:
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """What one check made of one component: a problem, a reason why it could not be tried, or neither."""
+class CheckOutcome:
+    """The outcome of one check of one component: a problem, a reason why it could not be tried, or neither."""
 
     kind: str
     name: str
@@ -73,11 +73,11 @@ class Outcome:
     skipped: str | None = None
 
 
-class Subject:
+class ComponentUnderTest:
     """A component under test; what is expensive to build is built once.
 
-    chosen: options in place of the constructor's defaults, for example to train less. shared: what subjects keep
-    together, as protocols do their data sets. device: where it is tried, as torch names it.
+    chosen: options in place of the constructor's defaults, for example to train less. shared: what several
+    components share, as protocols do their data sets. device: where it is tried, as torch names it.
     """
 
     def __init__(
@@ -107,8 +107,8 @@ class Subject:
         """The component's class.
 
         Raises:
-            NotHere: it needs a package that is not installed.
-            Broken: it cannot be imported.
+            Unavailable: it needs a package that is not installed.
+            ContractViolation: it cannot be imported.
         """
         return self.once("target", self._import)
 
@@ -117,40 +117,40 @@ class Subject:
             return self._load()
         except ZsarbenchError as error:
             if self.entry is not None and self.entry.extra and isinstance(error.__cause__, ImportError):
-                raise NotHere(str(error)) from error
-            raise Broken("a target that can be imported", str(error)) from error
+                raise Unavailable(str(error)) from error
+            raise ContractViolation("a target that can be imported", str(error)) from error
 
     @property
     def component(self) -> Any:
-        """One instance, built when first asked for and shared by checks that do not change it."""
+        """One instance, built on first use and shared by checks that do not change it."""
         return self.once("component", self.make)
 
     def make(self, **arguments: Any) -> Any:
         """Return a new instance, a part on the subject's device, where a run puts it too.
 
         Raises:
-            NotHere: what it is made of is not on this machine.
+            Unavailable: what it is built from is not on this machine.
         """
         if options.takes(self.target, "text_encoder"):
             arguments["text_encoder"] = toys.ToyText()
         try:
-            made = self.target(**self.chosen, **arguments)
+            component = self.target(**self.chosen, **arguments)
         except NotGiven as error:
-            raise NotHere(str(error)) from error
+            raise Unavailable(str(error)) from error
         except UsageError as error:
-            raise Broken("options whose defaults build the component", f"it said: {error}") from error
+            raise ContractViolation("options whose defaults build the component", f"the error is: {error}") from error
         except ZsarbenchError as error:
-            raise NotHere(str(error)) from error
-        return building.moved(made, self.device) if self.kind in PART_KINDS else made
+            raise Unavailable(str(error)) from error
+        return building.move_to(component, self.device) if self.kind in PART_KINDS else component
 
     def once(self, key: Any, make: Callable[[], Any]) -> Any:
         """Return what `make` returns, or raise what it raises, calling it only the first time."""
         if key not in self._kept:
             try:
                 self._kept[key] = make()
-            except (NotHere, Broken) as error:
+            except (Unavailable, ContractViolation) as error:
                 self._kept[key] = error
-        if isinstance(self._kept[key], NotHere | Broken):
+        if isinstance(self._kept[key], Unavailable | ContractViolation):
             raise self._kept[key]
         return self._kept[key]
 
@@ -162,32 +162,32 @@ class Check:
     kind: str
     name: str
     contract: str
-    run: Callable[[Subject], None]
+    run: Callable[[ComponentUnderTest], None]
 
-    def outcome(self, subject: Subject, seconds: float = SECONDS) -> Outcome:
-        """Try a component and return what came of it; whatever it raises is its problem, not the caller's."""
+    def outcome(self, subject: ComponentUnderTest, seconds: float = SECONDS) -> CheckOutcome:
+        """Try a component and return the outcome; whatever it raises is its problem, not the caller's."""
         about = (self.kind, subject.name, self.name)
         try:
             with limited(seconds):
                 self.run(subject)
-        except (NotHere, NotGiven) as error:
-            return Outcome(*about, skipped=str(error))
-        except Broken as error:
-            return Outcome(*about, problem=Problem(*about, str(error), self.contract))
+        except (Unavailable, NotGiven) as error:
+            return CheckOutcome(*about, skipped=str(error))
+        except ContractViolation as error:
+            return CheckOutcome(*about, problem=Problem(*about, str(error), self.contract))
         except _TooLong:
-            message = f"expected an end within {seconds:.0f} seconds, but it went on"
-            return Outcome(*about, problem=Problem(*about, message, self.contract))
+            message = f"expected an end within {seconds:.0f} seconds, but it was still running"
+            return CheckOutcome(*about, problem=Problem(*about, message, self.contract))
         except Exception as error:
             place = traceback.extract_tb(error.__traceback__)[-1]
             where = f"{Path(place.filename).name}, line {place.lineno}"
             message = f"expected no error, but it raised {type(error).__name__}: {error} ({where})"
-            return Outcome(*about, problem=Problem(*about, message, self.contract))
-        return Outcome(*about)
+            return CheckOutcome(*about, problem=Problem(*about, message, self.contract))
+        return CheckOutcome(*about)
 
 
 @contextmanager
 def limited(seconds: float) -> Iterator[None]:
-    """End a block after so many seconds; unlimited outside the main thread and where there are no such signals."""
+    """End a block after so many seconds; unlimited outside the main thread and where signals have no timer."""
     if threading.current_thread() is not threading.main_thread() or not hasattr(signal, "setitimer"):
         yield
         return
@@ -199,7 +199,7 @@ def limited(seconds: float) -> Iterator[None]:
     timer = signal.setitimer(signal.ITIMER_REAL, seconds)
     try:
         yield
-    finally:  # whoever had set a timer, as a test runner may, gets it back
+    finally:  # a timer set by someone else, such as a test runner, is restored
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
         signal.setitimer(signal.ITIMER_REAL, *timer)
@@ -221,7 +221,7 @@ def close(one: Tensor, other: Tensor) -> bool:
 
 
 def farthest(one: Tensor, other: Tensor) -> str:
-    """Return in words how far two tensors are apart."""
+    """Return in words how much two tensors differ."""
     if one.shape != other.shape:
         return f"shapes are {tuple(one.shape)} and {tuple(other.shape)}"
     apart = (one - other).abs().nan_to_num(float("inf"))
@@ -229,10 +229,10 @@ def farthest(one: Tensor, other: Tensor) -> str:
 
 
 def shape_of(value: Any) -> str:
-    """Return what a value is in words: a tensor's shape and dtype, or a type."""
+    """Return in words what a component returned: a tensor's shape and dtype, or a type."""
     if hasattr(value, "shape") and hasattr(value, "dtype"):
-        return f"{tuple(value.shape)} {str(value.dtype).removeprefix('torch.')} came"
-    return f"a {type(value).__name__} came"
+        return f"{tuple(value.shape)} {str(value.dtype).removeprefix('torch.')} was returned"
+    return f"a {type(value).__name__} was returned"
 
 
 def is_tensor(value: Any, shape: tuple[int, ...], dtype: torch.dtype | None = None) -> bool:

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from zsarbench import interfaces
 from zsarbench.errors import UsageError
 from zsarbench.plugins import options
-from zsarbench.testing.checking import Broken, Check, Subject, expect
+from zsarbench.plugins.building import has_member, members
+from zsarbench.testing.checking import Check, ComponentUnderTest, ContractViolation, expect
+
+
+def _is_names(value: Any) -> bool:
+    return isinstance(value, tuple) and all(isinstance(name, str) for name in value)
+
 
 INTERFACES = {
     "dataset": interfaces.Dataset,
@@ -24,52 +32,74 @@ ALLOWED = {
     ("negatives", "when"): ("corpus", "batch"),
     ("method", "learns_from"): ("nothing", "seen-classes", "captions"),
 }
-CONSTRUCTORS = "zsarbench/interfaces.py, 'constructors take explicit keyword arguments with defaults'"
+OPTIONAL: tuple[tuple[type, str, str, Callable[[Any], bool]], ...] = (
+    (interfaces.CaptionSteps, "captions_in_steps", "none, one-each or all", ("none", "one-each", "all").__contains__),
+    (interfaces.StepBatches, "batch_size", "a whole number above 0", lambda size: isinstance(size, int) and size > 0),
+    (interfaces.IndependentSteps, "independent_steps", "True or False", lambda value: isinstance(value, bool)),
+    (interfaces.ColourOrdered, "colour_order", "rgb, bgr or None", ("rgb", "bgr", None).__contains__),
+    (interfaces.CaptionsTrained, "captions_trained_on", "a tuple of names", _is_names),
+    (interfaces.HasRoot, "root", "a Path or None", lambda root: root is None or isinstance(root, Path)),
+    *((protocol, member, "a method", callable) for protocol, member in (
+        (interfaces.SamplesTexts, "sample_texts"), (interfaces.Recording, "record"), (interfaces.Embeds, "embed"),
+        (interfaces.ChecksParts, "check_parts"), (interfaces.Movable, "to"), (interfaces.HasParameters, "parameters"),
+    )),
+)  # fmt: skip
+"""Each: the protocol of an optional member, the member, what it must be in words, and the rule."""
+CONSTRUCTORS = "zsarbench.interfaces.components, 'constructors take explicit keyword arguments with defaults'"
 
 
-def options_can_be_set(subject: Subject) -> None:
+def options_can_be_set(subject: ComponentUnderTest) -> None:
     """Every option has a default and an annotation that the command line can read its values by."""
     try:
         listed = options.options_of(subject.target)
     except UsageError as error:
-        raise Broken("explicit keyword arguments, each with a default", f"{error}") from error
+        raise ContractViolation("explicit keyword arguments, each with a default", f"{error}") from error
     for option in listed.values():
-        said = f"option '{option.name}' is annotated with '{option.type_text}' and its default is {option.default!r}"
-        expect(option.annotation is not Any, "an annotation that `--set` can read values by", said)
+        described = (
+            f"option '{option.name}' is annotated with '{option.type_text}' and its default is {option.default!r}"
+        )
+        expect(option.annotation is not Any, "an annotation that `--set` can read values by", described)
         try:
             read = options.parse(option.default, option.annotation)
         except (ValueError, TypeError) as error:
-            raise Broken("a default that `--set` could have given", f"{said}: {error}") from error
-        expect(read == option.default, "a default of the annotated type", said)
+            raise ContractViolation("a default that `--set` could have given", f"{described}: {error}") from error
+        expect(read == option.default, "a default of the annotated type", described)
 
 
-def options_are_stored(subject: Subject) -> None:
+def options_are_stored(subject: ComponentUnderTest) -> None:
     """The constructor stores every option unchanged under its name."""
-    made = subject.component
+    component = subject.component
     for name, option in options.options_of(subject.target).items():
-        given = subject.chosen.get(name, option.default)
-        expect(hasattr(made, name), f"option '{name}' as an attribute of that name", "there is none")
-        stored = getattr(made, name)
-        same = stored is given or (type(stored) is type(given) and bool(stored == given))
-        expect(same, f"option '{name}' to be stored unchanged as {given!r}", f"it is {stored!r}")
+        value = subject.chosen.get(name, option.default)
+        expect(hasattr(component, name), f"option '{name}' as an attribute of that name", "it has none")
+        stored = getattr(component, name)
+        same = stored is value or (type(stored) is type(value) and bool(stored == value))
+        expect(same, f"option '{name}' to be stored unchanged as {value!r}", f"it is {stored!r}")
 
 
-def interface_is_complete(subject: Subject) -> None:
-    """Every member of the interface is there; what is a choice is one of the known values."""
+def interface_is_complete(subject: ComponentUnderTest) -> None:
+    """The interface is complete, a choice is one of the known values, and optional members are of their types."""
     interface = INTERFACES[subject.kind]
-    made = subject.component
-    # A class's property is there without being evaluated: a revision may read files that are not.
-    missing = [name for name in _members(interface) if not (hasattr(type(made), name) or hasattr(made, name))]
-    expect(not missing, f"the members of {interface.__name__}", f"{', '.join(missing)} is not there")
+    component = subject.component
+    missing = [name for name in members(interface) if not has_member(component, name)]
+    expect(not missing, f"the members of {interface.__name__}", f"{', '.join(missing)} is missing")
     for (kind, member), allowed in ALLOWED.items():
         if kind == subject.kind:
-            value = getattr(made, member)
+            value = getattr(component, member)
             expect(value in allowed, f"{member} to be one of {', '.join(allowed)}", f"it is {value!r}")
+    optional_members_fit(component)
 
 
-def _members(interface: type) -> list[str]:
-    names = {**getattr(interface, "__annotations__", {}), **vars(interface)}
-    return [name for name in names if not name.startswith("_") or name == "__call__"]
+def optional_members_fit(component: Any) -> None:
+    """Check the types of what a component offers besides its interface; see `zsarbench.interfaces.optional`."""
+    for protocol, member, expected, fits in OPTIONAL:
+        if isinstance(component, protocol):
+            value = getattr(component, member)
+            expect(
+                fits(value),
+                f"{member} to be {expected}, as zsarbench.interfaces.{protocol.__name__} has it",
+                f"it is {value!r}",
+            )
 
 
 def checks(kind: str) -> tuple[Check, ...]:

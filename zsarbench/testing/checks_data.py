@@ -18,7 +18,7 @@ from zsarbench.plugins import options
 from zsarbench.plugins.parts import PART_KINDS
 from zsarbench.protocols import FileProtocol
 from zsarbench.testing import checks_constructors
-from zsarbench.testing.checking import Broken, Check, NotHere, Subject, expect
+from zsarbench.testing.checking import Check, ComponentUnderTest, ContractViolation, Unavailable, expect
 
 DATASET = "zsarbench.interfaces.Dataset"
 PROTOCOL = "zsarbench.protocols.FileProtocol"
@@ -27,11 +27,11 @@ PROTOCOL = "zsarbench.protocols.FileProtocol"
 # --- data sets --------------------------------------------------------------------------------------------------------
 
 
-def read(subject: Subject, what: str, *arguments: str) -> Any:
+def read(subject: ComponentUnderTest, what: str, *arguments: str) -> Any:
     """Return what a method of the data set gives, read once.
 
     Raises:
-        NotHere: it says that its files are not on this machine.
+        Unavailable: it says that its files are not on this machine.
     """
 
     def call() -> Any:
@@ -40,36 +40,36 @@ def read(subject: Subject, what: str, *arguments: str) -> Any:
         except UsageError as error:
             if what == "class_texts":
                 return None  # it has no texts of that form
-            raise NotHere(str(error)) from error
+            raise Unavailable(str(error)) from error
         except ZsarbenchError as error:
-            raise NotHere(str(error)) from error
+            raise Unavailable(str(error)) from error
 
     return subject.once((what, *arguments), call)
 
 
-def classes_are_named(subject: Subject) -> None:
+def classes_are_named(subject: ComponentUnderTest) -> None:
     """Classes are distinct names, and aliases lead to them."""
     classes, aliases = subject.component.classes, subject.component.aliases
-    expect(isinstance(classes, tuple), "classes as a tuple of names", f"a {type(classes).__name__} came")
+    expect(isinstance(classes, tuple), "classes as a tuple of names", f"it is a {type(classes).__name__}")
     twice = sorted({name for name in classes if classes.count(name) > 1})
-    expect(not twice, "each class once", f"{twice[:3]} stand twice")
+    expect(not twice, "each class once", f"{twice[:3]} occur twice")
     blank = [name for name in classes if not isinstance(name, str) or name.strip() != name or not name]
-    expect(not blank, "class names without blanks around them", f"{blank[:3]} came")
-    expect(isinstance(aliases, Mapping), "aliases as a mapping", f"a {type(aliases).__name__} came")
+    expect(not blank, "class names without blanks around them", f"some are {blank[:3]}")
+    expect(isinstance(aliases, Mapping), "aliases as a mapping", f"it is a {type(aliases).__name__}")
     lost = sorted(set(aliases.values()) - set(classes))
-    expect(not lost, "aliases of official class names", f"{lost[:3]} are no classes")
+    expect(not lost, "aliases of official class names", f"{lost[:3]} are not classes")
 
 
-def manifest_is_sound(subject: Subject) -> None:
-    """The manifest has its columns, a row per clip sorted by id, known labels, groups and sound spans."""
+def manifest_is_sound(subject: ComponentUnderTest) -> None:
+    """The manifest has its columns, a row per clip sorted by id, known labels, groups and valid spans."""
     manifest = read(subject, "manifest")
-    expect(isinstance(manifest, pd.DataFrame), "the manifest as a DataFrame", f"a {type(manifest).__name__} came")
+    expect(isinstance(manifest, pd.DataFrame), "the manifest as a DataFrame", f"it is a {type(manifest).__name__}")
     missing = [column for column in MANIFEST_COLUMNS if column not in manifest]
-    expect(not missing, f"the columns {', '.join(MANIFEST_COLUMNS)}", f"{', '.join(missing)} is not there")
+    expect(not missing, f"the columns {', '.join(MANIFEST_COLUMNS)}", f"{', '.join(missing)} is missing")
     try:
         checked_manifest(subject.component, subject.name)
     except ZsarbenchError as error:
-        raise Broken("a sound manifest", str(error)) from error
+        raise ContractViolation("a valid manifest", str(error)) from error
     ids = list(manifest["clip_id"])
     expect(all(isinstance(one, str) for one in ids), "clip ids that are text", f"one is {ids[0]!r}")
     expect(ids == sorted(ids), "rows sorted by clip_id", "they are not")
@@ -80,7 +80,7 @@ def manifest_is_sound(subject: Subject) -> None:
     expect(wrong.empty, "start below end, in seconds", f"{len(wrong)} clips differ, e.g. {list(wrong['clip_id'])[:1]}")
 
 
-def lists_name_clips(subject: Subject) -> None:
+def lists_name_clips(subject: ComponentUnderTest) -> None:
     """The ids of official lists and of captions are in the manifest; captions are sentences."""
     ids = set(read(subject, "manifest")["clip_id"])
     for name, listed in read(subject, "splits").items():
@@ -97,44 +97,46 @@ def _all_in(listed: Iterable[str], ids: set[str], what: str) -> None:
     expect(not strangers, f"{what} to be in the manifest", f"{len(strangers)} are not, e.g. {strangers[:1]}")
 
 
-def texts_describe_classes(subject: Subject) -> None:
+def texts_describe_classes(subject: ComponentUnderTest) -> None:
     """Each form of class texts that the data set has describes every class, in order, by texts that are not empty."""
     classes = subject.component.classes
     if not classes:
         return
-    found = 0
+    n_forms = 0
     for form in CLASS_TEXT_FORMS:
         texts = read(subject, "class_texts", form)
         if texts is None:
             continue
-        found += 1
+        n_forms += 1
         names = tuple(text.name for text in texts)
-        expect(names == tuple(classes), f"texts of the form '{form}' in the order of `classes`", "they are others")
+        expect(names == tuple(classes), f"texts of the form '{form}' in the order of `classes`", "they are not")
         for text in texts:
             full = isinstance(text.texts, tuple) and all(one.strip() for one in text.texts) and len(text.texts) > 0
             expect(full, f"a tuple of texts of the form '{form}'", f"class '{text.name}' has {text.texts!r}")
             one = form == "sentences" or len(text.texts) == 1
-            expect(one, f"one text of the form '{form}' a class", f"'{text.name}' has {len(text.texts)}")
-    expect(found > 0, f"class texts of one of the forms {', '.join(CLASS_TEXT_FORMS)}", "there are none")
+            expect(one, f"one text of the form '{form}' per class", f"'{text.name}' has {len(text.texts)}")
+    expect(n_forms > 0, f"class texts of one of the forms {', '.join(CLASS_TEXT_FORMS)}", "it has none")
 
 
-def refuses_other_forms(subject: Subject) -> None:
+def refuses_other_forms(subject: ComponentUnderTest) -> None:
     """A form of class texts that does not exist is an error of zsarbench's."""
     try:
         subject.component.class_texts("no-such-form")
     except ZsarbenchError:
         return
     except Exception as error:
-        raise Broken("a ZsarbenchError for a form that does not exist", f"{type(error).__name__} came") from error
-    raise Broken("a ZsarbenchError for a form that does not exist", "texts came")
+        raise ContractViolation(
+            "a ZsarbenchError for a form that does not exist", f"it raised {type(error).__name__}"
+        ) from error
+    raise ContractViolation("a ZsarbenchError for a form that does not exist", "it returned texts")
 
 
-def revision_is_stable(subject: Subject) -> None:
+def revision_is_stable(subject: ComponentUnderTest) -> None:
     """The revision is a text, the same for two instances and after the data were read."""
     try:
         one, other = subject.component.revision, subject.make().revision
     except ZsarbenchError as error:
-        raise NotHere(str(error)) from error
+        raise Unavailable(str(error)) from error
     expect(isinstance(one, str) and one != "", "a revision that is text", f"it is {one!r}")
     expect(one == other, "the same revision for the same options", f"it is '{one}' and '{other}'")
     read(subject, "manifest")
@@ -145,85 +147,85 @@ def revision_is_stable(subject: Subject) -> None:
 # --- protocols --------------------------------------------------------------------------------------------------------
 
 
-def protocol_of(subject: Subject) -> FileProtocol:
-    """Return the protocol of an entry's file, or one that was given."""
-    given = subject.target
-    if isinstance(given, FileProtocol):
-        return given
+def protocol_of(subject: ComponentUnderTest) -> FileProtocol:
+    """Return the protocol of an entry's file, or the one that was passed."""
+    target = subject.target
+    if isinstance(target, FileProtocol):
+        return target
     try:
-        return subject.once("protocol", lambda: protocols.read(Path(given)))  # type: ignore[no-any-return]
+        return subject.once("protocol", lambda: protocols.read(Path(target)))  # type: ignore[no-any-return]
     except ZsarbenchError as error:
-        raise Broken("a protocol file that can be read", str(error)) from error
+        raise ContractViolation("a protocol file that can be read", str(error)) from error
 
 
-def _dataset_of(subject: Subject) -> Any:
-    """Return the data set of a protocol, built anew once.
+def _dataset_of(subject: ComponentUnderTest) -> Any:
+    """Return the data set of a protocol, built once.
 
     Raises:
-        NotHere: there is no registry, or the data set cannot be built here.
+        Unavailable: no registry was given, or the data set cannot be built here.
     """
     protocol = protocol_of(subject)
     registry = subject.registry
     if registry is None:
-        raise NotHere(f"without a registry its data set '{protocol.dataset}' is not known")
+        raise Unavailable(f"without a registry its data set '{protocol.dataset}' is not known")
     if protocol.dataset not in registry.names("dataset"):
-        raise Broken("a data set that is registered", f"'{protocol.dataset}' is not")
+        raise ContractViolation("a data set that is registered", f"'{protocol.dataset}' is not")
     entry = registry.get("dataset", protocol.dataset)
     chosen = protocol.options.get("dataset", {}).get(protocol.dataset, {})
 
     key = (protocol.dataset, repr(chosen))
     if key not in subject.shared:
-        subject.shared[key] = Subject("dataset", protocol.dataset, entry.load, chosen=chosen, entry=entry)
+        subject.shared[key] = ComponentUnderTest("dataset", protocol.dataset, entry.load, chosen=chosen, entry=entry)
     return subject.shared[key].component
 
 
-def states_itself(subject: Subject) -> None:
+def states_itself(subject: ComponentUnderTest) -> None:
     """A protocol's name is that of its entry; it has a source, rounds, and parts and options that exist."""
     protocol = protocol_of(subject)
     if subject.entry is not None:
         expect(protocol.name == subject.entry.name, f"the name '{subject.entry.name}'", f"it is '{protocol.name}'")
-    expect(bool(protocol.source.strip()), "a source: where its lists come from", "there is none")
-    expect(len(protocol.listed_rounds) > 0, "at least one round", "there is none")
+    expect(bool(protocol.source.strip()), "a source: where its lists come from", "it has none")
+    expect(len(protocol.listed_rounds) > 0, "at least one round", "it has none")
     registry = subject.registry
     if registry is None:
         return
     for kind, name in protocol.parts.items():
-        expect(kind in PART_KINDS, f"parts of the kinds {', '.join(PART_KINDS)}", f"'{kind}' came")
+        expect(kind in PART_KINDS, f"parts of the kinds {', '.join(PART_KINDS)}", f"one is of kind '{kind}'")
         expect(name in registry.names(kind), f"a registered {kind}", f"'{name}' is not")
     for kind, components in protocol.options.items():
-        for name, given in components.items():
+        for name, chosen in components.items():
             expect(name in registry.names(kind), f"options of a registered {kind}", f"'{name}' is not")
-            problems = options.check(registry.get(kind, name).load(), f"{kind} {name}", given)[1]
+            problems = options.check(registry.get(kind, name).load(), f"{kind} {name}", chosen)[1]
             expect(not problems, f"options that {kind} '{name}' takes", "; ".join(problems))
 
 
-def rounds_fit_the_classes(subject: Subject) -> None:
-    """Every class of every round is the data set's; zsl and gzsl rounds are what they say; the hash is stable."""
+def rounds_fit_the_classes(subject: ComponentUnderTest) -> None:
+    """Every class of every round is the data set's; the rounds fit their setting; the hash is stable."""
     protocol, dataset = protocol_of(subject), _dataset_of(subject)
     rounds = _sound(lambda: protocol.named(dataset), "rounds that fit the data set")
     expect(len({item.index for item in rounds}) == len(rounds), "rounds with an index of their own", "two share one")
-    expect(protocol.hash(dataset) == protocol.hash(dataset), "a hash that stays", "it changed")
+    expect(protocol.hash(dataset) == protocol.hash(dataset), "a stable hash", "it changed")
 
 
-def rounds_fit_the_clips(subject: Subject) -> None:
-    """Every list of clips is in the manifest, every class has clips to test, and the count is the stated one."""
+def rounds_fit_the_clips(subject: ComponentUnderTest) -> None:
+    """Every list of clips is in the manifest, every class has clips to test, and their number is the stated one."""
     protocol, dataset = protocol_of(subject), _dataset_of(subject)
     try:
         manifest = dataset.manifest()
         rounds = protocol.checked(dataset)
     except ZsarbenchError as error:
-        raise NotHere(str(error)) from error
+        raise Unavailable(str(error)) from error
     for item in rounds:
         _, test = _sound(partial(protocols.round_clips, item, manifest), "clips of every candidate in the manifest")
-        told = protocol.stated_clips(item.index)
-        expect(told in (None, len(test)), f"{told} test clips in round {item.index}", f"there are {len(test)}")
+        stated = protocol.stated_clips(item.index)
+        expect(stated in (None, len(test)), f"{stated} test clips in round {item.index}", f"there are {len(test)}")
 
 
 def _sound(call: Callable[[], Any], expected: str) -> Any:
     try:
         return call()
     except ZsarbenchError as error:
-        raise Broken(expected, str(error)) from error
+        raise ContractViolation(expected, str(error)) from error
 
 
 def dataset_checks() -> tuple[Check, ...]:
@@ -239,15 +241,15 @@ def dataset_checks() -> tuple[Check, ...]:
     )
 
 
-def labels_are_named(subject: Subject) -> None:
+def labels_are_named(subject: ComponentUnderTest) -> None:
     """Called without arguments, the target returns labels that are texts, each once, and aliases of some of them."""
-    found = subject.target()
-    expect(isinstance(found, LabelSet), "a LabelSet", f"a {type(found).__name__} came")
-    named = all(isinstance(label, str) and label.strip() for label in found.labels)
-    expect(bool(found.labels) and named, "labels that are texts", f"{len(found.labels)} came, some of them are none")
-    expect(len(set(found.labels)) == len(found.labels), "each label once", "some come twice")
-    strangers = sorted(set(found.aliases.values()) - set(found.labels))
-    expect(not strangers, "aliases of labels", f"{len(strangers)} are of none, e.g. {strangers[:1]}")
+    labels = subject.target()
+    expect(isinstance(labels, LabelSet), "a LabelSet", f"it is a {type(labels).__name__}")
+    named = all(isinstance(label, str) and label.strip() for label in labels.labels)
+    expect(bool(labels.labels) and named, "labels that are texts", f"some of the {len(labels.labels)} are not")
+    expect(len(set(labels.labels)) == len(labels.labels), "each label once", "some occur twice")
+    strangers = sorted(set(labels.aliases.values()) - set(labels.labels))
+    expect(not strangers, "aliases of labels", f"{len(strangers)} are of no label, e.g. {strangers[:1]}")
 
 
 def labels_checks() -> tuple[Check, ...]:

@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from zsarbench.interfaces import Clips, Sampling, Steps
+from zsarbench.interfaces import Clips, FrameEncoder, HasClassifier, IndependentSteps, Sampling, Steps
 from zsarbench.testing import checks_constructors
 from zsarbench.testing.checking import (
-    Broken,
     Check,
-    NotHere,
-    Subject,
+    ComponentUnderTest,
+    ContractViolation,
+    Unavailable,
     expect,
     farthest,
     is_tensor,
@@ -41,7 +41,7 @@ CAPTIONS = (
     (),
     ("someone opens a door",),
 )
-"""Of four clips; the third has none, as a clip has that no observer described."""
+"""Of four clips; the third has none, like a clip that no observer described."""
 TEXTS = (
     "a person lifts a cup", "", "   ", "word " * 3000, "a", "Ein Mann läuft über die Straße", "人が走る 🏃‍♀️",
     "two\nlines\tand a tab", "a person lifts a cup", "e\u0301 and \u00e9", "A PERSON LIFTS A CUP!",
@@ -55,17 +55,17 @@ _READ_PREPARE = (
 # --- visual encoders --------------------------------------------------------------------------------------------------
 
 
-def toy_batch(subject: Subject) -> Clips:
+def toy_batch(subject: ComponentUnderTest) -> Clips:
     """Return four clips of the content that an encoder needs; in frames the last steps of two clips are padding.
 
     Raises:
-        NotHere: it reads features of files that only its user has.
+        Unavailable: it reads features of files that only its user has.
     """
     encoder = subject.component
     if encoder.needs == "captions":
         return Clips(tuple(f"clip{number}" for number in range(len(CAPTIONS))), captions=CAPTIONS)
     if encoder.needs == "features":
-        raise NotHere("it reads stored features, which only their owner has")
+        raise Unavailable("it reads stored features, which only their owner has")
     return subject.once("batch", lambda: _frames_batch(encoder))  # type: ignore[no-any-return]
 
 
@@ -98,30 +98,31 @@ def part_of(batch: Clips, index: list[int], n_steps: int | None = None) -> Clips
     )
 
 
-def _encoded(subject: Subject) -> Steps:
+def _encoded(subject: ComponentUnderTest) -> Steps:
     batch = toy_batch(subject)
     return subject.once("encoded", lambda: subject.component.encode(batch))  # type: ignore[no-any-return]
 
 
-def prepares_any_size(subject: Subject) -> None:
+def prepares_any_size(subject: ComponentUnderTest) -> None:
     """`prepare` turns a frame of any size into the same shape, and leaves the frame as it was."""
     encoder = subject.component
     if encoder.needs != "frames":
         return
-    expect(callable(getattr(encoder, "prepare", None)), "`prepare`, since it needs frames", "there is none")
+    has_prepare = isinstance(encoder, FrameEncoder) and callable(encoder.prepare)
+    expect(has_prepare, "`prepare`, since it needs frames", "it has none")
     shapes = set()
     for size in FRAME_SIZES:
         rgb = seeding.numpy_generator(0, "conformance", "sizes").integers(0, 256, (*size, 3), dtype=np.uint8)
         before = rgb.copy()
-        made = encoder.prepare(rgb)
-        fits = isinstance(made, np.ndarray) and made.ndim == 3 and made.shape[0] == 3
-        expect(fits, f"(3, h, w) as a numpy array of a frame ({size[0]}, {size[1]}, 3)", shape_of(made))
+        prepared = encoder.prepare(rgb)
+        fits = isinstance(prepared, np.ndarray) and prepared.ndim == 3 and prepared.shape[0] == 3
+        expect(fits, f"(3, h, w) as a numpy array of a frame ({size[0]}, {size[1]}, 3)", shape_of(prepared))
         expect(np.array_equal(rgb, before), "the given frame to stay as it was", "`prepare` changed it")
-        shapes.add(made.shape)
-    expect(len(shapes) == 1, "one h and w for every frame size", f"there were {sorted(shapes)}")
+        shapes.add(prepared.shape)
+    expect(len(shapes) == 1, "one h and w for every frame size", f"they are {sorted(shapes)}")
 
 
-def prepare_travels(subject: Subject) -> None:
+def prepare_travels(subject: ComponentUnderTest) -> None:
     """`prepare` can be pickled, and works in a process without torch."""
     encoder = subject.component
     if encoder.needs != "frames":
@@ -129,86 +130,91 @@ def prepare_travels(subject: Subject) -> None:
     try:
         packed = pickle.dumps(encoder.prepare)
     except Exception as error:
-        raise Broken("a picklable `prepare`, such as an object of a module's class", f"{error}") from error
+        raise ContractViolation("a picklable `prepare`, such as an object of a module's class", f"{error}") from error
     paths = os.pathsep.join(path for path in sys.path if path)
     command = [sys.executable, "-P", "-c", _READ_PREPARE]
     done = subprocess.run(command, input=packed, capture_output=True, env={**os.environ, "PYTHONPATH": paths})
     expect(done.returncode != 3, "`prepare` to work without torch", "its module imports torch")
-    said = done.stderr.decode(errors="replace").strip().splitlines()
-    expect(done.returncode == 0, "`prepare` to work in another process", f"it failed there: {said[-1:]}")
+    errors = done.stderr.decode(errors="replace").strip().splitlines()
+    expect(done.returncode == 0, "`prepare` to work in another process", f"it failed with {errors[-1:]}")
 
 
-def gives_steps(subject: Subject) -> None:
+def gives_steps(subject: ComponentUnderTest) -> None:
     """`encode` gives a finite row per step, with the mask of the frames, and zeros on padding."""
-    encoder, batch, made = subject.component, toy_batch(subject), _encoded(subject)
-    expect(isinstance(made, Steps), "zsarbench.interfaces.Steps", shape_of(made))
-    expect(made.mask.dtype == torch.bool, "a mask of bool", f"it is {made.mask.dtype}")
-    shape = tuple(made.mask.shape)
+    encoder, batch, steps = subject.component, toy_batch(subject), _encoded(subject)
+    expect(isinstance(steps, Steps), "zsarbench.interfaces.Steps", shape_of(steps))
+    expect(steps.mask.dtype == torch.bool, "a mask of bool", f"it is {steps.mask.dtype}")
+    shape = tuple(steps.mask.shape)
     if batch.mask is not None:
-        expect(same_bits(made.mask, batch.mask), "the mask of the frames", "it is another")
+        expect(same_bits(steps.mask, batch.mask), "the mask of the frames", "it is another")
     else:
         expect(len(shape) == 2 and shape[0] == len(batch.ids), f"a mask ({len(batch.ids)}, T)", f"it is {shape}")
-        has = made.mask.any(1).tolist()
+        has = steps.mask.any(1).tolist()
         expect(has == [bool(one) for one in CAPTIONS], "steps for clips with captions alone", f"it has {has}")
-    rows = is_tensor(made.values, (*shape, encoder.dim))
-    expect(rows, f"values {(*shape, encoder.dim)} of floats, D being `dim`", shape_of(made.values))
-    expect(bool(made.values.isfinite().all()), "finite values", "there is a NaN or an infinity")
-    expect(bool((made.values[~made.mask] == 0).all()), "0 on padding", "there is something else")
+    rows = is_tensor(steps.values, (*shape, encoder.dim))
+    expect(rows, f"values {(*shape, encoder.dim)} of floats, D being `dim`", shape_of(steps.values))
+    expect(bool(steps.values.isfinite().all()), "finite values", "some are NaN or infinite")
+    expect(bool((steps.values[~steps.mask] == 0).all()), "0 on padding", "it is not")
     limit = encoder.sampling.max_steps
-    expect(shape[1] <= limit, f"at most sampling.max_steps = {limit} steps", f"there are {shape[1]}")
+    expect(shape[1] <= limit, f"at most sampling.max_steps = {limit} steps", f"it gives {shape[1]}")
 
 
-def clip_alone(subject: Subject) -> None:
-    """Row i depends on clip i alone, bit for bit, whatever stands beside it and in whatever order."""
+def clip_alone(subject: ComponentUnderTest) -> None:
+    """Row i depends on clip i alone, bit for bit, whatever else is in the batch and in whatever order."""
     batch, whole = toy_batch(subject), _encoded(subject)
     for index in ([0], [3, 2, 1, 0], [1, 1, 0]):
-        made = subject.component.encode(part_of(batch, index))
+        steps = subject.component.encode(part_of(batch, index))
         for row, clip in enumerate(index):
-            mine, theirs = made.values[row][made.mask[row]], whole.values[clip][whole.mask[clip]]
-            said = f"beside others than before, {farthest(mine, theirs)}"
-            expect(same_bits(mine, theirs), "a clip's rows to have the same bits in every batch", said)
+            alone, together = steps.values[row][steps.mask[row]], whole.values[clip][whole.mask[clip]]
+            difference = f"in another batch {farthest(alone, together)}"
+            expect(same_bits(alone, together), "a clip's rows to have the same bits in every batch", difference)
 
 
-def padding_stays_out(subject: Subject) -> None:
-    """What stands on padding steps, and how many there are, changes no row."""
+def padding_stays_out(subject: ComponentUnderTest) -> None:
+    """The content of padding steps, and their number, changes no row."""
     batch, whole = toy_batch(subject), _encoded(subject)
     if batch.frames is None or batch.mask is None:
         return
     noise = torch.ones_like(batch.frames) * 77
     shown = batch.mask.view(*batch.mask.shape, 1, 1, 1, 1)
     dirty = Clips(batch.ids, torch.where(shown, batch.frames, noise), None, batch.mask)
-    made = subject.component.encode(dirty)
+    steps = subject.component.encode(dirty)
     expect(
-        same_bits(made.values, whole.values), "padding not to matter", f"with other frames there {_far(made, whole)}"
+        same_bits(steps.values, whole.values), "padding not to matter", f"with other frames there {_far(steps, whole)}"
     )
     short = part_of(batch, [1], n_steps=1)
-    made = subject.component.encode(short)
-    said = f"without it {farthest(made.values[0, :1], whole.values[1, :1])}"
-    expect(same_bits(made.values[0, :1], whole.values[1, :1]), "the length of padding not to matter", said)
+    steps = subject.component.encode(short)
+    difference = f"without it {farthest(steps.values[0, :1], whole.values[1, :1])}"
+    expect(same_bits(steps.values[0, :1], whole.values[1, :1]), "the length of padding not to matter", difference)
 
 
-def steps_alone(subject: Subject) -> None:
+def steps_alone(subject: ComponentUnderTest) -> None:
     """Where `independent_steps` is promised, a step alone has the same bits, in several threads at once too."""
     encoder, batch, whole = subject.component, toy_batch(subject), _encoded(subject)
-    if not getattr(encoder, "independent_steps", False):
+    promised = isinstance(encoder, IndependentSteps) and encoder.independent_steps
+    if not promised:
         return
     frames, mask = batch.frames, batch.mask
     if frames is None or mask is None:
-        raise Broken("frames, where steps are independent", f"it needs {encoder.needs}")
+        raise ContractViolation("frames, where steps are independent", f"it needs {encoder.needs}")
     places = [(clip, step) for clip, step in mask.nonzero().tolist()]
     alone = [Clips((batch.ids[i],), frames[i : i + 1, t : t + 1], None, mask[i : i + 1, t : t + 1]) for i, t in places]
     with ThreadPoolExecutor(len(places)) as pool:
-        made = list(pool.map(encoder.encode, alone))
-    for (clip, step), one in zip(places, made, strict=True):
-        mine, theirs = one.values[0, 0], whole.values[clip, step]
-        expect(same_bits(mine, theirs), "a step alone to have the same bits", farthest(mine, theirs))
+        encoded = list(pool.map(encoder.encode, alone))
+    for (clip, step), one in zip(places, encoded, strict=True):
+        step_alone, step_in_batch = one.values[0, 0], whole.values[clip, step]
+        expect(
+            same_bits(step_alone, step_in_batch),
+            "a step alone to have the same bits",
+            farthest(step_alone, step_in_batch),
+        )
 
 
 def _far(one: Steps, other: Steps) -> str:
     return farthest(one.values, other.values)
 
 
-def declares_itself(subject: Subject) -> None:
+def declares_itself(subject: ComponentUnderTest) -> None:
     """dim, space, sampling and fingerprint are of their types; the fingerprint is not empty."""
     encoder = subject.component
     expect(
@@ -224,15 +230,17 @@ def declares_itself(subject: Subject) -> None:
         expect(isinstance(sampling, Sampling), "sampling to be a zsarbench.interfaces.Sampling", f"it is {sampling!r}")
 
 
-def classifies(subject: Subject) -> None:
+def classifies(subject: ComponentUnderTest) -> None:
     """An encoder with labels has a name and a definition for each, and `classify` gives a logit for each."""
     encoder = subject.component
-    labels = getattr(encoder, "labels", None)
+    if not isinstance(encoder, HasClassifier):
+        expect(getattr(encoder, "labels", None) is None, "`classify`, since it has labels", "it has none")
+        return
+    labels = encoder.labels
     if labels is None:
         return
     pairs = all(len(label) == 2 and all(isinstance(text, str) for text in label) for label in labels)
     expect(pairs, "labels as pairs of a name and a definition", f"the first is {labels[0]!r}")
-    expect(callable(getattr(encoder, "classify", None)), "`classify`, since it has labels", "there is none")
     rows = _encoded(subject).values
     logits = encoder.classify(rows)
     expect(is_tensor(logits, (*rows.shape[:-1], len(labels))), f"(..., {len(labels)}), one a label", shape_of(logits))
@@ -241,38 +249,38 @@ def classifies(subject: Subject) -> None:
 # --- text encoders ----------------------------------------------------------------------------------------------------
 
 
-def _sentences(subject: Subject) -> Tensor:
-    made: Tensor = subject.once("encoded", lambda: subject.component.encode(list(TEXTS)))
-    return made
+def _sentences(subject: ComponentUnderTest) -> Tensor:
+    rows: Tensor = subject.once("encoded", lambda: subject.component.encode(list(TEXTS)))
+    return rows
 
 
-def gives_rows(subject: Subject) -> None:
+def gives_rows(subject: ComponentUnderTest) -> None:
     """`encode` gives a finite float32 row for any text: empty, very long, of any script; and none for no text."""
-    encoder, made = subject.component, _sentences(subject)
-    wanted = (len(TEXTS), encoder.dim)
-    expect(is_tensor(made, wanted, torch.float32), f"{wanted} float32, D being `dim`", shape_of(made))
-    bad = [TEXTS[i][:20] for i in (~made.isfinite().all(1)).nonzero().flatten()]
+    encoder, rows = subject.component, _sentences(subject)
+    shape = (len(TEXTS), encoder.dim)
+    expect(is_tensor(rows, shape, torch.float32), f"{shape} float32, D being `dim`", shape_of(rows))
+    bad = [TEXTS[i][:20] for i in (~rows.isfinite().all(1)).nonzero().flatten()]
     expect(not bad, "finite values for every text", f"there is a NaN or an infinity for {bad}")
     empty = encoder.encode([])
     expect(is_tensor(empty, (0, encoder.dim)), f"(0, {encoder.dim}) for no text", shape_of(empty))
 
 
-def sentence_alone(subject: Subject) -> None:
+def sentence_alone(subject: ComponentUnderTest) -> None:
     """Row i depends on sentence i alone, bit for bit, and on nothing that was encoded before."""
     whole = _sentences(subject)
     for index in ([0], list(range(len(TEXTS)))[::-1], [4, 1]):
-        given = [TEXTS[i] for i in index]
-        made = subject.component.encode(given)
-        expect(given == [TEXTS[i] for i in index], "the given texts to stay as they were", "they were changed")
+        texts = [TEXTS[i] for i in index]
+        rows = subject.component.encode(texts)
+        expect(texts == [TEXTS[i] for i in index], "the given texts to stay as they were", "they were changed")
         for row, text in enumerate(index):
-            said = f"of {TEXTS[text][:20]!r} beside others than before, {farthest(made[row], whole[text])}"
-            expect(same_bits(made[row], whole[text]), "a row to have the same bits in every batch", said)
+            difference = f"of {TEXTS[text][:20]!r} in another batch {farthest(rows[row], whole[text])}"
+            expect(same_bits(rows[row], whole[text]), "a row to have the same bits in every batch", difference)
 
 
-def tells_texts_apart(subject: Subject) -> None:
+def tells_texts_apart(subject: ComponentUnderTest) -> None:
     """Different sentences get different rows."""
-    made = _sentences(subject)
-    expect(not same_bits(made[0], made[5]), "different rows for different sentences", "they are equal")
+    rows = _sentences(subject)
+    expect(not same_bits(rows[0], rows[5]), "different rows for different sentences", "they are equal")
 
 
 def visual_checks() -> tuple[Check, ...]:

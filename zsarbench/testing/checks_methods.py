@@ -12,10 +12,19 @@ import torch
 
 from zsarbench.errors import UsageError
 from zsarbench.features.clips import MemoryClips
-from zsarbench.interfaces import ClassText, ClipFeatures, Steps, TrainSet
+from zsarbench.interfaces import ClassText, ClipFeatures, Recording, Steps, TrainSet
 from zsarbench.plugins.parts import PART_KINDS
 from zsarbench.testing import checks_constructors, toys
-from zsarbench.testing.checking import Broken, Check, Subject, close, expect, farthest, same_bits, shape_of
+from zsarbench.testing.checking import (
+    Check,
+    ComponentUnderTest,
+    ContractViolation,
+    close,
+    expect,
+    farthest,
+    same_bits,
+    shape_of,
+)
 from zsarbench.utils import schema, seeding
 
 if TYPE_CHECKING:
@@ -33,33 +42,33 @@ class Fitted:
     context: Any
 
 
-def toy_context(subject: Subject, **changed: Any) -> Any:
+def toy_context(subject: ComponentUnderTest, **changed: Any) -> Any:
     """Return a context with the parts that the method's entry names; all four where it was given without an entry."""
-    made = toys.context(device=subject.device, **changed)
+    context = toys.context(device=subject.device, **changed)
     if subject.entry is not None and "parts" not in changed:
-        parts = {kind: getattr(made.parts, kind) for kind in PART_KINDS if kind in subject.entry.defaults}
-        made = toys.context(device=subject.device, parts=parts, **changed)
-    return made
+        parts = {kind: getattr(context.parts, kind) for kind in PART_KINDS if kind in subject.entry.defaults}
+        context = toys.context(device=subject.device, parts=parts, **changed)
+    return context
 
 
-def fit(subject: Subject, sentences: int = 1, train: TrainSet | None = None, **context: Any) -> Fitted:
+def fit(subject: ComponentUnderTest, sentences: int = 1, train: TrainSet | None = None, **context: Any) -> Fitted:
     """Return a new instance, fitted as the harness does: with None where it learns from nothing."""
     method = subject.make()
     if method.learns_from != "nothing":
         train = train or toys.train_set(sentences=sentences)
-    made = Fitted(method, train, toy_context(subject, **context))
-    method.fit(train, made.context)
-    return made
+    fitted_method = Fitted(method, train, toy_context(subject, **context))
+    method.fit(train, fitted_method.context)
+    return fitted_method
 
 
-def fitted(subject: Subject, sentences: int = 1) -> Fitted:
-    """Return the instance, fitted on toys, that checks share which only ask for scores."""
+def fitted(subject: ComponentUnderTest, sentences: int = 1) -> Fitted:
+    """Return the instance, fitted on toys, that checks share which need scores alone."""
     return subject.once(("fitted", sentences), lambda: fit(subject, sentences))  # type: ignore[no-any-return]
 
 
-def scored(made: Fitted, clips: ClipFeatures, classes: Sequence[ClassText]) -> Tensor:
+def scored(fitted_method: Fitted, clips: ClipFeatures, classes: Sequence[ClassText]) -> Tensor:
     """Return the scores of clips, on the CPU."""
-    scores: Tensor = made.method.score(clips, classes, made.context)
+    scores: Tensor = fitted_method.method.score(clips, classes, fitted_method.context)
     return scores.cpu() if isinstance(scores, torch.Tensor) else scores
 
 
@@ -68,7 +77,7 @@ def unseen_clips(**changed: Any) -> MemoryClips:
     return toys.clips(toys.UNSEEN, name="test", **changed)
 
 
-def gives_scores(subject: Subject) -> None:
+def gives_scores(subject: ComponentUnderTest) -> None:
     """`score` gives (N, C) without NaN for clips that were read, for one or several sentences a class; none may be."""
     for sentences in (1, 3):
         clips, classes = unseen_clips(unread=2), toys.class_texts(toys.UNSEEN, sentences)
@@ -80,7 +89,7 @@ def gives_scores(subject: Subject) -> None:
         expect(not bad, "no NaN for a clip that was read", f"{bad} of {len(clips) - 2} clips have one")
 
 
-def fits_without_classes(subject: Subject) -> None:
+def fits_without_classes(subject: ComponentUnderTest) -> None:
     """A method that learns from captions needs neither labels nor classes, which other data sets may not have."""
     if subject.component.learns_from != "captions":
         return
@@ -90,34 +99,34 @@ def fits_without_classes(subject: Subject) -> None:
     expect(tuple(scores.shape) == shape, f"scores {shape} after learning from clips without labels", shape_of(scores))
 
 
-def any_dimensions(subject: Subject) -> None:
+def any_dimensions(subject: ComponentUnderTest) -> None:
     """Clips of another space and dimension than the texts' are scored, or refused with a `UsageError`."""
     train = toys.train_set(dim=24) if subject.component.learns_from != "nothing" else None
     visual = toys.ToyVisual(dim=24)
     visual.space = None
-    given = {"visual": visual, "text": toys.ToyText(), "negatives": toys.ToyNegatives(), "loss": toys.ToyLoss()}
+    parts = {"visual": visual, "text": toys.ToyText(), "negatives": toys.ToyNegatives(), "loss": toys.ToyLoss()}
     if subject.entry is not None:
-        given = {kind: part for kind, part in given.items() if kind in subject.entry.defaults}
+        parts = {kind: part for kind, part in parts.items() if kind in subject.entry.defaults}
     clips, classes = unseen_clips(dim=24), toys.class_texts(toys.UNSEEN)
     try:
-        scores = scored(fit(subject, train=train, parts=given), clips, classes)
+        scores = scored(fit(subject, train=train, parts=parts), clips, classes)
     except UsageError:
         return
     shape = (len(clips), len(classes))
     expect(tuple(scores.shape) == shape, f"scores {shape} for clips of 24 features and texts of 16", shape_of(scores))
 
 
-def same_seed_same_scores(subject: Subject) -> None:
+def same_seed_same_scores(subject: ComponentUnderTest) -> None:
     """The same seed gives the same scores, bit for bit, whatever torch's global random state, which stays."""
-    made = []
+    scores = []
     for noise in (1, 2):
-        with seeding.forked(seeding.generator(noise, "conformance", "noise")):
+        with seeding.fork_rng(seeding.generator(noise, "conformance", "noise")):
             before = _random_states()
-            made.append(scored(fit(subject), unseen_clips(), toys.class_texts(toys.UNSEEN)))
+            scores.append(scored(fit(subject), unseen_clips(), toys.class_texts(toys.UNSEEN)))
             kept = all(same_bits(*pair) for pair in zip(before, _random_states(), strict=True))
-        expect(kept, "torch's global random state to stay as it was", "it moved; use zsarbench.utils.seeding.forked")
-    said = f"{farthest(*made)}: randomness that is not of `context.generator`"
-    expect(same_bits(*made), "the same scores from the same seed", said)
+        expect(kept, "torch's global random state to stay as it was", "it moved; use zsarbench.utils.seeding.fork_rng")
+    difference = f"{farthest(*scores)}: randomness that is not of `context.generator`"
+    expect(same_bits(*scores), "the same scores from the same seed", difference)
 
 
 def _random_states() -> list[Tensor]:
@@ -125,42 +134,42 @@ def _random_states() -> list[Tensor]:
     return [torch.random.get_rng_state(), *(torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [])]
 
 
-def independence_is_true(subject: Subject) -> None:
+def independence_is_true(subject: ComponentUnderTest) -> None:
     """Where `class_independent` is true, a class's scores do not change when other candidates are left out."""
     for sentences in (1, 3):
-        made = fitted(subject, sentences)
-        if not made.method.class_independent:
+        fitted_method = fitted(subject, sentences)
+        if not fitted_method.method.class_independent:
             continue
         classes = toys.class_texts(toys.UNSEEN, sentences)
-        whole = scored(made, unseen_clips(), classes)
+        whole = scored(fitted_method, unseen_clips(), classes)
         for kept in ([0, 1], [3, 1], [2, 0, 3]):
-            part = scored(made, unseen_clips(), [classes[i] for i in kept])
-            said = f"with {len(kept)} of {len(classes)} candidates {farthest(part, whole[:, kept])}"
-            expect(close(part, whole[:, kept]), "scores that do not depend on the other candidates", said)
+            part = scored(fitted_method, unseen_clips(), [classes[i] for i in kept])
+            difference = f"with {len(kept)} of {len(classes)} candidates {farthest(part, whole[:, kept])}"
+            expect(close(part, whole[:, kept]), "scores that do not depend on the other candidates", difference)
 
 
-def order_follows_clips(subject: Subject) -> None:
+def order_follows_clips(subject: ComponentUnderTest) -> None:
     """Clips in another order get the same scores in that order; classes too, where they are independent."""
-    made, clips, classes = fitted(subject), unseen_clips(), toys.class_texts(toys.UNSEEN)
-    whole = scored(made, clips, classes)
+    fitted_method, clips, classes = fitted(subject), unseen_clips(), toys.class_texts(toys.UNSEEN)
+    whole = scored(fitted_method, clips, classes)
     order = torch.randperm(len(clips), generator=seeding.generator(0, "conformance", "order"))
-    turned = scored(made, clips.subset(order), classes)
+    turned = scored(fitted_method, clips.subset(order), classes)
     expect(close(turned, whole[order]), "a clip to keep its scores in another order", farthest(turned, whole[order]))
-    if made.method.class_independent:
-        turned = scored(made, clips, classes[::-1]).flip(1)
+    if fitted_method.method.class_independent:
+        turned = scored(fitted_method, clips, classes[::-1]).flip(1)
         expect(close(turned, whole), "a class to keep its scores in another order", farthest(turned, whole))
 
 
-def padding_stays_out(subject: Subject) -> None:
+def padding_stays_out(subject: ComponentUnderTest) -> None:
     """Further padding steps, as other clips of a set bring them, change no score."""
-    made, classes = fitted(subject), toys.class_texts(toys.UNSEEN)
-    one, other = scored(made, unseen_clips(), classes), scored(made, unseen_clips(padding=3), classes)
-    said = f"with three more padding steps {farthest(one, other)}; `mask` says which steps are real"
-    expect(close(one, other), "padding not to matter", said)
+    fitted_method, classes = fitted(subject), toys.class_texts(toys.UNSEEN)
+    one, other = scored(fitted_method, unseen_clips(), classes), scored(fitted_method, unseen_clips(padding=3), classes)
+    difference = f"with three more padding steps {farthest(one, other)}; `mask` says which steps are real"
+    expect(close(one, other), "padding not to matter", difference)
 
 
 class WatchedClips(MemoryClips):
-    """Clips that remember what they gave out, to tell whether it was changed."""
+    """Clips that remember what they returned, as do their subsets, to detect changes."""
 
     def __init__(self, clips: MemoryClips) -> None:
         steps = clips.rows(range(len(clips)))
@@ -173,57 +182,51 @@ class WatchedClips(MemoryClips):
         self.given.append((steps, steps.values.clone(), steps.mask.clone()))
         return steps
 
-    def subset(self, index: Any) -> WatchedClips:
-        """Return some of the clips, watched together with these."""
-        made = WatchedClips(super().subset(index))
-        made.given = self.given
-        return made
-
     def changed(self) -> bool:
-        """Return whether anything that was given out is no longer what it was."""
+        """Return whether anything that was returned has changed since."""
         return any(
             not same_bits(steps.values, values) or not same_bits(steps.mask, mask) for steps, values, mask in self.given
         )
 
 
-def leaves_inputs_alone(subject: Subject) -> None:
-    """Neither `fit` nor `score` changes the features, masks or labels it was given."""
+def leaves_inputs_alone(subject: ComponentUnderTest) -> None:
+    """Neither `fit` nor `score` changes the features, masks or labels that it gets."""
     train = toys.train_set()
     watched = WatchedClips(toys.clips(toys.SEEN, 8, name="train"))
-    given = TrainSet(watched, train.labels, train.groups, train.classes, train.validation, train.dataset)
+    watched_train = TrainSet(watched, train.labels, train.groups, train.classes, train.validation, train.dataset)
     labels = None if train.labels is None else train.labels.clone()
-    made = fit(subject, train=given) if subject.component.learns_from != "nothing" else fitted(subject)
+    fitted_method = fit(subject, train=watched_train) if subject.component.learns_from != "nothing" else fitted(subject)
     tested = WatchedClips(unseen_clips())
-    scored(made, tested, toys.class_texts(toys.UNSEEN))
+    scored(fitted_method, tested, toys.class_texts(toys.UNSEEN))
     for clips, when in ((watched, "fit"), (tested, "score")):
         expect(not clips.changed(), "steps that were read to stay as they were", f"`{when}` changed them in place")
     same = labels is None or train.labels is None or same_bits(labels, train.labels)
     expect(same, "labels to stay as they were", "`fit` changed them in place")
 
 
-def goes_on_from_checkpoints(subject: Subject) -> None:
-    """A fit with a folder for checkpoints, and one that goes on from what it left there, score as one without."""
+def goes_on_from_checkpoints(subject: ComponentUnderTest) -> None:
+    """A fit with a folder for checkpoints, and one that continues from them, give the scores of one without."""
     whole = scored(fitted(subject), unseen_clips(), toys.class_texts(toys.UNSEEN))
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder) / "fit"
         for resume in (False, True):
-            made = fit(subject, checkpoints=place, resume=resume)
-            scores = scored(made, unseen_clips(), toys.class_texts(toys.UNSEEN))
+            fitted_method = fit(subject, checkpoints=place, resume=resume)
+            scores = scored(fitted_method, unseen_clips(), toys.class_texts(toys.UNSEEN))
             how = "resumed" if resume else "with checkpoints"
             expect(same_bits(scores, whole), f"the same scores from a fit {how}", farthest(scores, whole))
             if not place.exists():
                 return
 
 
-def record_is_plain(subject: Subject) -> None:
-    """`record`, where there is one, gives a mapping of JSON types."""
+def record_is_plain(subject: ComponentUnderTest) -> None:
+    """`record`, where the method has it, gives a mapping of JSON types."""
     method = fitted(subject).method
-    if not hasattr(method, "record"):
+    if not isinstance(method, Recording):
         return
     try:
         schema.plain(dict(method.record()), "record")
     except Exception as error:
-        raise Broken("`record()` to be a mapping of JSON types", str(error)) from error
+        raise ContractViolation("`record()` to be a mapping of JSON types", str(error)) from error
 
 
 def method_checks() -> tuple[Check, ...]:

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING
+from dataclasses import fields
+from typing import Any
 
-from zsarbench.interfaces import ClipSource, Shard, ShardReport
+from zsarbench.interfaces import ClipSource, Shard, ShardReport, Table
 from zsarbench.testing import checks_constructors, toys
-from zsarbench.testing.checking import Check, Subject, expect
-
-if TYPE_CHECKING:
-    import pandas as pd
+from zsarbench.testing.checking import Check, ComponentUnderTest, expect
 
 REPORTER = "zsarbench.interfaces.Reporter.render"
 EXECUTOR = "zsarbench.interfaces.Executor.map"
@@ -29,32 +27,40 @@ class ToyTask:
             yield ShardReport(shard.index, f"shard{shard.index}", ids[::2], failures, {"decode": 0.0})
 
 
-def renders_text(subject: Subject) -> None:
+def renders_text(subject: ComponentUnderTest) -> None:
     """`render` gives the same text each time, with every method in it, and leaves the table as it was."""
     table = toys.table()
-    made = subject.component.render(table, title="a toy title")
-    expect(isinstance(made, str) and made.strip() != "", "text", f"a {type(made).__name__} came")
-    lost = [name for name in table["method"] if name not in made.replace("\\", "")]
-    expect(not lost, "every method of the table in the text", f"{', '.join(lost)} is not there")
-    again = subject.make().render(toys.table(), title="a toy title")
-    expect(made == again, "the same text for the same table", "it is another")
+    text = subject.component.render(table)
+    expect(isinstance(text, str) and text.strip() != "", "text", f"it is a {type(text).__name__}")
+    lost = [name for name in table.frame["method"] if name not in text.replace("\\", "")]
+    expect(not lost, "every method of the table in the text", f"{', '.join(lost)} is missing")
+    again = subject.make().render(toys.table())
+    expect(text == again, "the same text for the same table", "it differs")
     expect(_same(table, toys.table()), "the table to stay as it was", "it was changed")
 
 
-def _same(one: pd.DataFrame, other: pd.DataFrame) -> bool:
-    return one.equals(other) and list(one) == list(other) and one.attrs == other.attrs
+def _same(one: Table, other: Table) -> bool:
+    return one.frame.equals(other.frame) and list(one.frame) == list(other.frame) and _about(one) == _about(other)
 
 
-def reports_every_shard(subject: Subject) -> None:
-    """`map` yields one report for every shard, in any order, and none where there is no shard."""
+def _about(table: Table) -> dict[str, Any]:
+    return {field.name: getattr(table, field.name) for field in fields(table) if field.name != "frame"}
+
+
+def reports_every_shard(subject: ComponentUnderTest) -> None:
+    """`map` yields one report for every shard, in any order, and none without shards."""
     shards = [
         Shard(number, tuple(ClipSource(f"clip-{number}-{clip}") for clip in range(number + 1))) for number in range(4)
     ]
-    wanted = list(ToyTask().run(shards))
-    made = sorted(subject.component.map(ToyTask(), shards), key=lambda report: report.index)
-    expect(made == wanted, "the task's report of every shard, once", f"reports of {[one.index for one in made]} came")
+    expected = list(ToyTask().run(shards))
+    reports = sorted(subject.component.map(ToyTask(), shards), key=lambda report: report.index)
+    expect(
+        reports == expected,
+        "the task's report of every shard, once",
+        f"the reports are of {[one.index for one in reports]}",
+    )
     none = list(subject.make().map(ToyTask(), []))
-    expect(none == [], "no report without a shard", f"{len(none)} came")
+    expect(none == [], "no report without a shard", f"there are {len(none)}")
 
 
 def reporter_checks() -> tuple[Check, ...]:

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import torch
 
 from zsarbench.errors import NoNegatives
+from zsarbench.interfaces import NegativeDraw, SamplesTexts, TextDraw
 from zsarbench.testing import checks_constructors
-from zsarbench.testing.checking import Broken, Check, Subject, expect, is_tensor, same_bits, shape_of
+from zsarbench.testing.checking import (
+    Check,
+    ComponentUnderTest,
+    ContractViolation,
+    expect,
+    is_tensor,
+    same_bits,
+    shape_of,
+)
 from zsarbench.utils import seeding
 
 if TYPE_CHECKING:
@@ -25,33 +34,22 @@ ROUNDING = 1e-4
 # --- negative samplers ------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class Draw:
-    """What a sampler is asked: embeddings and groups of anchors and pool."""
-
-    anchors: Tensor
-    positives: Tensor
-    pool: Tensor
-    anchor_groups: Tensor
-    pool_groups: Tensor
-
-    def by(self, sampler: Any, k: int = K, seed: int = 0) -> Tensor:
-        """Return what a sampler draws under a seed."""
-        rng = seeding.generator(seed, "conformance", "negatives")
-        drawn: Tensor = sampler.sample(
-            self.anchors, self.positives, self.pool, self.anchor_groups, self.pool_groups, k, rng
-        )
-        return drawn.cpu() if isinstance(drawn, torch.Tensor) else drawn
-
-    def tensors(self) -> tuple[Tensor, ...]:
-        """Return all that was given."""
-        return self.anchors, self.positives, self.pool, self.anchor_groups, self.pool_groups
+def drawn(draw: NegativeDraw, sampler: Any, *, k: int = K, seed: int = 0) -> Tensor:
+    """Return what a sampler draws under a seed, on the CPU."""
+    rng = seeding.generator(seed, "conformance", "negatives")
+    rows: Tensor = sampler.sample(replace(draw, k=k, rng=rng))
+    return rows.cpu() if isinstance(rows, torch.Tensor) else rows
 
 
-def toy_draw(subject: Subject, *, columns: int = 2, sources: int = 8, n_anchors: int = 24) -> Draw:
-    """Return a draw over 24 texts, three of each of 8 source videos; some texts stand twice.
+def tensors_of(draw: NegativeDraw) -> tuple[Tensor, ...]:
+    """Return the tensors of a draw."""
+    return draw.anchors, draw.positives, draw.pool, draw.anchor_groups, draw.pool_groups
 
-    A corpus sampler gets anchors in a space of their own, a batch sampler gets the batch's positives as its pool, on
+
+def toy_draw(subject: ComponentUnderTest, *, columns: int = 2, sources: int = 8, n_anchors: int = 24) -> NegativeDraw:
+    """Return a draw over 24 texts, three of each of 8 source videos; some texts occur twice.
+
+    A corpus sampler has anchors in a space of their own, a batch sampler gets the batch's positives as its pool, on
     the device of training.
     """
     rng = seeding.generator(0, "conformance", "pool")
@@ -67,95 +65,106 @@ def toy_draw(subject: Subject, *, columns: int = 2, sources: int = 8, n_anchors:
     else:
         anchors = torch.randn(n_anchors, 12, generator=rng)
         pool, pool_groups = texts, groups
-    mine = groups[:n_anchors, :columns].clone()
-    return Draw(anchors, texts[:n_anchors].clone(), pool.clone(), mine, pool_groups[:, :columns].clone())
+    return NegativeDraw(
+        anchors=anchors, positives=texts[:n_anchors].clone(), pool=pool.clone(),
+        anchor_groups=groups[:n_anchors, :columns].clone(), pool_groups=pool_groups[:, :columns].clone(), k=K, rng=rng,
+    )  # fmt: skip
 
 
-def draws_indices(subject: Subject) -> None:
+def draws_indices(subject: ComponentUnderTest) -> None:
     """`sample` returns (B, K) int64 indices into the pool, for any K."""
     for k in (1, K, 40):
         draw = toy_draw(subject)
-        made = draw.by(subject.make(), k)
+        rows = drawn(draw, subject.make(), k=k)
         shape = (len(draw.anchors), k)
-        expect(is_tensor(made, shape, torch.int64), f"indices {shape} int64", shape_of(made))
-        inside = bool(((made >= 0) & (made < len(draw.pool))).all())
-        expect(inside, f"indices from 0 to {len(draw.pool) - 1}", f"they reach from {made.min()} to {made.max()}")
+        expect(is_tensor(rows, shape, torch.int64), f"indices {shape} int64", shape_of(rows))
+        inside = bool(((rows >= 0) & (rows < len(draw.pool))).all())
+        expect(inside, f"indices from 0 to {len(draw.pool) - 1}", f"they reach from {rows.min()} to {rows.max()}")
 
 
-def never_its_own(subject: Subject) -> None:
+def never_its_own(subject: ComponentUnderTest) -> None:
     """No negative shares the anchor's value in any column of the groups, be it text or source video."""
     for columns in (1, 2, 3):
         draw = toy_draw(subject, columns=columns)
         for seed in range(5):
-            made = draw.by(subject.make(), 8, seed)
-            same = draw.anchor_groups[:, None] == draw.pool_groups[made]
-            found = [int(column) for column in same.any(0).any(0).nonzero().flatten()]
-            said = f"with {columns} columns some are the anchor's own by column {found}"
-            expect(not found, "negatives of other groups in every column", said)
+            rows = drawn(draw, subject.make(), k=8, seed=seed)
+            same = draw.anchor_groups[:, None] == draw.pool_groups[rows]
+            shared = [int(column) for column in same.any(0).any(0).nonzero().flatten()]
+            described = f"with {columns} columns some are the anchor's own by column {shared}"
+            expect(not shared, "negatives of other groups in every column", described)
 
 
-def repeats_where_few(subject: Subject) -> None:
+def repeats_where_few(subject: ComponentUnderTest) -> None:
     """An anchor with one admissible text gets that one K times."""
     draw = _with_groups(toy_draw(subject), n_others=1)
-    made = draw.by(subject.make())
+    rows = drawn(draw, subject.make())
     other = int((draw.pool_groups[:, 1] == 1).nonzero().flatten()[0])
-    others = made[draw.anchor_groups[:, 1] == 0]
-    expect(bool((others == other).all()), f"the one admissible text, {other}, {K} times", f"{others[0].tolist()} came")
+    drawn_rows = rows[draw.anchor_groups[:, 1] == 0]
+    expect(
+        bool((drawn_rows == other).all()),
+        f"the one admissible text, {other}, {K} times",
+        f"it drew {drawn_rows[0].tolist()}",
+    )
 
 
-def says_when_there_are_none(subject: Subject) -> None:
-    """An anchor without an admissible text is an error, `NoNegatives`, and never an endless loop."""
+def says_when_there_are_none(subject: ComponentUnderTest) -> None:
+    """An anchor without an admissible text raises `NoNegatives`, and never causes an endless loop."""
     draw = _with_groups(toy_draw(subject), n_others=0)
     try:
-        made = draw.by(subject.make())
+        rows = drawn(draw, subject.make())
     except NoNegatives:
         return
     except Exception as error:
-        came = f"{type(error).__name__} came: {error}"
-        raise Broken("zsarbench.errors.NoNegatives where no text is admissible", came) from error
-    raise Broken("zsarbench.errors.NoNegatives where no text is admissible", f"it returned {made[0].tolist()}")
+        raised = f"it raised {type(error).__name__}: {error}"
+        raise ContractViolation("zsarbench.errors.NoNegatives where no text is admissible", raised) from error
+    raise ContractViolation(
+        "zsarbench.errors.NoNegatives where no text is admissible", f"it returned {rows[0].tolist()}"
+    )
 
 
-def _with_groups(draw: Draw, n_others: int) -> Draw:
+def _with_groups(draw: NegativeDraw, n_others: int) -> NegativeDraw:
     """Return the draw with all texts of one source video but the last `n_others`, which are of another."""
     groups = torch.stack([torch.arange(len(draw.pool)), torch.zeros(len(draw.pool), dtype=torch.int64)], dim=1)
     if n_others:
         groups[-n_others:, 1] = 1
-    return Draw(draw.anchors, draw.positives, draw.pool, groups[: len(draw.anchors)].clone(), groups)
+    return replace(draw, anchor_groups=groups[: len(draw.anchors)].clone(), pool_groups=groups)
 
 
-def follows_the_generator(subject: Subject) -> None:
+def follows_the_generator(subject: ComponentUnderTest) -> None:
     """The same generator gives the same draw, whatever torch's global random state is; the inputs stay as they were."""
     draw = toy_draw(subject)
-    before = [tensor.clone() for tensor in draw.tensors()]
-    made = []
+    before = [tensor.clone() for tensor in tensors_of(draw)]
+    draws = []
     for noise in range(3):
-        with seeding.forked(seeding.generator(noise, "conformance", "noise")):
-            made.append(draw.by(subject.make()))
-    alike = all(same_bits(made[0], other) for other in made[1:])
-    expect(alike, "the same draw from the same generator", "draws differ: something else is random")
-    kept = all(same_bits(*pair) for pair in zip(before, draw.tensors(), strict=True))
+        with seeding.fork_rng(seeding.generator(noise, "conformance", "noise")):
+            draws.append(drawn(draw, subject.make()))
+    alike = all(same_bits(draws[0], other) for other in draws[1:])
+    expect(alike, "the same draw from the same generator", "draws differ: another source of randomness is used")
+    kept = all(same_bits(*pair) for pair in zip(before, tensors_of(draw), strict=True))
     expect(kept, "the given tensors to stay as they were", "they were changed")
 
 
-def draws_alike_from_rows(subject: Subject) -> None:
-    """`sample_texts`, where there is one, draws what `sample` does from the gathered embeddings."""
-    if not hasattr(subject.component, "sample_texts"):
+def draws_alike_from_rows(subject: ComponentUnderTest) -> None:
+    """`sample_texts`, where the sampler has it, draws what `sample` does from the gathered embeddings."""
+    sampler = subject.make()
+    if not isinstance(sampler, SamplesTexts):
         return
-    draw = toy_draw(subject)
-    embeddings, texts = draw.pool[:20], torch.arange(24) % 20  # the last four are the first again
-    groups = draw.pool_groups
-    gathered = Draw(draw.pool, draw.pool, draw.pool, groups, groups).by(subject.make())
-    rng = seeding.generator(0, "conformance", "negatives")
-    made = subject.make().sample_texts(embeddings, texts, texts, groups, groups, K, rng)
-    alike = is_tensor(made, (len(texts), K), torch.int64) and same_bits(made, gathered)
-    expect(alike, "the draw that `sample` gives of the gathered embeddings", f"another one, {shape_of(made)}")
+    toy = toy_draw(subject)
+    texts = torch.arange(24) % 20  # the last four are the first again
+    draw = TextDraw(
+        embeddings=toy.pool[:20], texts=texts, pool_texts=texts, anchor_groups=toy.pool_groups,
+        pool_groups=toy.pool_groups, k=K, rng=seeding.generator(0, "conformance", "negatives"),
+    )  # fmt: skip
+    gathered = drawn(draw.gathered(), subject.make())
+    rows = sampler.sample_texts(draw)
+    alike = is_tensor(rows, (len(texts), K), torch.int64) and same_bits(rows, gathered)
+    expect(alike, "the draw that `sample` gives of the gathered embeddings", f"another one, {shape_of(rows)}")
 
 
 # --- losses -----------------------------------------------------------------------------------------------------------
 
 
-def _triplets(subject: Subject, n_rows: int = 6, k: int = K, seed: int = 0) -> tuple[Tensor, Tensor, Tensor]:
+def _triplets(subject: ComponentUnderTest, n_rows: int = 6, k: int = K, seed: int = 0) -> tuple[Tensor, Tensor, Tensor]:
     """Return video (B, 8), positive (B, 8), negative (B, K, 8) that need gradients."""
     rng = seeding.generator(seed, "conformance", "triplets")
     shapes = ((n_rows, 8), (n_rows, 8), (n_rows, k, 8))
@@ -165,21 +174,21 @@ def _triplets(subject: Subject, n_rows: int = 6, k: int = K, seed: int = 0) -> t
     return video, positive, negative
 
 
-def is_finite_scalar(subject: Subject) -> None:
+def is_finite_scalar(subject: ComponentUnderTest) -> None:
     """A loss of any batch is one finite number, and the inputs stay as they were."""
     loss = subject.component
     for n_rows, k in ((6, K), (1, 1), (1, K), (6, 1)):
-        given = _triplets(subject, n_rows, k)
-        before = [tensor.detach().clone() for tensor in given]
-        value = loss(*given).detach()
+        triplets = _triplets(subject, n_rows, k)
+        before = [tensor.detach().clone() for tensor in triplets]
+        value = loss(*triplets).detach()
         where = f"for video ({n_rows}, 8) and negative ({n_rows}, {k}, 8)"
         expect(is_tensor(value, ()), f"a scalar {where}", shape_of(value))
-        expect(bool(value.isfinite()), f"a finite number {where}", f"{float(value)} came")
-        kept = all(same_bits(old, new.detach()) for old, new in zip(before, given, strict=True))
+        expect(bool(value.isfinite()), f"a finite number {where}", f"it is {float(value)}")
+        kept = all(same_bits(old, new.detach()) for old, new in zip(before, triplets, strict=True))
         expect(kept, "the given tensors to stay as they were", "they were changed")
 
 
-def gradient_flows(subject: Subject) -> None:
+def gradient_flows(subject: ComponentUnderTest) -> None:
     """A finite gradient reaches the video and every parameter of the loss; a loss may stop it elsewhere."""
     loss = subject.make()
     for seed in range(3):
@@ -189,14 +198,14 @@ def gradient_flows(subject: Subject) -> None:
         value.backward()
         for name, tensor in (("video", video), ("positive", positive), ("negative", negative)):
             finite = tensor.grad is None or bool(tensor.grad.isfinite().all())
-            expect(finite, f"a finite gradient of {name}", "there is a NaN or an infinity")
+            expect(finite, f"a finite gradient of {name}", "some are NaN or infinite")
     moved = video.grad is not None and bool(video.grad.any())
     expect(moved, "a gradient of the video other than 0", "it is 0 on random triplets")
     for name, parameter in loss.named_parameters() if isinstance(loss, torch.nn.Module) else ():
-        expect(parameter.grad is not None, f"a gradient of the parameter {name}", "there is none")
+        expect(parameter.grad is not None, f"a gradient of the parameter {name}", "it has none")
 
 
-def is_finite_on_ties(subject: Subject) -> None:
+def is_finite_on_ties(subject: ComponentUnderTest) -> None:
     """Loss and gradient are finite where a video equals its positive and a negative."""
     video = _triplets(subject)[0]
     same = video.detach().clone().requires_grad_()
@@ -207,7 +216,7 @@ def is_finite_on_ties(subject: Subject) -> None:
     expect(finite, "a finite loss and gradient where video, positive and negative are equal", "they are not")
 
 
-def order_does_not_matter(subject: Subject) -> None:
+def order_does_not_matter(subject: ComponentUnderTest) -> None:
     """The order of a batch's rows, and of a row's negatives, does not change the loss."""
     loss = subject.component
     video, positive, negative = (tensor.detach() for tensor in _triplets(subject))
@@ -220,15 +229,15 @@ def order_does_not_matter(subject: Subject) -> None:
         expect(near, f"the same loss for {which} in another order", f"{value} became {other}")
 
 
-def prefers_the_positive(subject: Subject) -> None:
-    """The loss is lower where videos lie at their positives and far from their negatives than the other way round."""
+def prefers_the_positive(subject: ComponentUnderTest) -> None:
+    """The loss is lower where videos lie at their positives and far from their negatives than the reverse."""
     video = torch.nn.functional.normalize(_triplets(subject)[0].detach(), dim=1)
     far = -video
     with torch.no_grad():
         good = float(subject.component(video, video.clone(), far[:, None].expand(-1, K, -1).clone()))
         bad = float(subject.component(video, far, video[:, None].expand(-1, K, -1).clone()))
-    said = f"it is {good} with the positives near and {bad} with the negatives near"
-    expect(good < bad, "a lower loss where the positives are near", said)
+    values = f"it is {good} with the positives near and {bad} with the negatives near"
+    expect(good < bad, "a lower loss where the positives are near", values)
 
 
 def negatives_checks() -> tuple[Check, ...]:

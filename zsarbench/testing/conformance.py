@@ -26,7 +26,7 @@ from zsarbench.testing import (
     checks_output,
     checks_training,
 )
-from zsarbench.testing.checking import SECONDS, Check, Outcome, Problem, Subject
+from zsarbench.testing.checking import SECONDS, Check, CheckOutcome, ComponentUnderTest, Problem
 
 if TYPE_CHECKING:
     import pytest
@@ -34,7 +34,8 @@ if TYPE_CHECKING:
 __all__ = [
     "Case",
     "Check",
-    "Outcome",
+    "CheckOutcome",
+    "ComponentUnderTest",
     "Problem",
     "cases",
     "checks_for",
@@ -49,10 +50,10 @@ Settings = Mapping[tuple[str, str], Mapping[str, Any]]
 
 
 def checks_for(kind: str) -> tuple[Check, ...]:
-    """Return the checks of a kind, in the order to read their findings in.
+    """Return the checks of a kind, in the order of their findings.
 
     Raises:
-        UsageError: there is no such kind.
+        UsageError: the kind is unknown.
     """
     known: dict[str, Callable[[], tuple[Check, ...]]] = {
         "dataset": checks_data.dataset_checks,
@@ -79,31 +80,33 @@ def subject_of(
     chosen: Mapping[str, Any] | None = None,
     shared: dict[Any, Any] | None = None,
     device: str = "cpu",
-) -> Subject:
+) -> ComponentUnderTest:
     """Return what checks are run on.
 
     Args:
         component: an entry of a registry, a class, or for kind "protocol" a path or a `FileProtocol`.
-        kind: of a component that is no entry.
+        kind: of a component that is not an entry.
         registry: where a protocol's data set and parts are found.
         chosen: options in place of the constructor's defaults.
-        shared: one dictionary for subjects that shall build a data set once for all of them.
+        shared: one dictionary for components that share a data set, so that it is built once.
         device: where it computes, as torch names it.
 
     Raises:
-        UsageError: a component that is no entry came without its kind.
+        UsageError: the kind of a component that is not an entry was left out.
     """
     if isinstance(component, Entry):
         load = component.path if component.kind == "protocol" else component.load
         about = (component.kind, component.name, load)
-        return Subject(*about, chosen=chosen, entry=component, registry=registry, shared=shared, device=device)
+        return ComponentUnderTest(
+            *about, chosen=chosen, entry=component, registry=registry, shared=shared, device=device
+        )
     if kind is None:
         raise UsageError(f"what kind of component is {component!r}? Give one of: {', '.join(KINDS)}")
     name = getattr(component, "__name__", str(component))
-    return Subject(kind, name, lambda: component, chosen=chosen, registry=registry, device=device)
+    return ComponentUnderTest(kind, name, lambda: component, chosen=chosen, registry=registry, device=device)
 
 
-def outcomes(subject: Subject, *, seconds: float = SECONDS) -> Iterator[Outcome]:
+def outcomes(subject: ComponentUnderTest, *, seconds: float = SECONDS) -> Iterator[CheckOutcome]:
     """Run the checks of a component's kind one after the other; none may take longer than `seconds`."""
     for check in checks_for(subject.kind):
         yield check.outcome(subject, seconds)
@@ -118,7 +121,7 @@ def run_checks(
     device: str = "cpu",
     seconds: float = SECONDS,
 ) -> list[Problem]:
-    """Return the bugs found in a component, [] where there are none; see `subject_of` for the arguments."""
+    """Return the bugs in a component, [] where it has none; see `subject_of` for the arguments."""
     subject = subject_of(component, kind, registry=registry, chosen=chosen, device=device)
     return [outcome.problem for outcome in outcomes(subject, seconds=seconds) if outcome.problem is not None]
 
@@ -128,7 +131,7 @@ class Case:
     """One check of one component, to be called by a test."""
 
     check: Check
-    subject: Subject
+    subject: ComponentUnderTest
 
     def __call__(self, seconds: float = SECONDS) -> None:
         """Fail the test where the check finds a problem, skip it where the component cannot be tried here."""
@@ -157,14 +160,14 @@ def cases(
     plugin: only what this plugin registered. settings: options in place of defaults, by (kind, name). device: where
     components compute, as torch names it.
     """
-    wanted, given, shared = set(kinds), settings or {}, dict[Any, Any]()
-    found = []
+    chosen_kinds, options, shared = set(kinds), settings or {}, dict[Any, Any]()
+    listed = []
     for entry in registry:
-        if plugin in (None, entry.plugin) and entry.kind in wanted:
-            chosen = given.get((entry.kind, entry.name))
+        if plugin in (None, entry.plugin) and entry.kind in chosen_kinds:
+            chosen = options.get((entry.kind, entry.name))
             subject = subject_of(entry, registry=registry, chosen=chosen, shared=shared, device=device)
-            found += [Case(check, subject) for check in checks_for(entry.kind)]
-    return found
+            listed += [Case(check, subject) for check in checks_for(entry.kind)]
+    return listed
 
 
 def parametrize(
@@ -178,5 +181,5 @@ def parametrize(
     """Return a mark that gives a test's argument `case` each of `cases`."""
     import pytest
 
-    found = cases(registry, plugin=plugin, kinds=kinds, settings=settings, device=device)
-    return pytest.mark.parametrize("case", found, ids=str)
+    listed = cases(registry, plugin=plugin, kinds=kinds, settings=settings, device=device)
+    return pytest.mark.parametrize("case", listed, ids=str)

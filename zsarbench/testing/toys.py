@@ -1,4 +1,4 @@
-"""Tiny made clips, sentences, parts and a training set: what a plugin can be tried with, without data or weights.
+"""Tiny synthetic clips, sentences, parts and a training set: what a plugin can be tried on without data or weights.
 
 A toy clip's steps are the embedding of its class's words plus noise, in the space of `ToyText`, so that clips and texts
 can be compared by cosine, and a method that learns anything learns it here.
@@ -14,14 +14,13 @@ import torch
 
 from zsarbench.errors import NoNegatives
 from zsarbench.features.clips import MemoryClips
-from zsarbench.interfaces import ClassText, Clips, Context, Parts, Sampling, Steps, TrainSet
+from zsarbench.interfaces import ClassText, Clips, Context, NegativeDraw, Parts, Sampling, Steps, Table, TrainSet
 from zsarbench.testing.videos import KeepFrame
 from zsarbench.utils import seeding
 from zsarbench.utils.batching import in_fixed_batches
 from zsarbench.utils.progress import LogProgress
 
 if TYPE_CHECKING:
-    import pandas as pd
     from torch import Tensor
 
 DIM = 16
@@ -30,7 +29,7 @@ SPACE = "toy"
 SEEN = ("lifting cup", "lifting door", "pushing door", "turning ball", "opening wheel", "throwing box")
 """Seen classes; the last two stand for unseen ones in validation."""
 UNSEEN = ("pushing ball", "turning wheel", "opening box", "throwing cup")
-"""Every word of an unseen class stands in a seen one."""
+"""Every word of an unseen class occurs in a seen one."""
 LABELS = ("cup", "door", "ball", "wheel", "box", "hand", "arm", "room", "table", "chair", "shirt", "window")
 """What the visual toy's classifier knows."""
 PHRASES = ("a person {}", "someone is {} in a room", "this clip shows a person {}")
@@ -92,21 +91,12 @@ class ToyNegatives:
 
     when: Literal["corpus", "batch"] = "corpus"
 
-    def sample(
-        self,
-        anchors: Tensor,
-        positives: Tensor,
-        pool: Tensor,
-        anchor_groups: Tensor,
-        pool_groups: Tensor,
-        k: int,
-        rng: torch.Generator,
-    ) -> Tensor:
+    def sample(self, draw: NegativeDraw) -> Tensor:
         """Return (B, K) indices; see `zsarbench.interfaces.NegativeSampler`."""
-        admissible = (anchor_groups[:, None] != pool_groups[None]).all(-1)
+        admissible = (draw.anchor_groups[:, None] != draw.pool_groups[None]).all(-1)
         if not admissible.any(1).all():
             raise NoNegatives("an anchor has no text of another group")
-        return torch.multinomial(admissible.float(), k, replacement=True, generator=rng)
+        return torch.multinomial(admissible.float(), draw.k, replacement=True, generator=draw.rng)
 
 
 class ToyLoss:
@@ -147,8 +137,8 @@ def clips(
         ids.append(f"{name}-unread-{number}")
         values.append(torch.zeros(0, dim))
         captions.append(("a person", "somebody"))
-    made = MemoryClips(ids, values, captions=captions)
-    whole = made.rows(range(len(made)))
+    unpadded = MemoryClips(ids, values, captions=captions)
+    whole = unpadded.rows(range(len(unpadded)))
     wider = torch.nn.functional.pad(whole.values, (0, 0, 0, padding))
     return MemoryClips(ids, wider, torch.nn.functional.pad(whole.mask, (0, padding)), captions=captions)
 
@@ -156,17 +146,17 @@ def clips(
 def train_set(
     *, sentences: int = 1, per_class: int = 8, dim: int = DIM, labelled: bool = True, apart: bool = False
 ) -> TrainSet:
-    """Return the clips of the seen classes, two of each source video; unlabelled ones belong to no class.
+    """Return the clips of the seen classes, two of each source video; unlabelled ones have no class.
 
-    apart: the validation classes are no seen ones, but those of a validation set.
+    apart: the validation classes are not seen ones, but those of a validation set.
     """
 
     def clips_of(classes: Sequence[str], **more: Any) -> TrainSet:
-        made = clips(classes, per_class, name="train", dim=dim)
+        features = clips(classes, per_class, name="train", dim=dim)
         return TrainSet(
-            clips=made,
+            clips=features,
             labels=torch.arange(len(classes)).repeat_interleave(per_class) if labelled else None,
-            groups=tuple(f"{classes[0]}-source-{number // 2}" for number in range(len(made))),
+            groups=tuple(f"{classes[0]}-source-{number // 2}" for number in range(len(features))),
             classes=class_texts(classes, sentences) if labelled else (),
             dataset="toy",
             **more,
@@ -206,8 +196,8 @@ def accuracy(scores: Tensor, per_class: int = 4) -> float:
     return float((scores[: len(labels)].argmax(1) == labels).float().mean())
 
 
-def table() -> pd.DataFrame:
-    """Return a comparison table of `zsarbench.reports.table.build`: a ranked row, an unranked and a reported one."""
+def table() -> Table:
+    """Return a comparison table: a ranked row, an unranked and a reported one."""
     import pandas as pd
 
     def row(rank: int | None, method: str, kind: str, value: float, notes: list[str]) -> dict[str, Any]:
@@ -232,8 +222,7 @@ def table() -> pd.DataFrame:
     )
     accuracies = {name: "float64" for name in rows[0] if name.startswith("top1")}
     frame = pd.DataFrame(rows).astype({**whole, **accuracies})
-    frame.attrs = {"rank_by": "top1_per_video", "extra_columns": [], "remarks": ["a toy"], "left_out": []}
-    return frame
+    return Table(title="a toy title", frame=frame, rank_by="top1_per_video", setting="zsl", remarks=("a toy",))
 
 
 def _generator(*names: object) -> torch.Generator:

@@ -1,12 +1,10 @@
 """Small video files whose frames show their own number, and an encoder of them that needs no weights.
 
-Nothing here imports torch when it is imported, as befits a module that a `prepare` lies in.
+Nothing here imports torch when it is imported, because decoding processes import the module of a `prepare`.
 """
 
 from __future__ import annotations
 
-import os
-import time
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -34,7 +32,7 @@ def numbered_frame(number: int, width: int = 64, height: int = 48) -> np.ndarray
 
 
 def read_number(rgb: np.ndarray) -> int:
-    """Return the number that a frame (H, W, 3) shows, whatever a lossy codec left of it."""
+    """Return the number that a frame (H, W, 3) shows, despite the losses of a codec."""
     grey = rgb.astype(float).mean(axis=2)
     fields = [field for row in np.array_split(grey, BITS // _COLUMNS) for field in np.array_split(row, _COLUMNS, 1)]
     return sum(int(np.median(field) > 127) << bit for bit, field in enumerate(fields))
@@ -80,26 +78,8 @@ class KeepFrame:
         return np.ascontiguousarray(rgb[rows][:, columns].transpose(2, 0, 1))
 
 
-class MisbehavingPrepare(KeepFrame):
-    """Hangs, dies or raises on frames with a certain number."""
-
-    def __init__(self, numbers: Sequence[int], behaviour: Literal["hang", "die", "raise"]) -> None:
-        self.numbers = tuple(numbers)
-        self.behaviour = behaviour
-
-    def __call__(self, rgb: np.ndarray) -> np.ndarray:
-        """Prepare a frame, or not."""
-        if read_number(rgb) in self.numbers:
-            if self.behaviour == "hang":
-                time.sleep(3600)
-            if self.behaviour == "die":
-                os._exit(9)
-            raise RuntimeError("this frame is not liked")
-        return super().__call__(rgb)
-
-
 class TinyEncoder:
-    """A visual encoder with a small convolution of fixed weights: real features in no time.
+    """A visual encoder with a small convolution of fixed weights: real features at once.
 
     With frames_per_step above 1 it is a window model: a step is the mean over the frames of its window.
     """

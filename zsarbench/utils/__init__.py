@@ -1,1 +1,1 @@
-"""Tools that know nothing of this field; imports no other folder."""
+"""Tools without knowledge of this field; nothing here imports another folder of zsarbench."""

@@ -1,4 +1,4 @@
-"""Puts files in place whole or not at all."""
+"""Writes files atomically: a reader sees the whole new file or the old one."""
 
 from __future__ import annotations
 
@@ -9,12 +9,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+__all__ = ["atomic_path", "write_atomic"]
+
 
 @contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """Lend a path beside that of a file, and put what the block wrote there in the file's place.
+def atomic_path(path: Path) -> Iterator[Path]:
+    """Yield a temporary path in the same folder, and move what the block wrote there into place at its end.
 
-    An error, a kill or a crash of the machine at any point leaves all of it, or what was there before.
+    After an error, a kill or a crash of the machine at any point the file is the new one, whole, or the old one.
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}.tmp")
     try:
@@ -26,18 +28,18 @@ def replacing(path: Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a file so that it is there whole or as it was before; see `replacing`."""
-    with replacing(path) as temporary:
+def write_atomic(path: Path, content: bytes) -> None:
+    """Write a file atomically; see `atomic_path`."""
+    with atomic_path(path) as temporary:
         temporary.write_bytes(content)
 
 
 def _flush(path: Path) -> None:
-    """Push a file, or the names in a folder, to the disk."""
+    """Flush a file, or the names in a folder, to the disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
-    except OSError as error:  # some file systems of networks have no way to push a folder
+    except OSError as error:  # some network file systems cannot flush a folder
         if error.errno != errno.EINVAL or not path.is_dir():
             raise
     finally:

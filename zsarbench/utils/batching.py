@@ -8,25 +8,30 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from torch import Tensor
 
+__all__ = ["in_fixed_batches"]
+
 
 def in_fixed_batches(forward: Callable[[Tensor], Tensor], rows: Tensor, batch_size: int) -> Tensor:
     """Apply a model to rows (M, ...) in batches of exactly `batch_size` rows and return its rows (M, ...).
 
-    The last batch is filled up by repeating its first row, and what the model makes of the filling is dropped: kernels
-    are chosen by shape, so the same row gives different bits in a batch of 7 than in one of 32. `batch_size` should be
-    a multiple of 8, so that no row of a batch falls into the remainder loop of a kernel.
+    The last batch is padded with copies of its first row, whose results are dropped: kernels are chosen by shape, so
+    the same row gives different bits in a batch of 7 than in one of 32. `batch_size` should be a multiple of 8, so that
+    no row of a batch falls into the remainder loop of a kernel.
+
+    Raises:
+        ValueError: `batch_size` is below 1.
     """
     import torch
 
     if batch_size < 1:
         raise ValueError(f"batch_size is {batch_size}; at least 1 is needed")
-    if len(rows) == 0:  # the model alone knows the shape and dtype of a row
+    if len(rows) == 0:  # only the model knows the shape and dtype of its rows
         return forward(rows.new_zeros((batch_size, *rows.shape[1:])))[:0]
-    made = []
+    outputs = []
     for start in range(0, len(rows), batch_size):
         batch = rows[start : start + batch_size]
         kept = len(batch)
         if kept < batch_size:
             batch = torch.cat([batch, batch[:1].expand(batch_size - kept, *batch.shape[1:])])
-        made.append(forward(batch)[:kept])
-    return torch.cat(made)
+        outputs.append(forward(batch)[:kept])
+    return torch.cat(outputs)

@@ -1,4 +1,4 @@
-"""Says where zsarbench keeps what it downloads and computes, and which files are videos."""
+"""The folder in which zsarbench keeps what it downloads and computes."""
 
 from __future__ import annotations
 
@@ -7,14 +7,13 @@ from pathlib import Path
 
 import platformdirs
 
-VIDEO_ENDINGS = frozenset((".avi", ".mp4", ".mkv", ".webm", ".mov", ".m4v", ".mpg", ".mpeg", ".wmv", ".flv", ".3gp"))
-"""What the names of video files end in, in lower case."""
+__all__ = ["cache_dir"]
 
 
 def cache_dir() -> Path:
-    """Return the cache folder: `ZSARBENCH_CACHE`, or else the user's cache as the platform has it.
+    """Return the cache folder: `ZSARBENCH_CACHE`, by default the user's cache folder on this platform.
 
-    The folder need not exist yet; whoever writes makes it.
+    The folder need not exist; whoever writes creates it.
     """
     chosen = os.environ.get("ZSARBENCH_CACHE")
     return Path(chosen).expanduser().absolute() if chosen else platformdirs.user_cache_path("zsarbench")

@@ -1,4 +1,4 @@
-"""Matches class names across the spellings that public lists use."""
+"""Class names across the spellings of public lists."""
 
 from __future__ import annotations
 
@@ -7,12 +7,14 @@ import re
 import unicodedata
 from collections.abc import Iterable, Mapping
 
+__all__ = ["match", "normalise", "readable"]
+
 
 @functools.lru_cache(maxsize=1 << 14)  # hundreds of names are matched against hundreds of classes, again and again
 def normalise(name: str) -> str:
     """Return the name in lower case, letters and digits only.
 
-    Accents are dropped with the rest, so that copies of a list that lost them still match.
+    Accents are dropped too, so that copies of a list that lost them still match.
 
     >>> normalise("Yo Yo") == normalise("YoYo") == normalise("yo_yo")
     True
@@ -30,7 +32,7 @@ def readable(name: str) -> str:
 
 
 def match(name: str, classes: Iterable[str], aliases: Mapping[str, str]) -> str | None:
-    """Return the official name that a spelling stands for, or None.
+    """Return the official class name for a spelling, or None.
 
     An exact name comes first, then one that is equal after `normalise`, then an alias, also normalised.
 
@@ -40,11 +42,11 @@ def match(name: str, classes: Iterable[str], aliases: Mapping[str, str]) -> str 
     known = tuple(classes)
     if name in known:
         return name
-    wanted = normalise(name)
+    target = normalise(name)
     for official in known:
-        if normalise(official) == wanted:
+        if normalise(official) == target:
             return official
     for alias, official in aliases.items():
-        if normalise(alias) == wanted and official in known:
+        if normalise(alias) == target and official in known:
             return official
     return None

@@ -1,4 +1,4 @@
-"""The objects that a visual encoder's own classifier sees, for methods that reason with them."""
+"""The classifier of a visual encoder, for methods that reason with the objects it recognises."""
 
 from __future__ import annotations
 
@@ -7,24 +7,30 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from zsarbench.errors import UsageError
+from zsarbench.interfaces import HasClassifier
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from zsarbench.interfaces import TextEncoder, VisualEncoder
 
+__all__ = ["Classifier", "Describe", "classifier", "find_classifier"]
+
 Describe = Literal["names", "definitions", "both"]
 
 
 @dataclass(frozen=True)
 class Classifier:
-    """A visual encoder's classifier: (name, definition) of its L labels, and logits (M, L) from features (M, D)."""
+    """The classifier of a visual encoder.
+
+    labels: (name, definition) of its L labels. classify: maps features (M, D) to logits (M, L).
+    """
 
     labels: tuple[tuple[str, str], ...]
     classify: Callable[[Tensor], Tensor]
 
     def texts(self, describe: Describe) -> list[str]:
-        """Return one text a label; its name where it has no definition."""
+        """Return one text per label; its name where it has no definition."""
         return [_text(name, definition, describe) for name, definition in self.labels]
 
     def vectors(self, encoder: TextEncoder, describe: Describe) -> Tensor:
@@ -34,24 +40,24 @@ class Classifier:
 
 def find_classifier(visual: VisualEncoder | None) -> Classifier | None:
     """Return the classifier of a visual part, or None where it has none or its labels have no names."""
-    labels = getattr(visual, "labels", None)
-    classify = getattr(visual, "classify", None)
-    return Classifier(tuple(labels), classify) if labels is not None and classify is not None else None
+    if not isinstance(visual, HasClassifier) or (labels := visual.labels) is None:
+        return None
+    return Classifier(tuple(labels), visual.classify)
 
 
 def classifier(visual: VisualEncoder | None, method: str) -> Classifier:
     """Return the classifier of a visual part.
 
     Raises:
-        UsageError: it has none.
+        UsageError: it has none; `method` is named in the message.
     """
-    found = find_classifier(visual)
-    if found is None:
+    existing = find_classifier(visual)
+    if existing is None:
         raise UsageError(
             f"method '{method}' reads object scores, and the visual part {type(visual).__name__} has no classifier "
             "with named labels. Try: --visual NAME, one whose summary in zsarbench list visual names its classifier"
         )
-    return found
+    return existing
 
 
 def _text(name: str, definition: str, describe: Describe) -> str:

@@ -1,4 +1,4 @@
-"""Where a run computes, and how long it takes there."""
+"""Where a run computes: device, dtype, threads, deterministic kernels, memory."""
 
 from __future__ import annotations
 
@@ -22,27 +22,27 @@ from zsarbench.utils.cores import cores
 
 _log = logging.getLogger(__name__)
 BFLOAT16 = ("avx512_bf16", "amx_bf16", "bf16")
-"""What `torch.cpu.get_capabilities` calls the instructions for bfloat16 of x86, and of ARM. A processor without them
-converts every number back and forth: one of AVX2 took 17 times as long as with float32 for EfficientNet-Lite0, one with
-AMX took three quarters."""
+"""The names in `torch.cpu.get_capabilities` of instructions for bfloat16 on x86 and ARM. A processor without them
+converts every number back and forth: one with AVX2 took 17 times as long as with float32 for EfficientNet-Lite0, one
+with AMX took three quarters of the time."""
 
-# Of glibc's mallopt(3), with what each is set to.
+# Parameters of glibc's mallopt(3) with their values.
 _MALLOC = {
     -4: 0,  # M_MMAP_MAX: no mapping of its own for a large block, which would be new memory each time
-    -1: 2**31 - 1,  # M_TRIM_THRESHOLD, in bytes, the largest: so much free memory is kept before some is given back
+    -1: 2**31 - 1,  # M_TRIM_THRESHOLD, in bytes, the largest: so much free memory is kept before some is returned
     -8: 1,  # M_ARENA_MAX: what one thread freed serves another; the arenas of further threads hold 64 MiB at most
 }
 
 
 @dataclass
 class Stopwatch:
-    """Adds up seconds by stage."""
+    """Seconds of work, added up by stage."""
 
     seconds: dict[str, float] = field(default_factory=dict)
 
     @contextmanager
     def __call__(self, stage: str) -> Iterator[None]:
-        """Time a block as part of a stage."""
+        """Add the seconds of a block to a stage."""
         start = time.perf_counter()
         try:
             yield
@@ -51,7 +51,7 @@ class Stopwatch:
 
 
 @dataclass(frozen=True)
-class Machine:
+class Compute:
     """Where a run computes: one device, one dtype, one declared thread count."""
 
     device: torch.device
@@ -59,27 +59,27 @@ class Machine:
     threads: int
 
     @classmethod
-    def named(cls, asked: str, dtype: str, threads: int | None) -> Machine:
-        """Return what was asked for, "auto" being a GPU where there is one, and no threads one for each core.
+    def resolve(cls, device: str, dtype: str, threads: int | None) -> Compute:
+        """Return where to compute for a request; "auto" is a GPU where one is available, no threads is one per core.
 
         Raises:
-            UsageError: the device does not exist here.
+            UsageError: the device does not exist on this machine.
         """
-        name = asked if asked != "auto" else ("cuda" if torch.cuda.is_available() else "cpu")
+        name = device if device != "auto" else ("cuda" if torch.cuda.is_available() else "cpu")
         try:
-            device = torch.device(name)
-            torch.zeros(1, device=device).item()
+            resolved = torch.device(name)
+            torch.zeros(1, device=resolved).item()
         except (RuntimeError, AssertionError, NotImplementedError) as error:
             raise UsageError(
-                f"device '{asked}' is not there: {str(error).splitlines()[0]}. Try: zsarbench doctor"
+                f"device '{device}' is not available: {str(error).splitlines()[0]}. Try: zsarbench doctor"
             ) from error
-        warn_of_bfloat16(device, dtype, "--dtype float32")
-        return cls(device, getattr(torch, dtype), threads or cores())
+        warn_of_bfloat16(resolved, dtype, "--dtype float32")
+        return cls(resolved, getattr(torch, dtype), threads or cores())
 
     @contextmanager
-    def repeatable(self) -> Iterator[None]:
+    def deterministic(self) -> Iterator[None]:
         """Compute with the declared thread count and deterministic kernels inside the block."""
-        with repeatable(self.threads, self.device):
+        with deterministic(self.threads, self.device):
             yield
 
 
@@ -118,9 +118,10 @@ def copy_to_device(values: Tensor, device: torch.device) -> Tensor:
 
 
 def processor(device: torch.device) -> str:
-    """Return what computes, as results and shards name it: by its instructions torch chooses its kernels.
+    """Return the name of a processor for results and shards: a GPU's model, a CPU's architecture and instruction set.
 
-    Other kernels add in another order: the last bits are of that machine, and what is trained on them drifts apart.
+    By the instruction set torch chooses its kernels. Other kernels add in another order, so the last bits belong to
+    that machine, and models trained on them drift apart.
     """
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
@@ -128,61 +129,61 @@ def processor(device: torch.device) -> str:
 
 
 def gains_by_bfloat16() -> bool | None:
-    """Return whether this CPU has instructions for bfloat16; None where this version of torch does not tell."""
+    """Return whether this CPU has instructions for bfloat16; None where this version of torch cannot tell."""
     if not hasattr(torch.cpu, "get_capabilities"):
         return None
-    found = torch.cpu.get_capabilities()
-    return any(found.get(name, False) for name in BFLOAT16)
+    capabilities = torch.cpu.get_capabilities()
+    return any(capabilities.get(name, False) for name in BFLOAT16)
 
 
 def warn_of_bfloat16(device: torch.device, dtype: str, instead: str) -> None:
-    """Warn where a computation in this dtype is many times slower than in float32, and say what to type instead."""
+    """Log a warning where this dtype is many times slower than float32; `instead` is what to type."""
     if dtype == "bfloat16" and device.type == "cpu" and gains_by_bfloat16() is False:
         _log.warning("this CPU has no instructions for bfloat16, which is many times slower here. Try: %s", instead)
 
 
 @contextmanager
-def repeatable(threads: int, device: torch.device | str = "cpu") -> Iterator[None]:
-    """Compute with a number of threads and deterministic kernels inside the block.
+def deterministic(threads: int, device: torch.device | str = "cpu") -> Iterator[None]:
+    """Compute with a number of threads and deterministic kernels inside the block; every setting is restored after it.
 
     Other thread counts give other bits; and where several threads add into one row, as in the gradient of a gather, the
     order of the sums, and so the bits, would change from run to run.
     """
-    reuse_freed_memory()
-    before = torch.get_num_threads()
-    deterministic = torch.are_deterministic_algorithms_enabled()
-    warns = torch.is_deterministic_algorithms_warn_only_enabled()
-    memory: Any = torch.utils.deterministic  # a module with properties, which no checker of types knows
-    fills = memory.fill_uninitialized_memory
+    threads_before = torch.get_num_threads()
+    enabled_before = torch.are_deterministic_algorithms_enabled()
+    warn_only_before = torch.is_deterministic_algorithms_warn_only_enabled()
+    memory: Any = torch.utils.deterministic  # a module with properties, which type checkers do not know
+    fill_before = memory.fill_uninitialized_memory
     torch.set_num_threads(threads)
     torch.use_deterministic_algorithms(True, warn_only=True)
-    # Else every result is filled with NaN before it is computed, against programs that read what they never wrote: a
-    # quarter of the time of an image model.
+    # By default every result is filled with NaN before it is computed, to expose reads of memory that was never
+    # written: a quarter of the time of an image model.
     memory.fill_uninitialized_memory = False
     try:
-        with _repeatable_on_a_gpu() if torch.device(device).type == "cuda" else nullcontext():
+        with _deterministic_gpu() if torch.device(device).type == "cuda" else nullcontext():
             yield
     finally:
-        memory.fill_uninitialized_memory = fills
-        torch.use_deterministic_algorithms(deterministic, warn_only=warns)
-        torch.set_num_threads(before)
+        memory.fill_uninitialized_memory = fill_before
+        torch.use_deterministic_algorithms(enabled_before, warn_only=warn_only_before)
+        torch.set_num_threads(threads_before)
 
 
 @contextmanager
-def _repeatable_on_a_gpu() -> Iterator[None]:
-    """Compute with what a GPU repeats bit for bit, and with float32 as it is.
+def _deterministic_gpu() -> Iterator[None]:
+    """Use only what a GPU repeats bit for bit inside the block, and float32 without rounding.
 
-    Gradients of the fused kernels of attention are not the same every time; plain products take their place. By default
-    convolutions, and where a user asked for it products, read float32 rounded to 10 bits (TF32).
+    Gradients of the fused attention kernels differ from run to run; plain products replace them. By default
+    convolutions, and products where a user chose so, read float32 rounded to 10 bits (TF32).
     """
-    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # read by cuBLAS at its start, so it stays set
-    cudnn, products = torch.backends.cudnn, torch.get_float32_matmul_precision()
+    # cuBLAS reads it once, when it starts; so it is the one setting that stays.
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    cudnn, precision_before = torch.backends.cudnn, torch.get_float32_matmul_precision()
     settings: list[tuple[Any, str, Any]] = [(cudnn, "allow_tf32", False)]
     try:
         cudnn.allow_tf32  # noqa: B018
-    except RuntimeError:  # someone used the settings of newer versions of torch, an operator each
+    except RuntimeError:  # the settings of newer versions of torch are in use, one per operator
         settings = [(getattr(cudnn, name), "fp32_precision", "ieee") for name in ("conv", "rnn")]
-    rounds = [getattr(place, name) for place, name, _ in settings]
+    values_before = [getattr(place, name) for place, name, _ in settings]
     torch.set_float32_matmul_precision("highest")
     for place, name, value in settings:
         setattr(place, name, value)
@@ -190,17 +191,18 @@ def _repeatable_on_a_gpu() -> Iterator[None]:
         with sdpa_kernel(SDPBackend.MATH):
             yield
     finally:
-        for (place, name, _), value in zip(settings, rounds, strict=True):
+        for (place, name, _), value in zip(settings, values_before, strict=True):
             setattr(place, name, value)
-        torch.set_float32_matmul_precision(products)
+        torch.set_float32_matmul_precision(precision_before)
 
 
 @functools.cache
 def reuse_freed_memory() -> None:
-    """Have the C library keep large blocks that were freed for the next, where it is glibc, until the process ends.
+    """Make glibc keep large freed blocks for the next allocation, until the process ends; elsewhere do nothing.
 
-    By default each block above 32 MiB, as the maps of an image model's first layers are, is fresh memory that the
-    system clears page by page: more than half of the time of EfficientNet-Lite0 on the CPU.
+    By default each block above 32 MiB, such as the maps of an image model's first layers, is new memory that the
+    system clears page by page: more than half of the time of EfficientNet-Lite0 on the CPU. Call it before a model is
+    built: memory allocated until then stays as it is.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is not None:

@@ -1,4 +1,4 @@
-"""How many cores there are to use; apart from `compute`, which imports torch."""
+"""The cores to use; apart from `zsarbench.utils.compute`, which imports torch."""
 
 from __future__ import annotations
 
@@ -6,5 +6,5 @@ import os
 
 
 def cores() -> int:
-    """Return the cores that this process may use."""
+    """Return the number of cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

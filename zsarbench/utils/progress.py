@@ -1,4 +1,4 @@
-"""Shows long work on stderr: as bars on a terminal, elsewhere as a log line now and then."""
+"""Progress of long work on stderr: bars on a terminal, elsewhere a log line every few seconds."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class _Lines:
 
 
 class TerminalProgress:
-    """Draws bars with rich; they vanish when their work is done."""
+    """Progress bars, drawn by rich; they vanish when their work is done."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -63,14 +63,14 @@ class TerminalProgress:
 
 
 class LogProgress:
-    """Logs one line every ten seconds of work."""
+    """Progress as one log line every ten seconds of work."""
 
     @contextmanager
     def task(self, description: str, total: int | None = None) -> Iterator[_Lines]:
-        """Count towards `total` in the log."""
+        """Open a count towards `total` in the log."""
         yield _Lines(description, total)
 
 
 def default_progress() -> TerminalProgress | LogProgress:
-    """Return bars where stderr is a terminal, else log lines."""
+    """Return bars where stderr is a terminal, otherwise log lines."""
     return TerminalProgress(Console(stderr=True)) if sys.stderr.isatty() else LogProgress()

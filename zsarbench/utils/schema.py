@@ -6,13 +6,23 @@ import dataclasses
 import math
 import types
 import typing
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, Union
+from typing import Any, Literal, Self, Union
 
 import numpy as np
 
 from zsarbench.errors import ZsarbenchError, unknown
+
+
+class TextForm(ABC):
+    """A data class that is one text in JSON, written by `str` and read by `parse`."""
+
+    @classmethod
+    @abstractmethod
+    def parse(cls, text: str) -> Self:
+        """Return the value that a text in JSON stands for."""
 
 
 def plain(value: Any, where: str) -> Any:
@@ -24,6 +34,8 @@ def plain(value: Any, where: str) -> Any:
     Raises:
         ZsarbenchError: a value is of another type, or a key no string; `where` names its place.
     """
+    if isinstance(value, TextForm):
+        return str(value)
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         names = [field.name for field in dataclasses.fields(value)]
         return {name: plain(getattr(value, name), f"{where}.{name}") for name in names}
@@ -50,6 +62,8 @@ def problems_of(annotation: Any, value: Any, where: str) -> list[str]:
     place = where or "result"
     if annotation is Any:
         return []
+    if _has_text_form(annotation):
+        return problems_of(str, value, where)
     if dataclasses.is_dataclass(annotation):
         return _fields_problems(annotation, value, where)
     if origin in (Union, types.UnionType):
@@ -81,6 +95,8 @@ def build(annotation: Any, value: Any) -> Any:
     origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
     if value is None or annotation is Any:
         return value
+    if _has_text_form(annotation):
+        return annotation.parse(value)
     if dataclasses.is_dataclass(annotation):
         hints = typing.get_type_hints(annotation)
         return typing.cast(Any, annotation)(**{name: build(hints[name], item) for name, item in value.items()})
@@ -107,6 +123,10 @@ def _fields_problems(record: Any, value: Any, where: str) -> list[str]:
         if name in value:
             problems += problems_of(hints[name], value[name], _join(where, name))
     return problems
+
+
+def _has_text_form(annotation: Any) -> bool:
+    return isinstance(annotation, type) and issubclass(annotation, TextForm)
 
 
 def _join(where: str, name: str) -> str:

@@ -1,4 +1,4 @@
-"""The only place that makes seeds; everything else gets generators."""
+"""The only source of seeds; everything else receives generators."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import numpy as np
     import torch
+
+__all__ = ["derive", "fork_rng", "generator", "numpy_generator"]
 
 
 def derive(seed: int, *names: object) -> int:
@@ -37,11 +39,11 @@ def numpy_generator(seed: int, *names: object) -> np.random.Generator:
 
 
 @contextmanager
-def forked(source: torch.Generator) -> Iterator[None]:
+def fork_rng(source: torch.Generator) -> Iterator[None]:
     """Run a block under torch's global random state seeded from a generator, and restore the state afterwards.
 
     Modules are initialised and trained inside it, since neither initialisation nor dropout takes a generator. The
-    state inside may be read and set (`torch.random.get_rng_state`), as checkpoints do.
+    state inside may be read and set (`torch.random.get_rng_state`), as checkpoints do. GPUs' states are restored too.
     """
     import torch
 

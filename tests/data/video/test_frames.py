@@ -12,12 +12,13 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from prepares import MisbehavingPrepare
 
 from zsarbench.data.video.frames import PreparationError, VideoError, read_steps
-from zsarbench.data.video.probe import Look, Survey
+from zsarbench.data.video.probe import Probe, ProbeFile
 from zsarbench.errors import ZsarbenchError
 from zsarbench.interfaces import ClipSource, Sampling
-from zsarbench.testing.videos import KeepFrame, MisbehavingPrepare, numbered_frame, read_number, write_video
+from zsarbench.testing.videos import KeepFrame, numbered_frame, read_number, write_video
 
 
 def numbers(path: Path, sampling: Sampling, **span: float) -> list[list[int]]:
@@ -57,7 +58,7 @@ def test_a_tag_of_broken_utf8_is_no_reason_to_fail(tmp_path: Path, name: str, of
     assert content.count(title) == 1
     path.write_bytes(content.replace(title, broken))
     assert numbers(path, Sampling(1.0, 16)) == [[0], [10], [20]]
-    assert Look()(str(path)) == Survey(seconds=2.5)
+    assert ProbeFile()(str(path)) == Probe(seconds=2.5)
 
 
 def test_b_frames_in_avi_come_in_output_order(tmp_path: Path) -> None:
@@ -72,7 +73,7 @@ def test_b_frames_in_avi_come_in_output_order(tmp_path: Path) -> None:
     length=st.integers(1, 6),
     stride=st.integers(1, 7),
 )
-def test_steps_hold_the_frames_that_the_rule_names(
+def test_steps_hold_the_frames_that_the_rule_gives(
     tmp_path_factory: pytest.TempPathFactory, per_second: float, max_steps: int, length: int, stride: int
 ) -> None:
     path = tmp_path_factory.getbasetemp() / "forty.mkv"
@@ -162,7 +163,7 @@ def test_the_rotation_that_a_file_declares_is_done(tmp_path: Path) -> None:
     assert np.abs(shown[3].astype(int) - expected).mean() < 20 < np.abs(shown[3].astype(int) - expected[::-1]).mean()
 
 
-def test_what_is_wrong_with_a_file_is_said_in_words(tmp_path: Path) -> None:
+def test_the_reason_names_what_is_wrong_with_a_file(tmp_path: Path) -> None:
     empty = tmp_path / "empty.mp4"
     empty.touch()
     noise = tmp_path / "noise.mp4"
@@ -184,7 +185,7 @@ def test_what_is_wrong_with_a_file_is_said_in_words(tmp_path: Path) -> None:
     ):
         with pytest.raises(VideoError, match=reason):
             read_steps(ClipSource("clip", str(path)), Sampling(), KeepFrame())
-        assert re.search(reason, Look()(str(path)).problem or "")
+        assert re.search(reason, ProbeFile()(str(path)).problem or "")
     with pytest.raises(VideoError, match="no file is named"):
         read_steps(ClipSource("clip"), Sampling(), KeepFrame())
 
@@ -208,11 +209,11 @@ def test_a_truncated_file_gives_what_it_holds_and_a_flag(
     assert steps == [[10 * step] for step in range(len(steps))]
     assert 3 <= len(steps) <= 8
     assert any("truncated" in flag for flag in flags(cut))
-    assert flags(cut, Sampling(1.0, 2)) == ()  # nothing that was wanted is lacking
-    looked = Look()(str(cut))
-    assert looked.problem is None
-    assert "truncated" in (looked.truncated or "")
-    assert Look(thorough=True)(str(whole)) == Survey(seconds=10.0)
+    assert flags(cut, Sampling(1.0, 2)) == ()  # nothing that was requested is lacking
+    probe = ProbeFile()(str(cut))
+    assert probe.problem is None
+    assert "truncated" in (probe.truncated or "")
+    assert ProbeFile(thorough=True)(str(whole)) == Probe(seconds=10.0)
 
 
 def test_a_failing_preparation_is_not_blamed_on_the_file(tmp_path: Path) -> None:
@@ -223,7 +224,7 @@ def test_a_failing_preparation_is_not_blamed_on_the_file(tmp_path: Path) -> None
 
 @pytest.mark.parametrize("wrong", [Sampling(0.0), Sampling(1.0, 0), Sampling(1.0, 1, 0), Sampling(1.0, 1, 1, 0)])
 def test_a_sampling_of_nothing_is_refused(wrong: Sampling) -> None:
-    with pytest.raises(ZsarbenchError, match="asks for no frames"):
+    with pytest.raises(ZsarbenchError, match="selects no frames"):
         read_steps(ClipSource("clip", "a.mp4"), wrong, KeepFrame())
 
 
@@ -252,9 +253,9 @@ def _ffmpeg(path: Path) -> tuple[np.ndarray, list[float]]:
     """Return every frame (n, H, W, 3) of a file and its time, both as ffmpeg's own programs give them."""
     if not shutil.which("ffmpeg") or not shutil.which("ffprobe"):
         pytest.skip("ffmpeg and ffprobe are not installed")
-    asked = ["ffprobe", "-v", "error", "-select_streams", "v:0", "-of", "json", "-show_entries"]
+    ffprobe = ["ffprobe", "-v", "error", "-select_streams", "v:0", "-of", "json", "-show_entries"]
     frames = json.loads(
-        subprocess.check_output([*asked, "frame=best_effort_timestamp_time,width,height", str(path)], text=True)
+        subprocess.check_output([*ffprobe, "frame=best_effort_timestamp_time,width,height", str(path)], text=True)
     )["frames"]
     raw = subprocess.check_output(
         ["ffmpeg", "-v", "error", "-i", str(path), "-map", "0:v:0", "-vsync", "passthrough", "-f", "rawvideo",
@@ -272,8 +273,8 @@ def test_real_files_are_read_as_ffmpeg_reads_them(mirror: Path, name: str) -> No
     if path.suffix == ".avi":
         times = [index / 25 for index in range(len(pixels))]  # 25 frames a second; AVI has no timestamps of its own
     assert len(times) == len(pixels)
-    wanted = [time for time in np.arange(16) / 2.0 if time <= times[-1] - times[0]]
-    expected = [max(i for i, time in enumerate(times) if time - times[0] <= at + 1e-6) for at in wanted]
+    requested = [time for time in np.arange(16) / 2.0 if time <= times[-1] - times[0]]
+    expected = [max(i for i, time in enumerate(times) if time - times[0] <= at + 1e-6) for at in requested]
     got = read_steps(ClipSource("clip", str(path)), Sampling(2.0, 16), lambda rgb: rgb.transpose(2, 0, 1))
     assert got.flags == ()
     assert len(got.frames) == len(expected)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -15,7 +16,7 @@ from hypothesis import strategies as st
 from zsarbench.data.video.decoding import Decoded
 from zsarbench.data.video.failures import Failure
 from zsarbench.features.extraction import encoding
-from zsarbench.features.extraction.encoding import Outcome, Settings
+from zsarbench.features.extraction.encoding import EncodedClip, Settings
 from zsarbench.interfaces import Clips, ClipSource, Steps
 from zsarbench.testing.videos import TinyEncoder, write_video
 
@@ -52,7 +53,7 @@ class NotFinite(Apart):
 
 @pytest.fixture(scope="module")
 def sources(tmp_path_factory: pytest.TempPathFactory) -> list[ClipSource]:
-    """Six clips of 1 to 6 seconds, of 10 frames a second, and one that is not there."""
+    """Six clips of 1 to 6 seconds, of 10 frames a second, and one that does not exist."""
     folder = tmp_path_factory.mktemp("videos")
     made = [ClipSource(f"c{i}", str(write_video(folder / f"{i}.mp4", 10 + 10 * (i * 5 % 6)))) for i in range(6)]
     return [*made[:2], ClipSource("missing", str(folder / "none.mp4")), *made[2:]]
@@ -66,15 +67,15 @@ def _threads() -> Iterator[None]:
     torch.set_num_threads(before)
 
 
-def rows_of(outcomes: Sequence[Outcome]) -> dict[str, torch.Tensor]:
+def rows_of(outcomes: Sequence[EncodedClip]) -> dict[str, torch.Tensor]:
     return {each.source.clip_id: each.rows for each in outcomes if each.rows is not None}
 
 
 @pytest.mark.parametrize("batch_size", [1, 4, 16])
 def test_clips_that_are_cut_have_the_features_of_whole_ones(sources: list[ClipSource], batch_size: int) -> None:
     encoder = Apart(batch_size=batch_size)
-    whole = rows_of(list(encoding.framed(TinyEncoder(batch_size=batch_size), sources, SETTINGS)))
-    outcomes = list(encoding.framed(encoder, sources, SETTINGS))
+    whole = rows_of(list(encoding.encode_decoded(TinyEncoder(batch_size=batch_size), sources, SETTINGS)))
+    outcomes = list(encoding.encode_decoded(encoder, sources, SETTINGS))
     assert [each.source for each in outcomes] == sources
     rows = rows_of(outcomes)
     assert rows.keys() == whole.keys() == {f"c{i}" for i in range(6)}
@@ -89,37 +90,43 @@ def test_clips_that_are_cut_have_the_features_of_whole_ones(sources: list[ClipSo
 def test_an_encoder_that_does_not_promise_it_sees_whole_clips_in_one_thread(sources: list[ClipSource]) -> None:
     encoder = Apart(batch_size=1)
     encoder.independent_steps = False
-    list(encoding.framed(encoder, sources, SETTINGS))
+    list(encoding.encode_decoded(encoder, sources, SETTINGS))
     assert encoder.in_threads == {threading.get_ident()}
     assert {threads for _, threads in encoder.passes} == {2}
-    assert encoding.threads_a_pass(encoder, SETTINGS) == 2
-    assert encoding.threads_a_pass(Apart(), SETTINGS) == 1
-    assert encoding.threads_a_pass(Apart(), Settings(device="cuda", threads=2)) == 2
+    assert encoding.threads_per_pass(encoder, SETTINGS) == 2
+    assert encoding.threads_per_pass(Apart(), SETTINGS) == 1
+    assert encoding.threads_per_pass(Apart(), Settings(device="cuda", threads=2)) == 2
 
 
-def test_the_next_group_is_gathered_while_a_gpu_encodes_one(
-    sources: list[ClipSource], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    second, waited = threading.Event(), []
+def consumed_in_first_pass(sources: list[ClipSource], device: str, at_least: int) -> int:
+    """Return how many clips are consumed before the first forward pass ends, which waits for at least so many."""
+    consumed: list[ClipSource] = []
+
+    def counted() -> Iterator[ClipSource]:
+        for source in sources:
+            consumed.append(source)
+            yield source
 
     class Waits(TinyEncoder):
+        count = 0
+
         def encode(self, clips: Clips) -> Steps:
-            waited.append(second.wait(60))
+            deadline = time.monotonic() + 60
+            while not self.count and len(consumed) < at_least:
+                assert time.monotonic() < deadline
+                time.sleep(0.01)
+            self.count = self.count or len(consumed)
             return super().encode(clips)
 
-    def noting(groups: Iterator[Any]) -> Iterator[Any]:
-        for number, group in enumerate(groups):
-            if number == 1:
-                second.set()
-            yield group
+    encoder = Waits(batch_size=1)
+    settings = Settings(device=device, threads=2, decoders=2, ahead_bytes=1)  # the encoder itself stays on the CPU
+    assert [each.source for each in encoding.encode_decoded(encoder, counted(), settings)] == sources
+    return encoder.count
 
-    whole = encoding._whole
-    monkeypatch.setattr(encoding, "_whole", lambda *given: noting(whole(*given)))
-    settings = Settings(device="cuda", threads=2, decoders=2)  # the encoder stays where it is
-    outcomes = list(encoding.framed(Waits(batch_size=1), sources, settings))
-    assert [each.source for each in outcomes] == sources
-    assert len(waited) > 1
-    assert all(waited)
+
+def test_the_next_group_is_collected_while_a_gpu_encodes_one(sources: list[ClipSource]) -> None:
+    on_cpu = consumed_in_first_pass(sources, "cpu", 0)
+    assert consumed_in_first_pass(sources, "cuda", on_cpu + 1) > on_cpu
 
 
 @pytest.mark.parametrize(("ahead_bytes", "batches"), [(256 * 2**20, encoding.BATCHES_A_GROUP), (1, 1)])
@@ -139,7 +146,7 @@ def test_a_gpu_is_given_full_batches_by_two_threads(sources: list[ClipSource], a
 
 def test_a_clip_fails_where_any_of_its_pieces_does(sources: list[ClipSource]) -> None:
     encoder = NotFinite(batch_size=4)
-    outcomes = {each.source.clip_id: each for each in encoding.framed(encoder, sources[:2], SETTINGS)}
+    outcomes = {each.source.clip_id: each for each in encoding.encode_decoded(encoder, sources[:2], SETTINGS)}
     assert outcomes["c0"].failure is None
     assert outcomes["c1"].rows is None
     assert outcomes["c1"].failure is not None
@@ -152,7 +159,7 @@ def test_an_error_of_the_encoder_ends_the_extraction(sources: list[ClipSource], 
 
     monkeypatch.setattr(Apart, "encode", broken)
     with pytest.raises(MemoryError, match="no room for the maps"):
-        list(encoding.framed(Apart(), sources, SETTINGS))
+        list(encoding.encode_decoded(Apart(), sources, SETTINGS))
     assert torch.get_num_threads() == 2
 
 
@@ -161,7 +168,8 @@ def decoded(lengths: Sequence[int]) -> list[Decoded]:
     clips, start = [], 0
     for number, length in enumerate(lengths):
         frames = np.arange(start, start + length) if length else None
-        clips.append(Decoded(ClipSource(f"c{number}"), frames, None if length else Failure("no"), (), 0.0))
+        failure = None if length else Failure("no")
+        clips.append(Decoded(source=ClipSource(f"c{number}"), frames=frames, failure=failure))
         start += length
     return clips
 
@@ -169,7 +177,7 @@ def decoded(lengths: Sequence[int]) -> list[Decoded]:
 @given(st.lists(st.integers(0, 9), max_size=20), st.integers(1, 6))
 def test_pieces_are_all_steps_in_order(lengths: list[int], n_steps: int) -> None:
     clips = decoded(lengths)
-    groups = list(encoding._cut(clips, n_steps))
+    groups = list(encoding.group_full_batches(clips, n_steps))
     pieces = [piece for group in groups for piece in group]
     assert [piece.clip for piece in pieces if piece.last] == clips
     steps = [step for piece in pieces if piece.frames is not None for step in piece.frames.tolist()]

@@ -11,17 +11,26 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from prepares import MisbehavingPrepare
 
 from zsarbench.data.video.decoding import DecodePool
 from zsarbench.data.video.frames import read_steps
 from zsarbench.errors import ZsarbenchError
 from zsarbench.features import FeatureStore
-from zsarbench.features.clips import StoredClips
-from zsarbench.features.extraction.plan import EncoderPart, EncodeTask, LocalExecutor, Settings, ensure, plan
+from zsarbench.features.extraction.plan import (
+    EncoderPart,
+    EncodeTask,
+    Extraction,
+    LocalExecutor,
+    Settings,
+    ensure,
+    plan,
+)
+from zsarbench.features.store.clips import StoredClips
 from zsarbench.interfaces import Clips, ClipSource, Executor, Sampling, Shard, ShardReport, Steps
 from zsarbench.plugins.parts import PartSpec
 from zsarbench.testing.toys import ToyText
-from zsarbench.testing.videos import KeepFrame, MisbehavingPrepare, TinyEncoder, read_number, write_video
+from zsarbench.testing.videos import KeepFrame, TinyEncoder, read_number, write_video
 from zsarbench.utils.progress import LogProgress
 
 N_CLIPS = 12
@@ -60,17 +69,16 @@ def extracted(
     **settings: Any,
 ) -> StoredClips:
     settings = {"threads": 1, "clips_per_shard": 4, "decoders": 2, **settings}
-    return ensure(
-        "made",
-        "r1",
-        sources,
-        part or part_of(),
-        FeatureStore(root),
+    extraction = Extraction(
+        dataset="made",
+        revision="r1",
+        sources=sources,
+        encoder=part or part_of(),
         executor=executor or LocalExecutor(),
-        progress=LogProgress(),
         settings=Settings(**settings),
         strict=strict,
     )
+    return ensure(extraction, FeatureStore(root), LogProgress())
 
 
 def directly(source: ClipSource, encoder: TinyEncoder) -> torch.Tensor:
@@ -101,8 +109,8 @@ def test_features_do_not_depend_on_how_the_work_was_cut(tmp_path: Path, videos: 
     ):
         clips = extracted(tmp_path / str(number), sources, **settings)
         order = [clips.ids.index(source.clip_id) for source in videos if source in sources]
-        here = [i for i, source in enumerate(videos) if source in sources]
-        assert torch.equal(clips.rows(order).values, whole.values[here])
+        kept = [i for i, source in enumerate(videos) if source in sources]
+        assert torch.equal(clips.rows(order).values, whole.values[kept])
 
 
 def test_only_what_is_missing_is_computed(
@@ -162,7 +170,7 @@ def test_a_mended_file_is_read(tmp_path: Path, videos: list[ClipSource]) -> None
 
 @pytest.mark.parametrize(
     ("behaviour", "reason"),
-    [("hang", "took longer than 2 s to decode"), ("die", "the decoding process died of it 2 times (exit code 9)"),
+    [("hang", "decoding took longer than 2 s"), ("die", "its decoding process died 2 times (exit code 9)"),
      ("raise", "a frame of 64x48 pixels cannot be prepared: RuntimeError: this frame is not liked")],
 )  # fmt: skip
 def test_what_hangs_dies_or_raises_is_one_failure(
@@ -191,9 +199,9 @@ def test_a_task_travels_without_its_weights_and_builds_them_where_it_runs(
             for shard in reversed(shards):
                 yield from pickle.loads(content).run([shard])
 
-    here = extracted(tmp_path / "a", videos, part_of(max_steps=2)).rows(range(N_CLIPS))
-    there = extracted(tmp_path / "b", videos, part_of(max_steps=2), executor=Elsewhere()).rows(range(N_CLIPS))
-    assert torch.equal(here.values, there.values)
+    local = extracted(tmp_path / "a", videos, part_of(max_steps=2)).rows(range(N_CLIPS))
+    elsewhere = extracted(tmp_path / "b", videos, part_of(max_steps=2), executor=Elsewhere()).rows(range(N_CLIPS))
+    assert torch.equal(local.values, elsewhere.values)
 
 
 def test_the_plan_cuts_the_whole_list_whatever_is_missing(tmp_path: Path, videos: list[ClipSource]) -> None:
@@ -259,7 +267,7 @@ def test_captions_are_encoded_without_decoding(tmp_path: Path) -> None:
     assert clips.captions_in_steps == "one-each"
     assert torch.equal(clips.rows([0]).values[0], text.encode(["lifting cup", "a person"]))
     assert clips.rows([2]).mask.tolist() == [[True, False]]
-    elsewhere = pickle.loads(pickle.dumps(part)).built("cpu").encode(Clips(("c",), captions=(("x",),)))
+    elsewhere = pickle.loads(pickle.dumps(part)).build("cpu").encode(Clips(("c",), captions=(("x",),)))
     assert torch.equal(elsewhere.values[0], text.encode(["x"]))
 
 
@@ -275,8 +283,8 @@ class FeatureFiles:
         self.fingerprint = {"weights_sha256": "none"}
 
     def encode(self, clips: Clips) -> Steps:
-        there = torch.tensor([clip_id != "absent" for clip_id in clips.ids])
-        return Steps(torch.ones(len(clips.ids), 2, 8), there[:, None].expand(-1, 2))
+        existing = torch.tensor([clip_id != "absent" for clip_id in clips.ids])
+        return Steps(torch.ones(len(clips.ids), 2, 8), existing[:, None].expand(-1, 2))
 
 
 def test_features_that_lie_in_files_need_no_decoding(tmp_path: Path) -> None:
@@ -290,11 +298,11 @@ def pool(prepare: Any, **settings: Any) -> DecodePool:
 
 
 def test_clips_come_in_order_and_no_more_than_allowed_are_ahead(videos: list[ClipSource]) -> None:
-    asked: list[str] = []
+    consumed: list[str] = []
 
     def sources() -> Iterator[ClipSource]:
         for source in videos:
-            asked.append(source.clip_id)
+            consumed.append(source.clip_id)
             yield source
 
     with pool(KeepFrame(), max_ahead=3) as decoding:
@@ -302,13 +310,16 @@ def test_clips_come_in_order_and_no_more_than_allowed_are_ahead(videos: list[Cli
             assert decoded.source == videos[number]
             assert decoded.frames is not None
             assert read_number(decoded.frames[-1, 0].transpose(1, 2, 0)) == 10 * (len(decoded.frames) - 1)
-            assert len(asked) <= number + 3
+            assert len(consumed) <= number + 3
     assert number == N_CLIPS - 1
 
 
 def test_a_prepare_that_cannot_travel_is_explained(videos: list[ClipSource]) -> None:
     with (
-        pytest.raises(ZsarbenchError, match=r"cannot be sent to a decoding process.*at the top of a module"),
+        pytest.raises(
+            ZsarbenchError,
+            match=r"process cannot start: the work cannot be sent.*`prepare` must be.*top of a module",
+        ),
         pool(lambda rgb: rgb) as decoding,
     ):
         next(decoding.decode(videos))
@@ -337,14 +348,14 @@ def test_decoding_processes_are_light_and_say_when_they_are_not(
         (decoded,) = decoding.decode(videos[:1])
     assert decoded.frames is not None
     assert decoded.frames.shape == (len(decoded.frames), 1, 3, 32, 32)
-    assert "load torch" not in caplog.text
+    assert "loads torch" not in caplog.text
     (tmp_path / "heavy.py").write_text("import torch\ndef prepare(rgb): return rgb.transpose(2, 0, 1)\n")
     monkeypatch.syspath_prepend(tmp_path)
     import heavy  # type: ignore[import-not-found]
 
     with pool(heavy.prepare) as decoding:
         list(decoding.decode(videos[:1]))
-    assert "decoding processes load torch" in caplog.text
+    assert "each decoding process loads torch" in caplog.text
 
 
 def test_the_frames_in_flight_are_bounded_by_bytes(tmp_path: Path, videos: list[ClipSource]) -> None:

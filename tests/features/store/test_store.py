@@ -20,6 +20,7 @@ from zsarbench.features.clips import MemoryClips
 from zsarbench.features.key import FeatureKey
 from zsarbench.features.maintenance import garbage, remove
 from zsarbench.features.store.shards import data_path, sidecar_path
+from zsarbench.features.store.verification import verify
 from zsarbench.features.text_cache import CachedTextEncoder
 from zsarbench.interfaces import ClipFeatures, ClipSource, Sampling
 from zsarbench.plugins.parts import PartSpec
@@ -165,7 +166,7 @@ def test_a_failure_is_kept_until_its_file_changes(tmp_path: Path) -> None:
 
 def test_a_failure_that_is_not_the_files_fault_is_tried_again(tmp_path: Path) -> None:
     stored = FeatureStore(tmp_path).open(KEY, DIM)
-    stored.adopt(stored.write({}, failures={"a": Failure("cannot be prepared", lasting=False)}))
+    stored.adopt(stored.write({}, failures={"a": Failure("cannot be prepared", permanent=False)}))
     assert stored.missing([ClipSource("a")]) == [ClipSource("a")]
 
 
@@ -178,7 +179,7 @@ def test_features_end_a_failure_and_a_later_failure_ends_no_features(tmp_path: P
     for _ in range(2):
         assert torch.equal(stored.clips(["c0"]).rows([0]).values[0], rows["c0"])
         assert stored.clips(["c0"]).failures == {}
-        stored.verify(rebuild=True)
+        verify(stored, rebuild=True)
 
 
 def test_the_first_to_bring_a_clip_counts(tmp_path: Path) -> None:
@@ -236,19 +237,19 @@ def test_a_damaged_index_says_what_to_type_and_is_rebuilt(tmp_path: Path) -> Non
     with pytest.raises(ZsarbenchError, match="features verify --rebuild"):
         FeatureStore(tmp_path).open(KEY, DIM)
     (again,) = FeatureStore(tmp_path).sets()
-    assert again.verify(rebuild=True).clips == 4
+    assert verify(again, rebuild=True).clips == 4
     assert FeatureStore(tmp_path).open(KEY, DIM).stored_ids() == {"c0", "c1", "c2", "c3"}
 
 
 def test_verify_finds_the_index_and_the_shards_at_odds(tmp_path: Path) -> None:
     stored = stored_set(tmp_path)
-    assert stored.verify().problems == ()
+    assert verify(stored).problems == ()
     name = stored.write(rows_of([1], seed=3))
-    assert any(f"{name} is not in the index" in problem for problem in stored.verify().problems)
-    assert stored.verify(rebuild=True).problems == ()
-    assert stored.verify().problems == ()
+    assert any(f"{name} is not in the index" in problem for problem in verify(stored).problems)
+    assert verify(stored, rebuild=True).problems == ()
+    assert verify(stored).problems == ()
     sidecar_path(stored.shards, name).unlink()
-    assert any("of the index is missing" in problem for problem in stored.verify().problems)
+    assert any("of the index is missing" in problem for problem in verify(stored).problems)
 
 
 def test_a_flipped_byte_is_found_when_read_and_by_verify_and_computed_again(tmp_path: Path) -> None:
@@ -261,8 +262,8 @@ def test_a_flipped_byte_is_found_when_read_and_by_verify_and_computed_again(tmp_
     clips.rows([0, 2])
     with pytest.raises(ZsarbenchError, match=r"is damaged at byte .*features verify --rebuild"):
         clips.rows([1])
-    assert {problem.split("'")[1] for problem in stored.verify().problems} == {"c1", "c3"}
-    assert stored.verify(rebuild=True).clips == 2
+    assert {problem.split("'")[1] for problem in verify(stored).problems} == {"c1", "c3"}
+    assert verify(stored, rebuild=True).clips == 2
     assert [source.clip_id for source in stored.missing(ClipSource(f"c{i}") for i in range(4))] == ["c1", "c3"]
     again = {clip_id: rows_of([3, 1, 2, 5])[clip_id] for clip_id in ("c1", "c3")}
     stored.adopt(stored.write(again))
@@ -290,7 +291,7 @@ def test_a_truncated_shard_is_let_go_when_the_store_is_opened(tmp_path: Path, ca
     read = found.clips(["c0", "c1", "c2", "c3"]).rows(range(4))
     for i, row in enumerate(rows_of([3, 1, 2, 5]).values()):
         assert torch.equal(read.values[i, : len(row)], row)
-    assert found.verify().problems == ()
+    assert verify(found).problems == ()
 
 
 def test_a_damaged_sidecar_gives_itself_away(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -316,23 +317,23 @@ def test_garbage_is_unlinked_and_what_is_used_or_new_stays(tmp_path: Path) -> No
     stored.adopt(stored.write({}, failures={"bad": Failure("missing file")}))
     kept = set(stored.shards.iterdir())
     superseded = stored.write(rows_of([3], seed=9))
-    stored.adopt(superseded)  # c0 was there already
+    stored.adopt(superseded)  # c0 was stored before
     half = stored.shards / ".x.safetensors.1.2.tmp"
     half.write_bytes(b"half")
     store = FeatureStore(tmp_path)
-    assert garbage(store, [stored]) == []
+    assert garbage([stored]) == []
     long_ago = time.time() - 1e5
     for path in stored.shards.iterdir():
         os.utime(path, (long_ago, long_ago))
     size = sum(path.stat().st_size for path in set(stored.shards.iterdir()) - kept)
-    (found,) = garbage(store, store.sets())
+    (found,) = garbage(store.sets())
     assert found.bytes == size
     assert half in found.files
     assert half.exists()
     remove(found)
     assert set(stored.shards.iterdir()) == kept
     assert data_path(stored.shards, superseded) not in kept
-    assert FeatureStore(tmp_path).open(KEY, DIM).verify().problems == ()
+    assert verify(FeatureStore(tmp_path).open(KEY, DIM)).problems == ()
 
 
 def test_clips_travel_to_other_processes(tmp_path: Path) -> None:
@@ -342,53 +343,50 @@ def test_clips_travel_to_other_processes(tmp_path: Path) -> None:
 
 
 class CountingText(ToyText):
-    """Keeps what it was asked to encode."""
+    """A text encoder that records the texts it encodes."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.asked: list[str] = []
+        self.encoded: list[str] = []
 
     def encode(self, texts: Sequence[str]) -> torch.Tensor:
-        self.asked += texts
+        self.encoded += texts
         return super().encode(texts)
 
 
-def cached(root: Path) -> tuple[CachedTextEncoder, CountingText]:
+def cached(root: Path, **options: int) -> tuple[CachedTextEncoder, CountingText]:
     encoder = CountingText()
-    return CachedTextEncoder(encoder, FeatureStore(root), PartSpec("text", "toy", "a:B", "test")), encoder
+    return CachedTextEncoder(encoder, FeatureStore(root), PartSpec("text", "toy", "a:B", "test"), **options), encoder
 
 
 def test_cached_text_is_the_encoder_bit_for_bit_and_asks_once(tmp_path: Path) -> None:
     texts = ["lifting cup", "pushing door", "lifting cup", "turning ball"]
     text, encoder = cached(tmp_path)
     assert torch.equal(text.encode(texts), ToyText().encode(texts))
-    assert encoder.asked == ["lifting cup", "pushing door", "turning ball"]
+    assert encoder.encoded == ["lifting cup", "pushing door", "turning ball"]
     assert torch.equal(text.encode(["turning ball", "throwing"]), ToyText().encode(["turning ball", "throwing"]))
-    assert encoder.asked[3:] == ["throwing"]
-    later, unasked = cached(tmp_path)
+    assert encoder.encoded[3:] == ["throwing"]
+    later, other = cached(tmp_path)
     assert torch.equal(later.encode(texts), ToyText().encode(texts))
-    assert unasked.asked == []
+    assert other.encoded == []
     assert later.encode([]).shape == (0, text.dim)
     assert (text.dim, text.space, text.fingerprint) == (ToyText.dim, ToyText.space, encoder.fingerprint)
 
 
-def test_a_corpus_of_sentences_is_read_from_the_store_each_time_and_not_kept_in_memory(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("zsarbench.features.text_cache.MOST_KEPT", 2)
-    text, encoder = cached(tmp_path)
+def test_a_corpus_of_sentences_is_read_from_the_store_each_time_and_not_kept_in_memory(tmp_path: Path) -> None:
+    text, encoder = cached(tmp_path, max_kept=2)
     first = text.encode(["turning ball", "pushing door"])
     for texts in (["lifting cup", "pushing door", "throwing", "a"], ["a", "throwing", "a", "lifting cup", "throwing"]):
         assert torch.equal(text.encode(texts), ToyText().encode(texts))
     assert torch.equal(text.encode(["turning ball", "pushing door"]), first)
-    assert encoder.asked == ["turning ball", "pushing door", "lifting cup", "throwing", "a"]
-    assert len(text._rows) == 2
+    assert encoder.encoded == ["turning ball", "pushing door", "lifting cup", "throwing", "a"]
+    assert text.n_kept == 2
 
 
 def test_cached_text_refuses_an_encoder_with_other_shapes(tmp_path: Path) -> None:
     text, encoder = cached(tmp_path)
     encoder.encode = lambda texts: torch.zeros(len(texts), 3)  # type: ignore[method-assign]
-    with pytest.raises(ZsarbenchError, match=r"CountingText returned \(1, 3\) for 1 texts; it is \(1, 16\)"):
+    with pytest.raises(ZsarbenchError, match=r"CountingText returned \(1, 3\) for 1 texts, not \(1, 16\)"):
         text.encode(["a"])
 
 
@@ -402,16 +400,16 @@ def test_a_replaced_file_is_read_again_and_its_features_take_the_place_of_the_ol
     assert stored.missing([source]) == []
     path.write_bytes(b"another")
     assert stored.missing([source]) == [source]
-    time.sleep(0.01)  # the age of a sidecar says which of two files was there last
+    time.sleep(0.01)  # the age of a sidecar shows which of two files is newer
     stored.adopt(stored.write(new, sizes={"c0": 7}))
     for _ in range(2):
         assert stored.missing([source]) == []
         assert torch.equal(stored.clips(["c0"]).rows([0]).values[0], new["c0"])
         assert stored.clips(["c0"]).flags == {}
-        assert stored.verify(rebuild=True).problems == ()
+        assert verify(stored, rebuild=True).problems == ()
     (stored.folder / "index.sqlite").unlink()
     assert torch.equal(FeatureStore(tmp_path / "store").open(KEY, DIM).clips(["c0"]).rows([0]).values[0], new["c0"])
-    path.unlink()  # videos may go once their features are there
+    path.unlink()  # videos may be deleted once their features are stored
     assert stored.missing([source]) == []
 
 

@@ -9,9 +9,8 @@ from torch import Tensor
 
 from zsarbench.errors import UsageError
 from zsarbench.interfaces import ClassText, Context, Method, Parts, Steps
-from zsarbench_baselines import nearest_text
 from zsarbench_baselines.chance import Chance
-from zsarbench_baselines.nearest_text import NearestText
+from zsarbench_baselines.nearest_text import NearestText, check_one_space
 
 CLASSES = (
     ClassText("walk", ("walk",)),
@@ -75,11 +74,11 @@ def by_hand(clips: ToyClips, aggregate: str) -> list[list[float]]:
 
 @pytest.mark.parametrize("aggregate", ["max", "mean"])
 @pytest.mark.parametrize("at_once", [1, 2, 100])
-def test_score_is_the_mean_over_steps_of_the_texts_cosines(
-    aggregate: str, at_once: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(nearest_text, "CLIPS_AT_ONCE", at_once)
-    method, clips = NearestText(aggregate=aggregate), ToyClips()
+def test_score_is_the_mean_over_steps_of_the_texts_cosines(aggregate: str, at_once: int) -> None:
+    class FewAtOnce(NearestText):
+        clips_at_once = at_once
+
+    method, clips = FewAtOnce(aggregate=aggregate), ToyClips()
     method.fit(None, context())
     scores = method.score(clips, CLASSES, context())
     assert isinstance(method, Method)
@@ -112,7 +111,7 @@ def test_spaces_of_their_own_are_not_shared() -> None:
 
 def test_missing_part_is_named() -> None:
     with pytest.raises(UsageError, match="--visual captions --text"):
-        nearest_text.check_one_space(Parts())
+        check_one_space(Parts())
 
 
 def test_chance_scores_every_class_alike_unread_clips_included() -> None:

@@ -6,7 +6,7 @@ import torch
 
 from zsarbench.features.clips import MemoryClips
 from zsarbench.interfaces import TrainSet
-from zsarbench.utils.seeding import forked, generator
+from zsarbench.utils.seeding import fork_rng, generator
 from zsarbench_cezsar.batches import ClipsOnDevice, Corpus, shown
 from zsarbench_cezsar.model import JointModel
 from zsarbench_cezsar.pairs import make_pairs
@@ -28,7 +28,7 @@ def test_hidden_steps_are_left_out_where_the_place_of_a_step_says_nothing():
     for pair in range(len(batch)):
         seen = [part.values[part.of_pair[pair]][part.mask[part.of_pair[pair]]] for part in (whole, short)]
         assert torch.equal(*seen)
-    with forked(generator(0, "weights")):
+    with fork_rng(generator(0, "weights")):
         model = JointModel(8, 4, d_model=8, n_heads=2, feedforward=16, joint_dim=4).eval()
     assert not model.in_order
     embedded = [model.video(part.values, part.mask)[part.of_pair] for part in (whole, short)]

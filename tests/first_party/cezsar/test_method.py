@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -22,11 +23,13 @@ import torch
 from torch import Tensor, nn
 
 from zsarbench.errors import NoNegatives, UsageError, ZsarbenchError
-from zsarbench.interfaces import ClassText, Context, Parts, Sampling, Steps, TrainSet
+from zsarbench.interfaces import ClassText, Context, NegativeDraw, Parts, Sampling, Steps, TrainSet
 from zsarbench.utils.seeding import generator
+from zsarbench_cezsar.batches import Corpus, shown
 from zsarbench_cezsar.losses import HingeRank, InfoNCE, Sigmoid, Triplet
 from zsarbench_cezsar.method import Cezsar
 from zsarbench_cezsar.negatives import CosineWindow, Hardest, InBatch, SemiHard, Uniform
+from zsarbench_cezsar.pairs import make_pairs
 from zsarbench_cezsar.scoring import nearest
 
 MOTIONS, PROPS, CLIPS_A_CLASS, MAX_STEPS, DIM, TEXT_DIM = 6, 6, 6, 6, 48, 32
@@ -319,26 +322,36 @@ def test_without_names_validation_classes_are_drawn():
     assert record["validation_classes"] == fitted(train, context(), max_epochs=1).record()["validation_classes"]
 
 
-def test_a_clip_made_of_captions_is_embedded_without_the_caption_it_is_aligned_with(monkeypatch):
-    """Every step that the video branch lets through differs from the sentence that the clip is aligned with."""
-    from zsarbench_cezsar import training
-
+@pytest.mark.parametrize("in_order", [True, False])
+def test_a_clip_made_of_captions_is_embedded_without_the_caption_it_is_aligned_with(in_order):
+    """Every step that the video branch is given differs from the sentence that the clip is aligned with."""
     train, *_ = split(from_captions("one-each"))
-    checked = []
-
-    def look(self, batch, read, rng, plain=training.Trainer._loss):
-        values, mask, inverse = read.values, read.mask, read.of_pair
-        own = self.corpus.embeddings[self.corpus.pairs.text[batch]]
-        same = ((values[inverse] - own[:, None]).abs().amax(2) < 1e-6) & mask[inverse]
-        checked.append((int(same.sum()), int(mask.sum())))
-        return plain(self, batch, read, rng)
-
-    monkeypatch.setattr(training.Trainer, "_loss", look)
-    fitted(train, context(), max_epochs=1, positives="captions")
-    assert all(same == 0 and shown > 0 for same, shown in checked)
+    pairs = make_pairs(train, "captions", MAX_STEPS)
+    embeddings = Words().encode(pairs.texts)
+    corpus = Corpus(train.clips, pairs, embeddings)
+    for batch in torch.arange(len(pairs)).split(SMALL["batch_size"]):
+        read = shown(corpus, batch, MAX_STEPS, "mask", in_order=in_order)
+        own = embeddings[pairs.text[batch]]
+        same = ((read.values[read.of_pair] - own[:, None]).abs().amax(2) < 1e-6) & read.mask[read.of_pair]
+        assert not same.any()
+        assert read.mask.any()
 
 
 # --- negatives within a batch ---
+
+
+class Watched:
+    """A sampler within batches that counts the anchors it draws for."""
+
+    when = "batch"
+
+    def __init__(self, sampler) -> None:
+        self.sampler, self.record = sampler, sampler.record
+        self.n_anchors = Counter()
+
+    def sample(self, draw: NegativeDraw) -> Tensor:
+        self.n_anchors["validation" if torch.is_inference_mode_enabled() else "training"] += len(draw.anchors)
+        return self.sampler.sample(draw)
 
 
 def crowded(n_sources: int, clips_a_source: int) -> TrainSet:
@@ -350,20 +363,11 @@ def crowded(n_sources: int, clips_a_source: int) -> TrainSet:
 
 
 @pytest.mark.parametrize("sampler", [Hardest(), SemiHard(), InBatch()], ids=lambda part: type(part).__name__)
-def test_validation_pairs_find_negatives_where_their_source_fills_a_batch(sampler, monkeypatch):
+def test_validation_pairs_find_negatives_where_their_source_fills_a_batch(sampler):
     """28 pairs a source, batches of 20: in the order of the corpus a batch would be of one source alone."""
-    from zsarbench_cezsar import training
-
-    left_out = {}
-
-    def look(self, which, *given, plain=training.Trainer._mean):
-        mean = plain(self, which, *given)
-        left_out.setdefault(which, []).append((self.tally.n_without, self.tally.n_drawn))
-        return mean
-
-    monkeypatch.setattr(training.Trainer, "_mean", look)
-    record = fitted(crowded(10, 14), context(negatives=sampler), max_epochs=2, batch_size=20, n_negatives=3).record()
-    assert left_out == {"training": [(0, 196)] * 2, "validation": [(0, 84)] * 2}
+    watched = Watched(sampler)
+    record = fitted(crowded(10, 14), context(negatives=watched), max_epochs=2, batch_size=20, n_negatives=3).record()
+    assert watched.n_anchors == {"training": 2 * 196, "validation": 2 * 84}  # all 280 pairs, in both epochs
     assert record["negatives"]["share_of_anchors_without_negatives"] == 0
 
 
@@ -384,7 +388,7 @@ def test_where_no_batch_has_negatives_the_error_says_what_to_type(n_sources, fra
         fitted(crowded(n_sources, 12), given, max_epochs=1, validation_fraction=fraction)
 
 
-def test_what_a_sampler_measures_in_batches_is_a_mean_that_a_resumed_fit_goes_on_with(tmp_path):
+def test_what_a_sampler_measures_in_batches_is_a_mean_that_a_resumed_fit_continues(tmp_path):
     class Counts(InBatch):
         def record(self):
             self.n = getattr(self, "n", 0) + 1
@@ -455,7 +459,7 @@ def interrupt() -> None:
     raise KeyboardInterrupt
 
 
-def test_a_fit_that_was_interrupted_goes_on_bit_for_bit(tmp_path, caplog):
+def test_a_fit_that_was_interrupted_continues_bit_for_bit(tmp_path, caplog):
     caplog.set_level(logging.INFO)
     whole = run_toy(None, False)
     with pytest.raises(KeyboardInterrupt):
@@ -473,7 +477,7 @@ def test_a_finished_fit_is_loaded_without_training(tmp_path, caplog):
     assert [path.suffix for path in (tmp_path / "fit").iterdir()].count(".safetensors") == 1
 
 
-def test_without_resume_the_fit_is_done_anew(tmp_path):
+def test_without_resume_the_fit_starts_again(tmp_path):
     run_toy(tmp_path, False)
     with pytest.raises(KeyboardInterrupt):
         run_toy(tmp_path, False, Quiet(after=1, act=interrupt))
@@ -495,7 +499,7 @@ def test_a_checkpoint_of_something_else_is_not_used(tmp_path, caplog, change):
     else:
         train.clips.captions = tuple(reversed(train.clips.captions))
     fitted(train, given, **options)
-    assert "of other settings or data and is left aside" in caplog.text
+    assert "of other settings or data and is ignored" in caplog.text
 
 
 def test_a_sampler_with_other_bounds_in_a_tuple_is_something_else(tmp_path, caplog):
@@ -509,7 +513,7 @@ def test_a_sampler_with_other_bounds_in_a_tuple_is_something_else(tmp_path, capl
         caplog.clear()
         given = context(folder=tmp_path, resume=True, negatives=Bounded(bounds))
         fitted(train, given, max_epochs=1)
-        assert ("of other settings or data and is left aside" in caplog.text) is anew
+        assert ("of other settings or data and is ignored" in caplog.text) is anew
 
 
 def test_a_loss_whose_file_was_moved_finds_its_checkpoint(tmp_path, caplog):
@@ -539,7 +543,7 @@ def test_a_loss_with_parameters_is_trained_counted_and_left_as_it_was():
     assert float(loss.margin.detach()) == 1  # the next fit starts from the same loss
 
 
-def test_a_killed_fit_goes_on_to_the_same_scores(tmp_path):
+def test_a_killed_fit_continues_to_the_same_scores(tmp_path):
     whole = run_toy(None, False)
     state = tmp_path / "fit" / "checkpoint.json"
     process = subprocess.Popen([sys.executable, __file__, str(tmp_path)])

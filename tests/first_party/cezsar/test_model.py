@@ -9,13 +9,13 @@ import torch
 from torch import nn
 
 from zsarbench.errors import UsageError
-from zsarbench.utils.seeding import forked, generator
+from zsarbench.utils.seeding import fork_rng, generator
 from zsarbench_cezsar.losses import HingeRank, InfoNCE, Sigmoid, Triplet
 from zsarbench_cezsar.model import JointModel, count_parameters, fit_steps, restored, sinusoids
 
 
 def make(attend_over: str = "time", **sizes: int | str) -> JointModel:
-    with forked(generator(0, "model")):
+    with fork_rng(generator(0, "model")):
         return JointModel(
             24, 20, **({"d_model": 16, "feedforward": 32, "joint_dim": 8} | sizes), attend_over=attend_over
         ).eval()

@@ -14,7 +14,7 @@ from scipy.spatial.distance import cdist, cosine
 from scipy.stats import chi2_contingency, chisquare
 
 from zsarbench.errors import NoNegatives, UsageError
-from zsarbench.interfaces import NegativeSampler
+from zsarbench.interfaces import NegativeDraw, NegativeSampler, TextDraw
 from zsarbench.utils.seeding import generator
 from zsarbench_cezsar.distances import Distances, Texts
 from zsarbench_cezsar.drawing import PART
@@ -34,8 +34,15 @@ def corpus(n: int, dim: int = 12, seed: int = 0) -> tuple[torch.Tensor, torch.Te
 
 
 def sample(sampler: NegativeSampler, vectors, groups, k: int, seed: int = 0, rows=slice(None)) -> torch.Tensor:
-    mine = vectors[rows]
-    return sampler.sample(mine, mine, vectors, groups[rows], groups, k, generator(seed, "draw"))
+    return sampler.sample(drawing(vectors[rows], vectors[rows], vectors, groups[rows], groups, k, seed))
+
+
+def drawing(anchors, positives, pool, anchor_groups, pool_groups, k: int, seed: int = 0) -> NegativeDraw:
+    """Return a draw whose generator has this seed."""
+    return NegativeDraw(
+        anchors=anchors, positives=positives, pool=pool, anchor_groups=anchor_groups, pool_groups=pool_groups,
+        k=k, rng=generator(seed, "draw"),
+    )  # fmt: skip
 
 
 def plain_window(vectors, groups, row: int, low: float, high: float) -> list[int]:
@@ -225,17 +232,26 @@ def repeated(n: int) -> tuple[torch.Tensor, SimpleNamespace]:
 
 
 @pytest.mark.parametrize("draws", ["shared", "independent"])
-def test_texts_that_stand_several_times_are_drawn_as_if_gathered_and_not_copied(draws, monkeypatch):
+def test_texts_that_occur_several_times_are_drawn_as_if_gathered_and_not_copied(draws):
     vectors, pairs = repeated(1200)
-    sampler, given = CosineWindow(low=0.2, high=0.6, draws=draws), []
-    monkeypatch.setattr(
-        sampler, "sample_texts", lambda *a: given.append(a[0]) or CosineWindow.sample_texts(sampler, *a)
-    )
+    sampler = Watched(low=0.2, high=0.6, draws=draws)
     lazily, gathering = Negatives(sampler, pairs, 3), Negatives(Gathering(draws), pairs, 3)
     measured = lazily.draw(vectors, generator(0))
     assert gathering.draw(vectors, generator(0)) == measured
     assert torch.equal(lazily.of_corpus, gathering.of_corpus)
-    assert given[0] is vectors
+    assert sampler.requests[0].embeddings is vectors
+
+
+class Watched(CosineWindow):
+    """Keeps the draws over rows of embeddings that were requested."""
+
+    def __init__(self, **options) -> None:
+        super().__init__(**options)
+        self.requests: list[TextDraw] = []
+
+    def sample_texts(self, draw: TextDraw) -> torch.Tensor:
+        self.requests.append(draw)
+        return super().sample_texts(draw)
 
 
 class Gathering:
@@ -267,7 +283,7 @@ def test_distances_are_written_to_the_same_memory_whatever_their_number():
 def test_hardest_takes_the_texts_nearest_to_the_video():
     texts, groups = corpus(30)
     videos = torch.randn(30, 12, generator=generator(5))
-    chosen = Hardest().sample(videos, texts, texts, groups, groups, 4, generator(0))
+    chosen = Hardest().sample(drawing(videos, texts, texts, groups, groups, 4))
     distances = cdist(videos.numpy(), texts.numpy(), "cosine")
     for row in range(30):
         others = [i for i in range(30) if i // 3 != row // 3]
@@ -278,7 +294,7 @@ def test_hardest_takes_the_texts_nearest_to_the_video():
 def test_semi_hard_takes_the_nearest_of_those_behind_the_positive():
     texts, groups = corpus(30)
     videos = torch.randn(30, 12, generator=generator(5))
-    chosen = SemiHard().sample(videos, texts, texts, groups, groups, 27, generator(0))
+    chosen = SemiHard().sample(drawing(videos, texts, texts, groups, groups, 27))
     distances = cdist(videos.numpy(), texts.numpy(), "cosine")
     for row, own in enumerate(distances.diagonal()):
         others = [i for i in range(30) if i // 3 != row // 3]

@@ -6,6 +6,7 @@ import csv
 import logging
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from click.testing import CliRunner
 
 from zsarbench.errors import UsageError
 from zsarbench.features.clips import MemoryClips
-from zsarbench.interfaces import Context, TrainSet
+from zsarbench.interfaces import Context, Steps, TrainSet
 from zsarbench.testing import toys
 from zsarbench.utils.classifiers import Classifier
 from zsarbench_cezsar import pairing, pairing_table
@@ -125,7 +126,7 @@ def test_the_logits_of_mean_features_are_the_mean_logits() -> None:
 
 
 @pytest.mark.parametrize("seconds", [2.0, 3.0, 50.0])
-def test_windows_lie_inside_their_clip_and_are_as_long_as_asked(tmp_path: Path, seconds: float) -> None:
+def test_windows_lie_inside_their_clip_and_are_as_long_as_requested(tmp_path: Path, seconds: float) -> None:
     made = clips([1, 2, 3, 7, 40, 0])
     add_sentences(train_set(made), Options(window_seconds=seconds), context(), tmp_path)
     lengths = dict(zip(made.ids, [1, 2, 3, 7, 40, 0], strict=True))
@@ -139,13 +140,12 @@ def test_windows_lie_inside_their_clip_and_are_as_long_as_asked(tmp_path: Path, 
     assert len(seen["clip-04"]) == (3 if seconds < 40 else 1)
 
 
-def test_clips_that_fill_the_stored_steps_are_counted_and_told(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+def test_clips_that_fill_the_stored_steps_are_counted_and_reported(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Five steps are stored at most here: clips of four are whole, those of five may go on where no window lies."""
-    monkeypatch.setattr(pairing, "PART_CLIPS", 2)
     made = clips([4, 5, 1, 5, 5, 0])
-    _, record = add_sentences(train_set(made), Options(), context(), tmp_path)
+    _, record = add_sentences(train_set(made), Options(), context(), tmp_path, clips_per_part=2)
     assert (record["limit_seconds"], record["n_clips_at_the_limit"]) == (5.0, 3)
     (flag,) = pairing.flags(record)
     assert "first 5 s" in flag
@@ -153,28 +153,30 @@ def test_clips_that_fill_the_stored_steps_are_counted_and_told(
     assert f"{flag}. To store more of a segment: --set visual.max_steps=240" in caplog.messages
     stored = {row.clip_id: row.clip_seconds for row in table_of(tmp_path)}
     assert stored == {"clip-00": 4, "clip-01": 5, "clip-02": 1, "clip-03": 5, "clip-04": 5}
-    assert add_sentences(train_set(made), Options(), context(resume=True), tmp_path)[1] == record
+    resumed = add_sentences(train_set(made), Options(), context(resume=True), tmp_path, clips_per_part=2)
+    assert resumed[1] == record
     assert pairing.flags(add_sentences(train_set(clips([4, 1])), Options(), context(), None)[1]) == []
     assert pairing.flags({}) == []
 
 
-def test_a_table_of_other_columns_is_made_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with monkeypatch.context() as before:
-        before.setattr(pairing_table.Row, "_fields", pairing_table.Row._fields[:-1])
-        table = pairing_table.PairingTable(tmp_path, pairing._Maker(
-            clips([3]), Classifier(LABELS, Sees().classify), Options(), context()).identity, resume=False)  # fmt: skip
-        (tmp_path / pairing_table.TABLE).write_text("clip_id,start\nold,0\n", encoding="utf-8")
+def test_a_table_of_other_columns_is_written_again(tmp_path: Path) -> None:
+    about = (clips([3]), Classifier(LABELS, Sees().classify), Options(), context())
+    before = pairing.table_identity(*about, columns=pairing_table.Row._fields[:-1])
+    table = pairing_table.PairingTable(tmp_path, before, resume=False)
+    (tmp_path / pairing_table.TABLE).write_text("clip_id,start\nold,0\n", encoding="utf-8")
     assert table.path is not None
     add_sentences(train_set(clips([3])), Options(), context(resume=True), tmp_path)
     assert {row.clip_id for row in table_of(tmp_path)} == {"clip-00"}
 
 
-def test_windows_are_drawn_uniformly() -> None:
+def test_windows_are_drawn_uniformly(tmp_path: Path) -> None:
     """The start of a window of 2 in a clip of 5 steps is each of four places equally often."""
-    made = clips([5] * 400)
-    maker = pairing._Maker(made, Classifier(LABELS, Sees().classify), Options(window_seconds=2.0), context())
-    first, _ = maker._windows(torch.arange(400), torch.full((400,), 5))
-    counts = first.flatten().bincount(minlength=4)
+    made = clips([5] * 1200, captions=[("a person is turning a wheel",)] * 1200)
+    options = Options(n_windows=1, window_seconds=2.0, object_sentences=1)
+    add_sentences(train_set(made), options, context(), tmp_path)
+    starts = {row.clip_id: int(row.start) for row in table_of(tmp_path)}
+    assert len(starts) == 1200
+    counts = torch.tensor(list(starts.values())).bincount(minlength=4)
     assert counts.shape == (4,)
     expected = 300
     assert float(((counts - expected) ** 2 / expected).sum()) < 16.27  # chi-square of 3 degrees, p = 0.001
@@ -250,37 +252,39 @@ def test_the_seed_decides_the_table(tmp_path: Path) -> None:
     assert tables[0] == tables[1] != tables[2]
 
 
-def test_a_pairing_that_was_cut_off_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Parts that are there are not made again, and the table is that of an uninterrupted run, byte for byte."""
-    monkeypatch.setattr(pairing, "PART_CLIPS", 4)
-    made = clips([15] * 10)
-    whole, record = add_sentences(train_set(made), Options(), context(), tmp_path / "whole")
-    rows, made_rows = pairing._Maker.rows, []
+class Interrupted(MemoryClips):
+    """Clips that note where each read starts, and interrupt the one that starts at a position."""
 
-    def break_off(self: Any, index: torch.Tensor) -> Any:
-        if int(index[0]) == 4:
+    def __init__(self, made: MemoryClips, at: int | None = None) -> None:
+        steps = made.rows(range(len(made)))
+        super().__init__(made.ids, steps.values, steps.mask, captions=made.captions)
+        self.at, self.reads = at, list[int]()
+
+    def rows(self, index: Any) -> Steps:
+        if int(index[0]) == self.at:
             raise KeyboardInterrupt
-        return rows(self, index)
+        self.reads.append(int(index[0]))
+        return super().rows(index)
 
-    monkeypatch.setattr(pairing._Maker, "rows", break_off)
+
+def test_an_interrupted_pairing_continues(tmp_path: Path) -> None:
+    """Existing parts are not computed again, and the table is that of an uninterrupted run, byte for byte."""
+    made = clips([15] * 10)
+    paired = partial(add_sentences, clips_per_part=4)
+    whole, record = paired(train_set(made), Options(), context(), tmp_path / "whole")
     with pytest.raises(KeyboardInterrupt):
-        add_sentences(train_set(made), Options(), context(), tmp_path / "cut")
-
-    def note(self: Any, index: torch.Tensor) -> Any:
-        made_rows.append(int(index[0]))
-        return rows(self, index)
-
-    monkeypatch.setattr(pairing._Maker, "rows", note)
-    resumed, again = add_sentences(train_set(made), Options(), context(resume=True), tmp_path / "cut")
-    assert made_rows == [4, 8]
+        paired(train_set(Interrupted(made, at=4)), Options(), context(), tmp_path / "cut")
+    watched = Interrupted(made)
+    resumed, again = paired(train_set(watched), Options(), context(resume=True), tmp_path / "cut")
+    assert watched.reads == [4, 8]
     assert (tmp_path / "cut" / "pairs.csv").read_bytes() == (tmp_path / "whole" / "pairs.csv").read_bytes()
     assert (resumed.clips.captions, again) == (whole.clips.captions, record)
     assert [path.name for path in sorted((tmp_path / "cut").iterdir())] == ["pairing.json", "pairs.csv"]
-    add_sentences(train_set(made), Options(), context(resume=True), tmp_path / "cut")
-    assert made_rows == [4, 8]  # the finished table is read
-    add_sentences(train_set(made), Options(n_windows=1), context(resume=True), tmp_path / "cut")
-    add_sentences(train_set(made), Options(n_windows=1), context(), tmp_path / "cut")
-    assert made_rows == [4, 8, 0, 4, 8, 0, 4, 8]  # other options, and without --resume
+    paired(train_set(watched), Options(), context(resume=True), tmp_path / "cut")
+    assert watched.reads == [4, 8]  # the finished table is read
+    paired(train_set(watched), Options(n_windows=1), context(resume=True), tmp_path / "cut")
+    paired(train_set(watched), Options(n_windows=1), context(), tmp_path / "cut")
+    assert watched.reads == [4, 8, 0, 4, 8, 0, 4, 8]  # other options, and without --resume
 
 
 def test_what_cannot_be_paired_is_refused() -> None:
@@ -331,7 +335,7 @@ def test_what_the_verb_cannot_show_is_named(tmp_path: Path, table: Path) -> None
     assert "--set method.object_sentences=2" in refused()
     assert "cannot be read" in refused(str(tmp_path / "gone.csv"))
     (tmp_path / "other.csv").write_text("a,b\n1,2\n")
-    assert "is no table of pairs" in refused(str(tmp_path / "other.csv"))
+    assert "is not a table of pairs" in refused(str(tmp_path / "other.csv"))
 
 
 def test_the_verb_is_part_of_the_command_line() -> None:

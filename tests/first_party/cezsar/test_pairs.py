@@ -104,7 +104,7 @@ def test_classes_are_pushed_from_other_classes_only():
         (Clips([("a",)]), "classes", "no classes of its own"),
     ],
 )
-def test_what_is_not_there_is_named(clips, positives, message):
+def test_what_is_missing_is_named(clips, positives, message):
     with pytest.raises(UsageError, match=message):
         make_pairs(train_set(clips, "w"), positives, 4)
 

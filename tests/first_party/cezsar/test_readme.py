@@ -17,7 +17,7 @@ STAGES = [line for line in LINES if re.match(r"\| \d", line)]
 LINK = re.compile(r"\[`([\w.]+)`\]\(([^()]+)#L(\d+)\)")
 
 
-def test_every_stage_stands_in_the_table():
+def test_every_stage_is_in_the_table():
     told = {int(stage) for row in STAGES for stage in re.findall(r"\d+", row.split("|")[1])}
     assert told == set(range(1, 11))
     assert sum("equation 9" in row for row in STAGES) == 1

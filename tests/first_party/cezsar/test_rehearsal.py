@@ -15,6 +15,7 @@ import pytest
 
 import zsarbench
 from zsarbench.data.downloads import fetch
+from zsarbench.evaluation.declared import Declared
 from zsarbench.features import FeatureStore
 from zsarbench.results import RunResult
 from zsarbench_cezsar import pairing_table
@@ -107,8 +108,8 @@ def test_from_annotations_and_videos_to_a_result(files: Path) -> None:
     assert result.train_on == "activitynet-captions"
     assert result.contamination is not None
     assert {found.candidate for found in result.contamination.overlapping} >= {"Archery"}
-    assert "training data activitynet-captions" in result.contamination.audited["activitynet"]
-    told = next(flag for flag in result.flags if flag.startswith("trained on activitynet-captions"))
+    assert Declared("training data", "activitynet-captions") in result.contamination.audited["activitynet"]
+    told = next(flag for flag in map(str, result.flags) if flag.startswith("trained on activitynet-captions"))
     n_read, n_listed = (int(word) for word in told.split() if word.isdigit())
     # Sentences are counted of the clips that could be read, with those that name a class of the test.
     (stored,) = (found for found in FeatureStore(files / "cache" / "features").sets()

@@ -15,7 +15,7 @@ from zsarbench.features.clips import MemoryClips
 from zsarbench.interfaces import ClassText, Context, Parts
 from zsarbench.plugins import load_plugins
 from zsarbench.utils.progress import LogProgress
-from zsarbench.utils.seeding import forked, generator
+from zsarbench.utils.seeding import fork_rng, generator
 from zsarbench_cezsar.model import JointModel, fit_steps
 from zsarbench_cezsar.pretrained import Pretrained, load_model
 from zsarbench_cezsar.release import AS_RELEASED, convert, release_flags
@@ -49,7 +49,7 @@ class Release(nn.Module):
 
 @pytest.fixture(scope="module")
 def release() -> Release:
-    with forked(generator(0, "release")):
+    with fork_rng(generator(0, "release")):
         made = Release().eval()
         for name, parameter in made.named_parameters():
             if "norm" in name:  # a norm as it is made would not tell a weight from a bias
@@ -202,7 +202,7 @@ def test_impossible_options_are_refused(option, value, message):
         Pretrained(**{option: value})
 
 
-def test_weights_that_are_not_there_are_named(tmp_path):
+def test_missing_weights_are_named(tmp_path):
     with pytest.raises(UsageError, match=r"has no weights. Try: --set method\.weights=DIR"):
         Pretrained().check_parts(context().parts)
     with pytest.raises(ZsarbenchError, match="holds no checkpoint"):

@@ -13,8 +13,9 @@ import torch.nn.functional as F
 
 from zsarbench.errors import UsageError
 from zsarbench.features import FeatureStore
-from zsarbench.features.clips import MemoryClips, StoredClips
+from zsarbench.features.clips import MemoryClips
 from zsarbench.features.key import FeatureKey
+from zsarbench.features.store.clips import StoredClips
 from zsarbench.interfaces import ClassText, Context, Parts
 from zsarbench.testing import toys
 from zsarbench.utils import seeding
@@ -201,7 +202,7 @@ def test_each_bunch_of_sentences_keeps_one() -> None:
     assert torch.equal(kept, prototypes(sentences, owner, 3, seeding.generator(0)))
 
 
-def test_a_class_keeps_the_same_prototypes_whichever_classes_are_beside_it() -> None:
+def test_a_class_keeps_the_same_prototypes_whichever_other_classes_there_are() -> None:
     sentences, owner = bunches()
     whole = prototypes(sentences, owner, 3, seeding.generator(0))
     alone = prototypes(sentences[owner == 1], owner[owner == 1], 3, seeding.generator(0))

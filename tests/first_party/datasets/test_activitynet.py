@@ -30,7 +30,8 @@ def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "someone/anet/0123" / path).parent.mkdir(parents=True)
     (tmp_path / "someone/anet/0123" / path).write_text(text)
     pinned = RemoteFile(path, hashlib.sha256(text.encode()).hexdigest(), len(text))
-    monkeypatch.setattr(activitynet, "LISTS", Download("made", (pinned,), "someone/anet/0123", "MIT", "Made."))
+    made = Download(name="made", files=(pinned,), source="someone/anet/0123", licence="MIT", summary="Made.")
+    monkeypatch.setattr(activitynet, "LISTS", made)
     monkeypatch.setenv("ZSARBENCH_MIRROR", str(tmp_path))
     return tmp_path
 

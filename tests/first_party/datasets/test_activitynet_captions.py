@@ -12,6 +12,7 @@ import pytest
 from zsarbench.data.manifest import checked_manifest
 from zsarbench.errors import UsageError, ZsarbenchError
 from zsarbench.evaluation import contamination
+from zsarbench.evaluation.declared import Declared
 from zsarbench.plugins import load_plugins
 from zsarbench_datasets.activitynet_captions import ActivityNetCaptions
 
@@ -62,7 +63,7 @@ def test_videos_are_found_as_in_activitynet(tmp_path: Path) -> None:
     assert Path(paths[B]).name == f"{B}.mp4"  # where it should be
 
 
-def test_segments_without_length_or_words_are_left_out_and_told(
+def test_segments_without_length_or_words_are_left_out_and_reported(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.WARNING)
@@ -89,7 +90,7 @@ def test_another_format_is_refused_with_its_place(tmp_path: Path, content: Any) 
         made(tmp_path, content).manifest()
 
 
-def test_what_is_not_there_is_named(tmp_path: Path) -> None:
+def test_what_is_missing_is_named(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"gone\.json cannot be read"):
         ActivityNetCaptions(train=tmp_path / "gone.json", lists=("train",)).captions()
     (tmp_path / "train.json").write_text("{")
@@ -105,9 +106,9 @@ def test_what_is_not_there_is_named(tmp_path: Path) -> None:
 
 def test_its_videos_were_chosen_for_the_200_classes_of_activitynet() -> None:
     registry = load_plugins().registry
-    said = contamination.declarations(registry, None, {}, "ucf101", "activitynet-captions")
-    assert said == {"training data activitynet-captions": ("activitynet",)}
-    found = contamination.audit(said, ["Archery", "BrushingTeeth", "Nunchucks"], registry)
+    declared = contamination.declarations(registry, None, {}, "ucf101", "activitynet-captions")
+    assert declared == {Declared("training data", "activitynet-captions"): ("activitynet",)}
+    found = contamination.audit(declared, ["Archery", "BrushingTeeth", "Nunchucks"], registry)
     assert {"Archery", "BrushingTeeth"} <= {overlap.candidate for overlap in found.overlapping}
     assert found.unknown == ()
 

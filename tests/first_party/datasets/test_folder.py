@@ -93,7 +93,7 @@ def test_malformed_csv_files_are_explained(tmp_path: Path, text: str, message: s
         Folder(annotations=written(tmp_path, text)).manifest()
 
 
-def test_what_is_missing_is_said(tmp_path: Path) -> None:
+def test_what_is_missing_is_named(tmp_path: Path) -> None:
     assert Folder().classes == ()
     with pytest.raises(UsageError, match="--data-root folder="):
         Folder().manifest()

@@ -45,7 +45,9 @@ def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
             (tmp_path / f"someone/{attribute}/0123" / path).parent.mkdir(parents=True, exist_ok=True)
             (tmp_path / f"someone/{attribute}/0123" / path).write_bytes(content)
         pinned = tuple(RemoteFile(path, hashlib.sha256(b).hexdigest(), len(b)) for path, b in contents.items())
-        monkeypatch.setattr(hmdb51, attribute, Download(attribute, pinned, f"someone/{attribute}/0123", "MIT", "Made."))
+        source = f"someone/{attribute}/0123"
+        made = Download(name=attribute, files=pinned, source=source, licence="MIT", summary="Made.")
+        monkeypatch.setattr(hmdb51, attribute, made)
     monkeypatch.setenv("ZSARBENCH_MIRROR", str(tmp_path))
 
 

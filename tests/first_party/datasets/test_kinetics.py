@@ -57,7 +57,8 @@ def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
             (tmp_path / source / path).parent.mkdir(parents=True, exist_ok=True)
             (tmp_path / source / path).write_text(text)
             pinned.append(RemoteFile(path, hashlib.sha256(text.encode()).hexdigest(), len(text)))
-        monkeypatch.setattr(kinetics, name, Download(name, tuple(pinned), source, "MIT", "Made."))
+        made = Download(name=name, files=tuple(pinned), source=source, licence="MIT", summary="Made.")
+        monkeypatch.setattr(kinetics, name, made)
     monkeypatch.setenv("ZSARBENCH_MIRROR", str(tmp_path))
     return tmp_path
 

@@ -128,7 +128,7 @@ def test_revision_follows_options_and_drawing(monkeypatch: pytest.MonkeyPatch) -
     assert Sketch().revision != first
 
 
-def test_killed_while_drawing_goes_on_to_the_same_files(cache: Path, drawn: Sketch) -> None:
+def test_killed_while_drawing_continues_to_the_same_files(cache: Path, drawn: Sketch) -> None:
     line = "from zsarbench_datasets.sketch import Sketch; Sketch(clips_per_class=1).manifest()"
     process = subprocess.Popen([sys.executable, "-c", line])
     folder = Sketch(clips_per_class=1).folder

@@ -122,7 +122,7 @@ def test_weights_that_cannot_be_fetched_are_named(tmp_path: Path, monkeypatch: p
         ({"model": "s3d", "frames_per_step": 8}, "at least 14 frames, not 8"),
     ],
 )
-def test_what_cannot_be_run_is_told_before_it_is_built(options: dict, message: str) -> None:
+def test_what_cannot_be_run_is_reported_before_it_is_built(options: dict, message: str) -> None:
     with pytest.raises(UsageError, match=message):
         TorchvisionVideo(pretrained=False, **options)
 

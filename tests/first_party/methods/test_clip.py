@@ -22,9 +22,9 @@ from zsarbench.errors import UsageError, ZsarbenchError
 from zsarbench.features.clips import MemoryClips
 from zsarbench.interfaces import ClassText, Clips, Context, Parts, TextEncoder, VisualEncoder
 from zsarbench.utils import seeding
-from zsarbench_rivals import clip, xclip
-from zsarbench_rivals.clip import TEMPLATES, Clip
-from zsarbench_rivals.xclip import XClipTexts, XClipVideos
+from zsarbench_methods import clip, xclip
+from zsarbench_methods.clip import TEMPLATES, Clip
+from zsarbench_methods.xclip import XClipTexts, XClipVideos
 
 CLASSES = (ClassText("Rowing", ("rowing",)), ClassText("SkiJump", ("ski jump", "a jump on skis")))
 TINY = {
@@ -48,7 +48,7 @@ def frames(*shape: int) -> Tensor:
 def towers() -> Any:
     """The module of CLIP's towers; the test skips where open_clip is not installed."""
     pytest.importorskip("open_clip", reason="open_clip is not installed; it comes with the extra `clip`")
-    from zsarbench_rivals import towers
+    from zsarbench_methods import towers
 
     return towers
 
@@ -61,7 +61,7 @@ def tiny(towers: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict
     folder = tmp_path_factory.mktemp("open-clip")
     (folder / "zsarbench-tiny.json").write_text(json.dumps(TINY))
     open_clip.add_model_config(folder / "zsarbench-tiny.json")
-    with seeding.forked(torch.Generator().manual_seed(0)):
+    with seeding.fork_rng(torch.Generator().manual_seed(0)):
         network = open_clip.create_model("zsarbench-tiny", load_weights=False)
     safetensors.torch.save_file(network.state_dict(), folder / "weights.safetensors")
     return {"model": "zsarbench-tiny", "weights": str(folder / "weights.safetensors")}
@@ -148,7 +148,7 @@ def test_towers_of_different_weights_do_not_go_together(towers: Any, tiny: dict[
         Clip().fit(None, context(images, other))
 
 
-def test_wrong_names_and_files_are_said(towers: Any, tiny: dict[str, str], tmp_path: Path) -> None:
+def test_wrong_names_and_files_are_reported(towers: Any, tiny: dict[str, str], tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="did you mean 'ViT-B-32'"):
         towers.OpenClipImages(model="ViT-B-33")
     with pytest.raises(UsageError, match="did you mean 'openai'"):
@@ -195,7 +195,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> str:
         vision_config={**sizes, **mit, "hidden_size": 16, "image_size": 32, "patch_size": 8, "num_frames": 4},
         projection_dim=8,
     )
-    with seeding.forked(torch.Generator().manual_seed(0)):
+    with seeding.fork_rng(torch.Generator().manual_seed(0)):
         XCLIPModel(config).save_pretrained(made)
     letters = [end for letter in "abcdefghijklmnopqrstuvwxyz.," for end in (letter, f"{letter}</w>")]
     vocabulary = {token: number for number, token in enumerate(["<|startoftext|>", "<|endoftext|>", *letters])}

@@ -19,18 +19,18 @@ from zsarbench.features.clips import MemoryClips
 from zsarbench.interfaces import ClassText, Context, Parts, TrainSet
 from zsarbench.utils import seeding
 from zsarbench.utils.progress import LogProgress
-from zsarbench_rivals import ranking
-from zsarbench_rivals.ale import ALE
-from zsarbench_rivals.dem import DEM
-from zsarbench_rivals.devise import DeViSE
-from zsarbench_rivals.e2e import E2E
-from zsarbench_rivals.er import ER, Streams
-from zsarbench_rivals.eszsl import ESZSL
-from zsarbench_rivals.latem import LatEm
-from zsarbench_rivals.representation import Scaling, pooled
-from zsarbench_rivals.sae import SAE
-from zsarbench_rivals.selection import Seen, choose, held_out
-from zsarbench_rivals.sje import SJE
+from zsarbench_methods import ranking
+from zsarbench_methods.ale import ALE
+from zsarbench_methods.dem import DEM
+from zsarbench_methods.devise import DeViSE
+from zsarbench_methods.e2e import E2E
+from zsarbench_methods.er import ER, Streams
+from zsarbench_methods.eszsl import ESZSL
+from zsarbench_methods.latem import LatEm
+from zsarbench_methods.representation import Scaling, pooled
+from zsarbench_methods.sae import SAE
+from zsarbench_methods.selection import Seen, choose, held_out
+from zsarbench_methods.sje import SJE
 
 METHODS: Mapping[str, tuple[type, Mapping[str, Any]]] = {
     "eszsl": (ESZSL, {}),
@@ -299,7 +299,7 @@ def test_er_learns_from_objects_alone() -> None:
     numbers = labels[:, None].float()
     seen = Seen(torch.cat([features, numbers], dim=1), labels, torch.eye(6), tuple("abcdef"))
     options = ER(dim=16, dropout=0.0, n_objects=1)
-    with seeding.forked(rng):
+    with seeding.fork_rng(rng):
         model = Streams(seen, torch.eye(6), 1, options).eval()
     # The object stream of a clip, ungated, is the text layer's embedding of its object.
     before = model.loss(seen.features, seen.vectors, labels)
@@ -394,7 +394,7 @@ def test_seen_bias_is_taken_off_seen_classes_alone(planted: Planted, name: str) 
 
 
 @pytest.mark.parametrize("name", METHODS)
-def test_nothing_to_learn_from_is_said(planted: Planted, name: str) -> None:
+def test_nothing_to_learn_from_is_an_error(planted: Planted, name: str) -> None:
     target, _ = METHODS[name]
     with pytest.raises(ZsarbenchError, match="seen classes"):
         target().fit(None, planted.context())

@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-import zsarbench_rivals
+import zsarbench_methods
 from zsarbench.interfaces import Method
 from zsarbench.plugins import load_plugins, options
 from zsarbench.plugins.registry import Entry
 
-ENTRIES = tuple(load_plugins(loaders={"rivals": lambda: zsarbench_rivals}).registry)
-METHODS = [entry for entry in ENTRIES if entry.kind == "method" and entry.plugin == "rivals"]
-FOLDER = Path(zsarbench_rivals.__file__).parent
+ENTRIES = tuple(load_plugins(loaders={"methods": lambda: zsarbench_methods}).registry)
+METHODS = [entry for entry in ENTRIES if entry.kind == "method" and entry.plugin == "methods"]
+FOLDER = Path(zsarbench_methods.__file__).parent
 NAMES_OF_DATA = ("ucf", "hmdb", "kinetics", "activitynet", "olympic", "sketch", "truze", "half-e2e")
 
 

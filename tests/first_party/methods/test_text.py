@@ -17,11 +17,11 @@ from zsarbench.interfaces import ClassText, Context, Parts
 from zsarbench.utils import seeding
 from zsarbench.utils.classifiers import Classifier
 from zsarbench.utils.progress import LogProgress
-from zsarbench_rivals.conse import ConSE
-from zsarbench_rivals.objects import top_objects
-from zsarbench_rivals.objects2action import Objects2Action
-from zsarbench_rivals.objsent import ObjSent
-from zsarbench_rivals.zsarcap import ZSARCap, plain
+from zsarbench_methods.conse import ConSE
+from zsarbench_methods.objects import top_objects
+from zsarbench_methods.objects2action import Objects2Action
+from zsarbench_methods.objsent import ObjSent
+from zsarbench_methods.zsarcap import ZSARCap, plain
 
 LABELS = tuple((f"thing{i}", "" if i == 3 else f"what thing {i} is") for i in range(7))
 CLASSES = (ClassText("rowing", ("rowing a boat", "moving oars")), ClassText("skiing", ("sliding on snow",)),
@@ -118,7 +118,7 @@ def test_top_objects_are_the_mean_probabilities_of_the_steps() -> None:
     assert top_objects(clips(), found, 99).labels.shape == (9, 7)
 
 
-def test_an_object_is_described_as_asked() -> None:
+def test_an_object_is_described_as_requested() -> None:
     found = Classifier(LABELS, Sees().classify)
     assert found.texts("names")[2] == "thing2"
     assert found.texts("definitions")[2] == "what thing 2 is"

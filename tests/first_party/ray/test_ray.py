@@ -20,7 +20,8 @@ import torch
 
 from zsarbench.errors import ZsarbenchError
 from zsarbench.features import FeatureStore
-from zsarbench.features.extraction.plan import EncoderPart, LocalExecutor, Settings, ensure
+from zsarbench.features.extraction.plan import EncoderPart, Extraction, LocalExecutor, Settings, ensure
+from zsarbench.features.store.verification import verify
 from zsarbench.interfaces import ClipSource, Executor
 from zsarbench.plugins.parts import PartSpec
 from zsarbench.testing.videos import write_video
@@ -106,16 +107,15 @@ def extracted(
 ) -> torch.Tensor:
     options = {"log": "", "seconds": 0.1, "behaviour": "work", "doomed": "", **options}
     spec = PartSpec("visual", "slow", f"{module.__name__}:SlowEncoder", "test", options)
-    clips = ensure(
-        "made",
-        "r1",
-        sources,
-        EncoderPart(spec, module.SlowEncoder(**options)),
-        FeatureStore(root),
+    extraction = Extraction(
+        dataset="made",
+        revision="r1",
+        sources=sources,
+        encoder=EncoderPart(spec, module.SlowEncoder(**options)),
         executor=executor,
-        progress=LogProgress(),
         settings=Settings(threads=threads, decoders=1, clips_per_shard=3),
     )
+    clips = ensure(extraction, FeatureStore(root), LogProgress())
     return clips.rows(range(len(sources))).values
 
 
@@ -177,7 +177,7 @@ def test_a_worker_and_a_node_are_killed_and_nothing_is_lost_or_twice(
     (stored,) = FeatureStore(tmp_path / "ray").sets()
     assert stored.stored_ids() == set(IDS)
     assert stored.info()["clips"] == N_CLIPS
-    assert stored.verify().problems == ()
+    assert verify(stored).problems == ()
 
 
 DRIVER = """
@@ -185,20 +185,25 @@ import sys
 from pathlib import Path
 
 import slow_encoder
-from zsarbench.features.extraction.plan import EncoderPart, Settings, ensure
+from zsarbench.features.extraction.plan import EncoderPart, Extraction, Settings, ensure
 from zsarbench.features import FeatureStore
 from zsarbench.interfaces import ClipSource
 from zsarbench.utils.progress import LogProgress
-from zsarbench.harness.spec import PartSpec
+from zsarbench.plugins.parts import PartSpec
 from zsarbench_ray.executor import RayExecutor
 
 address, store, videos, log, doomed = sys.argv[1:]
 options = {"log": log, "seconds": 0.1, "behaviour": "work", "doomed": doomed}
 spec = PartSpec("visual", "slow", "slow_encoder:SlowEncoder", "test", options)
-ensure("made", "r1", [ClipSource(path.stem, str(path)) for path in sorted(Path(videos).glob("*.mp4"))],
-       EncoderPart(spec, slow_encoder.SlowEncoder(**options)), FeatureStore(Path(store)),
-       executor=RayExecutor(address=address), progress=LogProgress(),
-       settings=Settings(threads=1, decoders=1, clips_per_shard=3))
+extraction = Extraction(
+    dataset="made",
+    revision="r1",
+    sources=[ClipSource(path.stem, str(path)) for path in sorted(Path(videos).glob("*.mp4"))],
+    encoder=EncoderPart(spec, slow_encoder.SlowEncoder(**options)),
+    executor=RayExecutor(address=address),
+    settings=Settings(threads=1, decoders=1, clips_per_shard=3),
+)
+ensure(extraction, FeatureStore(Path(store)), LogProgress())
 """
 
 
@@ -227,10 +232,10 @@ def test_what_a_killed_driver_left_to_its_cluster_the_local_executor_finishes(
     assert shards_of(store) == shards_of(tmp_path / "here")
     (stored,) = FeatureStore(store).sets()
     assert stored.stored_ids() == set(IDS)
-    assert stored.verify().problems == ()
+    assert verify(stored).problems == ()
 
 
-def test_what_goes_wrong_is_said(
+def test_what_goes_wrong_is_reported(
     tmp_path: Path, encoder_module: Any, sources: list[ClipSource], cluster: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refused(**options: Any) -> str:
@@ -240,7 +245,7 @@ def test_what_goes_wrong_is_said(
 
     executor = RayExecutor(address=cluster.address, retries=1)
     assert refused(executor=executor, behaviour="raise") == "this encoder is a toy that raises"
-    assert "could not be made, its workers died 2 times" in refused(executor=executor, behaviour="die")
+    assert "could not be computed, its workers died 2 times" in refused(executor=executor, behaviour="die")
     assert "a worker takes 2 cpus, and the largest node of the Ray cluster has 1. Try: --threads 1, or " in refused(
         executor=executor, threads=2
     )

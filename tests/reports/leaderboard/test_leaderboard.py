@@ -23,8 +23,10 @@ from samples import contaminated, sample_result, sample_scores
 from zsarbench import plugins, results
 from zsarbench.cli.main import cli
 from zsarbench.errors import UsageError, ZsarbenchError
+from zsarbench.evaluation.declared import Declared
 from zsarbench.reports.leaderboard import board, build, check, rows
 from zsarbench.reports.leaderboard.rows import Board
+from zsarbench.results import Flag
 from zsarbench.results.reported import ReportedRow, read_all
 
 HOSTILE = "</td></script><script>alert('x')</script> \"&| `` \n# [a](javascript:alert(1)) *_"
@@ -53,13 +55,13 @@ def write_samples(folder: Path) -> list[Path]:
     unread = sample_scores(n_rounds=3, skill=1.0, unread=[3])
     gzsl = sample_scores(skill=1.5, setting="gzsl")
     later = {"created": "2026-03-02T11:00:00Z"}
-    made = [
+    samples = [
         (sample_result(several, seeds=(0, 1)), several),
         (sample_result(unread, "conse", objections=("saw A & B",), **later), unread),
         (sample_result(weak, "nearest-text", train_on="none"), weak),
         (sample_result(gzsl, "eszsl", setting="gzsl", protocol="toy/gzsl"), gzsl),
     ]
-    return [results.write(result, scores, folder) for result, scores in made]
+    return [results.write(result, scores, folder) for result, scores in samples]
 
 
 @pytest.fixture
@@ -68,8 +70,8 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "results"
 
 
-def made(folder: Path, **given: Any) -> Board:
-    return board.make(build.read(folder), FIGURES, **given)
+def board_of(folder: Path, **options: Any) -> Board:
+    return board.build_board(build.read_results(folder), FIGURES, **options)
 
 
 def zsarbench(*words: str | Path) -> Result:
@@ -81,25 +83,25 @@ class Elements(HTMLParser):
 
     def __init__(self, html: str) -> None:
         super().__init__()
-        self.found: list[tuple[str, dict[str, str | None]]] = []
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
         self.text = ""
         self.feed(html)
 
     def handle_starttag(self, tag: str, attrs: Any) -> None:
-        self.found.append((tag, dict(attrs)))
+        self.elements.append((tag, dict(attrs)))
 
     def handle_data(self, data: str) -> None:
         self.text += data
 
     def of(self, tag: str) -> list[dict[str, str | None]]:
-        return [attributes for name, attributes in self.found if name == tag]
+        return [attributes for name, attributes in self.elements if name == tag]
 
 
 # --- what is shown ----------------------------------------------------------------------------------------------------
 
 
 def test_measured_and_reported_rows_stand_in_one_table_told_apart(folder: Path) -> None:
-    section = next(item for item in made(folder).measured if item.name == "toy/half")
+    section = next(item for item in board_of(folder).measured if item.name == "toy/half")
     assert [group.heading for group in section.groups] == [
         "measured · trained on nothing · class text sentence",
         "measured · trained on seen · class text sentence",
@@ -122,7 +124,7 @@ def test_measured_and_reported_rows_stand_in_one_table_told_apart(folder: Path) 
 
 
 def test_rounds_that_repeat_others_are_told_from_distinct_ones(folder: Path) -> None:
-    whole = build.read(folder)
+    whole = build.read_results(folder)
     repeated = [
         dataclasses.replace(
             result,
@@ -132,14 +134,14 @@ def test_rounds_that_repeat_others_are_told_from_distinct_ones(folder: Path) -> 
         )
         for result in whole
     ]
-    for given, told in ((whole, "3 rounds"), (repeated, "3 rounds, 2 distinct")):
-        section = next(item for item in board.make(given, FIGURES).measured if item.name == "toy/half")
-        assert f" · {told} · " in section.about
-        assert ("rounds", told) in section.groups[1].rows[0].facts
+    for measured, rounds in ((whole, "3 rounds"), (repeated, "3 rounds, 2 distinct")):
+        section = next(item for item in board.build_board(measured, FIGURES).measured if item.name == "toy/half")
+        assert f" · {rounds} · " in section.about
+        assert ("rounds", rounds) in section.groups[1].rows[0].facts
 
 
 def test_bars_lie_on_the_scale_of_their_table(folder: Path) -> None:
-    section = next(item for item in made(folder).measured if item.name == "toy/half")
+    section = next(item for item in board_of(folder).measured if item.name == "toy/half")
     highest = results.read(next(folder.rglob("cezsar-*.json"))).summary["top1_per_video"].ci95[1]
     assert section.scale == 80
     assert highest < 0.8
@@ -160,11 +162,11 @@ def test_a_figure_that_does_not_state_its_average_has_a_bar_on_the_scale(metric:
     measured = {metric: 0.25, metric.replace("_per_video", ""): math.nan, **known}
     reported = {metric: math.nan, metric.replace("_per_video", ""): 0.75, **dict.fromkeys(known, math.nan)}
     assert rows.scale_of([measured, reported], metric) == 80
-    assert rows.bar_of(reported, metric, 80) == rows.Bar(4 + 112 * 0.75 / 0.8, None, None, None)
+    assert rows.bar_of(reported, metric, 80) == rows.Bar(value=4 + 112 * 0.75 / 0.8, low=None, high=None, chance=None)
 
 
 def test_protocols_with_reported_figures_alone_and_unplaced_ones_stand_apart(folder: Path) -> None:
-    whole = made(folder, summaries={"toy/all": "All classes."})
+    whole = board_of(folder, summaries={"toy/all": "All classes."})
     (section,) = whole.reported
     assert (section.name, section.summary, section.measured) == ("toy/all", "All classes.", False)
     assert section.metrics == ("top-1/class", "top-1")
@@ -182,7 +184,7 @@ def test_protocols_with_reported_figures_alone_and_unplaced_ones_stand_apart(fol
 
 def test_every_reported_figure_of_the_package_is_on_the_page() -> None:
     rows = read_all()
-    whole = board.make([], rows)
+    whole = board.build_board([], rows)
     shown = sum(value != "–" for section in whole.reported for row in section.rows for value in row.values)
     unplaced = sum(row.figures.count(";") + 1 for _, of_dataset in whole.unplaced for row in of_dataset)
     assert shown + unplaced == len(rows) == whole.n_figures
@@ -194,23 +196,25 @@ def test_contaminated_classes_are_counted_in_a_column(tmp_path: Path) -> None:
     unsure = sample_result(scores, "unsure")
     audit = contaminated(unsure, scores, ["Class1", "Class2"]).contamination
     assert audit is not None
-    audit = dataclasses.replace(audit, unknown=("visual clip-vit", "text clip"))
+    audit = dataclasses.replace(audit, unknown=(Declared("visual", "clip-vit"), Declared("text", "clip")))
     unsure = dataclasses.replace(unsure, contamination=audit)
     silent = dataclasses.replace(sample_result(scores, "silent"), contamination=None)
-    (section,) = board.make([clean, unsure, silent], []).measured
+    (section,) = board.build_board([clean, unsure, silent], []).measured
     assert section.extra == ("contaminated classes",)
     assert {row.method: row.extra[0] for row in section.rows} == {"clean": "0/12", "unsure": "≥ 2/12", "silent": "–"}
 
 
 def test_columns_of_plugins_are_shown(folder: Path) -> None:
-    whole = made(folder, extra_columns=lambda result: {"contamination": f"3 of {result.rounds[0].n_classes} classes"})
+    whole = board_of(
+        folder, extra_columns=lambda result: {"contamination": f"3 of {result.rounds[0].n_classes} classes"}
+    )
     for output in (build.page(whole), build.markdown(whole)):
         assert "contamination" in output
         assert "3 of 8 classes" in output
 
 
 def test_the_generalised_setting_has_its_own_columns(folder: Path) -> None:
-    section = next(item for item in made(folder).measured if item.name == "toy/gzsl")
+    section = next(item for item in board_of(folder).measured if item.name == "toy/gzsl")
     assert section.metrics == ("H/class", "seen/class", "unseen/class", "AUSUC")
 
 
@@ -223,22 +227,22 @@ def test_the_same_results_give_the_same_bytes(folder: Path, tmp_path: Path) -> N
         place = other / path.parent.name
         place.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(path, place / path.name)
-    first, second = made(folder), made(other)
+    first, second = board_of(folder), board_of(other)
     assert build.page(first) == build.page(second)
     assert build.markdown(first) == build.markdown(second)
-    backwards = board.make(list(reversed(build.read(folder))), FIGURES)
+    backwards = board.build_board(list(reversed(build.read_results(folder))), FIGURES)
     assert build.page(first) == build.page(backwards)
 
 
 def test_the_page_needs_nothing_else_and_is_semantic(folder: Path) -> None:
-    html = build.page(made(folder))
+    html = build.page(board_of(folder))
     page = Elements(html)
-    assert not [attributes for _, attributes in page.found if "src" in attributes]
+    assert not [attributes for _, attributes in page.elements if "src" in attributes]
     assert {attributes.get("href", "")[:1] for attributes in page.of("a")} == {"#"}
     assert [attributes["href"] for attributes in page.of("link")] == ["data:,"]
     assert "@import" not in html
     assert "url(" not in html
-    ids = [attributes["id"] for _, attributes in page.found if "id" in attributes]
+    ids = [attributes["id"] for _, attributes in page.elements if "id" in attributes]
     assert len(ids) == len(set(ids))
     assert {attributes["href"] for attributes in page.of("a")} <= {f"#{name}" for name in ids}
     assert len(page.of("table")) == len(page.of("caption")) == 4
@@ -255,7 +259,7 @@ def hostile_results(folder: Path) -> None:
         parts={"visual": HOSTILE, "text": "minilm-l6"},
         protocol="toy/half",
         objections=(HOSTILE,),
-        flags=(HOSTILE,),
+        flags=(Flag.parse(HOSTILE),),
         command=f"zsarbench run --method {HOSTILE}",
         train_on=HOSTILE,
     )
@@ -269,12 +273,12 @@ def test_what_results_and_papers_bring_is_escaped(tmp_path: Path) -> None:
         figure(HOSTILE, "toy/all", 0.4, paper=HOSTILE, notes=HOSTILE, train=HOSTILE),
         figure(HOSTILE, "toy/unplaced", 0.4, wording=HOSTILE),
     ]
-    whole = board.make(
-        build.read(tmp_path), rows, summaries={"toy/all": HOSTILE}, extra_columns=lambda _: {HOSTILE: HOSTILE}
+    whole = board.build_board(
+        build.read_results(tmp_path), rows, summaries={"toy/all": HOSTILE}, extra_columns=lambda _: {HOSTILE: HOSTILE}
     )
     page = Elements(build.page(whole))
     assert len(page.of("script")) == 1
-    assert not [name for _, attributes in page.found for name in attributes if name.startswith("on")]
+    assert not [name for _, attributes in page.elements for name in attributes if name.startswith("on")]
     assert not [href for attributes in page.of("a") if not (href := attributes["href"] or "").startswith("#")]
     assert page.text.count(HOSTILE) > 10
     text = build.markdown(whole)
@@ -296,7 +300,7 @@ def test_one_unsound_result_stops_the_build_and_is_named(folder: Path) -> None:
     content["summary"]["top1_per_video"]["mean"] += 0.1
     path.write_text(json.dumps(content))
     with pytest.raises(ZsarbenchError, match=rf"{path.name}: .*\n.*summary of top1_per_video: mean is"):
-        build.read(folder)
+        build.read_results(folder)
 
 
 # --- the check --------------------------------------------------------------------------------------------------------
@@ -311,19 +315,19 @@ def test_sound_results_pass(folder: Path) -> None:
 
 
 def test_a_result_of_another_version_of_its_protocol_is_named(folder: Path) -> None:
-    found = problems_of(folder, lambda name: "f" * 64 if name == "toy/gzsl" else REGISTERED)
-    assert len(found) == 1
-    assert "eszsl-" in found[0]
-    assert "no longer the registered one (hash ffffffff)" in found[0]
+    problems = problems_of(folder, lambda name: "f" * 64 if name == "toy/gzsl" else REGISTERED)
+    assert len(problems) == 1
+    assert "eszsl-" in problems[0]
+    assert "no longer the registered one (hash ffffffff)" in problems[0]
 
 
 def test_a_protocol_that_is_not_there_is_named(folder: Path) -> None:
     def hash_of(name: str) -> str:
         raise UsageError(f"unknown protocol '{name}'")
 
-    found = problems_of(folder, hash_of)
-    assert len(found) == 4
-    assert all("its protocol cannot be checked: unknown protocol 'toy/" in problem for problem in found)
+    problems = problems_of(folder, hash_of)
+    assert len(problems) == 4
+    assert all("its protocol cannot be checked: unknown protocol 'toy/" in problem for problem in problems)
 
 
 def test_figures_that_the_scores_do_not_give_are_named(folder: Path) -> None:
@@ -333,9 +337,9 @@ def test_figures_that_the_scores_do_not_give_are_named(folder: Path) -> None:
     content["rounds"][0]["metrics"][name] += 0.01
     content["summary"][name]["mean"] += 0.01
     path.write_text(json.dumps(content))
-    found = problems_of(folder)
-    assert len(found) == 1
-    assert f"{path}: {name} of round 0, seed 0 is" in found[0]
+    problems = problems_of(folder)
+    assert len(problems) == 1
+    assert f"{path}: {name} of round 0, seed 0 is" in problems[0]
     path.with_suffix(".npz").write_bytes(b"other")
     assert "sha256 differs" in problems_of(folder)[0]
     path.with_suffix(".npz").unlink()  # scores over the limit stay out of git
@@ -345,8 +349,8 @@ def test_figures_that_the_scores_do_not_give_are_named(folder: Path) -> None:
 def test_files_that_git_should_not_carry_are_named(folder: Path) -> None:
     large = folder / "toy-half" / "large.npz"
     large.write_bytes(b"\0" * (check.MAX_FILE_BYTES + 1))
-    (found,) = problems_of(folder)
-    assert f"{large} is 1.0 MB" in found
+    (problem,) = problems_of(folder)
+    assert f"{large} is 1.0 MB" in problem
     for number in range(20):
         (folder / f"{number}.npz").write_bytes(b"\0" * check.MAX_FILE_BYTES)
     assert "committed results may be 20 MB in all" in problems_of(folder)[-1]
@@ -354,7 +358,7 @@ def test_files_that_git_should_not_carry_are_named(folder: Path) -> None:
 
 def test_reported_figures_on_no_registered_protocol_are_named() -> None:
     assert check.reported_problems(FIGURES, {"toy/half"}) == [
-        "reported figures are on 'toy/all', which is no registered protocol"
+        "reported figures are on 'toy/all', which is not a registered protocol"
     ]
 
 
@@ -390,7 +394,7 @@ def test_build_writes_both_files_and_check_passes_then_finds_the_file_stale(real
     assert done.exit_code == 1
     assert f"{markdown} is stale. Try: zsarbench leaderboard build" in done.stderr
     markdown.unlink()
-    assert f"{markdown} is not there" in zsarbench("leaderboard", "check", "--results", real_folder).stderr
+    assert f"{markdown} does not exist" in zsarbench("leaderboard", "check", "--results", real_folder).stderr
 
 
 def test_check_names_an_unsound_result_and_a_stale_protocol(real_folder: Path) -> None:
@@ -489,7 +493,7 @@ def instrumented(html: str, script: str) -> str:
 
 @browser
 def test_the_page_opens_from_a_file_without_console_errors(folder: Path, tmp_path: Path) -> None:
-    page = build.write(tmp_path / "site" / "index.html", build.page(made(folder)))
+    page = build.write(tmp_path / "site" / "index.html", build.page(board_of(folder)))
     dom, console = opened(page, tmp_path / "profile")
     assert console == []
     names = {attributes.get("id") for attributes in Elements(dom).of("section")}
@@ -501,7 +505,7 @@ def test_the_page_opens_from_a_file_without_console_errors(folder: Path, tmp_pat
 @browser
 def test_hostile_names_run_nothing_and_the_policy_stands_behind(tmp_path: Path) -> None:
     hostile_results(tmp_path / "results")
-    html = build.page(board.make(build.read(tmp_path / "results"), []))
+    html = build.page(board.build_board(build.read_results(tmp_path / "results"), []))
     dom, console = opened(build.write(tmp_path / "page.html", html), tmp_path / "profile")
     assert console == []
     let_in = html.replace("</body>", "<script>document.title = 'stranger'</script></body>")
@@ -528,7 +532,7 @@ def test_rows_are_sorted_within_their_group_and_filtered(folder: Path, tmp_path:
       type(""); form.reported.checked = false; form.dispatchEvent(new Event("input")); seen.push(count());
       document.body.dataset.seen = JSON.stringify(seen);
     """
-    page = build.write(tmp_path / "page.html", instrumented(build.page(made(folder)), script))
+    page = build.write(tmp_path / "page.html", instrumented(build.page(board_of(folder)), script))
     dom, console = opened(page, tmp_path / "profile")
     assert console == []
     assert json.loads(Elements(dom).of("body")[0]["data-seen"] or "") == [

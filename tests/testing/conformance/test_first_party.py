@@ -10,7 +10,7 @@ import torch
 from locations import GOLDEN
 from zsarbench.plugins import load_plugins
 from zsarbench.testing import conformance
-from zsarbench.utils.compute import repeatable
+from zsarbench.utils.compute import deterministic
 from zsarbench_datasets.folder import Folder
 
 RANKING = {"epochs": 1, "learning_rate": 0.1, "features": "standardised"}
@@ -77,7 +77,7 @@ ON_A_GPU = conformance.cases(REGISTRY, kinds=COMPUTING, settings=SETTINGS, devic
 
 @pytest.mark.parametrize("case", ON_A_GPU if torch.cuda.is_available() else [], ids=str)
 def test_conformance_on_a_gpu(case: conformance.Case) -> None:
-    with repeatable(2, "cuda"):  # as a run computes
+    with deterministic(2, "cuda"):  # as a run computes
         test_conformance(case)
 
 

@@ -1,4 +1,4 @@
-"""Broken data sets and protocols, and the check that must say so."""
+"""Broken data sets and protocols, and the check that must name the fault."""
 
 from __future__ import annotations
 
@@ -143,7 +143,7 @@ PROTOCOL_BUGS = {
 }
 
 
-def checked(path: Path, text: str) -> dict[str, conformance.Outcome]:
+def checked(path: Path, text: str) -> dict[str, conformance.CheckOutcome]:
     """Return what each check says of a protocol over `Pair`."""
     path.write_text(text, encoding="utf-8")
     registry = Registry()

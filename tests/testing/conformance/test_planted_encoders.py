@@ -1,4 +1,4 @@
-"""Broken visual and text encoders, and the check that must say so."""
+"""Broken visual and text encoders, and the check that must name the fault."""
 
 from __future__ import annotations
 
@@ -130,6 +130,11 @@ VISUAL = [
     (altered(Windows, __init__=of_another_type), "options-can-be-set"),
     (altered(Windows, __init__=stores_otherwise), "options-are-stored"),
     (altered(Windows, needs="frame"), "interface-is-complete"),
+    (altered(Windows, batch_size=0), "interface-is-complete"),
+    (altered(Windows, independent_steps="yes"), "interface-is-complete"),
+    (altered(Windows, captions_in_steps="some"), "interface-is-complete"),
+    (altered(Windows, colour_order="grb"), "interface-is-complete"),
+    (altered(Windows, to="cuda"), "interface-is-complete"),
     (altered(Windows, space=""), "declares-itself"),
     (altered(Windows, sampling=None), "declares-itself"),
     (altered(Windows, __init__=with_prepare(as_it_comes)), "prepares-any-size"),

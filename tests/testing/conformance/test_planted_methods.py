@@ -1,4 +1,4 @@
-"""Broken methods, and the check that must say so."""
+"""Broken methods, and the check that must name the fault."""
 
 from __future__ import annotations
 

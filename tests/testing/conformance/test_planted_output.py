@@ -1,4 +1,4 @@
-"""Broken reporters and executors, and the check that must say so."""
+"""Broken reporters and executors, and the check that must name the fault."""
 
 from __future__ import annotations
 
@@ -6,18 +6,17 @@ import random
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-import pandas as pd
 import pytest
 
-from zsarbench.interfaces import Shard, ShardReport
+from zsarbench.interfaces import Shard, ShardReport, Table
 from zsarbench.testing import conformance
 
 
 class Lines:
     """Sound: a reporter of one line a row."""
 
-    def render(self, table: pd.DataFrame, *, title: str) -> str:
-        return "\n".join([title, *table["method"]])
+    def render(self, table: Table) -> str:
+        return "\n".join([table.title, *table.frame["method"]])
 
 
 class InTurn:
@@ -32,11 +31,11 @@ def altered(base: type, **members: Any) -> type:
 
 
 def render(change: Any) -> type:
-    return altered(Lines, render=lambda self, table, *, title: change(Lines.render(self, table, title=title), table))
+    return altered(Lines, render=lambda self, table: change(Lines.render(self, table), table))
 
 
-def ranks_all(text: str, table: pd.DataFrame) -> str:
-    table["rank"] = 1
+def ranks_all(text: str, table: Table) -> str:
+    table.frame["rank"] = 1
     return text
 
 

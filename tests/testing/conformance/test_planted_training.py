@@ -1,10 +1,11 @@
-"""Broken negative samplers and losses, and the check that must say so."""
+"""Broken negative samplers and losses, and the check that must name the fault."""
 
 from __future__ import annotations
 
 import itertools
 import random
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ import torch
 from torch import Tensor
 
 from zsarbench.errors import NoNegatives
+from zsarbench.interfaces import NegativeDraw, TextDraw
 from zsarbench.testing import conformance
 from zsarbench.testing.toys import ToyLoss, ToyNegatives
 
@@ -24,57 +26,57 @@ def sampler(change: Any) -> type:
     """Return a sampler that asks `ToyNegatives` otherwise, or changes what it draws."""
 
     class Changed(ToyNegatives):
-        def sample(self, *given: Any) -> Tensor:
-            return change(ToyNegatives().sample, *given)
+        def sample(self, draw: NegativeDraw) -> Tensor:
+            return change(ToyNegatives().sample, draw)
 
     return Changed
 
 
-def endless(draw: Any, *given: Any) -> Tensor:
-    if (given[3][:, None, 1] == given[4][None, :, 1]).all():
+def endless(sample: Any, draw: NegativeDraw) -> Tensor:
+    if (draw.anchor_groups[:, None, 1] == draw.pool_groups[None, :, 1]).all():
         for _ in itertools.repeat(None):
             pass
-    return draw(*given)
+    return sample(draw)
 
 
-def own_generator(draw: Any, *given: Any) -> Tensor:
-    return draw(*given[:-1], torch.Generator().manual_seed(random.randrange(10**6)))
+def own_generator(sample: Any, draw: NegativeDraw) -> Tensor:
+    return sample(replace(draw, rng=torch.Generator().manual_seed(random.randrange(10**6))))
 
 
-def first_column(draw: Any, a: Tensor, p: Tensor, pool: Tensor, groups: Tensor, pool_groups: Tensor, *rest: Any) -> Any:
-    return draw(a, p, pool, groups[:, :1], pool_groups[:, :1], *rest)
+def first_column(sample: Any, draw: NegativeDraw) -> Tensor:
+    return sample(replace(draw, anchor_groups=draw.anchor_groups[:, :1], pool_groups=draw.pool_groups[:, :1]))
 
 
-def changes_pool(draw: Any, anchors: Tensor, positives: Tensor, pool: Tensor, *rest: Any) -> Any:
-    pool /= 2
-    return draw(anchors, positives, pool, *rest)
+def changes_pool(sample: Any, draw: NegativeDraw) -> Tensor:
+    draw.pool.div_(2)
+    return sample(draw)
 
 
-def fills_with_own(draw: Any, *given: Any) -> Any:
-    """Where there are fewer than K it takes what it is asked to keep away."""
-    drawn = draw(*given)
-    few = (given[3][:, None] != given[4][None]).all(-1).sum(1) < given[5]
+def fills_with_own(sample: Any, draw: NegativeDraw) -> Tensor:
+    """Where there are fewer than K it takes what it must keep away."""
+    drawn = sample(draw)
+    few = (draw.anchor_groups[:, None] != draw.pool_groups[None]).all(-1).sum(1) < draw.k
     drawn[few, 1:] = 0
     return drawn
 
 
-def any_error(draw: Any, *given: Any) -> Any:
+def any_error(sample: Any, draw: NegativeDraw) -> Tensor:
     try:
-        return draw(*given)
+        return sample(draw)
     except NoNegatives as error:
         raise ValueError("empty") from error
 
 
-def other_rows(self: Any, embeddings: Tensor, texts: Tensor, pool_texts: Tensor, *rest: Any) -> Tensor:
+def other_rows(self: Any, draw: TextDraw) -> Tensor:
     """Draws among the distinct texts, where the pool holds some of them twice."""
-    return texts[ToyNegatives().sample(embeddings, embeddings, embeddings, *rest)]
+    return draw.texts[ToyNegatives().sample(draw.gathered())]
 
 
 ENDLESS = sampler(endless)
 NEGATIVES = [
     (altered(ToyNegatives, when="always"), "interface-is-complete"),
-    (sampler(lambda draw, *given: draw(*given) + 1), "draws-indices"),
-    (sampler(lambda draw, *given: draw(*given).int()), "draws-indices"),
+    (sampler(lambda sample, draw: sample(draw) + 1), "draws-indices"),
+    (sampler(lambda sample, draw: sample(draw).int()), "draws-indices"),
     (sampler(first_column), "never-its-own"),
     (sampler(fills_with_own), "repeats-where-few"),
     (ENDLESS, "says-when-there-are-none"),

@@ -1,4 +1,4 @@
-"""Decodes clips in worker processes, ahead of whoever asks for the frames."""
+"""Decoding of clips in worker processes, ahead of the consumer of the frames."""
 
 from __future__ import annotations
 
@@ -20,23 +20,23 @@ _PREPARE_ADVICE = (
 )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Decoded:
-    """What became of a clip: frames (T, F, 3, h, w) or a failure; flags are remarks on its file.
+    """A decoded clip: frames (T, F, 3, h, w) or a failure.
 
-    size: of its file in bytes, before it was read.
+    flags: remarks on its file. seconds: spent on it. size: of its file in bytes, before it was read.
     """
 
     source: ClipSource
-    frames: np.ndarray | None
-    failure: Failure | None
-    flags: tuple[str, ...]
-    seconds: float
+    frames: np.ndarray | None = None
+    failure: Failure | None = None
+    flags: tuple[str, ...] = ()
+    seconds: float = 0.0
     size: int | None = None
 
 
 def decode_clip(source: ClipSource, sampling: Sampling, prepare: Prepare) -> Decoded:
-    """Decode a clip in this process."""
+    """Decode a clip in this process; what is wrong with its file becomes a failure."""
     start = time.perf_counter()
     state = file_state(source.path)  # before reading: a file that changes meanwhile is tried again
     frames: np.ndarray | None = None
@@ -48,10 +48,17 @@ def decode_clip(source: ClipSource, sampling: Sampling, prepare: Prepare) -> Dec
     except VideoError as error:
         failure = Failure(str(error), state)
     except PreparationError as error:
-        failure = Failure(str(error), state, lasting=False)
-    except Exception as error:  # whatever broken bytes bring about is this clip's failure, not the run's
+        failure = Failure(str(error), state, permanent=False)
+    except Exception as error:  # whatever broken bytes cause is this clip's failure, not the run's
         failure = Failure(f"cannot be decoded: {type(error).__name__}: {error}", state)
-    return Decoded(source, frames, failure, flags, time.perf_counter() - start, state[0] if state else None)
+    return Decoded(
+        source=source,
+        frames=frames,
+        failure=failure,
+        flags=flags,
+        seconds=time.perf_counter() - start,
+        size=state[0] if state else None,
+    )
 
 
 @dataclass(frozen=True)
@@ -67,10 +74,10 @@ class DecodeClip:
 
 
 class DecodePool:
-    """Decodes clips ahead of whoever asks for them, in their order, in processes that may hang or die.
+    """Decodes clips ahead of their consumer, in their order, in processes that may hang or die.
 
-    workers: processes. seconds_per_clip: after this long a clip is a failure. max_ahead: clips that are decoded but
-    not yet asked for, at most; bounds memory.
+    workers: processes. seconds_per_clip: after this long a clip is a failure. max_ahead: at most so many clips are
+    decoded before they are consumed, which bounds memory.
     """
 
     def __init__(
@@ -79,17 +86,18 @@ class DecodePool:
         self._pool: WorkerPool[ClipSource, Decoded] = WorkerPool(
             DecodeClip(sampling, prepare),
             workers=workers,
+            what="decoding",
             seconds_per_item=seconds_per_clip,
             max_ahead=max_ahead,
             advice=_PREPARE_ADVICE,
         )
 
     def decode(self, sources: Iterable[ClipSource]) -> Iterator[Decoded]:
-        """Yield what becomes of each clip, in order."""
+        """Yield each clip, decoded or failed, in order."""
         for source, answer in self._pool.in_order(sources):
             if isinstance(answer, Lost):
                 failure = Failure(answer.reason, file_state(source.path))
-                yield Decoded(source, None, failure, (), answer.seconds)
+                yield Decoded(source=source, failure=failure, seconds=answer.seconds)
             else:
                 yield answer
 

@@ -1,4 +1,4 @@
-"""Why a clip has no features, and what its file was like then; imports no video decoder."""
+"""Why a clip has no features, and the state of its file at that time; imports no video decoder."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ FileState = tuple[int, int]
 
 @dataclass(frozen=True)
 class Failure:
-    """Says why a clip has no features, and what its file was like then: a later run tries again when that changed.
+    """Why a clip has no features.
 
-    state: size and time of change of the file, None where there is none. lasting: False where the next run shall try
-    again in any case, because the file is not to blame.
+    state: size and time of change of the file at that time, None where it did not exist; a later run tries again when
+    they differ. permanent: False where the file is not to blame, so that the next run tries again in any case.
     """
 
     reason: str
     state: FileState | None = None
-    lasting: bool = True
+    permanent: bool = True
 
 
 def file_state(path: str | None) -> FileState | None:
-    """Return size and time of change of a file, None where there is none."""
+    """Return size and time of change of a file, None where it does not exist."""
     try:
         stat = os.stat(path) if path is not None else None
     except OSError:

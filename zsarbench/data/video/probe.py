@@ -1,20 +1,20 @@
-"""Looks a video file over without decoding all of it: can it be read, and does it end before its time?"""
+"""Probes a video file without decoding all of it: can it be read, and does it end before its declared length?"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
 
-from zsarbench.data.video.frames import Video, VideoError, opened
+from zsarbench.data.video.frames import Video, VideoError, open_video
 
 
-@dataclass(frozen=True)
-class Survey:
-    """What a look at a file found.
+@dataclass(frozen=True, kw_only=True)
+class Probe:
+    """What is known of a video file.
 
-    problem: why no frame of it can be read, None where one can. truncated: in words that it ends before the length
-    that it declares, None where it does not. damaged: what could not be decoded, None where all could. seconds: its
-    length, as its packets tell it.
+    problem: why no frame of it can be read, None where one can. truncated: a sentence where it ends before its declared
+    length, else None. damaged: what could not be decoded, None where everything could. seconds: its length, as its
+    packets give it.
     """
 
     problem: str | None = None
@@ -24,32 +24,32 @@ class Survey:
 
 
 @dataclass(frozen=True)
-class Look:
-    """Looks a file over: decodes its first sound frame and reads its packets to the end.
+class ProbeFile:
+    """Probes a file: decodes its first sound frame and reads its packets to the end.
 
-    Damage inside a packet after the first sound frame stays unseen, unless it is thorough: then all is decoded.
+    Damage inside a packet after the first sound frame is not noticed, unless `thorough`: then all is decoded.
     """
 
     thorough: bool = False
 
-    def __call__(self, path: str) -> Survey:
-        """Return what is found."""
+    def __call__(self, path: str) -> Probe:
+        """Return what is known of a file; never raises for what is wrong with it."""
         try:
-            with opened(path) as video:
-                return _survey(video, self.thorough)
+            with open_video(path) as video:
+                return _probe(video, self.thorough)
         except VideoError as error:
-            return Survey(str(error))
-        except Exception as error:  # whatever broken bytes bring about is the file's problem
-            return Survey(f"cannot be decoded: {type(error).__name__}: {error}")
+            return Probe(problem=str(error))
+        except Exception as error:  # whatever broken bytes cause is the file's problem
+            return Probe(problem=f"cannot be decoded: {type(error).__name__}: {error}")
 
 
-def _survey(video: Video, thorough: bool) -> Survey:
+def _probe(video: Video, thorough: bool) -> Probe:
     has_timestamps = video.container.format.name != "avi"
     first: Fraction | None = None
     last = Fraction(0)
     count = 0
     sound = False
-    for packet in video.unbroken(video.container.demux(video.stream)):
+    for packet in video.until_broken(video.container.demux(video.stream)):
         if thorough or not sound:
             sound = video.gives_sound_frame(packet) or sound
         if packet is None or packet.size == 0:
@@ -62,10 +62,10 @@ def _survey(video: Video, thorough: bool) -> Survey:
             first = shown if first is None else min(first, shown)
             last = max(last, shown + length)
     if not sound:
-        return Survey(video.why_nothing(Fraction(0)))
+        return Probe(problem=video.no_frame_reason(Fraction(0)))
     end = count / video.rate() if first is None else last - first
     declared = video.declared_seconds()
-    lack = None if declared is None else video.lack(end, declared)
-    if lack is None and video.stopped:
-        lack = f"reading stops at {float(end):.2f} s: {video.stopped}"
-    return Survey(None, lack, "; ".join(video.troubles()) or None, float(end))
+    truncated = None if declared is None else video.truncation(end, declared)
+    if truncated is None and video.stopped:
+        truncated = f"reading stops at {float(end):.2f} s: {video.stopped}"
+    return Probe(truncated=truncated, damaged="; ".join(video.decoding_problems()) or None, seconds=float(end))

@@ -1,4 +1,4 @@
-"""Work in processes that may hang or die without taking the run along, light ones without torch.
+"""Work in processes that may hang or die without ending the run; light ones, which do not import torch.
 
 A worker is a program that runs this module, not a child of `multiprocessing`: nothing of the parent's main module is
 imported into it, so that it starts in half a second and needs no guard in a user's script.
@@ -29,21 +29,21 @@ _log = logging.getLogger(__name__)
 Item = TypeVar("Item")
 Answer = TypeVar("Answer")
 
-# A worker may be killed for a reason of the machine, as by want of memory: only the second time is the item to blame.
+# A worker may be killed by the machine, as for want of memory: only the second death is blamed on the item.
 MAX_DEATHS = 2
 START_SECONDS = 120.0
 
 
 @dataclass(frozen=True)
 class Lost:
-    """Says in words why there is no answer: the process that worked on an item hung or died."""
+    """Why an item has no answer: the process that worked on it hung or died."""
 
     reason: str
     seconds: float
 
 
 def in_order(pool: Executor, work: Callable[[Item], Answer], items: Iterable[Item], max_ahead: int) -> Iterator[Answer]:
-    """Yield the answer to each item, in order, with at most so many begun whose answer was not asked for yet."""
+    """Yield the answer to each item, in order; at most `max_ahead` are begun before their answer is consumed."""
     ahead: deque[Future[Answer]] = deque()
     for item in items:
         ahead.append(pool.submit(work, item))
@@ -54,11 +54,12 @@ def in_order(pool: Executor, work: Callable[[Item], Answer], items: Iterable[Ite
 
 
 class WorkerPool(Generic[Item, Answer]):
-    """Does work on items in processes, ahead of whoever asks for the answers.
+    """Does work on items in processes, ahead of the consumer of the answers.
 
-    work: called in the processes with one item, so it must be picklable, and light. workers: processes.
-    seconds_per_item: after this long a process is taken for hung; it is replaced, and its item is lost. max_ahead:
-    items begun whose answer was not asked for yet, at most; bounds memory. advice: what to do where `work` is unfit.
+    work: called in the processes with one item, so it must be picklable, and light. workers: processes. what: the work
+    as a noun for messages, such as "decoding". seconds_per_item: after this long a process is considered hung; it is
+    replaced, and its item is lost. max_ahead: at most so many items are begun before their answer is consumed, which
+    bounds memory. advice: for messages, what to do where `work` cannot be sent or is not light.
     """
 
     def __init__(
@@ -66,24 +67,25 @@ class WorkerPool(Generic[Item, Answer]):
         work: Callable[[Item], Answer],
         *,
         workers: int,
+        what: str,
         seconds_per_item: float,
         max_ahead: int,
         advice: str = "",
     ) -> None:
         self._max_ahead = max(1, max_ahead)
         self._idle: queue.SimpleQueue[_Worker] = queue.SimpleQueue()
-        self._workers = [_Worker(work, seconds_per_item, advice) for _ in range(workers)]
+        self._workers = [_Worker(work, what, seconds_per_item, advice) for _ in range(workers)]
         for worker in self._workers:
             self._idle.put(worker)
         # One thread per worker waits for it, so that its clock runs while the caller is busy otherwise.
         self._threads = ThreadPoolExecutor(workers, thread_name_prefix="worker")
 
     def in_order(self, items: Iterable[Item]) -> Iterator[tuple[Item, Answer | Lost]]:
-        """Yield each item with what became of it, in order."""
+        """Yield each item with its answer, in order."""
         return in_order(self._threads, self._one, items, self._max_ahead)
 
     def as_done(self, items: Iterable[Item]) -> Iterator[tuple[Item, Answer | Lost]]:
-        """Yield each item with what became of it, as soon as it is known."""
+        """Yield each item with its answer, as soon as it is known."""
         pending: set[Future[tuple[Item, Answer | Lost]]] = set()
         for item in items:
             pending.add(self._threads.submit(self._one, item))
@@ -122,8 +124,9 @@ class WorkerPool(Generic[Item, Answer]):
 class _Worker:
     """One process that works on an item at a time; started when first needed and again after it hung or died."""
 
-    def __init__(self, work: Any, seconds_per_item: float, advice: str) -> None:
+    def __init__(self, work: Any, what: str, seconds_per_item: float, advice: str) -> None:
         self._work = work
+        self._what = what
         self._limit = seconds_per_item
         self._advice = advice
         self._process: subprocess.Popen[bytes] | None = None
@@ -132,24 +135,24 @@ class _Worker:
         self._stopped = False
 
     def answer(self, item: Any) -> Any:
-        """Have an item worked on, replacing the process where it does not survive it."""
+        """Return the answer to an item, or `Lost`; a process that does not survive it is replaced."""
         start = time.perf_counter()
         reason = ""
         for _ in range(MAX_DEATHS):
-            connection = self._connection or self._started()
+            connection = self._connection or self._start()
             try:
                 connection.send(item)
                 if connection.poll(self._limit):
                     return connection.recv()
             except (EOFError, OSError):
-                reason = f"the decoding process died of it {MAX_DEATHS} times (exit code {self.end()})"
+                reason = f"its {self._what} process died {MAX_DEATHS} times (exit code {self.end()})"
                 continue
             self.end()
-            reason = f"took longer than {self._limit:g} s to decode"
+            reason = f"{self._what} took longer than {self._limit:g} s"
             break
         return Lost(reason, time.perf_counter() - start)
 
-    def _started(self) -> Connection:
+    def _start(self) -> Connection:
         """Start a process and return the connection to it, once it is ready.
 
         Raises:
@@ -157,7 +160,7 @@ class _Worker:
         """
         with self._lock:
             if self._stopped:
-                raise ZsarbenchError("decoding was stopped")
+                raise ZsarbenchError(f"{self._what} was stopped")
             self._connection, theirs = Pipe()
             # Standard input is the lifeline: it ends when this process does, whatever it died of.
             self._process = subprocess.Popen(
@@ -175,18 +178,20 @@ class _Worker:
             if connection.poll(START_SECONDS):
                 problem, heavy = connection.recv()
                 if heavy:
-                    _log.warning("decoding processes load torch and take its time and memory each. %s", self._advice)
+                    _log.warning(
+                        "each %s process loads torch, and takes its time and memory. %s", self._what, self._advice
+                    )
         except (EOFError, OSError):
             problem = f"it ended with exit code {self.end()}"
-        except Exception as error:  # whatever a user's object raises when it is to be sent
-            problem = f"`prepare` cannot be sent to a decoding process: {error}"
+        except Exception as error:  # whatever a user's object raises when it is pickled
+            problem = f"the work cannot be sent to it: {error}"
         if problem:
             self.end()
-            raise ZsarbenchError(f"a decoding process cannot start: {problem}. {self._advice}".rstrip())
+            raise ZsarbenchError(f"a {self._what} process cannot start: {problem}. {self._advice}".rstrip())
         return connection
 
     def stop(self) -> None:
-        """Kill the process for good; a thread that waits for it sees its end."""
+        """Kill the process permanently; a thread that waits for it sees its end."""
         with self._lock:
             self._stopped = True
             if self._process is not None:
@@ -208,7 +213,7 @@ class _Worker:
 
 
 def main() -> None:
-    """Work on items that come over the connection named by the first argument, until it ends."""
+    """Answer items that come over the connection given as the first argument, until it ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to the whole group; the parent decides
     threading.Thread(target=_end_with_parent, daemon=True).start()
     with Connection(int(sys.argv[1])) as connection:
@@ -226,6 +231,6 @@ def main() -> None:
 
 
 def _end_with_parent() -> None:
-    """End this process as soon as the parent is gone, even in the midst of an item."""
+    """End this process as soon as the parent is gone, even in the middle of an item."""
     os.read(0, 1)
     os._exit(1)

@@ -1,1 +1,1 @@
-"""Clips to stored features: which are missing, who encodes them."""
+"""Extraction: which features are missing, and who computes them."""

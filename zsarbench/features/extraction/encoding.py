@@ -1,4 +1,4 @@
-"""Encodes clips in groups: those that are decoded, ahead of the model and on every core, and those that are not."""
+"""Encoding of clips in groups: clips that are decoded, ahead of the model and on every core, and others."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from zsarbench.data.video.decoding import Decoded, DecodePool
 from zsarbench.data.video.failures import Failure
 from zsarbench.data.video.workers import in_order
 from zsarbench.errors import ZsarbenchError
-from zsarbench.interfaces import Clips, ClipSource, Sampling, VisualEncoder
+from zsarbench.interfaces import Clips, ClipSource, IndependentSteps, Sampling, StepBatches, VisualEncoder
 from zsarbench.utils.cores import cores
 
 if TYPE_CHECKING:
@@ -24,9 +24,10 @@ if TYPE_CHECKING:
 
     from zsarbench.interfaces import Prepare
 
-BATCHES_A_GROUP = 8  # at most: the last one is filled up, which wastes half the steps of a clip on average
-BATCHES_A_PASS = 1  # of steps that need no company: clips are cut between them, so that nothing is filled up
-CLIPS_A_GROUP = 512  # where nothing is decoded
+MAX_BATCHES_PER_GROUP = 8  # the last batch is padded, which wastes half the steps of a clip on average
+BATCHES_PER_PASS = 1  # of independent steps: clips are cut between them, so that nothing is padded
+MAX_CLIPS_PER_GROUP = 512  # of clips that are not decoded
+BATCH_SIZE = 32  # steps, of an encoder that states none
 MAX_CLIPS_AHEAD = 128
 GPU_PASSES = 2  # at a time: while the rows of one come back, the kernels of the other are queued
 
@@ -35,11 +36,11 @@ GPU_PASSES = 2  # at a time: while the rows of one come back, the kernels of the
 class Settings:
     """How extraction uses a machine.
 
-    device: as torch names it. threads: of the model, by default one for each core; other counts give other bits, but
-    for encoders of independent steps on a CPU, which take so many passes of one thread each.
+    device: torch's name of it. threads: of the model, by default one per core; other counts give other bits, except
+    with encoders of independent steps on a CPU, which run so many passes of one thread each.
     decoders: processes; None: as many as threads. seconds_per_clip: after this long a clip counts as undecodable.
     clips_per_shard: what a kill may cost.
-    ahead_bytes: memory for frames that wait for the model; those given to it, and their copies, take up to three times
+    ahead_bytes: memory for frames that wait for the model; those in the model, and their copies, take up to three times
     as much.
     """
 
@@ -51,73 +52,88 @@ class Settings:
     ahead_bytes: int = 256 * 2**20
 
 
-@dataclass(frozen=True)
-class Outcome:
-    """What became of a clip: rows (t, D), or a failure. size: of its file, in bytes, where one was decoded."""
+@dataclass(frozen=True, kw_only=True)
+class EncodedClip:
+    """An encoded clip: rows (t, D), or a failure.
+
+    flags: remarks on its file. seconds: spent on it, by stage. size: of its file in bytes, where one was decoded.
+    """
 
     source: ClipSource
-    rows: Tensor | None
-    failure: Failure | None
+    rows: Tensor | None = None
+    failure: Failure | None = None
     flags: tuple[str, ...] = ()
     seconds: Mapping[str, float] = field(default_factory=dict)
     size: int | None = None
 
 
 class Piece(NamedTuple):
-    """Steps of a decoded clip from one on: frames (t, F, 3, h, w), None where it was not decoded; `last` ends it."""
+    """Consecutive steps of a decoded clip: frames (t, F, 3, h, w), None where decoding failed; `last` ends the clip."""
 
     clip: Decoded
     frames: np.ndarray | None
     last: bool
 
 
-Encoded = list[tuple[Piece, "Tensor | Failure | None", float]]
-"""Pieces with their rows (t, D), or why there are none, and the seconds that it took."""
+EncodedPieces = list[tuple[Piece, "Tensor | Failure | None", float]]
+"""Pieces with their rows (t, D), or why they have none, and the seconds that encoding took."""
 
 
-def threads_a_pass(encoder: VisualEncoder, settings: Settings) -> int:
-    """Return with how many threads a forward pass over frames computes: other counts give other bits."""
-    return 1 if _apart(encoder, settings) else settings.threads
+def threads_per_pass(encoder: VisualEncoder, settings: Settings) -> int:
+    """Return the number of threads of a forward pass over frames; other numbers give other bits."""
+    return 1 if _one_pass_per_core(encoder, settings) else settings.threads
 
 
-def _apart(encoder: VisualEncoder, settings: Settings) -> bool:
-    """Whether each core has a forward pass of its own; one on all cores waits for the slowest of them in each layer."""
-    return bool(getattr(encoder, "independent_steps", False)) and settings.device == "cpu"
+def _one_pass_per_core(encoder: VisualEncoder, settings: Settings) -> bool:
+    """Return whether each core runs its own forward pass; a pass on all cores waits in each layer for the slowest."""
+    return _independent(encoder) and settings.device == "cpu"
 
 
-def framed(encoder: VisualEncoder, sources: Iterable[ClipSource], settings: Settings) -> Iterator[Outcome]:
-    """Decode clips in worker processes and encode them in groups, in their order."""
+def _independent(encoder: VisualEncoder) -> bool:
+    return isinstance(encoder, IndependentSteps) and encoder.independent_steps
+
+
+def encode_decoded(encoder: VisualEncoder, sources: Iterable[ClipSource], settings: Settings) -> Iterator[EncodedClip]:
+    """Decode clips in worker processes, encode them in groups, and yield them in their order.
+
+    Raises:
+        ZsarbenchError: the encoder returned shapes that are not those of its interface, or no process can start.
+    """
     prepare: Prepare = encoder.prepare  # type: ignore[attr-defined]
     sampling = encoder.sampling
     workers = settings.decoders or settings.threads
     clip_bytes = _clip_bytes(prepare, sampling)
     n_clips = max(1, settings.ahead_bytes // clip_bytes)
     ahead = min(MAX_CLIPS_AHEAD, max(workers + 1, n_clips))
-    batch_size = int(getattr(encoder, "batch_size", 32))
-    independent, on_cpu = bool(getattr(encoder, "independent_steps", False)), settings.device == "cpu"
-    apart = _apart(encoder, settings)
-    n_passes, threads = (settings.threads, 1) if apart else (GPU_PASSES if independent else 1, settings.threads)
-    n_batches = BATCHES_A_PASS if apart else BATCHES_A_GROUP
-    if independent and not apart:
+    batch_size = encoder.batch_size if isinstance(encoder, StepBatches) else BATCH_SIZE
+    independent, on_cpu = _independent(encoder), settings.device == "cpu"
+    per_core = _one_pass_per_core(encoder, settings)
+    n_passes, threads = (settings.threads, 1) if per_core else (GPU_PASSES if independent else 1, settings.threads)
+    n_batches = BATCHES_PER_PASS if per_core else MAX_BATCHES_PER_GROUP
+    if independent and not per_core:
         batch_bytes = batch_size * clip_bytes // sampling.max_steps
         n_batches = min(n_batches, max(1, settings.ahead_bytes // 4 // batch_bytes))
     n_steps = n_batches * batch_size
-    encode: Callable[[list[Piece]], Encoded] = partial(_encoded, encoder)
+    encode: Callable[[list[Piece]], EncodedPieces] = partial(_encode_pieces, encoder)
     with DecodePool(
         prepare, sampling, workers=workers, seconds_per_clip=settings.seconds_per_clip, max_ahead=ahead
     ) as pool:
         clips = pool.decode(sources)
-        if on_cpu and not apart:  # here and now, so that Ctrl-C ends a pass, which may be a long one
-            yield from _joined(map(encode, _whole(clips, n_steps, n_clips)))
+        if on_cpu and not per_core:  # in this thread, so that Ctrl-C ends a pass, which may be long
+            yield from _join_pieces(map(encode, group_whole_clips(clips, n_steps, n_clips)))
             return
-        # The next group is gathered while one is encoded: a GPU that waits for it stands idle.
-        groups = _cut(clips, n_steps) if independent else _whole(clips, n_steps, max(1, n_clips // 2))
+        # The next group is collected while one is encoded, so that a GPU does not wait for it.
+        groups = (
+            group_full_batches(clips, n_steps)
+            if independent
+            else group_whole_clips(clips, n_steps, max(1, n_clips // 2))
+        )
         with _passes(n_passes, threads) as passes:
-            yield from _joined(in_order(passes, encode, groups, 2 * n_passes))
+            yield from _join_pieces(in_order(passes, encode, groups, 2 * n_passes))
 
 
-def _whole(clips: Iterable[Decoded], n_steps: int, n_clips: int) -> Iterator[list[Piece]]:
-    """Yield groups of whole clips, of at most so many steps and clips where they are more than one clip."""
+def group_whole_clips(clips: Iterable[Decoded], n_steps: int, n_clips: int) -> Iterator[list[Piece]]:
+    """Yield groups of whole clips, with at most so many steps and clips unless the group is one clip."""
     group: list[Piece] = []
     size = 0
     for clip in clips:
@@ -132,8 +148,8 @@ def _whole(clips: Iterable[Decoded], n_steps: int, n_clips: int) -> Iterator[lis
         yield group
 
 
-def _cut(clips: Iterable[Decoded], n_steps: int) -> Iterator[list[Piece]]:
-    """Yield groups of exactly so many steps, but for the last one, cutting clips where a group is full."""
+def group_full_batches(clips: Iterable[Decoded], n_steps: int) -> Iterator[list[Piece]]:
+    """Yield groups of exactly so many steps, except for the last one, cutting clips where a group is full."""
     group: list[Piece] = []
     room = n_steps
     for clip in clips:
@@ -152,7 +168,7 @@ def _cut(clips: Iterable[Decoded], n_steps: int) -> Iterator[list[Piece]]:
 
 @contextmanager
 def _passes(n: int, threads: int) -> Iterator[ThreadPoolExecutor]:
-    """Give n threads for forward passes of so many threads; what was not begun is dropped at the end of the block."""
+    """Yield n threads for forward passes of so many threads; passes that have not begun are dropped at the end."""
     import torch
 
     before = torch.get_num_threads()
@@ -164,32 +180,34 @@ def _passes(n: int, threads: int) -> Iterator[ThreadPoolExecutor]:
         torch.set_num_threads(before)
 
 
-def _encoded(encoder: VisualEncoder, group: list[Piece]) -> Encoded:
+def _encode_pieces(encoder: VisualEncoder, group: list[Piece]) -> EncodedPieces:
     """Encode the pieces of different clips."""
     import torch
 
     start = perf_counter()
-    framed = [(piece.clip.source, piece.frames) for piece in group if piece.frames is not None]
+    decoded = [(piece.clip.source, piece.frames) for piece in group if piece.frames is not None]
     rows: dict[str, Tensor | Failure] = {}
-    if framed:
-        lengths = torch.tensor([len(frames) for _, frames in framed])
-        padded = np.zeros((len(framed), int(lengths.max()), *framed[0][1].shape[1:]), dtype=framed[0][1].dtype)
-        for place, (_, frames) in zip(padded, framed, strict=True):
+    if decoded:
+        lengths = torch.tensor([len(frames) for _, frames in decoded])
+        padded = np.zeros((len(decoded), int(lengths.max()), *decoded[0][1].shape[1:]), dtype=decoded[0][1].dtype)
+        for place, (_, frames) in zip(padded, decoded, strict=True):
             place[: len(frames)] = frames
         mask = torch.arange(padded.shape[1]) < lengths[:, None]
-        ids = tuple(source.clip_id for source, _ in framed)
-        rows = _rows(
-            encoder, Clips(ids, torch.from_numpy(padded), None, mask), "the visual encoder made no step of its frames"
+        ids = tuple(source.clip_id for source, _ in decoded)
+        rows = _encode_rows(
+            encoder,
+            Clips(ids, torch.from_numpy(padded), None, mask),
+            "the visual encoder returned no step for its frames",
         )
-    seconds = (perf_counter() - start) / max(1, len(framed))
+    seconds = (perf_counter() - start) / max(1, len(decoded))
     return [
         (piece, None, 0.0) if piece.frames is None else (piece, rows[piece.clip.source.clip_id], seconds)
         for piece in group
     ]
 
 
-def _joined(encoded: Iterable[Encoded]) -> Iterator[Outcome]:
-    """Yield what became of each clip, from its pieces in order."""
+def _join_pieces(encoded: Iterable[EncodedPieces]) -> Iterator[EncodedClip]:
+    """Yield each clip, joined from its pieces, which come in order."""
     import torch
 
     parts: list[Tensor | Failure | None] = []
@@ -201,42 +219,49 @@ def _joined(encoded: Iterable[Encoded]) -> Iterator[Outcome]:
             continue
         clip = piece.clip
         failed = next((part for part in parts if isinstance(part, Failure)), clip.failure)
-        made = [part for part in parts if part is not None and not isinstance(part, Failure)]
-        took = {"decode": clip.seconds, "encode": spent}
-        yield _outcome(clip.source, failed or (torch.cat(made) if made else None), clip.flags, took, clip.size)
+        rows_of_parts = [part for part in parts if part is not None and not isinstance(part, Failure)]
+        seconds_by_stage = {"decode": clip.seconds, "encode": spent}
+        result = failed or (torch.cat(rows_of_parts) if rows_of_parts else None)
+        yield _encoded_clip(clip.source, result, clip.flags, seconds_by_stage, clip.size)
         parts, spent = [], 0.0
 
 
-def told(encoder: VisualEncoder, sources: Iterable[ClipSource], settings: Settings) -> Iterator[Outcome]:
-    """Encode clips of which nothing is decoded: their captions, or features that lie in files."""
+def encode_undecoded(
+    encoder: VisualEncoder, sources: Iterable[ClipSource], settings: Settings
+) -> Iterator[EncodedClip]:
+    """Encode clips without decoding, by their captions or by features that are stored in files, in their order.
+
+    Raises:
+        ZsarbenchError: the encoder returned shapes that are not those of its interface.
+    """
     reads_captions = encoder.needs == "captions"
     reason = "the clip has no captions" if reads_captions else "there are no features of this clip"
     group: list[ClipSource] = []
     clip_bytes = 4 * encoder.dim * encoder.sampling.max_steps
-    size = max(1, min(CLIPS_A_GROUP, settings.ahead_bytes // clip_bytes))
+    size = max(1, min(MAX_CLIPS_PER_GROUP, settings.ahead_bytes // clip_bytes))
 
-    def encoded() -> Iterator[Outcome]:
+    def encode_group() -> Iterator[EncodedClip]:
         start = perf_counter()
         ids = tuple(source.clip_id for source in group)
         if reads_captions:
             clips = Clips(ids, captions=tuple(source.captions for source in group))
         else:
             clips = Clips(ids, sources=tuple(group))
-        rows = _rows(encoder, clips, reason)
+        rows = _encode_rows(encoder, clips, reason)
         seconds = (perf_counter() - start) / len(group)
         for source in group:
-            yield _outcome(source, rows[source.clip_id], (), {"encode": seconds})
+            yield _encoded_clip(source, rows[source.clip_id], (), {"encode": seconds})
 
     for source in sources:
         group.append(source)
         if len(group) == size:
-            yield from encoded()
+            yield from encode_group()
             group = []
     if group:
-        yield from encoded()
+        yield from encode_group()
 
 
-def _rows(encoder: VisualEncoder, clips: Clips, when_none: str) -> dict[str, Tensor | Failure]:
+def _encode_rows(encoder: VisualEncoder, clips: Clips, when_none: str) -> dict[str, Tensor | Failure]:
     """Return each clip's rows (t, D), or why it has none.
 
     Raises:
@@ -251,30 +276,29 @@ def _rows(encoder: VisualEncoder, clips: Clips, when_none: str) -> dict[str, Ten
     if tuple(mask.shape) != shape or tuple(values.shape) != (*shape, encoder.dim):
         raise ZsarbenchError(
             f"visual encoder {type(encoder).__name__} returned values {tuple(values.shape)} and mask "
-            f"{tuple(mask.shape)}; they are {(*shape, encoder.dim)} and {shape}"
+            f"{tuple(mask.shape)}, not {(*shape, encoder.dim)} and {shape}"
         )
-    found: dict[str, Tensor | Failure] = {}
+    results: dict[str, Tensor | Failure] = {}
     for clip_id, value, kept in zip(clips.ids, values, mask, strict=True):
         rows = value[kept]
         if not len(rows):
-            found[clip_id] = Failure(steps.reasons.get(clip_id, when_none), lasting=False)
+            results[clip_id] = Failure(steps.reasons.get(clip_id, when_none), permanent=False)
         elif not torch.isfinite(rows).all():
-            found[clip_id] = Failure("the visual encoder returned values that are not finite", lasting=False)
+            results[clip_id] = Failure("the visual encoder returned values that are not finite", permanent=False)
         else:
-            found[clip_id] = rows
-    return found
+            results[clip_id] = rows
+    return results
 
 
-def _outcome(
+def _encoded_clip(
     source: ClipSource,
-    made: Tensor | Failure | None,
+    result: Tensor | Failure | None,
     flags: tuple[str, ...],
     seconds: Mapping[str, float],
     size: int | None = None,
-) -> Outcome:
-    if made is None or isinstance(made, Failure):
-        return Outcome(source, None, made, flags, seconds, size)
-    return Outcome(source, made, None, flags, seconds, size)
+) -> EncodedClip:
+    rows, failure = (None, result) if result is None or isinstance(result, Failure) else (result, None)
+    return EncodedClip(source=source, rows=rows, failure=failure, flags=flags, seconds=seconds, size=size)
 
 
 def _clip_bytes(prepare: Prepare, sampling: Sampling) -> int:

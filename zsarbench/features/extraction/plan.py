@@ -1,141 +1,134 @@
-"""Extracts features: plans what is missing, has an executor make shards of it, and enters them into the store."""
+"""Extracts features: plans what is missing, has an executor compute shards of it, and adds them to the store."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from zsarbench.errors import ZsarbenchError
-from zsarbench.features import FeatureSet, FeatureStore
-from zsarbench.features.clips import StoredClips
 from zsarbench.features.extraction.encoding import Settings
 from zsarbench.features.extraction.task import EncoderPart, EncodeTask
+from zsarbench.features.store.clips import StoredClips
 from zsarbench.features.store.shards import sidecar_path
+from zsarbench.features.store.store import FeatureSet, FeatureStore
 from zsarbench.interfaces import ClipSource, Executor, ExtractionTask, Progress, Shard, ShardReport
 
-__all__ = ["EncodeTask", "EncoderPart", "LocalExecutor", "Settings", "compute", "ensure", "plan"]
+__all__ = ["EncodeTask", "EncoderPart", "Extraction", "LocalExecutor", "Settings", "Share", "compute", "ensure", "plan"]
 _log = logging.getLogger(__name__)
 
 
-def ensure(
-    dataset: str,
-    revision: str,
-    sources: Sequence[ClipSource],
-    encoder: EncoderPart,
-    store: FeatureStore,
-    *,
-    executor: Executor,
-    progress: Progress,
-    settings: Settings = Settings(),  # noqa: B008 (it is frozen)
-    strict: bool = False,
-) -> StoredClips:
-    """Return the features of these clips, computing those that the store lacks; see `compute`."""
-    done = compute(
-        dataset,
-        revision,
-        sources,
-        encoder,
-        store,
-        executor=executor,
-        progress=progress,
-        settings=settings,
-        strict=strict,
-    )
+@dataclass(frozen=True, kw_only=True)
+class Extraction:
+    """What to extract and how: clips of a data set, a visual part, and who encodes.
+
+    strict: whether a clip that cannot be read is an error.
+    """
+
+    dataset: str
+    revision: str
+    sources: Sequence[ClipSource]
+    encoder: EncoderPart
+    executor: Executor
+    settings: Settings = field(default_factory=Settings)
+    strict: bool = False
+
+    @property
+    def clip_ids(self) -> list[str]:
+        """The ids of the clips, in order."""
+        return [source.clip_id for source in self.sources]
+
+
+@dataclass(frozen=True)
+class Share:
+    """One process's share of an extraction: every shard whose index leaves the remainder `index` modulo `count`."""
+
+    index: int = 0
+    count: int = 1
+
+    def contains(self, shard: Shard) -> bool:
+        """Return whether this process computes the shard."""
+        return shard.index % self.count == self.index
+
+
+@dataclass(frozen=True, kw_only=True)
+class Computed:
+    """The result of an extraction: the set with its features, counts, and failures by clip id.
+
+    n_before: clips whose features were stored before. n_computed: clips whose features were computed now. n_left: clips
+    of other processes' shares.
+    """
+
+    stored: FeatureSet
+    n_before: int
+    n_computed: int
+    n_left: int
+    failures: Mapping[str, str]
+
+
+def ensure(extraction: Extraction, store: FeatureStore, progress: Progress) -> StoredClips:
+    """Return the features of an extraction's clips, computing those that the store lacks; see `compute`."""
+    done = compute(extraction, store, progress)
+    sources, encoder = extraction.sources, extraction.encoder
     clips = done.stored.clips(
-        [source.clip_id for source in sources],
+        extraction.clip_ids,
         captions=tuple(source.captions for source in sources) if any(source.captions for source in sources) else None,
         captions_in_steps=encoder.captions_in_steps,
     )
     _log.info(
         "features of %s by %s: %s %d clips, %d already stored, %d failed",
-        dataset, encoder.name, "decoded" if encoder.decodes else "encoded", done.n_made, done.n_before,
+        extraction.dataset,
+        encoder.name,
+        "decoded" if encoder.decodes else "encoded",
+        done.n_computed,
+        done.n_before,
         len(clips.failures),
-    )  # fmt: skip
-    if strict:
+    )
+    if extraction.strict:
         _refuse(clips.failures)
     return clips
 
 
-@dataclass(frozen=True)
-class Computed:
-    """What became of a plan: the set its features are in, clips whose features were there or were made, failures.
+def compute(extraction: Extraction, store: FeatureStore, progress: Progress, share: Share = Share()) -> Computed:
+    """Compute the features of a share of an extraction's clips that the store lacks.
 
-    n_left: clips that are other processes' to compute.
-    """
-
-    stored: FeatureSet
-    n_before: int
-    n_made: int
-    n_left: int
-    failures: Mapping[str, str]
-
-
-def compute(
-    dataset: str,
-    revision: str,
-    sources: Sequence[ClipSource],
-    encoder: EncoderPart,
-    store: FeatureStore,
-    *,
-    executor: Executor,
-    progress: Progress,
-    settings: Settings = Settings(),  # noqa: B008 (it is frozen)
-    strict: bool = False,
-    part: tuple[int, int] = (0, 1),
-) -> Computed:
-    """Compute the features that the store lacks of these clips.
-
-    Shards enter the store as they are finished, so that a killed run goes on where it was; a clip's features depend on
-    that clip alone, so they are the same as if nothing had happened.
-
-    part: (i, n), only every n-th shard from number i on, for one of n processes that share the work.
+    Shards are added to the store as they are finished, so that a killed run continues where it was; a clip's features
+    depend on that clip alone, so they are the same as without interruption.
 
     Raises:
-        ZsarbenchError: there is no room, the encoder broke its contract, or, with `strict`, a clip cannot be read.
+        ZsarbenchError: the disk is full, the encoder broke its contract, or, with `strict`, a clip cannot be read.
     """
-    ids = [source.clip_id for source in sources]
+    ids, encoder, settings = extraction.clip_ids, extraction.encoder, extraction.settings
     if len(set(ids)) < len(ids):
-        raise ZsarbenchError(f"{len(ids) - len(set(ids))} clips of dataset '{dataset}' are listed twice")
-    stored = store.open(encoder.key(dataset, revision), encoder.dim)
-    planned = plan(sources, stored, settings.clips_per_shard)
-    shards = [shard for shard in planned if shard.index % part[1] == part[0]]
+        raise ZsarbenchError(f"{len(ids) - len(set(ids))} clips of dataset '{extraction.dataset}' are listed twice")
+    stored = store.open(encoder.key(extraction.dataset, extraction.revision), encoder.dim)
+    planned = plan(extraction.sources, stored, settings.clips_per_shard)
+    shards = [shard for shard in planned if share.contains(shard)]
     lacking = {clip.clip_id for shard in planned for clip in shard.clips}
-    n_before, n_mine, n_made = len(stored.stored_ids().intersection(ids) - lacking), _n_clips(shards), 0
+    n_before, n_own, n_computed = len(stored.stored_ids().intersection(ids) - lacking), _n_clips(shards), 0
     failures: dict[str, str] = {}
     if shards:
-        _log.info("features of %s by %s: %d of %d clips to compute", dataset, encoder.name, n_mine, len(ids))
-        reports = executor.map(EncodeTask(encoder, stored, settings), shards)
-        with progress.task(f"features of {dataset}", n_mine) as bar, _closed(reports):
+        _log.info("features of %s by %s: %d of %d clips to compute", extraction.dataset, encoder.name, n_own, len(ids))
+        reports = extraction.executor.map(EncodeTask(encoder, stored, settings), shards)
+        with progress.task(f"features of {extraction.dataset}", n_own) as bar, _closing(reports):
             for report in reports:
                 _adopt(stored, report)
-                n_made += len(report.clip_ids)
+                n_computed += len(report.clip_ids)
                 failures |= report.failures
                 bar.advance(len(report.clip_ids) + len(report.failures))
-                if strict:
+                if extraction.strict:
                     _refuse(report.failures)
-    return Computed(stored, n_before, n_made, len(lacking) - n_mine, failures)
-
-
-def _adopt(stored: FeatureSet, report: ShardReport) -> None:
-    if not sidecar_path(stored.shards, report.file).is_file():
-        raise ZsarbenchError(
-            f"shard {report.file} was made but is not in {stored.shards}: the cache folder must be one that all "
-            "machines share. Try: ZSARBENCH_CACHE=FOLDER, the same on each"
-        )
-    stored.adopt(report.file)
-
-
-def _n_clips(shards: Sequence[Shard]) -> int:
-    return sum(len(shard.clips) for shard in shards)
+    return Computed(
+        stored=stored, n_before=n_before, n_computed=n_computed, n_left=len(lacking) - n_own, failures=failures
+    )
 
 
 def plan(sources: Sequence[ClipSource], stored: FeatureSet, clips_per_shard: int) -> list[Shard]:
     """Return the missing clips in shards.
 
-    Boundaries are those of the whole list, whatever of it is missing: so several drivers that take every n-th shard
-    agree on whose a clip is while each of them finishes some.
+    Boundaries are those of the whole list, whatever of it is missing: so several processes agree on their shares of the
+    shards while each of them finishes some.
     """
     missing = {source.clip_id for source in stored.missing(sources)}
     shards = []
@@ -147,11 +140,24 @@ def plan(sources: Sequence[ClipSource], stored: FeatureSet, clips_per_shard: int
 
 
 class LocalExecutor:
-    """Extracts in this process, with decoding processes ahead of the model."""
+    """An executor in this process, with decoding processes ahead of the model."""
 
     def map(self, task: ExtractionTask, shards: Sequence[Shard]) -> Iterator[ShardReport]:
         """Yield a report for every shard, in order."""
         yield from task.run(shards)
+
+
+def _adopt(stored: FeatureSet, report: ShardReport) -> None:
+    if not sidecar_path(stored.shards, report.file).is_file():
+        raise ZsarbenchError(
+            f"shard {report.file} was written but is not in {stored.shards}: the cache folder must be one that all "
+            "machines share. Try: ZSARBENCH_CACHE=FOLDER, the same on each"
+        )
+    stored.adopt(report.file)
+
+
+def _n_clips(shards: Sequence[Shard]) -> int:
+    return sum(len(shard.clips) for shard in shards)
 
 
 def _refuse(failures: Mapping[str, str]) -> None:
@@ -163,7 +169,7 @@ def _refuse(failures: Mapping[str, str]) -> None:
 
 
 @contextmanager
-def _closed(reports: Iterator[ShardReport]) -> Iterator[None]:
+def _closing(reports: Iterator[ShardReport]) -> Iterator[None]:
     """Close a generator of reports at the end of the block, so that its processes end there too."""
     try:
         yield

@@ -1,19 +1,24 @@
-"""What an executor runs: has clips encoded and writes shards of them."""
+"""The task that executors run: it encodes clips and writes shards of their features."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from zsarbench.data.video.frames import decoder_version
 from zsarbench.features import FeatureSet
-from zsarbench.features.extraction.encoding import Outcome, Settings, framed, threads_a_pass, told
+from zsarbench.features.extraction.encoding import (
+    EncodedClip,
+    Settings,
+    encode_decoded,
+    encode_undecoded,
+    threads_per_pass,
+)
 from zsarbench.features.key import FeatureKey
-from zsarbench.interfaces import CaptionsInSteps, ClipSource, Sampling, Shard, ShardReport, VisualEncoder
-from zsarbench.plugins import building as assembly
-from zsarbench.plugins import options
-from zsarbench.utils.compute import processor, repeatable
+from zsarbench.interfaces import CaptionsInSteps, CaptionSteps, ClipSource, Sampling, Shard, ShardReport, VisualEncoder
+from zsarbench.plugins import building, options
+from zsarbench.utils.compute import deterministic, processor, reuse_freed_memory
 
 if TYPE_CHECKING:
     from zsarbench.interfaces import TextEncoder
@@ -21,9 +26,9 @@ if TYPE_CHECKING:
 
 
 class EncoderPart:
-    """A visual encoder of a run, with the specs that it, and the text part it may use, are built again from.
+    """A visual encoder of a run, with the parts from which it, and the text encoder it may use, can be built again.
 
-    Pickling leaves the encoder itself behind: weights are loaded where they are used.
+    Pickling leaves out the encoder itself: weights are loaded where they are used.
     """
 
     def __init__(
@@ -34,9 +39,9 @@ class EncoderPart:
         self.name = part.name
         self.dim = encoder.dim
         self.decodes = encoder.needs == "frames"
-        self.captions_in_steps: CaptionsInSteps = getattr(
-            encoder, "captions_in_steps", "all" if encoder.needs == "captions" else "none"
-        )
+        self.captions_in_steps: CaptionsInSteps = "all" if encoder.needs == "captions" else "none"
+        if isinstance(encoder, CaptionSteps):
+            self.captions_in_steps = encoder.captions_in_steps
         self._sampling: Sampling = encoder.sampling
         self._fingerprint = dict(encoder.fingerprint)
         self._text_fingerprint = dict(text.fingerprint) if text is not None else {}
@@ -51,13 +56,11 @@ class EncoderPart:
         part = self.part.identity()
         return FeatureKey(dataset, revision, part, self._fingerprint, self._sampling, decoder, text, dtype)
 
-    def built(self, device: str) -> VisualEncoder:
-        """Return the encoder, building it where only its spec came along."""
+    def build(self, device: str) -> VisualEncoder:
+        """Return the encoder, building it where only its part was pickled."""
         if self._encoder is None:
-            filled = {}
-            if self.text_part is not None:
-                filled["text_encoder"] = _constructed(self.text_part, {}, device)
-            self._encoder = _constructed(self.part, filled, device)
+            text = None if self.text_part is None else building.build_text(self.text_part, None, device)
+            self._encoder = building.build_visual(self.part, None, device, text)
         return self._encoder
 
     def __getstate__(self) -> dict[str, Any]:
@@ -66,7 +69,7 @@ class EncoderPart:
 
 @dataclass(frozen=True)
 class EncodeTask:
-    """Makes shards of features with one encoder; an `ExtractionTask`."""
+    """Computes shards of features with one encoder; an `ExtractionTask`."""
 
     encoder: EncoderPart
     stored: FeatureSet
@@ -74,49 +77,50 @@ class EncodeTask:
 
     @property
     def threads(self) -> int:
-        """The threads that it computes with wherever it runs."""
+        """The number of threads that it computes with wherever it runs."""
         return self.settings.threads
 
     def run(self, shards: Iterable[Shard]) -> Iterator[ShardReport]:
-        """Decode, encode and write each shard, decoding ahead of the model; a report comes once its files are safe.
+        """Decode, encode and write each shard, decoding ahead of the model; yield a report once its files are safe.
 
         Raises:
-            ZsarbenchError: a file cannot be written, or the encoder does not return what its interface says.
+            ZsarbenchError: a file cannot be written, or the encoder does not return what its interface requires.
         """
-        with repeatable(self.threads, self.settings.device):
-            encoder = self.encoder.built(self.settings.device)
-            sizes: list[tuple[int, int]] = []  # of the shards begun: index, clips
+        reuse_freed_memory()  # an executor may run this in a process of its own
+        with deterministic(self.threads, self.settings.device):
+            encoder = self.encoder.build(self.settings.device)
+            begun: list[tuple[int, int]] = []  # shards: index, number of clips
 
             def sources() -> Iterator[ClipSource]:
                 for shard in shards:
-                    sizes.append((shard.index, len(shard.clips)))
+                    begun.append((shard.index, len(shard.clips)))
                     yield from shard.clips
 
-            outcomes = (framed if self.encoder.decodes else told)(encoder, sources(), self.settings)
-            waiting: list[Outcome] = []
-            for outcome in outcomes:
-                waiting.append(outcome)
-                if len(waiting) == sizes[0][1]:
-                    yield self._write(sizes.pop(0)[0], waiting, encoder)
+            encode = encode_decoded if self.encoder.decodes else encode_undecoded
+            waiting: list[EncodedClip] = []
+            for clip in encode(encoder, sources(), self.settings):
+                waiting.append(clip)
+                if len(waiting) == begun[0][1]:
+                    yield self._write(begun.pop(0)[0], waiting, encoder)
                     waiting = []
 
-    def _write(self, index: int, outcomes: list[Outcome], encoder: VisualEncoder) -> ShardReport:
-        failures = {each.source.clip_id: each.failure for each in outcomes if each.failure is not None}
-        rows = {each.source.clip_id: each.rows for each in outcomes if each.rows is not None}
+    def _write(self, index: int, clips: list[EncodedClip], encoder: VisualEncoder) -> ShardReport:
+        failures = {each.source.clip_id: each.failure for each in clips if each.failure is not None}
+        rows = {each.source.clip_id: each.rows for each in clips if each.rows is not None}
         name = self.stored.write(
             rows,
-            flags={each.source.clip_id: each.flags for each in outcomes if each.flags},
-            sizes={each.source.clip_id: each.size for each in outcomes if each.size is not None},
+            flags={each.source.clip_id: each.flags for each in clips if each.flags},
+            sizes={each.source.clip_id: each.size for each in clips if each.size is not None},
             failures=failures,
             provenance=self._provenance(encoder),
         )
-        stages = sorted({stage for each in outcomes for stage in each.seconds})
+        stages = sorted({stage for each in clips for stage in each.seconds})
         return ShardReport(
             index,
             name,
             tuple(rows),
             {clip_id: failure.reason for clip_id, failure in failures.items()},
-            {stage: sum(each.seconds.get(stage, 0.0) for each in outcomes) for stage in stages},
+            {stage: sum(each.seconds.get(stage, 0.0) for each in clips) for stage in stages},
         )
 
     def _provenance(self, encoder: VisualEncoder) -> dict[str, Any]:
@@ -126,11 +130,6 @@ class EncodeTask:
         return {
             "torch": torch.__version__,
             "device": self.settings.device,
-            "threads": threads_a_pass(encoder, self.settings) if decoded else self.threads,
+            "threads": threads_per_pass(encoder, self.settings) if decoded else self.threads,
             "processor": processor(torch.device(self.settings.device)),
         }
-
-
-def _constructed(part: PartSpec, filled: Mapping[str, Any], device: str) -> Any:
-    options = {**part.options, **filled}
-    return assembly.moved(assembly.construct(assembly.load_target(part.target), part.kind, part.name, options), device)

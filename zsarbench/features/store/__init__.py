@@ -1,1 +1,1 @@
-"""Immutable shards with an index over them."""
+"""The feature store: immutable shards with an index over them."""

@@ -1,4 +1,4 @@
-"""Rows of features read from shards by position: checked the first time, by several threads where reads are long."""
+"""Reads rows of features from shards by position: verified the first time, by several threads where rows are long."""
 
 from __future__ import annotations
 
@@ -17,18 +17,19 @@ import numpy as np
 from zsarbench.errors import ZsarbenchError
 from zsarbench.features.store.shards import ITEM_BYTES, checksum_of, data_path
 
-MIN_BYTES_OF_THREADS = 2**17  # of a clip in a batch that several threads fill: shorter ones wait for Python instead
+MIN_BYTES_PER_THREAD = 2**17  # of a clip in a batch that several threads fill: shorter ones wait for Python instead
+MAX_OPEN_FILES = 4096  # of one reader
 
 Job = tuple[int, int, int, int, int, bool]
-"""Of a clip in a batch: its place there, then a row of the table."""
+"""One clip of a batch: its place there, then its row of the table."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class RowTable:
-    """Where the steps of N clips lie; a clip without features has 0 steps.
+    """The places of N clips' steps in shards; a clip without features has 0 steps.
 
-    names: of the shards. shard: (N,) indices into `names`. position, steps and checksum: (N,) int64; the position is
-    in bytes. verified: (N,) bool, set once the clip was read and its checksum found right.
+    names: of the shards. shard: (N,) indices into `names`. position, steps and checksum: (N,) int64; positions are in
+    bytes. verified: (N,) bool, set once a clip was read and its checksum matched.
     """
 
     names: tuple[str, ...]
@@ -45,12 +46,18 @@ class RowTable:
 
 
 class RowReader:
-    """Reads rows of shards by position, without mapping files: a truncated one is an error here, no SIGBUS."""
+    """A reader of rows of shards by position, without mapping files: a truncated one is an error, not a SIGBUS.
+
+    max_open_files: more files than this are not kept open. min_bytes_per_thread: clips of fewer bytes in a batch are
+    read by one thread.
+    """
 
     def __init__(self, folder: Path, dim: int, dtype: str) -> None:
         self.folder = folder
         self.dim = dim
         self.dtype = dtype
+        self.max_open_files = default_max_open_files()
+        self.min_bytes_per_thread = MIN_BYTES_PER_THREAD
         self._files: OrderedDict[str, int] = OrderedDict()  # descriptors, the one used last at the end
         self._lock = threading.Lock()
 
@@ -65,7 +72,7 @@ class RowReader:
 
     @property
     def row_bytes(self) -> int:
-        """The bytes of one row as it is stored."""
+        """The bytes of one stored row."""
         return self.dim * ITEM_BYTES[self.dtype]
 
     def read(self, name: str, position: int, out: memoryview, checksum: int) -> None:
@@ -75,52 +82,69 @@ class RowReader:
             ZsarbenchError: the file is missing, too short, or its bytes do not match the checksum.
         """
         with self._lock:
-            self._fill(name, self._opened(name), position, out)
+            self.fill(name, self._open(name), position, out)
         self._verify(name, position, out, checksum)
 
     def read_batch(self, table: RowTable, chosen: np.ndarray, out: np.ndarray, threads: int) -> None:
         """Fill a batch (B, T, D) with the first T steps of the chosen clips, then zeros.
 
-        out: float32, or what is as wide as the stored dtype, whose bytes are then left as they are. A clip that the
-        table does not call verified is read whole, verified, and called so.
+        out: float32, or of the width of the stored dtype, whose bytes are then copied unchanged. A clip that the table
+        does not mark as verified is read whole, verified, and marked.
 
         Raises:
             ZsarbenchError: a file is missing or too short, or bytes do not match their checksum.
         """
         jobs = table.jobs(chosen)
-        most_files = most_open_files()
         with self._lock:
-            for start in range(0, len(jobs), most_files):  # so that no file is closed while it is needed
-                self._read_part(table.names, jobs[start : start + most_files], out, threads)
+            for start in range(0, len(jobs), self.max_open_files):  # so that no file is closed while it is needed
+                self._read_part(table.names, jobs[start : start + self.max_open_files], out, threads)
         table.verified[chosen] = True
 
+    def fill(self, name: str, file: int, position: int, view: memoryview) -> None:
+        """Fill a view with the bytes of a shard's open file that begin at a position.
+
+        Raises:
+            ZsarbenchError: the file is too short or cannot be read.
+        """
+        try:
+            while (count := os.preadv(file, [view], position)) < len(view):
+                if not count:
+                    raise ZsarbenchError(
+                        f"{data_path(self.folder, name)} is too short: it was cut off. "
+                        "Try: zsarbench features verify --rebuild, then the same command again"
+                    )
+                view, position = view[count:], position + count
+        except OSError as error:
+            raise self._unreadable(name, error) from error
+
     def close(self) -> None:
-        """Close the files; they open again when needed."""
+        """Close the files; they are opened again when needed."""
         while self._files:
             os.close(self._files.popitem()[1])
 
     def _read_part(self, names: tuple[str, ...], jobs: list[Job], out: np.ndarray, threads: int) -> None:
-        files = {shard: (names[shard], self._opened(names[shard])) for shard in {job[1] for job in jobs if job[3]}}
-        if threads == 1 or out[0].nbytes < MIN_BYTES_OF_THREADS:
+        files = {shard: (names[shard], self._open(names[shard])) for shard in {job[1] for job in jobs if job[3]}}
+        if threads == 1 or out[0].nbytes < self.min_bytes_per_thread:
             self._read_jobs(files, jobs, out)
             return
-        mine, *others = (jobs[thread::threads] for thread in range(threads))
-        begun = [_helpers(os.getpid(), threads - 1).submit(self._read_jobs, files, other, out) for other in others]
+        own_jobs, *helper_jobs = (jobs[thread::threads] for thread in range(threads))
+        helpers = _helper_threads(os.getpid(), threads - 1)
+        futures = [helpers.submit(self._read_jobs, files, part, out) for part in helper_jobs]
         try:
-            self._read_jobs(files, mine, out)
+            self._read_jobs(files, own_jobs, out)
         finally:
-            wait(begun)  # also where this one failed: files stay open as long as they are read from
-        for each in begun:
-            each.result()
+            wait(futures)  # also where this one failed: files stay open as long as they are read from
+        for future in futures:
+            future.result()
 
     def _read_jobs(self, files: Mapping[int, tuple[str, int]], jobs: Iterable[Job], out: np.ndarray) -> None:
         """Fill places of a batch from these files, by shard; bytes are widened while the cache holds them."""
-        most_steps, step_bytes = out.shape[1], out[0, 0].nbytes
-        place_bytes, row_bytes = most_steps * step_bytes, self.row_bytes
+        max_steps, step_bytes = out.shape[1], out[0, 0].nbytes
+        place_bytes, row_bytes = max_steps * step_bytes, self.row_bytes
         batch, zeros = out.data.cast("B"), memoryview(bytes(place_bytes))
         spare = np.empty(0, dtype=np.uint8)
         for place, shard, position, steps, checksum, verified in jobs:
-            kept = min(steps, most_steps)
+            kept = min(steps, max_steps)
             start, end = place * place_bytes, (place + 1) * place_bytes
             padding = start + kept * step_bytes
             if kept:
@@ -130,7 +154,7 @@ class RowReader:
                 if not as_stored and len(spare) < n_read * row_bytes:
                     spare = np.empty(n_read * row_bytes, dtype=np.uint8)
                 raw = batch[start:padding] if as_stored else spare.data[: n_read * row_bytes]
-                self._fill(name, file, position, raw)
+                self.fill(name, file, position, raw)
                 if not verified:
                     self._verify(name, position, raw, checksum)
                 if not as_stored:
@@ -144,20 +168,8 @@ class RowReader:
                 "Try: zsarbench features verify --rebuild, then the same command again"
             )
 
-    def _fill(self, name: str, file: int, position: int, view: memoryview) -> None:
-        try:
-            while (count := os.preadv(file, [view], position)) < len(view):
-                if not count:
-                    raise ZsarbenchError(
-                        f"{data_path(self.folder, name)} is too short: it was cut off. "
-                        "Try: zsarbench features verify --rebuild, then the same again"
-                    )
-                view, position = view[count:], position + count
-        except OSError as error:
-            raise self._unreadable(name, error) from error
-
-    def _opened(self, name: str) -> int:
-        """Return the descriptor of a shard's file; where many are open, the one used longest ago is closed."""
+    def _open(self, name: str) -> int:
+        """Return the descriptor of a shard's file; where too many are open, the least recently used one is closed."""
         file = self._files.get(name)
         if file is not None:
             self._files.move_to_end(name)
@@ -166,7 +178,7 @@ class RowReader:
             file = self._files[name] = os.open(data_path(self.folder, name), os.O_RDONLY)
         except OSError as error:
             raise self._unreadable(name, error) from error
-        if len(self._files) > most_open_files():
+        if len(self._files) > self.max_open_files:
             os.close(self._files.popitem(last=False)[1])
         return file
 
@@ -174,16 +186,15 @@ class RowReader:
         return ZsarbenchError(f"features {data_path(self.folder, name)} cannot be read: {error.strerror}")
 
 
-@functools.cache
-def most_open_files() -> int:
-    """Return how many files a reader keeps open: an eighth of what this process may, since a run has several."""
+def default_max_open_files() -> int:
+    """Return an eighth of the files that this process may open, since a run has several readers."""
     allowed, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    return 4096 if allowed == resource.RLIM_INFINITY else min(4096, max(1, allowed // 8))
+    return MAX_OPEN_FILES if allowed == resource.RLIM_INFINITY else min(MAX_OPEN_FILES, max(1, allowed // 8))
 
 
 @functools.cache
-def _helpers(process: int, n: int) -> ThreadPoolExecutor:
-    """Return threads that read beside the one that asks; by process, since a fork has none of another's threads."""
+def _helper_threads(process: int, n: int) -> ThreadPoolExecutor:
+    """Return threads that read next to the calling one; by process, since a fork does not inherit threads."""
     return ThreadPoolExecutor(n, "read")
 
 

@@ -1,8 +1,9 @@
-"""Immutable files of feature rows, each with a sidecar that says what it holds.
+"""Immutable files of feature rows (shards), each with a sidecar that describes its content.
 
 `NAME.safetensors` holds one tensor "rows": the steps of its clips one after the other. `NAME.json` lists the clips with
-checksums, and those that could not be read; it is written last, so that it vouches for the file. NAME is the digest of
-what the sidecar says: the same work done twice makes the same files, and a damaged sidecar gives itself away.
+checksums, and those that could not be read; it is written last, so its presence means that the data file is complete.
+NAME is the digest of the sidecar's content: the same work done twice writes the same files, and a damaged sidecar no
+longer matches its name.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import xxhash
 
 from zsarbench.data.video.failures import Failure
 from zsarbench.errors import ZsarbenchError
-from zsarbench.utils.atomic import write_whole
+from zsarbench.utils.atomic import write_atomic
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -26,11 +27,11 @@ if TYPE_CHECKING:
 ITEM_BYTES = {"float32": 4, "bfloat16": 2}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class StoredClip:
-    """One clip of a shard: its steps, the xxh3-64 of their bytes as a signed integer, remarks on its file.
+    """One clip of a shard: its number of steps, the xxh3-64 of their bytes as a signed integer, remarks on its file.
 
-    size: of that file in bytes, so that another one in its place is noticed; None where none was decoded.
+    size: of that file in bytes, so that a replaced file is noticed; None where no file was decoded.
     """
 
     clip_id: str
@@ -40,17 +41,17 @@ class StoredClip:
     size: int | None = None
 
     def to_list(self) -> list[Any]:
-        """Return the fields in JSON types; the size only where there is one, as before there were sizes."""
-        known = [] if self.size is None else [self.size]
-        return [self.clip_id, self.steps, self.checksum, list(self.flags), *known]
+        """Return the fields in JSON types; an unknown size is left out, as in sidecars without sizes."""
+        size = [] if self.size is None else [self.size]
+        return [self.clip_id, self.steps, self.checksum, list(self.flags), *size]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Sidecar:
-    """What a shard holds: clips in the order of their rows, and failures by clip id.
+    """The content of a shard: clips in the order of their rows, and failures by clip id.
 
-    bytes: size of the data file, 0 where there is none because every clip failed. data_start: where its rows begin.
-    provenance: how it was made; the same rows made otherwise have the same name.
+    key: digest of the feature key. dim: D. bytes: size of the data file, 0 where every clip failed and there is none.
+    data_start: the byte where its rows begin. provenance: how the rows were computed; it is no part of the name.
     """
 
     key: str
@@ -72,7 +73,7 @@ class Sidecar:
         return json.dumps(self._content() | {"provenance": dict(self.provenance)}, sort_keys=True, indent=1) + "\n"
 
     def positions(self) -> Iterator[tuple[StoredClip, int]]:
-        """Yield each clip with the byte that its rows begin at."""
+        """Yield each clip with the byte at which its rows begin."""
         position = self.data_start
         for clip in self.clips:
             yield clip, position
@@ -88,19 +89,19 @@ class Sidecar:
             "data_start": self.data_start,
             "clips": [clip.to_list() for clip in self.clips],
             "failures": {
-                clip_id: [failure.reason, list(failure.state) if failure.state else None, failure.lasting]
+                clip_id: [failure.reason, list(failure.state) if failure.state else None, failure.permanent]
                 for clip_id, failure in self.failures.items()
             },
         }
 
 
 def data_path(folder: Path, name: str) -> Path:
-    """Return where the rows of a shard lie."""
+    """Return the path of a shard's data file."""
     return folder / f"{name}.safetensors"
 
 
 def sidecar_path(folder: Path, name: str) -> Path:
-    """Return where the sidecar of a shard lies."""
+    """Return the path of a shard's sidecar."""
     return folder / f"{name}.json"
 
 
@@ -114,12 +115,12 @@ def write_shard(
     failures: Mapping[str, Failure],
     provenance: Mapping[str, Any],
 ) -> Sidecar:
-    """Write rows (t_i, D) by clip id, and failures, so that a crash at any point leaves all of it or nothing.
+    """Write rows (t_i, D) by clip id, and failures; a crash at any point leaves the whole shard or none of it.
 
     kind: digest of the key, D, dtype.
 
     Raises:
-        ZsarbenchError: there is no room, or no leave to write.
+        ZsarbenchError: the disk is full or the folder is not writable.
     """
     import safetensors.torch
     import torch
@@ -129,45 +130,62 @@ def write_shard(
     for clip_id, row in rows.items():
         row = row.to(getattr(torch, dtype)).contiguous()
         checksum = checksum_of(row.view(torch.uint8).numpy().data.cast("B"))
-        clips.append(StoredClip(clip_id, len(row), checksum, tuple(flags.get(clip_id, ())), sizes.get(clip_id)))
+        clips.append(
+            StoredClip(
+                clip_id=clip_id,
+                steps=len(row),
+                checksum=checksum,
+                flags=tuple(flags.get(clip_id, ())),
+                size=sizes.get(clip_id),
+            )
+        )
         stored.append(row)
     content = safetensors.torch.save({"rows": torch.cat(stored)}) if stored else b""
     start = len(content) - sum(clip.steps for clip in clips) * dim * ITEM_BYTES[dtype]
-    sidecar = Sidecar(key, dim, dtype, len(content), start, tuple(clips), dict(failures), dict(provenance))
+    sidecar = Sidecar(
+        key=key,
+        dim=dim,
+        dtype=dtype,
+        bytes=len(content),
+        data_start=start,
+        clips=tuple(clips),
+        failures=dict(failures),
+        provenance=dict(provenance),
+    )
     try:
         folder.mkdir(parents=True, exist_ok=True)
         if content:
-            write_whole(data_path(folder, sidecar.name), content)
-        write_whole(sidecar_path(folder, sidecar.name), sidecar.to_json().encode())
+            write_atomic(data_path(folder, sidecar.name), content)
+        write_atomic(sidecar_path(folder, sidecar.name), sidecar.to_json().encode())
     except OSError as error:
         raise ZsarbenchError(
-            f"features cannot be written to {folder}: {error.strerror}; what was finished is kept. "
-            "Make room and run the same command again, or set ZSARBENCH_CACHE to another folder"
+            f"features cannot be written to {folder}: {error.strerror}; finished shards are kept. "
+            "Free some space and run the same command again, or set ZSARBENCH_CACHE to another folder"
         ) from error
     return sidecar
 
 
 def copy_shard(source: Path, target: Path, sidecar: Sidecar) -> None:
-    """Copy a shard to another folder, times included, so that a crash at any point leaves all of it or nothing.
+    """Copy a shard to another folder with its times; a crash at any point leaves the whole shard or none of it.
 
     Raises:
-        ZsarbenchError: there is no room, or no leave to write.
+        ZsarbenchError: the disk is full or the folder is not writable.
     """
     paths = [data_path(source, sidecar.name)] if sidecar.bytes else []
     try:
         for path in [*paths, sidecar_path(source, sidecar.name)]:
             status = path.stat()
-            write_whole(target / path.name, path.read_bytes())
+            write_atomic(target / path.name, path.read_bytes())
             os.utime(target / path.name, ns=(status.st_atime_ns, status.st_mtime_ns))
     except OSError as error:
         raise ZsarbenchError(
-            f"features cannot be copied to {target}: {error.strerror}; what was finished is kept. "
-            "Make room and run the same command again"
+            f"features cannot be copied to {target}: {error.strerror}; finished shards are kept. "
+            "Free some space and run the same command again"
         ) from error
 
 
 def read_sidecar(folder: Path, name: str) -> Sidecar:
-    """Return what a shard says it holds.
+    """Return the sidecar of a shard.
 
     Raises:
         ZsarbenchError: the file is missing or damaged.
@@ -176,20 +194,17 @@ def read_sidecar(folder: Path, name: str) -> Sidecar:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         sidecar = Sidecar(
-            content["key"],
-            content["dim"],
-            content["dtype"],
-            content["bytes"],
-            content["data_start"],
-            tuple(
-                StoredClip(clip_id, steps, checksum, tuple(flags), *size)
-                for clip_id, steps, checksum, flags, *size in content["clips"]
-            ),
-            {
-                clip_id: Failure(reason, (state[0], state[1]) if state else None, lasting)
-                for clip_id, (reason, state, lasting) in content["failures"].items()
+            key=content["key"],
+            dim=content["dim"],
+            dtype=content["dtype"],
+            bytes=content["bytes"],
+            data_start=content["data_start"],
+            clips=tuple(_stored_clip(*fields) for fields in content["clips"]),
+            failures={
+                clip_id: Failure(reason, (state[0], state[1]) if state else None, permanent)
+                for clip_id, (reason, state, permanent) in content["failures"].items()
             },
-            content["provenance"],
+            provenance=content["provenance"],
         )
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ZsarbenchError(f"sidecar {path} cannot be read: {error}") from error
@@ -198,16 +213,34 @@ def read_sidecar(folder: Path, name: str) -> Sidecar:
     return sidecar
 
 
+def read_intact_sidecar(folder: Path, name: str) -> Sidecar:
+    """Return the sidecar of a shard after checking that its data file has the size stated there.
+
+    Raises:
+        ZsarbenchError: the sidecar is missing or damaged, or the data file is missing or has another size.
+    """
+    sidecar = read_sidecar(folder, name)
+    if problem := size_problem(folder, name, sidecar.bytes):
+        raise ZsarbenchError(problem)
+    return sidecar
+
+
 def size_problem(folder: Path, name: str, size: int) -> str | None:
-    """Return what is wrong with the size of a shard's data file, None where it is as it was written."""
+    """Return what is wrong with the size in bytes of a shard's data file, None where it is as written."""
+    path = data_path(folder, name)
     try:
-        there = data_path(folder, name).stat().st_size if size else 0
+        actual = path.stat().st_size if size else 0
     except OSError:
-        return f"{data_path(folder, name)} is missing"
-    return f"{data_path(folder, name)} has {there} bytes, not {size}" if there != size else None
+        return f"{path} is missing"
+    return f"{path} has {actual} bytes, not {size}" if actual != size else None
 
 
 def checksum_of(raw: memoryview) -> int:
     """Return the xxh3-64 of bytes as the signed integer that SQLite can hold."""
     value: int = xxhash.xxh3_64_intdigest(raw)
     return value - 2**64 if value >= 2**63 else value
+
+
+def _stored_clip(clip_id: str, steps: int, checksum: int, flags: Sequence[str], size: int | None = None) -> StoredClip:
+    """Return a clip from the JSON list that `StoredClip.to_list` gives."""
+    return StoredClip(clip_id=clip_id, steps=steps, checksum=checksum, flags=tuple(flags), size=size)

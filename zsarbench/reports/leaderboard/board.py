@@ -1,7 +1,7 @@
-"""Tables and reported figures as the leaderboard shows them: text, bars and details; nothing is computed anew.
+"""Tables and reported figures as the leaderboard shows them: text, bars and details; nothing is computed again.
 
-Measured rows come from `zsarbench.reports.table`, which decides what may stand beside what. Accuracies are
-shown in percent.
+Measured rows come from `zsarbench.reports.table`, which decides what may stand next to what. Accuracies are shown in
+percent.
 """
 
 from __future__ import annotations
@@ -9,47 +9,26 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
 
 import pandas as pd
 
+from zsarbench.evaluation.settings import METRICS, REPORTED_FIGURES, heading, reported_heading
+from zsarbench.interfaces import Table
+from zsarbench.plugins.parts import PART_KINDS
 from zsarbench.protocols import rounds_in_words
-from zsarbench.reports import table as tables
-from zsarbench.reports.layout import HEADINGS, NOTHING, shown_metrics
-from zsarbench.reports.leaderboard.rows import (
-    Board,
-    Group,
-    Row,
-    Section,
-    Unplaced,
-    accuracy,
-    bar_of,
-    figure,
-    interval,
-    percent,
-    scale_of,
-)
-from zsarbench.reports.table import GROUP, ExtraColumns, Table
+from zsarbench.reports import cells
+from zsarbench.reports.cells import NOTHING
+from zsarbench.reports.columns import Column, further_columns, page_values, shown_metrics
+from zsarbench.reports.leaderboard.rows import Board, Group, Row, Section, Unplaced, bar_of, scale_of
+from zsarbench.reports.notes import note_text, notes_of_paper
+from zsarbench.reports.table import GROUP, ExtraColumns, build_all, rows_of
 from zsarbench.results import RunResult
-from zsarbench.results.reported import NOT_STATED, ReportedRow
+from zsarbench.results.reported import ReportedRow
 
 UNPLACED = "/unplaced"
-CONTAMINATED = "contaminated classes"
-REPORTED_ORDER = ("top1_per_video", "top1_per_class", "top1", "top5", "top1_base", "top1_novel", "harmonic_mean")
-"""Metrics of tables without a measured row, in the order of their columns; others follow by name."""
-REPORTED_HEADINGS = {
-    **HEADINGS,
-    "top1": "top-1",
-    "top5": "top-5",
-    "top1_base": "top-1, base",
-    "top1_novel": "top-1, novel",
-    "harmonic_mean": "harmonic mean",
-    "mean_top1_top5": "mean of top-1 and top-5",
-}
-"""Here an average that a paper does not name is not named either."""
 
 
-def make(
+def build_board(
     results: Sequence[RunResult],
     reported: Sequence[ReportedRow],
     *,
@@ -65,19 +44,22 @@ def make(
     by_protocol: dict[str, list[ReportedRow]] = defaultdict(list)
     for row in reported:
         by_protocol[row.protocol].append(row)
-    by_name = {result.stem: result for result in results}
-    made = tables.build_all(results, reported, extra_columns=extra_columns)
-    measured = tuple(_measured_section(table, by_name) for table in made)
-    taken = {section.name for section in measured}
-    alone = [name for name in sorted(by_protocol) if name not in taken and not name.endswith(UNPLACED)]
+    by_id = {result.stem: result for result in results}
+    measured = tuple(
+        _measured_section(table, by_id) for table in build_all(results, reported, extra_columns=extra_columns)
+    )
+    measured_names = {section.name for section in measured}
+    reported_only = [name for name in sorted(by_protocol) if name not in measured_names and not name.endswith(UNPLACED)]
     unplaced = [name for name in sorted(by_protocol) if name.endswith(UNPLACED)]
     return Board(
-        measured,
-        tuple(_reported_section(name, by_protocol[name], (summaries or {}).get(name, "")) for name in alone),
-        tuple((name.removesuffix(UNPLACED), _unplaced(by_protocol[name])) for name in unplaced),
-        len(results),
-        len(reported),
-        max((result.created[:10] for result in results), default=""),
+        measured=measured,
+        reported=tuple(
+            _reported_section(name, by_protocol[name], (summaries or {}).get(name, "")) for name in reported_only
+        ),
+        unplaced=tuple((name.removesuffix(UNPLACED), _unplaced(by_protocol[name])) for name in unplaced),
+        n_results=len(results),
+        n_figures=len(reported),
+        newest=max((result.created[:10] for result in results), default=""),
     )
 
 
@@ -85,28 +67,26 @@ def make(
 
 
 def _measured_section(table: Table, results: Mapping[str, RunResult]) -> Section:
-    frame = table.frame
-    rows = [dict(zip(map(str, frame.columns), row, strict=True)) for row in frame.itertuples(index=False, name=None)]
-    metrics = shown_metrics(frame)
-    like = results[next(row["id"] for row in rows if row["kind"] == "measured")]
-    extra = tuple(frame.attrs["extra_columns"])
-    if any(results[row["id"]].contamination for row in rows if row["kind"] == "measured"):
-        extra = (CONTAMINATED, *extra)
+    rows = rows_of(table)
     for row in rows:
-        row[CONTAMINATED] = _contaminated(results[row["id"]]) if row["kind"] == "measured" else None
+        row |= page_values(results[row["id"]]) if row["kind"] == "measured" else {}
+    metrics = shown_metrics(table)
+    columns = further_columns(rows, table.extra_columns, page=True)
     scale = scale_of(rows, metrics[0])
     groups: dict[tuple[str, ...], list[Row]] = defaultdict(list)
     for row in rows:
-        shown = _shared(row, metrics, extra, scale)
-        made = _measured_row(shown, row, metrics, results[row["id"]]) if row["kind"] == "measured" else shown
-        groups[tuple(row[key] for key in GROUP)].append(made)
+        shown = _shared(row, metrics, columns, scale)
+        is_measured = row["kind"] == "measured"
+        group = groups[tuple(row[key] for key in GROUP)]
+        group.append(_measured_row(shown, row, metrics, results[row["id"]]) if is_measured else shown)
+    like = results[next(row["id"] for row in rows if row["kind"] == "measured")]
     return Section(
         name=like.protocol.name,
         summary=like.protocol.summary,
         about=_about(like),
-        metrics=tuple(HEADINGS.get(name, REPORTED_HEADINGS.get(name, name)) for name in metrics),
-        groups=tuple(Group(key[0], _heading(*key), tuple(of_key)) for key, of_key in groups.items()),
-        extra=extra,
+        metrics=tuple(heading(name) if name in METRICS else reported_heading(name) for name in metrics),
+        groups=tuple(Group(key[0], cells.group_heading(*key), tuple(of_key)) for key, of_key in groups.items()),
+        extra=tuple(column.heading for column in columns),
         scale=scale,
         remarks=table.remarks,
         left_out=table.left_out,
@@ -116,74 +96,57 @@ def _measured_section(table: Table, results: Mapping[str, RunResult]) -> Section
 def _about(like: RunResult) -> str:
     rounds = {item.round: item.duplicate_of for item in like.rounds}
     classes = sorted({item.n_classes for item in like.rounds})
-    words = [
+    parts = [
         f"setting {like.protocol.setting}",
         rounds_in_words(len(rounds), list(rounds.values()).count(None)),
         f"{' or '.join(map(str, classes))} candidate classes",
         f"protocol version {like.protocol.version}, hash {like.protocol.hash[:8]}",
         f"data set {like.dataset.name}, revision {like.dataset.revision[:12]}",
     ]
-    return " · ".join(words)
+    return " · ".join(parts)
 
 
-def _heading(kind: str, train_on: str, class_text: str) -> str:
-    """Return a group in one line, such as "measured · trained on seen · class text sentence"."""
-    about = [kind, f"trained on {'nothing' if train_on == 'none' else train_on}"]
-    return " · ".join([*about, f"class text {class_text}"] if class_text else about)
-
-
-def _shared(row: Mapping[str, Any], metrics: Sequence[str], extra: Sequence[str], scale: int) -> Row:
+def _shared(row: cells.Row, metrics: Sequence[str], columns: Sequence[Column], scale: int) -> Row:
     """Return what measured and reported rows of one table have in common."""
     return Row(
         kind=row["kind"],
         method=row["method"],
-        values=tuple(accuracy(row, name) for name in metrics),
+        values=tuple(cells.accuracy(row, name) for name in metrics),
         bar=bar_of(row, metrics[0], scale),
-        extra=tuple(NOTHING if pd.isna(row[name]) else str(row[name]) for name in extra),
+        extra=tuple(column.cell(row) for column in columns),
         notes=tuple(row["notes"]),
     )
 
 
-def _measured_row(shown: Row, row: Mapping[str, Any], metrics: Sequence[str], result: RunResult) -> Row:
-    kinds = [kind for kind in ("visual", "text", "negatives", "loss") if not pd.isna(row[kind])]
-    parts = " / ".join(row[kind] for kind in kinds) or "no parts"
+def _measured_row(shown: Row, row: cells.Row, metrics: Sequence[str], result: RunResult) -> Row:
+    parts = " / ".join(cells.part_names(row, PART_KINDS)) or "no parts"
     spread = row[f"{metrics[0]}_seed_std"]
-    seeds = "" if pd.isna(spread) else f"{row['n_seeds']} training seeds ± {percent(spread)}"
+    seeds: str = "" if pd.isna(spread) else f"{row['n_seeds']} training seeds ± {cells.percent(spread)}"
     return replace(
         shown,
-        rank=NOTHING if pd.isna(row["rank"]) else str(int(row["rank"])),
-        about=" · ".join(word for word in (parts, row["settings"], seeds) if word),
-        interval=interval(row, metrics[0]),
-        scored=f"{row['n_scored']:,}/{row['n_expected']:,}",
+        rank=cells.integer(row["rank"]),
+        about=" · ".join(text for text in (parts, row["settings"], seeds) if text),
+        interval=cells.interval(row, metrics[0]),
+        scored=cells.scored(row),
         date=result.created[:10],
-        facts=tuple(_facts(row, kinds, metrics, result)),
+        facts=tuple(_facts(row, metrics, result)),
         command=result.command,
     )
 
 
-def _contaminated(result: RunResult) -> str | None:
-    """Return how many unseen classes something was trained on, of all; "≥" where part of the training is unknown."""
-    audit = result.contamination
-    if audit is None:
-        return None
-    unknown = any(not who.startswith("text ") for who in audit.unknown)  # a text encoder has seen no clip
-    return f"{'≥ ' if unknown else ''}{audit.n_overlapping}/{audit.n_overlapping + audit.n_clean}"
-
-
-def _facts(
-    row: Mapping[str, Any], kinds: Sequence[str], metrics: Sequence[str], result: RunResult
-) -> Iterable[tuple[str, str]]:
-    """Give what no column holds."""
+def _facts(row: cells.Row, metrics: Sequence[str], result: RunResult) -> Iterable[tuple[str, str]]:
+    """Yield what no column holds."""
     main, where = metrics[0], result.environment
+    main_heading = heading(main)
     yield "method", f"{result.method.summary} {result.method.source}".strip()
-    yield from ((kind, row[kind]) for kind in kinds)
+    yield from ((kind, row[kind]) for kind in PART_KINDS if not pd.isna(row[kind]))
     for name in sorted(set(result.summary) - set(metrics)):
-        yield HEADINGS.get(name, name), accuracy(row, name)
-    yield "chance", f"{percent(row[f'{main}_chance'])} ({HEADINGS.get(main, main)})"
+        yield heading(name), cells.accuracy(row, name)
+    yield "chance", f"{cells.percent(row[f'{main}_chance'])} ({main_heading})"
     yield "rounds", rounds_in_words(row["n_rounds"], row["n_distinct_rounds"])
     yield "training seeds", str(row["n_seeds"])
     if not pd.isna(row[f"{main}_seed_std"]):
-        yield "deviation over training seeds", f"{percent(row[f'{main}_seed_std'])} ({HEADINGS.get(main, main)})"
+        yield "deviation over training seeds", f"{cells.percent(row[f'{main}_seed_std'])} ({main_heading})"
     yield "clips that could not be read", f"{row['n_failed']:,}"
     yield "environment", f"zsarbench {where.zsarbench}, torch {where.torch}, {where.device}, {where.dtype}"
     yield "result", row["id"]
@@ -193,7 +156,7 @@ def _facts(
 
 
 def _reported_section(name: str, rows: Sequence[ReportedRow], summary: str) -> Section:
-    order = {metric: number for number, metric in enumerate(REPORTED_ORDER)}
+    order = {metric: number for number, metric in enumerate(REPORTED_FIGURES)}
     metrics = sorted({row.name for row in rows}, key=lambda metric: (order.get(metric, len(order)), metric))
     groups: dict[str, list[dict[str, ReportedRow]]] = defaultdict(list)
     for figures in joined(rows):
@@ -206,11 +169,11 @@ def _reported_section(name: str, rows: Sequence[ReportedRow], summary: str) -> S
         name=name,
         summary=summary,
         about="no measured row yet",
-        metrics=tuple(REPORTED_HEADINGS.get(metric, metric) for metric in metrics),
+        metrics=tuple(reported_heading(metric) for metric in metrics),
         groups=tuple(
             Group(
                 "reported",
-                _heading("reported", train, ""),
+                cells.group_heading("reported", train, ""),
                 tuple(_figures_row(figures, metrics) for figures in sorted(groups[train], key=best_first)),
             )
             for train in sorted(groups)
@@ -220,13 +183,17 @@ def _reported_section(name: str, rows: Sequence[ReportedRow], summary: str) -> S
 
 def _figures_row(figures: Mapping[str, ReportedRow], metrics: Sequence[str]) -> Row:
     one = next(iter(figures.values()))
-    vague = any(row.averaging == NOT_STATED for row in figures.values())
     return Row(
         kind="reported",
         method=one.method,
-        values=tuple(figure(figures[metric]) if metric in figures else NOTHING for metric in metrics),
-        notes=(one.citation, *(["averaging not stated there"] if vague else [])),
+        values=tuple(_figure(figures[metric]) if metric in figures else NOTHING for metric in metrics),
+        notes=tuple(dict.fromkeys(note for row in figures.values() for note in map(note_text, notes_of_paper(row)))),
     )
+
+
+def _figure(row: ReportedRow) -> str:
+    """Return a reported figure ± what was printed as its spread."""
+    return cells.spread(row.value, row.std)
 
 
 def joined(rows: Iterable[ReportedRow]) -> list[dict[str, ReportedRow]]:
@@ -242,9 +209,17 @@ def joined(rows: Iterable[ReportedRow]) -> list[dict[str, ReportedRow]]:
 
 
 def _unplaced(rows: Sequence[ReportedRow]) -> tuple[Unplaced, ...]:
-    made = []
+    unplaced = []
     for figures in joined(rows):
         one = next(iter(figures.values()))
-        words = [f"{REPORTED_HEADINGS.get(name, name)} {figure(row)}" for name, row in sorted(figures.items())]
-        made.append(Unplaced(one.method, "; ".join(words), one.train, one.wording, (one.citation,)))
-    return tuple(made)
+        texts = [f"{reported_heading(name)} {_figure(row)}" for name, row in sorted(figures.items())]
+        unplaced.append(
+            Unplaced(
+                method=one.method,
+                figures="; ".join(texts),
+                train=one.train,
+                wording=one.wording,
+                notes=(one.citation,),
+            )
+        )
+    return tuple(unplaced)

@@ -1,4 +1,4 @@
-"""Renders the board as a page and as Markdown, and writes both whole; the same board gives the same bytes."""
+"""The board as a page and as Markdown: the same board gives the same bytes."""
 
 from __future__ import annotations
 
@@ -17,30 +17,25 @@ from zsarbench.errors import ZsarbenchError
 from zsarbench.reports.leaderboard.rows import Board, Row, Unplaced
 from zsarbench.reports.markdown import escape
 from zsarbench.results import RunResult
-from zsarbench.utils.atomic import write_whole
+from zsarbench.utils.atomic import write_atomic
 
 
-def read(folder: Path) -> list[RunResult]:
+def read_results(folder: Path) -> list[RunResult]:
     """Return every result under a folder.
 
     Raises:
-        ZsarbenchError: some are not sound; the message names each with its problems.
+        ZsarbenchError: some are not valid; the message names each with its problems.
     """
-    read, problems = [], []
-    for path in results.find(folder):
-        try:
-            read.append(results.read(path))
-        except ZsarbenchError as error:
-            problems.append(str(error))
+    sound, problems = results.read_all(folder)
     if problems:
-        raise ZsarbenchError("\n".join(problems))
-    return read
+        raise ZsarbenchError("\n".join(problems.values()))
+    return list(sound.values())
 
 
 def page(board: Board) -> str:
-    """Return the board as one HTML page that needs nothing else: styles, script and drawings are in it.
+    """Return the board as one HTML page that needs no other file: styles, script and drawings are in it.
 
-    Whatever results bring is escaped; a content security policy also allows none but this style and this script.
+    Text from results is escaped; a content security policy also allows no style and no script but these.
     """
     style, script = _asset("page.css"), _asset("page.js")
     return _template("page.html.j2", autoescape=True).render(
@@ -58,9 +53,9 @@ def markdown(board: Board) -> str:
 
 
 def write(path: Path, text: str) -> Path:
-    """Put a text file in place whole, in folders that are made where they lack, and return its path."""
+    """Write a text file atomically, create the folders it needs, and return its path."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(path, text.encode())
+    write_atomic(path, text.encode())
     return path
 
 
@@ -89,7 +84,7 @@ def _asset(name: str) -> str:
 
 
 def _policy_hash(text: str) -> str:
-    """Return how a content security policy names an inline style or script."""
+    """Return the name of an inline style or script in a content security policy."""
     return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
 
 
@@ -102,8 +97,8 @@ def _one_line(text: str) -> str:
 
 def _fence(rows: Iterable[Row]) -> str:
     """Return the commands of measured rows as a block, fenced by more backticks than any of them holds."""
-    told = [(f"# {row.method}, {row.date}", row.command) for row in rows if row.command]
-    lines = [_one_line(line) for pair in told for line in pair]
+    commands = [(f"# {row.method}, {row.date}", row.command) for row in rows if row.command]
+    lines = [_one_line(line) for pair in commands for line in pair]
     longest = max((len(run) for line in lines for run in re.findall(r"`+", line)), default=0)
     fence = "`" * max(3, longest + 1)
     return "\n".join([f"{fence}bash", *lines, fence])

@@ -1,0 +1,53 @@
+"""What commands are written with, in plugins too: shared options, the session's plugins, JSON on stdout."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from zsarbench.errors import UsageError
+
+if TYPE_CHECKING:
+    from zsarbench.plugins import Host
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for scripts on stdout.")
+settings_option = click.option(
+    "--set",
+    "settings",
+    multiple=True,
+    metavar="PART.OPTION=VALUE",
+    help="An option of a part; see: zsarbench show NAME.",
+)
+data_root_option = click.option(
+    "--data-root", multiple=True, metavar="DATASET=DIR", help="Your own files of a data set."
+)
+
+format_option = click.option(
+    "--format", "format_", default="table", show_default=True, help="A reporter; see: zsarbench list reporter."
+)
+
+
+def host_of(ctx: click.Context) -> Host:
+    """Return the plugins of the session that a command runs in."""
+    host: Host = ctx.obj["session"].host
+    return host
+
+
+def echo_json(content: Any) -> None:
+    """Print JSON with sorted keys on stdout."""
+    click.echo(json.dumps(content, indent=2, sort_keys=True, ensure_ascii=False))
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file that the user named.
+
+    Raises:
+        UsageError: it cannot be written.
+    """
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"{path} cannot be written: {error.strerror}. Try: another FILE") from error

@@ -1,0 +1,106 @@
+"""Carries out a spec: prepares, fits and scores, up to what a run measured."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from zsarbench.evaluation.scores import Block, RoundScores, Scores
+from zsarbench.harness.fitting import Fit, fits, fitted
+from zsarbench.harness.preparation import Prepared, prepare
+from zsarbench.harness.scoring import round_scores, score_block
+from zsarbench.interfaces import Method, Parts, Progress, Recording
+from zsarbench.utils.compute import Stopwatch
+
+if TYPE_CHECKING:
+    from zsarbench.harness.inputs import RoundClips
+    from zsarbench.harness.spec import RunSpec
+    from zsarbench.plugins.registry import Registry
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """What a run measured, before it is written down.
+
+    parts: those of the last fit, with its loss. learnt: ids of the clips that any fit was given, of the training data
+    set where there is one; those that could not be read are not among them. scores: every round of every seed, in the
+    order of `served`. records: what each fit chose and measured. failures: why a clip could not be read or scored, by
+    clip id. method: as the last fit left it.
+    """
+
+    prepared: Prepared
+    parts: Parts
+    learnt: tuple[str, ...]
+    scores: Scores
+    served: tuple[tuple[Fit, RoundClips], ...]
+    fits: tuple[Fit, ...]
+    records: tuple[Mapping[str, Any], ...]
+    failures: Mapping[str, str]
+    seconds: Mapping[str, float]
+    method: Method
+
+
+def execute(spec: RunSpec, registry: Registry, progress: Progress) -> Outcome:
+    """Load, extract, fit and score.
+
+    Raises:
+        ZsarbenchError: the data is malformed, a plugin broke its contract, or, with `strict`, a clip is unreadable.
+    """
+    watch = Stopwatch()
+    prepared = prepare(spec, registry, progress, watch)
+    with prepared.compute.deterministic():
+        return _fit_and_score(prepared, watch)
+
+
+def _fit_and_score(prepared: Prepared, watch: Stopwatch) -> Outcome:
+    all_fits = fits(prepared)
+    blocks: list[Block] = []
+    scored: list[RoundScores] = []
+    served: list[tuple[Fit, RoundClips]] = []
+    records: list[dict[str, Any]] = []
+    learnt: dict[str, None] = {}
+    failures = dict(prepared.unread)
+    for number, fit in enumerate(all_fits, start=1):
+        n_train = len(fit.train) if prepared.train_features is None else len(prepared.train_features)
+        _log.info("fit %d of %d (seed %d, %d training clips)", number, len(all_fits), fit.seed, n_train)
+        with watch("fit"):
+            done = fitted(prepared, fit)
+        learnt |= dict.fromkeys(done.learnt)
+        records.append(dict(done.method.record()) if isinstance(done.method, Recording) else {})
+        with watch("score"):
+            for rounds in [fit.rounds] if done.method.class_independent else [(item,) for item in fit.rounds]:
+                block, without_score = score_block(prepared, done, rounds)
+                scored += [round_scores(prepared, item, len(blocks)) for item in rounds]
+                served += [(fit, item) for item in rounds]
+                blocks.append(block)
+                failures |= without_score
+    return Outcome(
+        prepared=prepared,
+        parts=done.context.parts,
+        learnt=tuple(learnt),
+        scores=_scores(prepared, blocks, scored),
+        served=tuple(served),
+        fits=tuple(all_fits),
+        records=tuple(records),
+        failures=failures,
+        seconds=dict(watch.seconds),
+        method=done.method,
+    )
+
+
+def _scores(prepared: Prepared, blocks: list[Block], rounds: list[RoundScores]) -> Scores:
+    data, ids = prepared.inputs, prepared.features.ids
+    return Scores(
+        clip_ids=np.array(ids),
+        groups=np.array(data.manifest.loc[list(ids), "group"].astype(str)),
+        class_names=np.array(data.classes),
+        labels=data.labels(ids, data.classes).astype(np.int32),
+        blocks=tuple(blocks),
+        rounds=tuple(rounds),
+    )

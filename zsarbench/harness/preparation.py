@@ -1,0 +1,212 @@
+"""What a run works on, from its spec: data sets, parts and the features of all clips."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from zsarbench.data import class_texts
+from zsarbench.errors import ZsarbenchError
+from zsarbench.features import FeatureStore
+from zsarbench.features.clips import MemoryClips
+from zsarbench.features.extraction import plan as extraction
+from zsarbench.features.text_cache import CachedTextEncoder
+from zsarbench.harness import inputs
+from zsarbench.interfaces import ChecksParts, ClipFeatures, HasFailures, Parts, Progress, TextEncoder
+from zsarbench.plugins import building
+from zsarbench.utils.cache import cache_dir
+from zsarbench.utils.compute import Compute, Stopwatch, reuse_freed_memory
+
+if TYPE_CHECKING:
+    from zsarbench.harness.inputs import Inputs
+    from zsarbench.harness.spec import RunSpec
+    from zsarbench.plugins.registry import Registry
+
+_log = logging.getLogger(__name__)
+MAX_REASONS = 8  # why clips could not be read, that the log lists; the result has all
+
+
+@dataclass(frozen=True, kw_only=True)
+class Loaded:
+    """What a run works on before any feature is read.
+
+    compute: device, dtype and threads. training: the other data set that is learnt from, or None. parts: all but the
+    loss, which every fit builds for itself.
+    """
+
+    spec: RunSpec
+    registry: Registry
+    progress: Progress
+    compute: Compute
+    store: FeatureStore
+    inputs: Inputs
+    training: Inputs | None
+    parts: Parts
+
+    @property
+    def method_class(self) -> Any:
+        """The class of the method."""
+        return self.registry.get("method", self.spec.what.method.name).load()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prepared(Loaded):
+    """What a run works on, with the features of every clip that a round trains on or tests.
+
+    train_features: of the clips of `training` that can be read. positions: of clips in `features`, by id. unread: why
+    clips of `features` could not be read, by id. flags: remarks on the features, for the result.
+    """
+
+    features: ClipFeatures
+    train_features: ClipFeatures | None
+    positions: Mapping[str, int]
+    unread: Mapping[str, str]
+    flags: tuple[str, ...]
+
+    def clips(self, clip_ids: Sequence[str]) -> ClipFeatures:
+        """Return the features of these clips."""
+        return self.features.subset([self.positions[clip_id] for clip_id in clip_ids])
+
+
+def load(spec: RunSpec, registry: Registry, progress: Progress, watch: Stopwatch | None = None) -> Loaded:
+    """Return the data sets' manifests and texts, and the parts on their device.
+
+    Raises:
+        ZsarbenchError: the data is malformed, or a part cannot be built or does not fit the method.
+    """
+    watch = watch or Stopwatch()
+    compute = Compute.resolve(spec.where.device, spec.what.dtype, spec.where.threads)
+    with compute.deterministic():
+        with watch("data"):
+            data, training = inputs.load(spec), inputs.load_training(spec)
+        with watch("parts"):
+            store = FeatureStore(cache_dir() / "features")
+
+            def cached(encoder: TextEncoder) -> CachedTextEncoder:
+                return CachedTextEncoder(encoder, store, spec.what.parts["text"])
+
+            parts = building.build_parts(spec.what.parts, registry, cached, compute.device)
+            method = building.build_method(spec.what.method, registry)
+            if isinstance(method, ChecksParts):
+                method.check_parts(parts)
+        with watch("class texts"):
+            data = _with_chosen_texts(data, spec, parts)
+            training = training and _with_chosen_texts(training, spec, parts)
+    return Loaded(
+        spec=spec,
+        registry=registry,
+        progress=progress,
+        compute=compute,
+        store=store,
+        inputs=data,
+        training=training,
+        parts=parts,
+    )
+
+
+def _with_chosen_texts(data: Inputs, spec: RunSpec, parts: Parts) -> Inputs:
+    return replace(data, texts=class_texts.choose(data.texts, spec.what.class_text, parts.text))
+
+
+def prepare(spec: RunSpec, registry: Registry, progress: Progress, watch: Stopwatch | None = None) -> Prepared:
+    """Return what a run works on; features that the store lacks are extracted.
+
+    Raises:
+        ZsarbenchError: see `load`; no clip of the training data can be read, or, with `strict`, any clip cannot.
+    """
+    watch = watch or Stopwatch()
+    loaded = load(spec, registry, progress, watch)
+    reuse_freed_memory()
+    with loaded.compute.deterministic(), watch("features"):
+        features = read_features(loaded, loaded.inputs, loaded.inputs.used_clips())
+        flags = _remarks(features, loaded.inputs)
+        train_features = None
+        if loaded.training is not None:
+            train_features, more = _training_features(loaded, loaded.training)
+            flags += more
+    return Prepared(
+        **vars(loaded),
+        features=features,
+        train_features=train_features,
+        positions={clip_id: index for index, clip_id in enumerate(features.ids)},
+        unread=failures_of(features),
+        flags=tuple(flags),
+    )
+
+
+def read_features(loaded: Loaded, data: Inputs, clip_ids: Sequence[str]) -> ClipFeatures:
+    """Return the features of these clips, extracting those that the store lacks."""
+    encoder = encoder_part(loaded)
+    if encoder is None:
+        return MemoryClips(tuple(clip_ids), [torch.zeros(1, 1)] * len(clip_ids))
+    where = loaded.spec.where
+    request = extraction.Extraction(
+        dataset=data.dataset,
+        revision=data.revision,
+        sources=data.sources(clip_ids),
+        encoder=encoder,
+        executor=building.build_executor(where.executor, loaded.registry),
+        settings=extraction.Settings(device=str(loaded.compute.device), threads=loaded.compute.threads),
+        strict=where.strict,
+    )
+    return extraction.ensure(request, loaded.store, loaded.progress)
+
+
+def failures_of(clips: ClipFeatures) -> Mapping[str, str]:
+    """Return why clips could not be read, by clip id."""
+    return clips.failures if isinstance(clips, HasFailures) else {}
+
+
+def encoder_part(loaded: Loaded) -> extraction.EncoderPart | None:
+    """Return the visual part with the text part it may read through; None where the method uses none."""
+    specs, parts = loaded.spec.what.parts, loaded.parts
+    if parts.visual is None:
+        return None
+    return extraction.EncoderPart(specs["visual"], parts.visual, specs.get("text"), parts.text)
+
+
+def _remarks(features: ClipFeatures, data: Inputs) -> list[str]:
+    """Return a flag for what the encoder remarked on clips, [] where it remarked nothing."""
+    remarks: Mapping[str, Sequence[str]] = getattr(features, "flags", {})
+    if not remarks:
+        return []
+    clip_id, texts = min(remarks.items())
+    return [f"{len(remarks)} clips of {data.dataset} have remarks, e.g. {clip_id}: {texts[0]}"]
+
+
+def _training_features(loaded: Loaded, data: Inputs) -> tuple[ClipFeatures, list[str]]:
+    """Return the features of the clips of another data set that can be read, and flags; one states how many cannot.
+
+    Raises:
+        ZsarbenchError: none can be read.
+    """
+    clips = read_features(loaded, data, list(data.manifest.index))
+    failures = failures_of(clips)
+    n_read = len(clips) - len(failures)
+    summary = f"trained on {data.dataset}, revision {data.revision}: {n_read} of {len(clips)} clips"
+    flags = [*_remarks(clips, data), summary]
+    if not failures:
+        return clips, flags
+    reasons = describe_failures(failures)
+    _log.warning("%s can be read; not read: %s", summary, reasons)
+    if n_read == 0:
+        raise ZsarbenchError(
+            f"no clip of the training data set '{data.dataset}' can be read: {reasons}. "
+            f"Try: --data-root {data.dataset}=DIR, or a visual part that reads what the data set has"
+        )
+    return clips.subset([number for number, clip_id in enumerate(clips.ids) if clip_id not in failures]), flags
+
+
+def describe_failures(failures: Mapping[str, str]) -> str:
+    """Return the reasons why clips could not be read, the most frequent first, each with its count and one clip."""
+    by_reason: dict[str, list[str]] = {}
+    for clip_id, reason in sorted(failures.items()):
+        by_reason.setdefault(reason, []).append(clip_id)
+    frequent = sorted(by_reason.items(), key=lambda item: -len(item[1]))
+    reasons = [f"{len(clips)} × {reason} (e.g. {clips[0]})" for reason, clips in frequent[:MAX_REASONS]]
+    rest = sum(len(clips) for _, clips in frequent[MAX_REASONS:])
+    return "; ".join([*reasons, f"{rest} × other reasons"] if rest else reasons)

@@ -1,0 +1,81 @@
+"""Scores of test clips: one matrix per fit or round, checked for its shape, with NaN for clips that were not read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from zsarbench.errors import ZsarbenchError
+from zsarbench.evaluation.scores import Block, RoundScores
+from zsarbench.evaluation.settings import SETTINGS
+from zsarbench.harness.fitting import Fitted, controlled
+
+if TYPE_CHECKING:
+    from zsarbench.harness.inputs import RoundClips
+    from zsarbench.harness.preparation import Prepared
+
+Positions = NDArray[np.integer[Any]]
+
+
+def score_block(prepared: Prepared, fitted: Fitted, rounds: Sequence[RoundClips]) -> tuple[Block, Mapping[str, str]]:
+    """Return one score matrix over the clips and candidates of these rounds, and why clips that were read have NaN.
+
+    Rows of clips that were not read are NaN.
+
+    Raises:
+        ZsarbenchError: the method returned scores of another shape than (N, C).
+    """
+    data, positions = prepared.inputs, prepared.positions
+    index = np.array(sorted({positions[clip_id] for item in rounds for clip_id in item.test}))
+    candidates = {name for item in rounds for name in item.round.candidates}
+    columns = np.array([number for number, name in enumerate(data.classes) if name in candidates])
+    texts = [data.texts[data.classes[number]] for number in columns]
+    clips = controlled(prepared, prepared.features.subset(torch.from_numpy(index)), prepared.spec.what.seed, "test")
+    scores = np.full((len(index), len(columns)), -np.inf, dtype=np.float32)
+    for rows, among in _kinds(prepared, rounds, index, columns):
+        some = clips.subset(torch.from_numpy(rows))
+        values = fitted.method.score(some, [texts[column] for column in among], fitted.context)
+        if tuple(values.shape) != (len(rows), len(among)):
+            raise ZsarbenchError(
+                f"method '{prepared.spec.what.method.name}' returned scores {tuple(values.shape)} for {len(rows)} "
+                f"clips and {len(among)} classes; they are (N, C)"
+            )
+        scores[np.ix_(rows, among)] = values.detach().to("cpu", torch.float32).numpy()
+    unread = np.array([prepared.features.ids[i] in prepared.unread for i in index])
+    scores[unread] = np.nan
+    without_score = index[np.isnan(scores).any(axis=1) & ~unread]
+    reason = f"method '{prepared.spec.what.method.name}' scored it NaN"
+    return (
+        Block(index.astype(np.int32), columns.astype(np.int32), scores),
+        {prepared.features.ids[position]: reason for position in without_score},
+    )
+
+
+def _kinds(
+    prepared: Prepared, rounds: Sequence[RoundClips], index: Positions, columns: Positions
+) -> list[tuple[Positions, Positions]]:
+    """Return which rows of a score matrix compete among which of its columns: all, or each kind among its own."""
+    if not SETTINGS[prepared.spec.what.protocol.setting].own_kind_only:
+        return [(np.arange(len(index)), np.arange(len(columns)))]
+    names = prepared.inputs.classes
+    seen = {name for item in rounds for name in item.round.seen}
+    of_seen = np.array([names[column] in seen for column in columns])
+    labels = prepared.inputs.labels([prepared.features.ids[i] for i in index], names)
+    rows_of_seen = np.isin(labels, columns[of_seen])
+    return [(np.flatnonzero(rows_of_seen == kind), np.flatnonzero(of_seen == kind)) for kind in (True, False)]
+
+
+def round_scores(prepared: Prepared, item: RoundClips, block: int) -> RoundScores:
+    """Return which part of the score matrix at this position is a round."""
+    number = {name: index for index, name in enumerate(prepared.inputs.classes)}
+    seen = set(item.round.seen)
+    return RoundScores(
+        block=block,
+        clips=np.array([prepared.positions[clip_id] for clip_id in item.test], dtype=np.int32),
+        classes=np.array([number[name] for name in item.round.candidates], dtype=np.int32),
+        seen=np.array([name in seen for name in item.round.candidates]),
+    )

@@ -1,0 +1,96 @@
+"""What users type as PART.OPTION=VALUE and DATASET=DIR, parsed, and the collector of a request's mistakes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
+
+from zsarbench.errors import NotApplicable, UsageErrors, ZsarbenchError, unknown
+from zsarbench.plugins.parts import PART_KINDS
+
+if TYPE_CHECKING:
+    from zsarbench.plugins.registry import Registry
+
+P = ParamSpec("P")
+T = TypeVar("T")
+SETTABLE = ("method", "dataset", "train_dataset", *PART_KINDS, "executor")
+"""Parts that `--set` knows."""
+
+
+@dataclass
+class Problems:
+    """Collects what is wrong with a request, so that the user reads all of it at once.
+
+    not_applicable: why the request, though it has no mistake, asks for what a protocol does not offer.
+    """
+
+    mistakes: list[str] = field(default_factory=list)
+    not_applicable: list[str] = field(default_factory=list)
+
+    def add(self, *mistakes: str) -> None:
+        """Note mistakes."""
+        self.mistakes += mistakes
+
+    def catch(self, action: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T | None:
+        """Return what a function returns; where it raises an error for users, note that and return None."""
+        try:
+            return action(*arguments, **named)
+        except ZsarbenchError as error:
+            self.add(*(error.problems if isinstance(error, UsageErrors) else (str(error),)))
+            return None
+
+    def raise_all(self) -> None:
+        """Raise what was noted, if anything was.
+
+        Raises:
+            UsageErrors: there are mistakes.
+            NotApplicable: there are none, but the request is not applicable.
+        """
+        if self.mistakes:
+            raise UsageErrors(dict.fromkeys([*self.mistakes, *self.not_applicable]))
+        if self.not_applicable:
+            raise NotApplicable(self.not_applicable)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The values of `--set`, as typed, by part and option."""
+
+    by_part: Mapping[str, Mapping[str, str]]
+
+    @classmethod
+    def parse(cls, texts: Iterable[str], problems: Problems, known: Collection[str] = SETTABLE) -> Settings:
+        """Return the settings of "PART.OPTION=VALUE" strings; those of another form or part are noted as mistakes."""
+        by_part: dict[str, dict[str, str]] = {}
+        for text in texts:
+            path, equals, value = text.partition("=")
+            part, dot, option = path.partition(".")
+            if not (equals and dot and part and option):
+                problems.add(f"--set {text} is not of the form PART.OPTION=VALUE, e.g. --set loss.margin=0.5")
+            elif part not in known:
+                problems.add(unknown("part in --set", part, known))
+            else:
+                by_part.setdefault(part, {})[option] = value
+        return cls(by_part)
+
+    def of(self, part: str) -> Mapping[str, str]:
+        """Return the values for a part by option."""
+        return self.by_part.get(part, {})
+
+
+def parse_data_root(texts: Iterable[str], registry: Registry, problems: Problems) -> dict[str, str]:
+    """Return the absolute folders of "DATASET=DIR" strings by data set; what does not exist is noted as a mistake."""
+    folders = {}
+    for text in texts:
+        name, equals, folder = text.partition("=")
+        if not equals:
+            example = next(iter(registry.names("dataset")), "DATASET")
+            problems.add(f"--data-root {text} is not of the form DATASET=DIR, e.g. {example}=/data/{example}")
+        elif problems.catch(registry.get, "dataset", name) is not None:
+            path = Path(folder).expanduser()
+            if not path.is_dir():
+                problems.add(f"--data-root {name}: folder '{folder}' does not exist")
+            folders[name] = str(path.absolute())
+    return folders

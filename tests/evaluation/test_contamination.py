@@ -123,10 +123,10 @@ def test_a_missing_label_file_is_reported(host: Host, name: str) -> None:
 
 def test_where_no_plugin_declares_what_finds_near_names_only_spellings_are_compared() -> None:
     registry = load_plugins(["encoders"]).registry
-    found = audit({"visual a": ("kinetics400", "imagenet-1k")}, ["Archery", "Drumming"], registry)
+    found = audit({Declared("visual", "a"): ("kinetics400", "imagenet-1k")}, ["Archery", "Drumming"], registry)
     assert [(item.candidate, item.how) for item in found.overlapping] == [("Archery", "exact")]
     assert found.near_by is None
-    assert found.unknown == ("label set imagenet-1k of visual a",)
+    assert found.unknown == (Declared("label set", "imagenet-1k of visual a"),)
 
 
 # --- what was declared ------------------------------------------------------------------------------------------------

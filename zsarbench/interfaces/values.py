@@ -34,8 +34,9 @@ class ClassText:
 class Sampling:
     """Which frames of a clip make its steps.
 
-    Step t starts at `t * step_stride / frames_per_second` seconds of the clip and holds `frames_per_step` frames that
-    lie `1 / frames_per_second` apart; at most `max_steps` steps are taken, from the start of the clip.
+    frames_per_second: the rate that frames are taken at. max_steps: at most so many steps are taken, from the start of
+    the clip. frames_per_step: frames of a step, `1 / frames_per_second` seconds apart. step_stride: step t starts at
+    `t * step_stride / frames_per_second` seconds of the clip.
     """
 
     frames_per_second: float = 1.0

@@ -39,12 +39,14 @@ def test_every_link_meets_the_definition_of_its_name(link):
 
 
 def test_a_link_that_misses_its_line_is_stale(tmp_path):
-    """The one command that makes the links also mends them; a name that is not there is told."""
+    """The one command that writes the links also corrects them; a name that does not exist is an error."""
     for path in (".ci/readme.py", "zsarbench", "plugins"):
         copy = shutil.copytree if (ROOT / path).is_dir() else shutil.copy
         (tmp_path / path).parent.mkdir(exist_ok=True)
         copy(ROOT / path, tmp_path / path)
-    (tmp_path / "README.md").touch()
+    (tmp_path / "docs").mkdir()
+    for page in ("README.md", "docs/ucf101.md"):
+        (tmp_path / page).touch()
     page = tmp_path / README.relative_to(ROOT)
     page.write_text("\n".join(STAGES), encoding="utf-8")  # without the tables of results
 

@@ -144,7 +144,7 @@ def test_what_is_not_the_release_is_named(release, tmp_path):
         convert(tmp_path / "other.pt", tmp_path / "out")
     part = {name: value for name, value in release.state_dict().items() if "norm_vid" not in name}
     torch.save(part, tmp_path / "part.pt")
-    with pytest.raises(ZsarbenchError, match=r"(?s)no state dict of CEZSAR's release.*video_norm"):
+    with pytest.raises(ZsarbenchError, match=r"(?s)not a state dict of CEZSAR's release.*video_norm"):
         convert(tmp_path / "part.pt", tmp_path / "out")
 
 

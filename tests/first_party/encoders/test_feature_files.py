@@ -99,8 +99,8 @@ def test_every_unsound_file_has_its_reason(tmp_path: Path) -> None:
         "flat": "its file has shape (3,), not (T, D)",
         "ints": "its file holds int64, not one of float16, float32, float64",
         "none": "its file has no row",
-        "text": "its file is no .npy file",
-        "empty": "its file is no .npy file",
+        "text": "its file is not an .npy file",
+        "empty": "its file is not an .npy file",
         "cut": "its file cannot be read",
         "gone": "no .npy file of it is in",
         "late": "it starts after the end of its video's file",
@@ -123,7 +123,7 @@ def test_nothing_is_unpickled(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_cannot_be_meant_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="there is no folder"):
+    with pytest.raises(UsageError, match="does not exist"):
         FeatureFiles(folder=tmp_path / "gone")
     with pytest.raises(UsageError, match=r"no \.npy file is in"):
         FeatureFiles(folder=tmp_path)

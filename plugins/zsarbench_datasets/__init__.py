@@ -13,6 +13,11 @@ if TYPE_CHECKING:
 @hookimpl
 def zsarbench_register(registry: Registrar) -> None:
     """Add the data sets."""
+    _add_drawn_and_own(registry)
+    _add_public(registry)
+
+
+def _add_drawn_and_own(registry: Registrar) -> None:
     registry.add(
         "dataset",
         "sketch",
@@ -21,6 +26,16 @@ def zsarbench_register(registry: Registrar) -> None:
         source="zsarbench; drawn from a seed, no licence attached",
         trained_on=(),
     )
+    registry.add(
+        "dataset",
+        "folder",
+        "zsarbench_datasets.folder:Folder",
+        summary="Your own videos: a folder per class, or a CSV file of clip, label, start, end.",
+        source="the user",
+    )
+
+
+def _add_public(registry: Registrar) -> None:
     registry.add(
         "dataset",
         "ucf101",
@@ -68,11 +83,4 @@ def zsarbench_register(registry: Registrar) -> None:
         summary="ActivityNet Captions: segments of ActivityNet's videos with sentences by people, to learn from.",
         source="Krishna et al., ICCV 2017, arXiv:1705.00754; val_1 and val_2 by `zsarbench data get`",
         trained_on=("activitynet",),  # its videos were chosen for the 200 classes
-    )
-    registry.add(
-        "dataset",
-        "folder",
-        "zsarbench_datasets.folder:Folder",
-        summary="Your own videos: a folder per class, or a CSV file of clip, label, start, end.",
-        source="the user",
     )

@@ -25,7 +25,21 @@ for this encoder alone, so the audit of every run uses this one, whatever the ru
 
 @hookimpl
 def zsarbench_register(registry: Registrar) -> None:
-    """Add the encoders."""
+    """Add the encoders, what finds near names, and the classes of ImageNet."""
+    _add_visual(registry)
+    _add_text(registry)
+    registry.set_near_encoder("minilm-l6", min_cosine=NEAR_COSINE)
+    for name in IMAGENET_SUBSETS:
+        registry.add(
+            "labels",
+            name,
+            f"zsarbench_encoders.imagenet:{name.replace('-', '_')}",
+            summary="The synsets of this subset of ImageNet, as timm lists them.",
+            source="Russakovsky et al. 2015, arXiv:1409.0575; timm (Apache-2.0)",
+        )
+
+
+def _add_visual(registry: Registrar) -> None:
     registry.add(
         "visual",
         "efficientnet-lite0",
@@ -73,6 +87,9 @@ def zsarbench_register(registry: Registrar) -> None:
         summary="Features that others computed, a .npy file a video, with a classifier: --set visual.folder=FOLDER.",
         source="zsarbench; the layout of the features of valterlej/cezsar",
     )
+
+
+def _add_text(registry: Registrar) -> None:
     registry.add(
         "text",
         "minilm-l6",
@@ -111,12 +128,3 @@ def zsarbench_register(registry: Registrar) -> None:
         summary="Any model of sentence-transformers: --set text.model=NAME.",
         source="Reimers and Gurevych 2019, arXiv:1908.10084 (Apache-2.0)",
     )
-    registry.set_near_encoder("minilm-l6", min_cosine=NEAR_COSINE)
-    for name in IMAGENET_SUBSETS:
-        registry.add(
-            "labels",
-            name,
-            f"zsarbench_encoders.imagenet:{name.replace('-', '_')}",
-            summary="The synsets of this subset of ImageNet, as timm lists them.",
-            source="Russakovsky et al. 2015, arXiv:1409.0575; timm (Apache-2.0)",
-        )

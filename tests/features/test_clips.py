@@ -117,7 +117,14 @@ def test_a_batch_can_be_filled_with_the_bytes_as_they_are_stored(tmp_path, n_ste
     content, steps, clip_bytes = path.read_bytes(), np.full(3, 3), 3 * 4 * 2
     starts = np.array([len(content) - (3 - number) * clip_bytes for number in range(3)])
     checksums = np.array([checksum_of(memoryview(content)[start : start + clip_bytes]) for start in starts])
-    table = RowTable((path.stem,), np.zeros(3, dtype=int), starts, steps, checksums, np.zeros(3, dtype=bool))
+    table = RowTable(
+        names=(path.stem,),
+        shard=np.zeros(3, dtype=np.int64),
+        position=starts,
+        steps=steps,
+        checksum=checksums,
+        verified=np.zeros(3, dtype=bool),
+    )
     index = np.array([2, 0])
     for _ in range(2):  # the first time each clip is read whole and verified
         out = np.full((2, n_steps, 4), -1, dtype=np.int16)

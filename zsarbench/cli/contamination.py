@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -27,17 +27,7 @@ if TYPE_CHECKING:
 @settings_option
 @json_option
 @click.pass_context
-def command(
-    ctx: click.Context,
-    protocol: str,
-    method: str | None,
-    visual: str | None,
-    text: str | None,
-    train_on: str,
-    data_root: tuple[str, ...],
-    settings: tuple[str, ...],
-    as_json: bool,
-) -> None:
+def command(ctx: click.Context, /, protocol: str, as_json: bool, train_on: str, **options: Any) -> None:
     """List the unseen classes of a protocol that are in the label sets which parts were trained on.
 
     An overlap is exact (equal but for case, spaces and punctuation), an alias, or near in text embedding. What was
@@ -58,12 +48,17 @@ def command(
 
     registry = host_of(ctx).registry
     rules = protocols.load(registry, protocol)
-    parts = _parts(registry, rules, method, {"visual": visual, "text": text})
+    method: str | None = options["method"]
+    parts = _parts(registry, rules, method, {"visual": options["visual"], "text": options["text"]})
     other = {"train_dataset": train_on} if train_on != "seen" else {}
     if method is None and not parts and not other:
         raise UsageError("nothing is named to be audited. Try: --visual NAME, --method or --train-on")
     named, roots = resolve_parts(
-        registry, {"dataset": rules.dataset} | other, protocol=rules, data_root=data_root, settings=settings
+        registry,
+        {"dataset": rules.dataset} | other,
+        protocol=rules,
+        data_root=options["data_root"],
+        settings=options["settings"],
     )
     data = {kind: build_dataset(part, roots, registry) for kind, part in named.items()}
     dataset, training = data["dataset"], data.get("train_dataset")
@@ -85,11 +80,13 @@ def command(
 _OF_A_RUN = ("accuracy", "n_sentences", "naming")
 
 
-def _parts(registry: Registry, rules: Protocol, method: str | None, asked: Mapping[str, str | None]) -> dict[str, str]:
-    """Return the parts by kind: those asked for, and with a method the others that it would be run with."""
+def _parts(
+    registry: Registry, rules: Protocol, method: str | None, requested: Mapping[str, str | None]
+) -> dict[str, str]:
+    """Return the parts by kind: those requested, and with a method the others that it would be run with."""
     defaults = dict(registry.get("method", method).defaults) if method is not None else {}
     defaults |= {kind: name for kind, name in rules.parts.items() if kind in defaults}
-    return defaults | {kind: name for kind, name in asked.items() if name is not None}
+    return defaults | {kind: name for kind, name in requested.items() if name is not None}
 
 
 def _show(protocol: str, found: Contamination) -> None:

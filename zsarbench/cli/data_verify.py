@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +25,19 @@ if TYPE_CHECKING:
 MAX_LINES = 40
 
 
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """The options of the command, besides the data set's name and the form of its output."""
+
+    protocol: str | None
+    data_root: tuple[str, ...]
+    settings: tuple[str, ...]
+    workers: int | None
+    thorough: bool
+    report: Path | None
+    full_paths: bool
+
+
 @click.command("verify")
 @click.argument("name")
 @click.option("--protocol", help="Only the clips that it scores or learns from: a name, or your own file.")
@@ -36,18 +49,7 @@ MAX_LINES = 40
 @click.option("--full-paths", is_flag=True, help="Write absolute paths in the report, not those below your folder.")
 @json_option
 @click.pass_context
-def verify(
-    ctx: click.Context,
-    name: str,
-    protocol: str | None,
-    data_root: tuple[str, ...],
-    settings: tuple[str, ...],
-    workers: int | None,
-    thorough: bool,
-    report: Path | None,
-    full_paths: bool,
-    as_json: bool,
-) -> None:
+def verify(ctx: click.Context, /, name: str, as_json: bool, **options: Any) -> None:
     """Check the manifest of data set NAME and probe the file of every clip.
 
     The first frame of each file is decoded and the rest is read, which finds missing, unreadable and truncated clips;
@@ -67,9 +69,11 @@ def verify(
     from zsarbench.utils.cores import cores
     from zsarbench.utils.progress import default_progress
 
-    registry = host_of(ctx).registry
-    rules = _rules(registry, protocol, name) if protocol is not None else None
-    parts, roots = resolve_parts(registry, {"dataset": name}, protocol=rules, data_root=data_root, settings=settings)
+    registry, chosen = host_of(ctx).registry, Options(**options)
+    rules = _rules(registry, chosen.protocol, name) if chosen.protocol is not None else None
+    parts, roots = resolve_parts(
+        registry, {"dataset": name}, protocol=rules, data_root=chosen.data_root, settings=chosen.settings
+    )
     dataset = build_dataset(parts["dataset"], roots, registry)
     root, manifest = dataset.root if isinstance(dataset, HasRoot) else None, checked_manifest(dataset, name)
     if root is None and manifest["path"].isna().all():
@@ -81,8 +85,8 @@ def verify(
     result = inspection.inspect_files(
         manifest,
         root,
-        inspection.ProbeCache(cache_dir() / "scans" / "files.sqlite", thorough=thorough),
-        workers=workers or cores(),
+        inspection.ProbeCache(cache_dir() / "scans" / "files.sqlite", thorough=chosen.thorough),
+        workers=chosen.workers or cores(),
         progress=default_progress(),
         only=None if rules is None else {clip for clips in lists.values() for clip in clips},
     )
@@ -96,8 +100,8 @@ def verify(
     }
     by_list = result.by_list(lists)
     lines = _lines(about | {f"list {key}": counts for key, counts in by_list.items()})
-    if report is not None:
-        write_text(report, inspection.report(result, lines, root, absolute=full_paths))
+    if chosen.report is not None:
+        write_text(chosen.report, inspection.report(result, lines, root, absolute=chosen.full_paths))
     if as_json:
         bad = [asdict(clip) for clip in result.bad]
         echo_json(about | {"lists": by_list, "bad": bad, "extra_files": list(result.extra)})

@@ -13,11 +13,12 @@ from zsarbench import errors, testing
 PUBLIC = {
     "zsarbench": "__version__ hookimpl run",
     "zsarbench.interfaces": """
-        CaptionSteps CaptionsInSteps CaptionsTrained ChecksParts ClassText ClassesKnown ClipFeatures ClipSource Clips
-        ColourOrdered Context Cuttable Dataset Downloadable Embeds Executor ExtractionTask Fingerprinted FrameEncoder
-        HasClassifier HasFailures HasParameters HasRoot IndependentSteps LearnsFrom Loss Method Movable NegativeDraw
-        NegativeSampler Parts Prepare Progress Recording Reporter Round SamplesTexts Sampling Setting Shard ShardReport
-        StepBatches Steps Task TextDraw TextEncoder TrainSet VisualEncoder
+        CaptionSteps CaptionsInSteps CaptionsTrained ChecksParts ClassText ClassesKnown ClipFeatures ClipSource
+        Clips ColourOrdered Context Control Cuttable Dataset Denominator Downloadable Embeds Executor
+        ExtractionTask Fingerprinted FrameEncoder HasClassifier HasFailures HasParameters HasRoot
+        IndependentSteps LearnsFrom Loss Method Movable NegativeDraw NegativeSampler Parts Prepare Progress
+        Recording Reporter Round SamplesTexts Sampling Shard ShardReport StepBatches Steps Table Task TextDraw
+        TextEncoder TrainSet VisualEncoder
     """,
     "zsarbench.errors": "NoNegatives NotApplicable NotGiven UsageError UsageErrors ZsarbenchError unknown",
     "zsarbench.plugins": "Host PluginFailure load_plugins",

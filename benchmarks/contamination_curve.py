@@ -55,7 +55,7 @@ def load(protocol: str, registry: Registry, encoder: TextEncoder) -> Pair:
     nearest = similarities(dataset.classes, labels.labels, encoder).max(axis=1)
     values = dict(zip(dataset.classes, nearest.tolist(), strict=True))
     values |= {found.candidate: np.inf for found in overlaps(dataset.classes, [labels], aliases=dataset.aliases)}
-    (item,) = rules.named(dataset)
+    (item,) = rules.with_official_names(dataset)
     return Pair(protocol, values, frozenset(item.seen))
 
 

@@ -8,20 +8,21 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor
 
 _log = logging.getLogger(__name__)
-WARM_UPS = 2  # passes before the recording, in which libraries choose kernels and allocate what they keep
 
 
 class RecordedPass:
     """A forward pass over batches of one shape on a GPU, the same kernels as those of `forward`, bit for bit.
 
     It may be called from several threads; what they queue stays in order. The network's tensors must stay where they
-    are. A network that cannot be recorded, since it waits for the GPU in its midst, computes as without recording.
+    are. A network that waits for the GPU during its pass cannot be recorded, and computes as without recording.
     """
 
     def __init__(self, forward: Callable[[Tensor], Tensor]) -> None:
@@ -39,27 +40,44 @@ class RecordedPass:
         settings = batch.shape, batch.dtype, torch.get_float32_matmul_precision()
         with self._lock:
             if settings != self._settings:
-                self._graph, self._settings = None, settings
-                self._record(batch)
+                self._settings = settings
+                with torch.cuda.device(batch.device):
+                    self._graph = self._record(batch)
             if self._graph is None:
                 return self._forward(batch)
             self._batch.copy_(batch)
             self._graph.replay()
             return self._rows.clone()
 
-    def _record(self, batch: Tensor) -> None:
+    def _record(self, batch: Tensor) -> torch.cuda.CUDAGraph | None:
+        """Record the pass over a batch and return it; None where the pass waits for the GPU."""
         current, other = torch.cuda.current_stream(batch.device), torch.cuda.Stream(batch.device)
         self._batch = batch.clone()
         other.wait_stream(current)
         with torch.cuda.stream(other):
-            for _ in range(WARM_UPS):
-                self._forward(self._batch)
-        current.wait_stream(other)
+            self._forward(self._batch)  # libraries choose kernels and allocate what they keep
+            try:
+                with _waiting_is_an_error():
+                    self._forward(self._batch)
+            except RuntimeError as error:
+                _log.info("the forward pass is not recorded: %s", str(error).splitlines()[0])
+                return None
+            finally:
+                current.wait_stream(other)
         graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(graph, capture_error_mode="thread_local"):  # other threads go on as they were
+            self._rows = self._forward(self._batch)
+        return graph
+
+
+@contextmanager
+def _waiting_is_an_error() -> Iterator[None]:
+    """Have torch raise RuntimeError where the block waits for a GPU: a recording that fails leaves torch unusable."""
+    before = torch.cuda.get_sync_debug_mode()
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Synchronization debug mode is a prototype feature")
+        torch.cuda.set_sync_debug_mode("error")
         try:
-            with torch.cuda.graph(graph, capture_error_mode="thread_local"):
-                self._rows = self._forward(self._batch)
-        except RuntimeError as error:
-            _log.info("the forward pass is not recorded: %s", str(error).splitlines()[0])
-            return
-        self._graph = graph
+            yield
+        finally:
+            torch.cuda.set_sync_debug_mode(before)

@@ -105,8 +105,8 @@ def test_check_lists_all_that_is_wrong(tmp_path: Path, clips: list[str]) -> None
     assert checked.exit_code == 1
     wrong = [line for line in checked.stdout.splitlines() if line.startswith("wrong: ")]
     assert [line.split(" has ")[1] for line in wrong] == [
-        "2 test clips in data set 'folder', but its file says 3",
-        "4 test clips in data set 'folder', but its file says 5",
+        "2 test clips in data set 'folder', but its file states 3",
+        "4 test clips in data set 'folder', but its file states 5",
     ]
     assert checked.stdout.splitlines()[-1] == "mine/one does not hold: 2 wrong"
     content = json.loads(zsarbench("protocol", "check", path, "--json", *clips).stdout)

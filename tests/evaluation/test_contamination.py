@@ -69,7 +69,7 @@ def test_the_counts_of_the_field(host: Host) -> None:
     assert [item.how for item in ucf] == ["exact"] * 22
     assert {item.candidate for item in overlaps(HMDB51.classes, [KINETICS])} == {"pushup", "situp"}
     for name, dataset, n_unseen in (("ucf101/truze-v2", UCF101(), 31), ("hmdb51/truze-v1", HMDB51(), 22)):
-        (item,) = protocols.load(host.registry, name).named(dataset)
+        (item,) = protocols.load(host.registry, name).with_official_names(dataset)
         assert len(item.unseen) == n_unseen
         assert overlaps(item.unseen, [KINETICS]) == []  # what is equal in letters TruZe has taken out
 
@@ -254,7 +254,7 @@ def test_a_run_says_what_was_trained_on(host: Host, tmp_path: Path) -> None:
     assert audited.audited == {"sketch": (Declared("method", "chance"),)}
     assert audited.unknown == (Declared("label set", "laion-400m of method chance"),)
     assert audited.n_clean == 0
-    assert audited.n_overlapping == len({name for item in spec.what.protocol.rounds() for name in item.candidates})
+    assert audited.n_overlapping == len({name for item in spec.what.protocol.rounds for name in item.round.candidates})
     assert audited.accuracy["overlapping"]["top1_per_video"] == pytest.approx(result.summary["top1_per_video"].mean)
     assert audited.n_sentences is None
     assert results.read(path).contamination == audited
@@ -299,10 +299,10 @@ def test_a_result_that_contradicts_itself_is_refused() -> None:
     scores = sample_scores()
     content = contaminated(sample_result(scores), scores, ["Class1"]).to_json()
     content["contamination"]["n_overlapping"] = 2
+    assert results.validate(content) == ["contamination.n_overlapping is 2, but 1 classes are listed"]
     content["contamination"]["accuracy"]["clean"]["top1_per_video"] = 40.1
     assert results.validate(content) == [
-        "contamination: top1_per_video on clean classes is 40.1, not in [0, 1]",
-        "contamination: n_overlapping is 2, but 1 classes are listed",
+        "contamination.accuracy.clean.top1_per_video must be a fraction in [0, 1]; 49.0 % is 0.490, not 40.1"
     ]
 
 

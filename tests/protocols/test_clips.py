@@ -31,7 +31,7 @@ def toy(lists: dict[str, tuple[str, ...]] = LISTS) -> SimpleNamespace:
     return SimpleNamespace(classes=("A", "B", "C"), aliases={}, manifest=lambda: manifest, splits=lambda: lists)
 
 
-def read(folder: Path, body: str, setting: str = "zsl") -> protocols.FileProtocol:
+def read(folder: Path, body: str, setting: str = "zsl") -> protocols.Protocol:
     path = folder / "protocols" / "toy.toml"
     path.parent.mkdir(exist_ok=True)
     path.write_text(HEAD.format(setting=setting) + "[[rounds]]\n" + body, encoding="utf-8")
@@ -46,7 +46,7 @@ def clips(item: Round) -> tuple[str, str]:
 def test_a_part_of_a_file_is_a_list(tmp_path: Path) -> None:
     (tmp_path / "splits").mkdir()
     (tmp_path / "splits" / "two.txt").write_text("# source\n[seen]\nA\n\n[unseen]\nB\nC\n", encoding="utf-8")
-    (item,) = read(tmp_path, 'seen = "@two#seen"\ncandidates = "@two#unseen"').named(toy())
+    (item,) = read(tmp_path, 'seen = "@two#seen"\ncandidates = "@two#unseen"').with_official_names(toy())
     assert (item.seen, item.candidates) == (("A",), ("B", "C"))
     with pytest.raises(ZsarbenchError, match=r"two.txt has no part \[seen1\]"):
         read(tmp_path, 'seen = "@two#seen1"\ncandidates = "@two#unseen"')
@@ -54,17 +54,17 @@ def test_a_part_of_a_file_is_a_list(tmp_path: Path) -> None:
 
 def test_official_lists_are_cut_down_to_the_classes_of_the_round(tmp_path: Path) -> None:
     body = 'seen = ["A"]\ncandidates = ["B", "C"]\ntrain_list = "train1"\ntest_list = "test1"'
-    assert clips(read(tmp_path, body).checked(toy())[0]) == ("cd", "fgi")
+    assert clips(read(tmp_path, body).on(toy())[0]) == ("cd", "fgi")
     body = 'seen = ["A"]\ncandidates = ["B", "C"]\ntest_list = "test1"'
-    assert clips(read(tmp_path, body).checked(toy())[0]) == ("abcd", "fgi")
+    assert clips(read(tmp_path, body).on(toy())[0]) == ("abcd", "fgi")
 
 
 def test_held_out_clips_take_their_whole_source_out_of_training(tmp_path: Path) -> None:
     body = 'seen = ["A", "C"]\ncandidates = ["A", "B", "C"]\nheld_out_list = "test1"'
-    (item,) = read(tmp_path, body, "gzsl").checked(toy())
+    (item,) = read(tmp_path, body, "gzsl").on(toy())
     assert clips(item) == ("cdh", "aefgi")  # b is of a's source video: neither trained on nor tested
     body = 'seen = ["A", "B"]\ncandidates = ["A", "B", "C"]\nheld_out_list = "films"'
-    (item,) = read(tmp_path, body, "gzsl").checked(toy())
+    (item,) = read(tmp_path, body, "gzsl").on(toy())
     assert clips(item) == ("abcef", "dghi")
 
 
@@ -75,7 +75,7 @@ def test_clips_of_validation_classes_that_are_not_seen_are_given_beside_the_seen
     data = SimpleNamespace(classes=tuple("ABCD"), aliases={}, manifest=lambda: manifest, splits=lambda: LISTS)
     for rule, given in (("", list("abcdhi")), ('train_list = "train1"', list("cdh"))):
         protocol = dataclasses.replace(read(tmp_path, body + rule), validation_only=True)
-        (item,) = protocol.checked(data)
+        (item,) = protocol.on(data)
         assert (item.seen, item.given) == (("A",), ("A", "C"))
         assert protocols.round_clips(item, manifest) == (given, list("efgj"))
 
@@ -98,4 +98,4 @@ def test_the_hash_covers_the_list_without_reading_it(tmp_path: Path) -> None:
 )
 def test_lists_that_are_not_there_or_contradict_are_refused(tmp_path: Path, body: str, message: str) -> None:
     with pytest.raises(ZsarbenchError, match=message):
-        read(tmp_path, f'candidates = ["A", "B"]\n{body}').checked(toy())
+        read(tmp_path, f'candidates = ["A", "B"]\n{body}').on(toy())

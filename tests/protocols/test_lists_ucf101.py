@@ -30,12 +30,12 @@ realdata = pytest.mark.realdata
 Lists = Mapping[str, Sequence[str]]
 
 
-def load(name: str) -> protocols.FileProtocol:
+def load(name: str) -> protocols.Protocol:
     return protocols.read(Path(str(files("zsarbench_benchmarks"))) / "protocols" / f"{name}.toml")
 
 
 def rounds(name: str) -> tuple[Round, ...]:
-    return load(name).named(UCF101())
+    return load(name).with_official_names(UCF101())
 
 
 def official(names: Sequence[str]) -> list[str | None]:
@@ -71,7 +71,7 @@ def test_validation_classes_follow_the_stated_rule(name: str) -> None:
 @pytest.mark.parametrize("name", ["half-fixed50", "half-fixed50-bytesort"])
 def test_duplicate_rounds_are_named(name: str) -> None:
     protocol = load(f"ucf101-{name}")
-    candidates = [frozenset(item.candidates) for item in protocol.named(UCF101())]
+    candidates = [frozenset(item.candidates) for item in protocol.with_official_names(UCF101())]
     assert {
         later: candidates.index(item) for later, item in enumerate(candidates) if candidates.index(item) < later
     } == {
@@ -79,7 +79,9 @@ def test_duplicate_rounds_are_named(name: str) -> None:
         7: 1,
         8: 2,
     }
-    assert protocol.duplicates == {6: 0, 7: 1, 8: 2} == load("ucf101-half-fixed50-gzsl").duplicates
+    for same in (protocol, load("ucf101-half-fixed50-gzsl")):
+        repeated = {index: item.duplicate_of for index, item in enumerate(same.rounds) if item.duplicate_of is not None}
+        assert repeated == {6: 0, 7: 1, 8: 2}
 
 
 def test_the_two_readings_of_the_fixed_splits_differ_in_42_rounds() -> None:
@@ -113,8 +115,8 @@ UCF101_PROTOCOLS = [name for name in load_plugins().registry.names("protocol") i
 @pytest.mark.parametrize("name", UCF101_PROTOCOLS)
 def test_counts_are_those_of_the_lists(lists: Lists, manifest: pd.DataFrame, name: str) -> None:
     protocol = load(name.replace("/", "-"))
-    counts = [len(protocols.round_clips(item, manifest)[1]) for item in protocol.checked(UCF101())]
-    assert counts == [protocol.stated_clips(number) for number in range(len(counts))]
+    counts = [len(protocols.round_clips(item, manifest)[1]) for item in protocol.on(UCF101())]
+    assert counts == [item.n_clips for item in protocol.rounds]
     stated = {"ucf101/all": 13_320, "ucf101/truze-v1": 4_385, "ucf101/truze-v2": 3_965, "ucf101/base-to-novel": 3_783}
     assert counts[0] == stated.get(name, counts[0])
 
@@ -130,7 +132,7 @@ def test_all_clips_are_those_of_a_public_copy(lists: Lists, manifest: pd.DataFra
 @realdata
 def test_official_lists_equal_two_public_copies(lists: Lists) -> None:
     counts = []
-    for item, number in zip(load("ucf101-official").checked(UCF101()), (1, 2, 3), strict=True):
+    for item, number in zip(load("ucf101-official").on(UCF101()), (1, 2, 3), strict=True):
         assert item.test_clips is not None
         copy = (line.split()[0] for line in (TEXT4VIS / f"val_rgb_split_{number}.txt").read_text().splitlines())
         assert {name.split("/")[1] for name in copy} == set(item.test_clips)
@@ -165,7 +167,7 @@ def test_base_to_novel_is_official_list_1_parted(lists: Lists, manifest: pd.Data
     assert set(every["base_train"]) == {clip for clip in lists["train1"] if labels[clip] in base}
     assert set(every["base_val"]) | set(every["novel_val"]) == set(lists["test1"])
     assert len(every["base_val"]) == 2088
-    for number, item in enumerate(load("ucf101-base-to-novel").checked(UCF101()), start=1):
+    for number, item in enumerate(load("ucf101-base-to-novel").on(UCF101()), start=1):
         assert set(item.seen) == base
         assert set(item.train_clips or ()) == set(every[f"fs_base_s{number}_train"]) < set(every["base_train"])
         assert set(item.test_clips or ()) == set(every["base_val"]) | set(every["novel_val"])
@@ -188,7 +190,7 @@ def test_cezsars_own_lists_less_what_stands_in_both(lists: Lists, name: str, fil
 @pytest.mark.parametrize("name", ["truze-v1-gzsl", "truze-v2-gzsl", "half-fixed50-gzsl"])
 def test_gzsl_holds_out_whole_source_videos(lists: Lists, manifest: pd.DataFrame, name: str) -> None:
     frame = manifest.set_index("clip_id")
-    for item in load(f"ucf101-{name}").checked(UCF101())[:5]:
+    for item in load(f"ucf101-{name}").on(UCF101())[:5]:
         train, test = (frame.loc[list(clips)] for clips in protocols.round_clips(item, manifest))
         assert not set(train["group"]) & set(test["group"])
         assert set(train["label"]) == set(item.seen)

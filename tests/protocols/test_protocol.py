@@ -33,7 +33,7 @@ def write(folder: Path, body: str, setting: str = "zsl") -> Path:
 
 
 def rounds_of(folder: Path, body: str, setting: str = "zsl") -> tuple[Any, ...]:
-    return protocols.read(write(folder, body, setting)).checked(TOY)
+    return protocols.read(write(folder, body, setting)).on(TOY)
 
 
 def test_lists_are_read_from_files_and_aliases_become_official_names(tmp_path: Path) -> None:
@@ -69,17 +69,17 @@ def test_lists_are_read_from_files_and_aliases_become_official_names(tmp_path: P
         (
             'duplicate_of = 7\ncandidates = ["Archery", "Yo Yo"]',
             "zsl",
-            "round 1 .* is said to repeat round 7, but no earlier round has its classes and clips",
+            "round 1 .* states that it repeats round 7, but no earlier round has its classes and clips",
         ),
         (
             'duplicate_of = 0\ncandidates = ["Archery", "Yo Yo"]',
             "zsl",
-            "round 1 .* is said to repeat round 0, but",
+            "round 1 .* states that it repeats round 0, but",
         ),
         (
             'duplicate_of = 0\ncandidates = ["Archery", "Diving"]\ntrain_list = "train1"',
             "zsl",
-            "round 1 .* is said to repeat round 0, but",
+            "round 1 .* states that it repeats round 0, but",
         ),
         ('candidates = ["diving", "archery"]', "zsl", "round 1 .* of round 0. Try: duplicate_of = 0"),
     ],
@@ -106,15 +106,15 @@ def test_rounds_that_repeat_another_are_known(tmp_path: Path) -> None:
     protocol = protocols.read(
         write(tmp_path, body + '[[rounds]]\ncandidates = ["diving", "Archery"]\nduplicate_of = 0')
     )
-    assert len(protocol.named(TOY)) == 3
-    assert (protocol.duplicates, protocol.n_distinct) == ({2: 0}, 2)
+    assert len(protocol.with_official_names(TOY)) == 3
+    assert ([item.duplicate_of for item in protocol.rounds], protocol.n_distinct) == ([None, None, 0], 2)
 
 
 def test_validation_classes_for_choosing_only_are_neither_seen_nor_candidates(tmp_path: Path) -> None:
     body = '[[rounds]]\nseen = ["Yo Yo"]\nvalidation = ["{}"]\ncandidates = ["Archery", "Diving"]\n'
     seen, only = body.format("Yo Yo"), "validation_only = true\n" + body.format("Salsa Spin")
     protocol = protocols.read(write(tmp_path, only))
-    (item,) = protocol.named(TOY)
+    (item,) = protocol.with_official_names(TOY)
     assert (item.seen, item.given, item.unseen) == (("Yo Yo",), ("Yo Yo", "Salsa Spin"), ("Archery", "Diving"))
     assert protocol.hash(TOY) != protocols.read(write(tmp_path, seen)).hash(TOY)
     for name in ("Yo Yo", "Diving"):
@@ -125,7 +125,7 @@ def test_validation_classes_for_choosing_only_are_neither_seen_nor_candidates(tm
 def test_a_data_set_without_classes_says_what_to_type(tmp_path: Path) -> None:
     bare = SimpleNamespace(classes=(), aliases={})
     with pytest.raises(ZsarbenchError, match=r"has no classes as it is. Try: --data-root toy=DIR, or --set dataset"):
-        protocols.read(write(tmp_path, '[[rounds]]\ncandidates = ["a", "b"]')).named(bare)
+        protocols.read(write(tmp_path, '[[rounds]]\ncandidates = ["a", "b"]')).with_official_names(bare)
 
 
 GOOD = '[[rounds]]\ncandidates = ["Archery", "Diving"]\n'
@@ -134,22 +134,26 @@ GOOD = '[[rounds]]\ncandidates = ["Archery", "Diving"]\n'
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("rounds = []", r"rounds is one \[\[rounds\]\] or more, not \[\]"),
-        ("rounds = 3", "rounds is one .* not 3"),
-        (GOOD + 'seed = "x"', "round 0 .*: seed is a whole number from 0, not 'x'"),
-        (GOOD + "seed = true", "seed is a whole number"),
-        (GOOD + 'duplicate_of = "0"', "duplicate_of is a whole number"),
-        (GOOD + "train_list = 1", "train_list is the name of a list"),
-        (GOOD + "seen = [1]", 'seen is a list of names, or "@FILE"'),
+        ("rounds = []", "rounds must not be empty"),
+        ("rounds = 3", "rounds must be a list, not 3"),
+        (GOOD + 'seed = "x"', r'rounds\[0\].seed must be a whole number from 0, not "x"'),
+        (GOOD + "seed = true", "seed must be a whole number from 0, not true"),
+        (GOOD + 'duplicate_of = "0"', r'rounds\[0\].duplicate_of must be a whole number from 0, not "0"'),
+        (GOOD + "train_list = 1", "train_list must be the name of a list of the data set, not 1"),
+        (GOOD + "seen = [1]", r'rounds\[0\].seen must be a list of names, or "@FILE", not \[1\]'),
         ('metrics = ["top1_per_video"]\n' + GOOD, "unknown field 'metrics'"),
-        ('n_clips = "many"\n' + GOOD, "n_clips is a number of test clips, or a list of one for each round, not 'many'"),
-        ("n_clips = 0\n" + GOOD, "n_clips is a number"),
+        (
+            'n_clips = "many"\n' + GOOD,
+            'n_clips must be a number of test clips, or a list of one for each round, not "many"',
+        ),
+        ("n_clips = 0\n" + GOOD, "n_clips must be a number of test clips"),
         ("n_clips = [3, 4]\n" + GOOD, "n_clips has 2 counts for 1 rounds"),
-        ('validation_only = "no"\n' + GOOD, "validation_only is true or false"),
-        (GOOD + '[parts]\nvisuals = "captions"', "parts: unknown kind 'visuals'; did you mean 'visual'"),
-        (GOOD + "[parts]\nvisual = 1", "parts is a table of names by kind"),
-        (GOOD + "[options.methods.x]\ny = 1", "options: unknown kind 'methods'; did you mean 'method'"),
-        (GOOD + "[options.method]\nx = 1", "options is tables of options by kind and component"),
+        ('validation_only = "no"\n' + GOOD, 'validation_only must be true or false, not "no"'),
+        (GOOD + '[parts]\nvisuals = "captions"', "parts: unknown key 'visuals'; did you mean 'visual'"),
+        (GOOD + "[parts]\nvisual = 1", "parts.visual must be the name of a component, not 1"),
+        (GOOD + "[options.methods.x]\ny = 1", "options: unknown key 'methods'; did you mean 'method'"),
+        (GOOD + "[options.method]\nx = 1", "options.method.x must be a table of options of one component, not 1"),
+        ("options.method.x.day = 2026-01-31\n" + GOOD, "options.method.x.day is the date or time 2026-01-31; write it"),
     ],
 )
 def test_fields_of_another_form_are_refused(tmp_path: Path, text: str, message: str) -> None:
@@ -161,7 +165,7 @@ def test_fields_of_another_form_are_refused(tmp_path: Path, text: str, message: 
 def test_a_version_is_a_number(tmp_path: Path, old: str, new: str) -> None:
     path = write(tmp_path, GOOD)
     path.write_text(path.read_text().replace(old, new))
-    with pytest.raises(ZsarbenchError, match="version is a whole number from 1"):
+    with pytest.raises(ZsarbenchError, match="version must be a whole number from 1"):
         protocols.read(path)
 
 
@@ -169,12 +173,16 @@ def test_a_version_is_a_number(tmp_path: Path, old: str, new: str) -> None:
     ("text", "message"),
     [
         ("name = [", "not valid TOML"),
-        ('name = "x"\n', "lacks"),
-        (HEAD.format(setting="zls") + "[[rounds]]\ncandidates=[]", "setting is 'zsl' or 'gzsl'"),
+        ('name = "x"\n', "(?s)version is missing.*rounds is missing"),
+        ("name = 1\n[colour]\n", "(?s)name must be text that is not empty, not 1.*unknown field 'colour'"),
+        (HEAD.format(setting="zls") + "[[rounds]]\ncandidates=[]", "unknown setting 'zls'; did you mean 'zsl'"),
         (HEAD.format(setting="zsl") + 'sumary = "x"\n[[rounds]]\ncandidates=[]', "did you mean 'summary'"),
-        (HEAD.format(setting="zsl") + "[[rounds]]\nunseen=[]", "did you mean|unknown field 'unseen'"),
-        (HEAD.format(setting="zsl") + "[[rounds]]\nseen=[]", "lacks candidates"),
-        (HEAD.format(setting="zsl") + '[[rounds]]\ncandidates="@nowhere"', "'@nowhere' .* is not there"),
+        (
+            HEAD.format(setting="zsl") + "[[rounds]]\nunseen=[]",
+            r"rounds\[0\]: unknown field 'unseen'; did you mean 'seen'",
+        ),
+        (HEAD.format(setting="zsl") + "[[rounds]]\nseen=[]", r"rounds\[0\].candidates is missing"),
+        (HEAD.format(setting="zsl") + '[[rounds]]\ncandidates="@nowhere"', "list '@nowhere' .* does not exist"),
     ],
 )
 def test_malformed_files_are_explained(tmp_path: Path, text: str, message: str) -> None:
@@ -239,7 +247,7 @@ def test_every_registered_protocol_holds(name: str) -> None:
     registry = load_plugins().registry
     protocol = protocols.load(registry, name)
     dataset = registry.get("dataset", protocol.dataset).load()()
-    rounds = protocol.named(dataset)
+    rounds = protocol.with_official_names(dataset)
     assert rounds
     assert protocol.source
     assert len(protocol.hash(dataset)) == 64

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from samples import sample_result, sample_scores
-from zsarbench.results import Flag, RunResult
+from zsarbench import results
+from zsarbench.results import Flag
 from zsarbench.results.flags import FlagKind
 
 
@@ -29,14 +30,14 @@ def test_json_holds_texts_and_objects_come_back() -> None:
     result = sample_result(sample_scores(), flags=flags)
     content = result.to_json()
     assert content["flags"] == ["limit: at most 2 clips a class", "3 clips of toy have remarks"]
-    assert RunResult.from_json(content).flags == flags
+    assert results.from_json(content).flags == flags
 
 
 def test_a_flag_that_is_no_text_is_refused() -> None:
     content = sample_result(sample_scores()).to_json()
     content["flags"] = [{"kind": "limit", "text": "2"}]
     with pytest.raises(Exception, match=r"flags\[0\]"):
-        RunResult.from_json(content)
+        results.from_json(content)
 
 
 def test_kinds_that_unrank_are_those_that_change_what_is_measured_and_objections() -> None:

@@ -102,21 +102,72 @@ def test_a_protocol_of_any_name_stays_in_the_folder(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "no JSON, perhaps cut short"),
-        ('{"schema": 1, "meth', "no JSON, perhaps cut short"),
+        ("", "is not valid JSON, perhaps cut short"),
+        ('{"schema": 1, "meth', "is not valid JSON, perhaps cut short"),
         ("[]", "no field 'schema'"),
         ('{"schema": true}', "no field 'schema'"),
-        ('{"schema": 2}', "schema 2, but this zsarbench reads up to 1. Try: pip install --upgrade"),
+        ('{"schema": 2}', "has schema 2, but this zsarbench reads up to 1. Try: pip install --upgrade"),
         ('{"schema": 1}', "method is missing"),
     ],
 )
-def test_what_is_no_result_is_refused(tmp_path: Path, text: str, message: str) -> None:
+def test_what_is_not_a_result_is_refused(tmp_path: Path, text: str, message: str) -> None:
     path = tmp_path / "bad.json"
     path.write_text(text)
     with pytest.raises(ZsarbenchError) as caught:
         results.read(path)
     assert message in str(caught.value)
     assert str(path) in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b'{"schema": 1, "seed": 0, "seed": 1}', "is not valid JSON: the key 'seed' appears twice in an object"),
+        (b'{"schema": 1, "views": NaN}', "is not valid JSON: NaN is not a number of JSON"),
+        (b'{"schema": 1, "views": -Infinity}', "is not valid JSON: -Infinity is not a number of JSON"),
+        (b'{"schema": 1, "views": 1e999}', "is not valid JSON: the number 1e999 is too large"),
+        (b'{"schema": 1, "views": ' + 5000 * b"9" + b"}", "is not valid JSON: Exceeds the limit"),
+        (b'{"schema": 1, "spec": ' + 100_000 * b"[", "nested too deeply"),
+        (b'{"schema": 1, "seed": "\xff"}', "is not UTF-8 text"),
+    ],
+)
+def test_a_file_that_is_not_strict_json_is_refused_by_name(tmp_path: Path, content: bytes, message: str) -> None:
+    path = tmp_path / "bad.json"
+    path.write_bytes(content)
+    with pytest.raises(ZsarbenchError) as caught:
+        results.read(path)
+    assert message in str(caught.value)
+    assert str(path) in str(caught.value)
+
+
+def test_a_file_that_cannot_be_read_is_an_error_for_people(tmp_path: Path) -> None:
+    with pytest.raises(ZsarbenchError, match=r"result file .*none.json does not exist"):
+        results.read(tmp_path / "none.json")
+    with pytest.raises(ZsarbenchError, match=r"result file .* cannot be read: Is a directory"):
+        results.read(tmp_path)
+    with (tmp_path / "huge.json").open("wb") as file:
+        file.truncate(2**30)
+    with pytest.raises(ZsarbenchError, match=r"huge.json has 1,073,741,824 bytes; files of more than 268,435,456"):
+        results.read(tmp_path / "huge.json")
+
+
+def test_all_problems_of_a_file_are_listed_under_its_name(tmp_path: Path) -> None:
+    content = sample_result(sample_scores()).to_json()
+    del content["seeds"]
+    content["rounds"][0]["n_scored"] = 1.5
+    content["method"]["nmae"] = content["method"].pop("name")
+    path = tmp_path / "bad.json"
+    path.write_text(json.dumps(content))
+    with pytest.raises(ZsarbenchError) as caught:
+        results.read(path)
+    first, *problems = str(caught.value).splitlines()
+    assert first == f"result file {path} is not valid:"
+    assert sorted(problem.partition("; ")[0] for problem in problems) == [
+        "  method.name is missing",
+        "  method: unknown field 'nmae'",
+        "  rounds[0].n_scored must be a whole number from 0, not 1.5",
+        "  seeds is missing",
+    ]
 
 
 def test_an_older_schema_is_upgraded(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -132,7 +183,10 @@ def test_an_older_schema_is_upgraded(monkeypatch: pytest.MonkeyPatch) -> None:
         }
 
     monkeypatch.setitem(results.UPGRADES, 0, upgrade)
-    assert results.RunResult.from_json(older) == result
+    assert results.from_json(older) == result
+
+
+TOP1 = "rounds[0].metrics.top1_per_video"
 
 
 def in_round(key: str, value: Any) -> Callable[[dict[str, Any]], None]:
@@ -147,28 +201,61 @@ def in_summary(key: str, value: Any) -> Callable[[dict[str, Any]], None]:
     ("change", "message"),
     [
         (in_round("n_scored", 1), "48 clips expected, but 1 scored and 0 failed"),
-        (in_round("n_failed", -1), "a count is negative"),
-        (in_round("metrics", {}), "it has no metrics"),
-        (in_round("metrics", {"top1_per_video": 47.0}), "metric top1_per_video is 47.0, not in [0, 1]"),
-        (in_round("metrics", {"top1_per_video": "nan"}), "rounds[0].metrics.top1_per_video is str 'nan', not float"),
+        (in_round("n_failed", -1), "rounds[0].n_failed must be a whole number from 0, not -1"),
+        (in_round("metrics", {}), "round 0: metrics is empty"),
+        (in_round("n_classes", 1), "round 0: n_classes is 1, but a round has two candidates or more"),
+        (
+            in_round("metrics", {"top1_per_video": 47.0}),
+            f"{TOP1} must be a fraction in [0, 1]; 49.0 % is 0.490, not 47.0",
+        ),
+        (
+            in_round("metrics", {"top1_per_video": "nan"}),
+            f'{TOP1} must be a fraction in [0, 1]; 49.0 % is 0.490, not "nan"',
+        ),
+        (in_round("chance", {"top1_per_video": 8.3}), "rounds[0].chance.top1_per_video must be a fraction in [0, 1]"),
         (
             in_round("metrics", {"top1_per_vide": 0.5}),
             "unknown metric of the setting zsl 'top1_per_vide'; did you mean",
         ),
         (in_round("chance", {"ausuc": 0.5}), "unknown metric of the setting zsl 'ausuc'"),
-        (in_round("seed", 7), "seeds are [0], but those of the rounds differ"),
+        (in_round("seed", 7), "seeds is [0], but the rounds have [7]"),
         (in_summary("mean", 0.123), "mean is 0.123, but the rounds give"),
         (in_summary("std", 0.0), "std is 0.0, but the rounds give None"),
-        (in_summary("ci95", [0.5, 0.4]), "ci95 is [0.5, 0.4], no interval"),
+        (in_summary("ci95", [0.5, 0.4]), "ci95 is [0.5, 0.4], whose lower end is above the upper one"),
+        (in_summary("ci95", [0.4, 1.5]), "summary.top1_per_video.ci95[1] must be a fraction in [0, 1]"),
+        (in_summary("ci95", [0.4]), "summary.top1_per_video.ci95 has 1 items, not 2"),
         (lambda content: content["summary"].pop("top1_per_class"), "but the rounds share"),
-        (lambda content: content.update(spec={}), "but the spec's is"),
-        (lambda content: content.update(created="yesterday"), "created is 'yesterday'"),
-        (lambda content: content.update(rounds=[]), "rounds: there is none"),
-        (lambda content: content.update(control="shuffle"), "control is 'shuffle', not one of"),
-        (lambda content: content.update(schema=3), "schema is 3, not 1"),
+        (lambda content: content.update(spec={}), "but that of `spec` is"),
+        (
+            lambda content: content.update(created="yesterday"),
+            'created must be of the form 2026-01-31T12:00:00Z, not "yesterday"',
+        ),
+        (lambda content: content.update(rounds=[]), "rounds must not be empty"),
+        (lambda content: content.update(control="shuffle"), "unknown control 'shuffle'; did you mean 'shuffle-labels'"),
+        (lambda content: content.update(schema=3), "has schema 3, but this zsarbench reads up to 1"),
+        (lambda content: content.update(schema=0), "schema must be 1, not 0"),
+        (lambda content: content.pop("seeds"), "seeds is missing"),
+        (
+            lambda content: content["method"].update(colour=1),
+            "method: unknown field 'colour'; did you mean 'source'? Known: learns",
+        ),
+        (
+            lambda content: content["environment"].update(threads="2"),
+            "environment.threads must be a whole number from 1",
+        ),
+        (lambda content: content.update(failures={}), "failures must be a list, not {}"),
+        (lambda content: content.update(dataset=None), "dataset must be an object, not null"),
+        (lambda content: content.update(spec=[]), "spec must be an object, not []"),
+        (lambda content: content.update(train_on=1), "train_on must be text, not 1"),
+        (lambda content: content.update(views=True), "views must be a whole number, not true"),
+        (lambda content: content.update(seconds={"fit": "1"}), 'seconds.fit must be a number, not "1"'),
+        (
+            lambda content: content["environment"].update(dirty="no"),
+            'environment.dirty must be true or false, not "no"',
+        ),
     ],
 )
-def test_an_unsound_result_is_told(change: Callable[[dict[str, Any]], None], message: str) -> None:
+def test_what_is_wrong_with_a_result_is_stated_by_place(change: Callable[[dict[str, Any]], None], message: str) -> None:
     content = json.loads(json.dumps(sample_result(sample_scores()).to_json()))
     assert results.validate(content) == []
     change(content)
@@ -177,13 +264,13 @@ def test_an_unsound_result_is_told(change: Callable[[dict[str, Any]], None], mes
 
 def test_failed_clips_must_be_listed() -> None:
     result = dataclasses.replace(sample_result(sample_scores(unread=[3])), failures=())
-    assert results.validate(result.to_json()) == ["failures: rounds count failed clips, but none is listed"]
+    assert results.validate(result.to_json()) == ["failures is empty, but rounds count failed clips"]
 
 
-def test_an_unsound_result_is_not_written(tmp_path: Path) -> None:
+def test_an_invalid_result_is_not_written(tmp_path: Path) -> None:
     given_scores = sample_scores()
     result = dataclasses.replace(sample_result(given_scores), spec_id="00000000")
-    with pytest.raises(ZsarbenchError, match="not sound"):
+    with pytest.raises(ZsarbenchError, match="is not valid:"):
         results.write(result, given_scores, tmp_path)
     assert results.find(tmp_path) == []
 
@@ -255,5 +342,5 @@ def test_chance_is_what_constant_scores_get(n_seen: int, n_unseen: int) -> None:
 def test_a_record_that_is_no_json_names_its_place() -> None:
     result = sample_result(sample_scores())
     strange = dataclasses.replace(result, method=dataclasses.replace(result.method, record={"best": object()}))
-    with pytest.raises(ZsarbenchError, match=r"result\.method\.record\.best is a object"):
+    with pytest.raises(ZsarbenchError, match=r"result\.method\.record\.best is a object, which JSON cannot hold"):
         strange.to_json()

@@ -14,7 +14,7 @@ from zsarbench.errors import UsageError
 if TYPE_CHECKING:
     from zsarbench.evaluation.contamination import Contamination
     from zsarbench.plugins.registry import Registry
-    from zsarbench.protocols import FileProtocol
+    from zsarbench.protocols import Protocol
 
 
 @click.command("contamination", short_help="List the unseen classes that parts were trained on.")
@@ -67,7 +67,7 @@ def command(
     )
     data = {kind: build_dataset(part, roots, registry) for kind, part in named.items()}
     dataset, training = data["dataset"], data.get("train_dataset")
-    unseen = list(dict.fromkeys(name for item in rules.named(dataset) for name in item.unseen))
+    unseen = list(dict.fromkeys(name for item in rules.with_official_names(dataset) for name in item.unseen))
     found = contamination.audit(
         contamination.declarations(registry, method, parts, rules.dataset, train_on if other else None),
         unseen,
@@ -85,9 +85,7 @@ def command(
 _OF_A_RUN = ("accuracy", "n_sentences", "naming")
 
 
-def _parts(
-    registry: Registry, rules: FileProtocol, method: str | None, asked: Mapping[str, str | None]
-) -> dict[str, str]:
+def _parts(registry: Registry, rules: Protocol, method: str | None, asked: Mapping[str, str | None]) -> dict[str, str]:
     """Return the parts by kind: those asked for, and with a method the others that it would be run with."""
     defaults = dict(registry.get("method", method).defaults) if method is not None else {}
     defaults |= {kind: name for kind, name in rules.parts.items() if kind in defaults}

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from zsarbench.data.inspection import Inspection
     from zsarbench.interfaces import Dataset
     from zsarbench.plugins.registry import Registry
-    from zsarbench.protocols import FileProtocol
+    from zsarbench.protocols import Protocol
 
 MAX_LINES = 40
 
@@ -106,7 +106,7 @@ def verify(
     ctx.exit(1 if result.bad else 0)
 
 
-def _rules(registry: Registry, name: str, dataset: str) -> FileProtocol:
+def _rules(registry: Registry, name: str, dataset: str) -> Protocol:
     """Return a protocol, which must be defined on this data set."""
     from zsarbench import protocols
 
@@ -128,13 +128,13 @@ def _official_lists(dataset: Dataset, name: str) -> dict[str, Sequence[str]]:
         return {}
 
 
-def _lists_of(rules: FileProtocol, dataset: Dataset, manifest: pd.DataFrame) -> dict[str, Sequence[str]]:
+def _lists_of(rules: Protocol, dataset: Dataset, manifest: pd.DataFrame) -> dict[str, Sequence[str]]:
     """Return the clips that a protocol scores, those it learns from, and those it takes from official lists."""
     from zsarbench.protocols.clips import protocol_clips
 
-    learnt, scored = protocol_clips(rules.checked(dataset), manifest)
+    learnt, scored = protocol_clips(rules.on(dataset), manifest)
     used = {*learnt, *scored}
-    official = {name: dataset.splits()[name] for rule in rules.clip_rules.values() for name in rule.values()}
+    official = {name: dataset.splits()[name] for item in rules.rounds for name in item.clip_lists.values()}
     return {
         "scored": scored,
         "learnt from": learnt,

@@ -1,4 +1,4 @@
-"""`zsarbench protocol`: what a protocol asks, and whether its lists hold."""
+"""`zsarbench protocol`: what a protocol compares, and whether its lists hold."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from zsarbench.cli.toolkit import data_root_option, echo_json, host_of, json_opt
 from zsarbench.data.manifest import checked_manifest
 
 if TYPE_CHECKING:
-    from zsarbench.interfaces import Round
-    from zsarbench.protocols import FileProtocol
-    from zsarbench.protocols.check import Counts
+    from zsarbench.interfaces import Dataset, Round
+    from zsarbench.protocols import Protocol
+    from zsarbench.protocols.check import Counts, Findings
 
 
 @click.group("protocol", short_help="Show or check a protocol's rounds.")
@@ -36,12 +36,8 @@ def command() -> None:
 @click.pass_context
 def show(ctx: click.Context, name: str, data_root: tuple[str, ...], settings: tuple[str, ...], as_json: bool) -> None:
     """Print the rounds of NAME, a registered protocol or a file, with its hash and source; no clip is looked up."""
-    from zsarbench.harness.datasets import dataset_named
-
-    host = host_of(ctx)
-    protocol = protocols.load(host.registry, name)
-    dataset = dataset_named(host.registry, protocol.dataset, data_root=data_root, settings=settings, protocol=protocol)
-    rounds = [_round(protocol, item) for item in protocol.named(dataset)]
+    protocol, dataset = _protocol_and_dataset(ctx, name, data_root, settings)
+    rounds = [_round(protocol, item) for item in protocol.with_official_names(dataset)]
     content = _about(protocol) | {
         "summary": protocol.summary,
         "clip_list": protocol.clip_list,
@@ -55,11 +51,46 @@ def show(ctx: click.Context, name: str, data_root: tuple[str, ...], settings: tu
     _echo(content)
     click.echo(protocols.rounds_in_words(len(rounds), protocol.n_distinct))
     for item in rounds:
-        click.secho(f"round {item['round']}: {', '.join(_told(item, protocol.validation_only))}", bold=True)
+        click.secho(f"round {item['round']}: {', '.join(_round_texts(item, protocol.validation_only))}", bold=True)
         click.echo("  candidates: " + ", ".join(item["candidates"]))
 
 
-def _about(protocol: FileProtocol) -> dict[str, Any]:
+@command.command("check")
+@click.argument("name")
+@data_root_option
+@settings_option
+@json_option
+@click.pass_context
+def check(ctx: click.Context, name: str, data_root: tuple[str, ...], settings: tuple[str, ...], as_json: bool) -> None:
+    """Check the lists of NAME against the data set's classes and clips, and print the counts.
+
+    Everything that does not hold is listed, and the exit code is then 1. A warning states what a run will lack.
+    """
+    from zsarbench.protocols import check as protocol_check
+
+    protocol, dataset = _protocol_and_dataset(ctx, name, data_root, settings)
+    findings = protocol_check.check(protocol, dataset, checked_manifest(dataset, protocol.dataset))
+    if as_json:
+        echo_json(_about(protocol) | {"holds": not findings.problems} | asdict(findings))
+    else:
+        _echo(_about(protocol) | {"hash": findings.hash})
+        _echo_findings(protocol, findings, name)
+    ctx.exit(1 if findings.problems else 0)
+
+
+def _protocol_and_dataset(
+    ctx: click.Context, name: str, data_root: tuple[str, ...], settings: tuple[str, ...]
+) -> tuple[Protocol, Dataset]:
+    from zsarbench.harness.datasets import dataset_named
+
+    registry = host_of(ctx).registry
+    protocol = protocols.load(registry, name)
+    return protocol, dataset_named(
+        registry, protocol.dataset, data_root=data_root, settings=settings, protocol=protocol
+    )
+
+
+def _about(protocol: Protocol) -> dict[str, Any]:
     return {
         "name": protocol.name,
         "version": protocol.version,
@@ -76,76 +107,56 @@ def _echo(content: dict[str, Any]) -> None:
             click.echo(f"{key.replace('_', ' ')}: {value}")
 
 
-def _round(protocol: FileProtocol, item: Round) -> dict[str, Any]:
-    """Return a round as its file states it; lists of clips that stand in the file are counted."""
-    rules = protocol.clip_rules.get(item.index, {})
+def _round(protocol: Protocol, item: Round) -> dict[str, Any]:
+    """Return a round as its file states it; lists of clips in the file are counted."""
+    listed = protocol.rounds[item.index]
     return {
         "round": item.index,
         "seed": item.seed,
         "seen": list(item.seen),
         "validation": list(item.validation),
         "candidates": list(item.candidates),
-        "test_clips": protocol.stated_clips(item.index),
+        "test_clips": listed.n_clips,
         "listed_train_clips": None if item.train_clips is None else len(item.train_clips),
         "listed_test_clips": None if item.test_clips is None else len(item.test_clips),
-        **{key: rules.get(key) for key in protocols.CLIP_RULES},
-        "duplicate_of": protocol.duplicates.get(item.index),
+        **{key: listed.clip_lists.get(key) for key in protocols.CLIP_LISTS},
+        "duplicate_of": listed.duplicate_of,
     }
 
 
-def _told(item: dict[str, Any], validation_only: bool) -> list[str]:
-    """Return a round in words: what of it is there."""
-    words = [f"{len(item[key])} {key}" for key in ("seen", "validation", "candidates")]
+def _round_texts(item: dict[str, Any], validation_only: bool) -> list[str]:
+    """Return what a round has, in short texts."""
+    texts = [f"{len(item[key])} {key}" for key in ("seen", "validation", "candidates")]
     if validation_only:
-        words[1] += " for choosing only"
+        texts[1] += " for choosing only"
     if item["test_clips"] is not None:
-        words.append(f"{item['test_clips']} test clips")
-    words += [f"{key.replace('_', ' ')} {item[key]}" for key in protocols.CLIP_RULES if item[key] is not None]
+        texts.append(f"{item['test_clips']} test clips")
+    texts += [f"{key.replace('_', ' ')} {item[key]}" for key in protocols.CLIP_LISTS if item[key] is not None]
     for side in ("train", "test"):
         if (listed := item[f"listed_{side}_clips"]) is not None:
-            words.append(f"{listed} {side} clips listed")
-    return words if item["duplicate_of"] is None else [*words, f"repeats round {item['duplicate_of']}"]
+            texts.append(f"{listed} {side} clips listed")
+    return texts if item["duplicate_of"] is None else [*texts, f"repeats round {item['duplicate_of']}"]
 
 
-@command.command("check")
-@click.argument("name")
-@data_root_option
-@settings_option
-@json_option
-@click.pass_context
-def check(ctx: click.Context, name: str, data_root: tuple[str, ...], settings: tuple[str, ...], as_json: bool) -> None:
-    """Check the lists of NAME against the data set's classes and clips, and print the counts.
-
-    Exit code 1 tells that something does not hold; all that does not is told. A warning tells what a run will lack.
-    """
-    from zsarbench.harness.datasets import dataset_named
-    from zsarbench.protocols import check as protocol_check
-
-    host = host_of(ctx)
-    protocol = protocols.load(host.registry, name)
-    dataset = dataset_named(host.registry, protocol.dataset, data_root=data_root, settings=settings, protocol=protocol)
-    found = protocol_check.check(protocol, dataset, checked_manifest(dataset, protocol.dataset))
-    if as_json:
-        echo_json(_about(protocol) | {"holds": not found.problems} | asdict(found))
+def _echo_findings(protocol: Protocol, findings: Findings, name: str) -> None:
+    for item in findings.rounds:
+        click.echo(f"round {item.round}: {', '.join(_count_texts(item))}")
+    for kind, lines in (("wrong", findings.problems), ("warning", findings.warnings)):
+        for line in lines:
+            click.echo(f"{kind}: {line}")
+    if findings.warnings:
+        click.echo(f"the protocol's notes may explain more: zsarbench protocol show {name}")
+    if findings.problems:
+        click.echo(f"{protocol.name} does not hold: {len(findings.problems)} wrong")
     else:
-        _echo(_about(protocol) | {"hash": found.hash})
-        for item in found.rounds:
-            click.echo(_counted(item))
-        for line in (*(f"wrong: {problem}" for problem in found.problems), *(f"warning: {w}" for w in found.warnings)):
-            click.echo(line)
-        if found.warnings:
-            click.echo(f"its notes may tell more: zsarbench protocol show {name}")
-        n_rounds = protocols.rounds_in_words(len(protocol.listed_rounds), protocol.n_distinct)
-        n_problems = len(found.problems)
-        click.echo(f"{protocol.name} " + (f"does not hold: {n_problems} wrong" if n_problems else f"holds: {n_rounds}"))
-    ctx.exit(1 if found.problems else 0)
+        click.echo(f"{protocol.name} holds: {protocols.rounds_in_words(len(protocol.rounds), protocol.n_distinct)}")
 
 
-def _counted(item: Counts) -> str:
-    words = [f"{item.seen} seen with {item.seen_clips} clips"]
+def _count_texts(item: Counts) -> list[str]:
+    texts = [f"{item.seen} seen with {item.seen_clips} clips"]
     if item.for_choosing:
-        words.append(f"{item.for_choosing} validation for choosing only with {item.for_choosing_clips} clips")
-    words.append(f"{item.candidates} candidates with {item.test_clips} clips")
+        texts.append(f"{item.for_choosing} validation for choosing only with {item.for_choosing_clips} clips")
+    texts.append(f"{item.candidates} candidates with {item.test_clips} clips")
     if item.duplicate_of is not None:
-        words.append(f"repeats round {item.duplicate_of}")
-    return f"round {item.round}: {', '.join(words)}"
+        texts.append(f"repeats round {item.duplicate_of}")
+    return texts

@@ -58,7 +58,8 @@ def _describe(entry: Entry, registry: Registry) -> dict[str, Any]:
     }
     if entry.kind == "protocol":
         protocol = protocols.load(registry, entry.name)
-        rounds = protocol.rounds()
+        rounds = [item.round for item in protocol.rounds]
+        n_clips = [item.n_clips for item in protocol.rounds]
         return content | {
             "version": protocol.version,
             "dataset": protocol.dataset,
@@ -69,7 +70,7 @@ def _describe(entry: Entry, registry: Registry) -> dict[str, Any]:
             "seen": sorted({len(item.seen) for item in rounds}),
             "candidates": sorted({len(item.candidates) for item in rounds}),
             "validation": sorted({len(item.validation) for item in rounds}),
-            "test_clips": list(protocol.n_clips) if isinstance(protocol.n_clips, tuple) else protocol.n_clips,
+            "test_clips": n_clips if len(set(n_clips)) > 1 else n_clips[0],
             "default_parts": dict(protocol.parts),
             "notes": protocol.notes.strip(),
         }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -75,7 +75,7 @@ def command(
       zsarbench sweep --grid protocol=ucf101/truze-v1,ucf101/all method=nearest-text,eszsl,conse --set visual.join=true
       zsarbench sweep --file benchmarks/ucf101.toml --out benchmarks/results --jobs 2
     """
-    from zsarbench.harness import sweep
+    from zsarbench.reports.overview import overview
 
     host, out = host_of(ctx), Path(request["out"])
     typed = {name: value for name, value in request.items() if _is_typed(ctx, name)}
@@ -83,23 +83,16 @@ def command(
         typed.setdefault("threads", 1)
     if file is not None:
         cells = _of_file(ctx, file, host, typed)
-    elif grid:
-        cells = sweep.grid(typed, [sweep.Axis.parse(text) for text in (*grid, *more)], host)
     else:
-        raise UsageError("nothing is named to be swept. Try: --grid NAME=VALUE,VALUE, or --file FILE")
+        cells = _of_grid((*grid, *more) if grid else (), host, typed)
     if plan:
-        answers = sweep.measured(out)
-        for cell in cells:
-            path = answers.get(cell.key) if cell.key is not None else None
-            click.echo(f"{cell.title}: {cell.reason or path or 'to measure'}")
+        _show_plan(cells, out)
         return
     places = {id(cell): place for place, cell in enumerate(cells)}
     done = sorted(_measured(ctx, cells, out, jobs), key=lambda item: places[id(item.cell)])
     if as_json:
         echo_json([item.to_json() for item in done])
     elif file is not None:
-        from zsarbench.reports.overview import overview
-
         click.echo(overview(done))
     else:
         _show(host, done, format_)
@@ -107,9 +100,31 @@ def command(
         ctx.exit(1)
 
 
+def _show_plan(cells: list[Cell], out: Path) -> None:
+    from zsarbench.harness import sweep
+
+    answers = sweep.measured(out)
+    for cell in cells:
+        path = answers.get(cell.key) if cell.key is not None else None
+        click.echo(f"{cell.title}: {cell.reason or path or 'to measure'}")
+
+
 def _is_typed(ctx: click.Context, name: str) -> bool:
     """Return whether the user gave an option a value."""
     return ctx.get_parameter_source(name) not in (ParameterSource.DEFAULT, None)
+
+
+def _of_grid(axes: Sequence[str], host: Host, typed: dict[str, Any]) -> list[Cell]:
+    """Return the combinations of a grid.
+
+    Raises:
+        UsageErrors: no axis is named, one is malformed, or a combination has mistakes.
+    """
+    from zsarbench.harness import sweep
+
+    if not axes:
+        raise UsageError("nothing is named to be swept. Try: --grid NAME=VALUE,VALUE, or --file FILE")
+    return sweep.grid(typed, [sweep.Axis.parse(text) for text in axes], host)
 
 
 def _of_file(ctx: click.Context, file: Path, host: Host, typed: dict[str, Any]) -> list[Cell]:

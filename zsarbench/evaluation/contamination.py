@@ -24,6 +24,7 @@ from zsarbench.interfaces import CaptionsTrained, Denominator
 from zsarbench.plugins import building
 from zsarbench.plugins.parts import PART_KINDS
 from zsarbench.utils.class_names import normalise, readable
+from zsarbench.utils.schema import Count, Fraction
 
 if TYPE_CHECKING:
     from zsarbench.evaluation.scores import Scores
@@ -50,8 +51,9 @@ class NearNames:
 class Overlap:
     """A candidate class that a label set has.
 
-    how: "exact", equal but for case, spaces and punctuation; "alias", equal to another name of either; "near", not
-    equal, but at a cosine of `similarity` in the text embedding.
+    candidate: the class. label_set: that has it. label: its name there. how: "exact", equal but for case, spaces and
+    punctuation; "alias", equal to another name of either; "near", not equal, but close in the text embedding.
+    similarity: the cosine there; null unless near.
     """
 
     candidate: str
@@ -67,7 +69,7 @@ class Contamination:
 
     audited: for each label set, who was trained on it. unknown: what was trained on nobody can tell, such as the web;
     never clean. near_by: the text encoder that found near names; None where only spellings were compared.
-    overlapping: by candidate and label set. n_overlapping: distinct unseen classes among them, over all rounds;
+    overlapping: by candidate and label set. n_overlapping: distinct unseen classes among them, over all rounds.
     n_clean: the other unseen classes, clean as far as `audited` tells. accuracy: top1_per_video and top1_per_class on
     the clips of "clean" and of "overlapping" classes among all candidates, mean over the rounds that have such clips.
     n_sentences: captions of all clips that the method was given to learn from, each clip once however many fits; clips
@@ -80,11 +82,11 @@ class Contamination:
     unknown: tuple[Declared, ...]
     near_by: str | None
     overlapping: tuple[Overlap, ...]
-    n_overlapping: int
-    n_clean: int
-    accuracy: Mapping[str, Mapping[str, float]]
-    n_sentences: int | None = None
-    naming: Mapping[str, int] = field(default_factory=dict)
+    n_overlapping: Count
+    n_clean: Count
+    accuracy: Mapping[str, Mapping[str, Fraction]]
+    n_sentences: Count | None = None
+    naming: Mapping[str, Count] = field(default_factory=dict)
 
     @property
     def unknown_of_clips(self) -> tuple[Declared, ...]:

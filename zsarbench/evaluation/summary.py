@@ -13,6 +13,7 @@ import numpy as np
 
 from zsarbench.errors import unknown
 from zsarbench.evaluation.settings import SETTINGS, Setting
+from zsarbench.utils.schema import Count, Fraction
 
 STD_KIND = "population over rounds"
 
@@ -22,40 +23,42 @@ class RoundResult:
     """One round under one training seed.
 
     round: index in the protocol. seed: the training seed, one of the result's `seeds`. fit: index of the distinct fit
-    that scored it. n_classes: candidates. n_seen: seen classes. n_expected: test clips of the round; n_scored of them
-    have scores, n_failed have none and count as wrong. metrics: by name. chance: what constant scores get, by metric.
-    candidates_sha256: of the sorted candidate names. duplicate_of: the earlier round with the same class lists.
+    that scored it. n_classes: candidates. n_seen: seen classes. n_expected: test clips of the round. n_scored: those
+    that have scores. n_failed: those that have none and count as wrong. metrics: by name. chance: what constant scores
+    get, by metric. candidates_sha256: of the sorted candidate names. duplicate_of: the earlier round with the same
+    class lists; null where there is none.
     """
 
-    round: int
+    round: Count
     seed: int
-    fit: int
-    n_classes: int
-    n_seen: int
-    n_expected: int
-    n_scored: int
-    n_failed: int
-    metrics: Mapping[str, float]
-    chance: Mapping[str, float]
+    fit: Count
+    n_classes: Count
+    n_seen: Count
+    n_expected: Count
+    n_scored: Count
+    n_failed: Count
+    metrics: Mapping[str, Fraction]
+    chance: Mapping[str, Fraction]
     candidates_sha256: str
-    duplicate_of: int | None = None
+    duplicate_of: Count | None = None
 
 
 @dataclass(frozen=True)
 class Summary:
     """One metric over all rounds.
 
-    mean: over rounds, of the mean over seeds. std: of the same, population (ddof=0); None for one round. ci95: 95 %
-    bootstrap over classes, then source groups; None where none was computed. seed_std: population deviation over seeds
-    of the mean over rounds; None for one seed. chance: mean over rounds of what constant scores get.
+    mean: over rounds, of the mean over seeds. std: of the same, population (ddof=0); null for one round. std_kind:
+    what `std` is taken over, and how. ci95: 95 % bootstrap over classes, then source groups; null where none was
+    computed. seed_std: population deviation over seeds of the mean over rounds; null for one seed. chance: mean over
+    rounds of what constant scores get; null where a round does not state it.
     """
 
-    mean: float
-    std: float | None
+    mean: Fraction
+    std: Fraction | None
     std_kind: str
-    ci95: tuple[float, float] | None
-    seed_std: float | None
-    chance: float | None
+    ci95: tuple[Fraction, Fraction] | None
+    seed_std: Fraction | None
+    chance: Fraction | None
 
 
 def summarise(
@@ -89,22 +92,16 @@ def _summary(name: str, rounds: Sequence[RoundResult], ci95: tuple[float, float]
 
 
 def round_problems(item: RoundResult, setting: Setting) -> list[str]:
-    """Return what is wrong with a round: names of metrics, ranges and sums."""
+    """Return what is wrong with a round that its types cannot state: names of metrics, sums and candidates."""
     known = SETTINGS[setting].names
     problems = [
         unknown(f"metric of the setting {setting}", name, known)
         for name in sorted({*item.metrics, *item.chance} - {*known})
     ]
-    problems += [
-        f"{kind} {name} is {value}, not in [0, 1]"
-        for kind, values in (("metric", item.metrics), ("chance", item.chance))
-        for name, value in values.items()
-        if not 0 <= value <= 1
-    ]
     if not item.metrics:
-        problems.append("it has no metrics")
-    if min(item.n_expected, item.n_scored, item.n_failed, item.n_seen) < 0 or item.n_classes < 2:
-        problems.append("a count is negative, or there are fewer than two candidates")
+        problems.append("metrics is empty")
+    if item.n_classes < 2:
+        problems.append(f"n_classes is {item.n_classes}, but a round has two candidates or more")
     if item.n_expected != item.n_scored + item.n_failed:
         problems.append(f"{item.n_expected} clips expected, but {item.n_scored} scored and {item.n_failed} failed")
     return problems
@@ -121,6 +118,6 @@ def summary_problems(rounds: Sequence[RoundResult], summary: Mapping[str, Summar
             value, right = getattr(stated, key), getattr(expected[name], key)
             if (value is None) != (right is None) or (value is not None and abs(value - right) > 1e-9):
                 problems.append(f"summary of {name}: {key} is {value}, but the rounds give {right}")
-        if stated.ci95 is not None and not 0 <= stated.ci95[0] <= stated.ci95[1] <= 1:
-            problems.append(f"summary of {name}: ci95 is {list(stated.ci95)}, no interval in [0, 1]")
+        if stated.ci95 is not None and stated.ci95[0] > stated.ci95[1]:
+            problems.append(f"summary of {name}: ci95 is {list(stated.ci95)}, whose lower end is above the upper one")
     return problems

@@ -8,7 +8,7 @@ from zsarbench.harness.resolve import resolve_parts
 from zsarbench.interfaces import Dataset
 from zsarbench.plugins.building import build_dataset
 from zsarbench.plugins.registry import Registry
-from zsarbench.protocols import FileProtocol
+from zsarbench.protocols import Protocol
 
 
 def dataset_named(
@@ -17,7 +17,7 @@ def dataset_named(
     *,
     data_root: Sequence[str] = (),
     settings: Sequence[str] = (),
-    protocol: FileProtocol | None = None,
+    protocol: Protocol | None = None,
 ) -> Dataset:
     """Return a data set with the user's folder (`NAME=DIR`) and options (`dataset.OPTION=VALUE`).
 

@@ -107,7 +107,7 @@ def _clips(spec: ExtractionSpec, inputs: Inputs) -> list[str]:
     """Return the ids of the clips to extract, in the manifest's order."""
     if spec.protocol is None:
         return list(inputs.manifest.index)
-    learnt, tested = protocol_clips(spec.protocol.checked(spec.data), inputs.manifest.reset_index())
+    learnt, tested = protocol_clips(spec.protocol.on(spec.data), inputs.manifest.reset_index())
     used = {*learnt, *tested}
     return [clip_id for clip_id in inputs.manifest.index if clip_id in used]
 

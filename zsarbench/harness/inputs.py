@@ -89,7 +89,7 @@ def load(spec: RunSpec) -> Inputs:
     bare = of_dataset(spec.data.tested, what.dataset.name, what.class_text)
     rows = bare.manifest.reset_index()
     rounds = []
-    for item in what.protocol.checked(spec.data.tested):
+    for item in what.protocol.on(spec.data.tested):
         train, test = protocols.round_clips(item, rows)
         if what.limit is not None:
             train, test = (_limited(ids, bare.manifest, what.limit) for ids in (train, test))

@@ -108,7 +108,7 @@ def _rounds(outcome: Outcome) -> tuple[RoundResult, ...]:
                 metrics=values,
                 chance={metric.name: rules.chance(metric, len(candidates), n_seen) for metric in rules.parse(values)},
                 candidates_sha256=results.names_sha256(candidates),
-                duplicate_of=what.protocol.duplicates.get(item.round.index),
+                duplicate_of=what.protocol.rounds[item.round.index].duplicate_of,
             )
         )
     return tuple(found)
@@ -132,7 +132,7 @@ def _correct(outcome: Outcome, metric: Metric) -> list[ScoredRound]:
     what, rounds = outcome.prepared.spec.what, []
     for number, (_, item) in enumerate(outcome.served):
         scores, labels = outcome.scores.round(number)
-        if item.round.index in what.protocol.duplicates or scores.shape[1] <= metric.k:
+        if what.protocol.rounds[item.round.index].duplicate_of is not None or scores.shape[1] <= metric.k:
             continue
         kept = metrics.counted(scores, what.denominator)
         if metric.side is not None:

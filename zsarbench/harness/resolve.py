@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from zsarbench.interfaces import Dataset
     from zsarbench.plugins import Host
     from zsarbench.plugins.registry import Entry, Registry
-    from zsarbench.protocols import FileProtocol
+    from zsarbench.protocols import Protocol
 
 
 class DataSetBuilder:
@@ -150,7 +150,7 @@ def resolve_parts(
     registry: Registry,
     named: Mapping[str, str],
     *,
-    protocol: FileProtocol | None = None,
+    protocol: Protocol | None = None,
     data_root: Sequence[str] = (),
     settings: Sequence[str] = (),
 ) -> tuple[dict[str, PartSpec], dict[str, str]]:
@@ -191,7 +191,7 @@ def _check_values(request: RunRequest | ExtractionRequest, problems: Problems) -
         problems.catch(class_texts.parse, request.class_text)
 
 
-def _protocol(request: RunRequest, registry: Registry, problems: Problems) -> FileProtocol | None:
+def _protocol(request: RunRequest, registry: Registry, problems: Problems) -> Protocol | None:
     """Return the protocol that a run names, or the default one."""
     name = request.protocol or registry.default_protocol
     if name is None:
@@ -204,7 +204,7 @@ def _protocol(request: RunRequest, registry: Registry, problems: Problems) -> Fi
 
 
 def _entries(
-    request: RunRequest, protocol: FileProtocol | None, registry: Registry, problems: Problems
+    request: RunRequest, protocol: Protocol | None, registry: Registry, problems: Problems
 ) -> dict[str, Entry | None]:
     """Return the entry of each part that a run uses; None stands for a name that does not exist."""
 
@@ -248,7 +248,7 @@ def _check_addressed(
 class _OptionSource:
     """Where the options of parts come from besides their constructors; dtype: of `--dtype`."""
 
-    protocol: FileProtocol | None
+    protocol: Protocol | None
     settings: Settings
     dtype: str = "float32"
 
@@ -305,7 +305,7 @@ def _text_part(
 
 
 def _check_combination(
-    request: RunRequest, protocol: FileProtocol, method: Entry, has_text: bool, data: DataSets, problems: Problems
+    request: RunRequest, protocol: Protocol, method: Entry, has_text: bool, data: DataSets, problems: Problems
 ) -> None:
     """Note what does not go together: the form of class texts, training data, controls."""
     class_text, name = request.class_text or protocol.class_text, method.name

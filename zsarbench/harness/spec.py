@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, get_args
 from zsarbench.errors import UsageError, unknown
 from zsarbench.interfaces import Control, Denominator
 from zsarbench.plugins.parts import PartSpec
-from zsarbench.protocols import FileProtocol
+from zsarbench.protocols import Protocol
 
 if TYPE_CHECKING:
     from zsarbench.interfaces import Dataset
@@ -214,7 +214,7 @@ class Measurement:
     """
 
     method: PartSpec
-    protocol: FileProtocol
+    protocol: Protocol
     protocol_hash: str
     dataset: PartSpec
     train_dataset: PartSpec | None
@@ -242,7 +242,7 @@ def _in_json(value: Any) -> Any:
     match value:
         case PartSpec():
             return value.identity()
-        case FileProtocol():
+        case Protocol():
             return value.name
         case Mapping():
             return {name: _in_json(value[name]) for name in sorted(value)}
@@ -298,7 +298,7 @@ class ExtractionSpec:
 
     dataset: PartSpec
     data: Dataset = field(repr=False, compare=False)
-    protocol: FileProtocol | None
+    protocol: Protocol | None
     parts: Mapping[str, PartSpec]
     executor: PartSpec
     device: str

@@ -53,7 +53,8 @@ class StepBatches(Protocol):
 class IndependentSteps(Protocol):
     """A visual encoder over frames that may encode each step by itself, bit for bit, from several threads at a time.
 
-    Extraction then cuts clips between steps, so that all batches are full, and gives each core a pass of its own.
+    Extraction then cuts clips between steps, so that all batches are full, and gives each core a pass of its own, or a
+    GPU two at a time.
     """
 
     independent_steps: bool

@@ -1,22 +1,18 @@
-"""Versioned, hashed rules of who is seen, who competes and which clips count."""
+"""Versioned, hashed protocols: which classes are seen, which compete, and which clips count."""
 
 from zsarbench.protocols.clips import protocol_clips, round_clips
-from zsarbench.protocols.protocol import (
-    CLIP_RULES,
-    FileProtocol,
-    load,
-    miscounted,
-    read,
-    rounds_in_words,
-)
+from zsarbench.protocols.files import CLIP_LISTS, schema
+from zsarbench.protocols.protocol import ListedRound, Protocol, load, miscounted, read, rounds_in_words
 
 __all__ = [
-    "CLIP_RULES",
-    "FileProtocol",
+    "CLIP_LISTS",
+    "ListedRound",
+    "Protocol",
     "load",
     "miscounted",
     "protocol_clips",
     "read",
     "round_clips",
     "rounds_in_words",
+    "schema",
 ]

@@ -1,4 +1,4 @@
-"""Counts what a protocol comes to on a data set as it is here, and tells what is wrong with it or missing."""
+"""Checks a protocol against a data set: the counts of every round, what is wrong, and what a run will lack."""
 
 from __future__ import annotations
 
@@ -14,12 +14,16 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from zsarbench.interfaces import Dataset, Round
-    from zsarbench.protocols import FileProtocol
+    from zsarbench.protocols import Protocol
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Counts:
-    """Classes and clips of one round: seen ones, validation classes that are not seen, candidates."""
+    """Numbers of classes and clips of one round.
+
+    seen and seen_clips: to learn from. for_choosing and for_choosing_clips: of validation classes that are not seen.
+    candidates and test_clips: to test. duplicate_of: index of the earlier round that it equals.
+    """
 
     round: int
     seen: int
@@ -31,11 +35,12 @@ class Counts:
     duplicate_of: int | None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Findings:
-    """What a check found: rounds with their counts, what does not hold, and what will not run as one may expect.
+    """What a check found.
 
     hash: of the protocol; None where its lists of classes do not hold. rounds: those whose clips could be counted.
+    problems: what does not hold. warnings: what will not run as one may expect.
     """
 
     hash: str | None
@@ -44,20 +49,20 @@ class Findings:
     warnings: tuple[str, ...]
 
 
-def check(protocol: FileProtocol, dataset: Dataset, manifest: pd.DataFrame) -> Findings:
+def check(protocol: Protocol, dataset: Dataset, manifest: pd.DataFrame) -> Findings:
     """Return the counts of every round and all that is wrong with any, by the clips of the data set's manifest.
 
     Raises:
-        ZsarbenchError: the data set has no list of a name that the protocol takes clips from, or it cannot be had.
+        ZsarbenchError: the data set has no list of a name that the protocol takes clips from, or cannot read its lists.
     """
     try:
-        protocol.named(dataset)
+        protocol.with_official_names(dataset)
     except ZsarbenchError as error:
-        return Findings(None, (), tuple(str(error).splitlines()), ())
+        return Findings(hash=None, rounds=(), problems=tuple(str(error).splitlines()), warnings=())
     labels = dict(zip(manifest["clip_id"], manifest["label"], strict=True))
     counts, problems = [], []
     rounds_of: dict[str, list[int]] = defaultdict(list)
-    for item in protocol.checked(dataset):
+    for item in protocol.on(dataset):
         try:
             train, test = protocols.round_clips(item, manifest)
         except ZsarbenchError as error:
@@ -66,17 +71,25 @@ def check(protocol: FileProtocol, dataset: Dataset, manifest: pd.DataFrame) -> F
         if problem := protocols.miscounted(protocol, item.index, len(test)):
             problems.append(problem)
         given = [labels[clip] for clip in train]
-        n_seen, n_classes = sum(label in set(item.seen) for label in given), len(item.given) - len(item.seen)
+        n_seen_clips = sum(label in set(item.seen) for label in given)
         counts.append(
             Counts(
-                item.index, len(item.seen), n_seen, n_classes, len(given) - n_seen, len(item.candidates), len(test),
-                protocol.duplicates.get(item.index),
+                round=item.index,
+                seen=len(item.seen),
+                seen_clips=n_seen_clips,
+                for_choosing=len(item.given) - len(item.seen),
+                for_choosing_clips=len(given) - n_seen_clips,
+                candidates=len(item.candidates),
+                test_clips=len(test),
+                duplicate_of=protocol.rounds[item.index].duplicate_of,
             )
-        )  # fmt: skip
+        )
         for warning in _warnings(item, set(given)):
             rounds_of[warning].append(item.index)
     warnings = (f"{_rounds(numbers, protocol)}: {warning}" for warning, numbers in rounds_of.items())
-    return Findings(protocol.hash(dataset), tuple(counts), tuple(problems), tuple(warnings))
+    return Findings(
+        hash=protocol.hash(dataset), rounds=tuple(counts), problems=tuple(problems), warnings=tuple(warnings)
+    )
 
 
 def _warnings(item: Round, with_clips: set[str]) -> list[str]:
@@ -88,15 +101,16 @@ def _warnings(item: Round, with_clips: set[str]) -> list[str]:
         )
     elif bare:
         warnings.append(f"{len(bare)} of {len(item.seen)} seen classes have no clip to learn from, e.g. '{bare[0]}'")
-    apart = item.given[len(item.seen) :]
-    if apart and not set(apart) & with_clips:
+    for_choosing = item.given[len(item.seen) :]
+    if for_choosing and not set(for_choosing) & with_clips:
         warnings.append(
-            f"none of the {len(apart)} validation classes has a clip here: methods choose on seen classes held out"
+            f"none of the {len(for_choosing)} validation classes has a clip here: "
+            "methods choose on seen classes held out"
         )
     return warnings
 
 
-def _rounds(numbers: Sequence[int], protocol: FileProtocol) -> str:
-    if len(numbers) == len(protocol.listed_rounds) > 1:
+def _rounds(numbers: Sequence[int], protocol: Protocol) -> str:
+    if len(numbers) == len(protocol.rounds) > 1:
         return "every round"
     return ("round " if len(numbers) == 1 else "rounds ") + ", ".join(map(str, numbers))

@@ -30,46 +30,6 @@ def round_clips(item: Round, manifest: pd.DataFrame) -> tuple[list[str], list[st
     return train, test
 
 
-def _clips_of(
-    listed: tuple[str, ...] | None, classes: tuple[str, ...], manifest: pd.DataFrame, where: str
-) -> list[str]:
-    of_classes = manifest["label"].isin(classes)
-    if listed is None:
-        return list(manifest.loc[of_classes, "clip_id"])
-    if strangers := set(listed) - set(manifest["clip_id"]):
-        raise ZsarbenchError(f"{where}: {len(strangers)} clips are not in the manifest, e.g. '{min(strangers)}'")
-    chosen = manifest["clip_id"].isin(listed)
-    if len(others := manifest.loc[chosen & ~of_classes, "clip_id"]):
-        raise ZsarbenchError(f"{where}: {len(others)} clips are of other classes than it has, e.g. '{others.iloc[0]}'")
-    return list(manifest.loc[chosen, "clip_id"])
-
-
-def _with_clips(
-    item: Round, rule: Mapping[str, str], lists: Mapping[str, Sequence[str]], manifest: pd.DataFrame
-) -> Round:
-    ids, given, unseen = manifest["clip_id"], manifest["label"].isin(item.given), manifest["label"].isin(item.unseen)
-    if "held_out_list" in rule:
-        tested = manifest["label"].isin(item.seen) & ids.isin(lists[rule["held_out_list"]])
-        trained = given & ~manifest["group"].isin(manifest.loc[tested, "group"])
-        return replace(item, train_clips=tuple(ids[trained]), test_clips=tuple(ids[tested | unseen]))
-    if "train_list" in rule:
-        item = replace(item, train_clips=tuple(ids[given & ids.isin(lists[rule["train_list"]])]))
-    if "test_list" in rule:
-        candidate = manifest["label"].isin(item.candidates)
-        item = replace(item, test_clips=tuple(ids[candidate & ids.isin(lists[rule["test_list"]])]))
-    return item
-
-
-def with_listed_clips(
-    rounds: tuple[Round, ...], rules: Mapping[int, Mapping[str, str]], dataset: Dataset
-) -> tuple[Round, ...]:
-    """Return the rounds with the clips that the data set's official lists name, cut down to the rounds' classes."""
-    lists, manifest = dataset.splits(), dataset.manifest()
-    if missing := sorted({name for rule in rules.values() for name in rule.values()} - set(lists)):
-        raise ZsarbenchError("\n".join(unknown("list of the data set", name, lists) for name in missing))
-    return tuple(_with_clips(item, rules.get(item.index, {}), lists, manifest) for item in rounds)
-
-
 def protocol_clips(rounds: Iterable[Round], manifest: pd.DataFrame) -> tuple[list[str], list[str]]:
     """Return the ids of the clips that any round of a protocol learns from, and of those that any tests.
 
@@ -83,3 +43,52 @@ def protocol_clips(rounds: Iterable[Round], manifest: pd.DataFrame) -> tuple[lis
     tested = {clip for _, test in clips for clip in test}
     ids = list(manifest["clip_id"])
     return [clip for clip in ids if clip in learnt], [clip for clip in ids if clip in tested]
+
+
+def with_listed_clips(
+    rounds: Sequence[Round], clip_lists: Sequence[Mapping[str, str]], dataset: Dataset
+) -> tuple[Round, ...]:
+    """Return the rounds with the clips that official lists of the data set name, limited to the rounds' classes.
+
+    clip_lists: for each round, names of official lists by what they are for (`zsarbench.protocols.CLIP_LISTS`). Nothing
+    of the data set is read where no round has any.
+
+    Raises:
+        ZsarbenchError: the data set has no list of a name, or cannot read its lists.
+    """
+    if not any(clip_lists):
+        return tuple(rounds)
+    lists, manifest = dataset.splits(), dataset.manifest()
+    if missing := sorted({name for named in clip_lists for name in named.values()} - set(lists)):
+        raise ZsarbenchError("\n".join(unknown("list of the data set", name, lists) for name in missing))
+    return tuple(_with_clips(item, named, lists, manifest) for item, named in zip(rounds, clip_lists, strict=True))
+
+
+def _clips_of(
+    listed: tuple[str, ...] | None, classes: tuple[str, ...], manifest: pd.DataFrame, where: str
+) -> list[str]:
+    of_classes = manifest["label"].isin(classes)
+    if listed is None:
+        return list(manifest.loc[of_classes, "clip_id"])
+    if missing := set(listed) - set(manifest["clip_id"]):
+        raise ZsarbenchError(f"{where}: {len(missing)} clips are not in the manifest, e.g. '{min(missing)}'")
+    chosen = manifest["clip_id"].isin(listed)
+    if len(others := manifest.loc[chosen & ~of_classes, "clip_id"]):
+        raise ZsarbenchError(f"{where}: {len(others)} clips are of other classes than it has, e.g. '{others.iloc[0]}'")
+    return list(manifest.loc[chosen, "clip_id"])
+
+
+def _with_clips(
+    item: Round, named: Mapping[str, str], lists: Mapping[str, Sequence[str]], manifest: pd.DataFrame
+) -> Round:
+    ids, given, unseen = manifest["clip_id"], manifest["label"].isin(item.given), manifest["label"].isin(item.unseen)
+    if "held_out_list" in named:
+        tested = manifest["label"].isin(item.seen) & ids.isin(lists[named["held_out_list"]])
+        trained = given & ~manifest["group"].isin(manifest.loc[tested, "group"])
+        return replace(item, train_clips=tuple(ids[trained]), test_clips=tuple(ids[tested | unseen]))
+    if "train_list" in named:
+        item = replace(item, train_clips=tuple(ids[given & ids.isin(lists[named["train_list"]])]))
+    if "test_list" in named:
+        candidate = manifest["label"].isin(item.candidates)
+        item = replace(item, test_clips=tuple(ids[candidate & ids.isin(lists[named["test_list"]])]))
+    return item

@@ -1,176 +1,170 @@
-"""Reads protocol files: TOML and the lists it names, checked for all that can be told without the data set."""
+"""Protocol files: TOML and the lists it names, checked for all that shows without the data set."""
 
 from __future__ import annotations
 
-import tomllib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Annotated, Any
 
-from zsarbench.errors import ZsarbenchError, unknown
-from zsarbench.evaluation.settings import SETTINGS
-from zsarbench.interfaces import Round
+from zsarbench.errors import ZsarbenchError
+from zsarbench.evaluation.settings import Setting
 from zsarbench.plugins.parts import PART_KINDS
 from zsarbench.plugins.registry import KINDS
+from zsarbench.utils.documents import invalid, read_text, read_toml
+from zsarbench.utils.json_schema import json_schema
+from zsarbench.utils.schema import STRICT, Count, DoesNotFit, FilledText, OneOf, Positive, Rule, parse
 
-CLIP_RULES = ("train_list", "test_list", "held_out_list")
+CLIP_LISTS = ("train_list", "test_list", "held_out_list")
+"""The fields of a round that take its clips from official lists of the data set."""
 
-
-class Form(NamedTuple):
-    """What a field of the file holds, in words and as a test."""
-
-    words: str
-    fits: Callable[[Any], bool]
-
-
-def _is_whole(value: Any, least: int = 0) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= least
-
-
-def _is_text(value: Any) -> bool:
-    return isinstance(value, str)
+Names = Annotated[str | tuple[str, ...], Rule('a list of names, or "@FILE"')]
+ListName = Annotated[str, Rule("the name of a list of the data set", {"pattern": r"\S"})]
+PartNames = Mapping[Annotated[str, OneOf(PART_KINDS)], Annotated[str, Rule("the name of a component")]]
+Options = Annotated[Mapping[str, Any], Rule("a table of options of one component")]
+ClipCounts = Annotated[Positive | tuple[Positive, ...], Rule("a number of test clips, or a list of one for each round")]
 
 
-def _list_of(fits: Callable[[Any], bool]) -> Callable[[Any], bool]:
-    return lambda value: isinstance(value, list) and all(map(fits, value))
+@dataclass(frozen=True, kw_only=True)
+class Description:
+    """What a protocol file states of the protocol as a whole.
+
+    name: such as "ucf101/truze-v2". version: rises when the protocol changes. dataset: as registered. setting: which
+    classes are seen, and which compete. summary: one sentence. source: where the lists come from, and under what
+    licence. class_text: the form of the texts that describe the classes to a method. notes: what readers should know.
+    clip_list: the name of the list of clips, where several exist. validation_only: whether the validation classes are
+    not seen ones: methods choose settings by their clips, and do not learn from them afterwards. parts: default parts
+    by kind. options: default options by kind and component; they apply where that component is chosen.
+    """
+
+    name: FilledText
+    version: Positive
+    dataset: FilledText
+    setting: Setting
+    summary: FilledText
+    source: FilledText
+    class_text: FilledText = "name"
+    notes: str = ""
+    clip_list: str = ""
+    validation_only: bool = False
+    parts: PartNames = field(default_factory=dict)
+    options: Mapping[Annotated[str, OneOf(KINDS)], Mapping[str, Options]] = field(default_factory=dict)
 
 
-def _table_of(fits: Callable[[Any], bool]) -> Callable[[Any], bool]:
-    return lambda value: isinstance(value, dict) and all(map(fits, value.values()))
+@dataclass(frozen=True, kw_only=True)
+class RoundTable:
+    """One [[rounds]] table. A list is written out, or "@NAME" for `splits/NAME.txt`, or "@NAME#PART" for a part of it.
+
+    candidates: the classes that compete. seen: those that methods may learn from. validation: those that stand for
+    unseen ones when methods choose settings. train_clips: clip ids to learn from; by default every clip of the seen
+    classes. test_clips: clip ids to test; by default every clip of the candidates. train_list: the official list of
+    the data set that the clips to learn from are taken from. test_list: the one that the clips to test are taken from.
+    held_out_list: the one that the clips of seen classes to test are taken from, next to all clips of unseen classes;
+    the clips of seen classes of every other source group are learnt from. seed: by default the position of the round.
+    duplicate_of: the position, from 0, of the earlier round that this one equals; it counts once in every interval and
+    test.
+    """
+
+    candidates: Names
+    seen: Names = ()
+    validation: Names = ()
+    train_clips: Names | None = None
+    test_clips: Names | None = None
+    train_list: ListName | None = None
+    test_list: ListName | None = None
+    held_out_list: ListName | None = None
+    seed: Count | None = None
+    duplicate_of: Count | None = None
+
+    @property
+    def clip_lists(self) -> dict[str, str]:
+        """The official lists that clips are taken from, by field."""
+        return {key: name for key in CLIP_LISTS if (name := getattr(self, key)) is not None}
 
 
-def _is_table(value: Any) -> bool:
-    return isinstance(value, dict)
+@dataclass(frozen=True, kw_only=True)
+class ProtocolFile(Description):
+    """The content of a protocol file.
+
+    rounds: one [[rounds]] table per round. n_clips: the number of test clips of every round, or a list of one for each
+    round; checked against the data set.
+    """
+
+    __pydantic_config__ = STRICT
+
+    rounds: Annotated[tuple[RoundTable, ...], Rule(constraints={"min_length": 1})]
+    n_clips: ClipCounts | None = None
+
+    def description(self) -> dict[str, Any]:
+        """Return the fields of `Description`, by name."""
+        return {item.name: getattr(self, item.name) for item in fields(Description)}
+
+    def n_clips_of(self, number: int) -> int | None:
+        """Return the number of test clips that the file states for a round; None where it states none."""
+        return self.n_clips[number] if isinstance(self.n_clips, tuple) else self.n_clips
 
 
-_TEXT = Form("a text", _is_text)
-_STATED = Form("a text that says something", lambda value: _is_text(value) and bool(value.strip()))
-_LIST = Form('a list of names, or "@FILE"', lambda value: _is_text(value) or _list_of(_is_text)(value))
-_NUMBER = Form("a whole number from 0", _is_whole)
-_FIELDS = {
-    **dict.fromkeys(("name", "dataset", "summary", "source", "class_text"), _STATED),
-    **dict.fromkeys(("notes", "clip_list"), _TEXT),
-    "version": Form("a whole number from 1", lambda value: _is_whole(value, 1)),
-    "setting": Form(" or ".join(map(repr, SETTINGS)), lambda value: value in SETTINGS),
-    "n_clips": Form(
-        "a number of test clips, or a list of one for each round",
-        lambda value: _is_whole(value, 1) or _list_of(lambda count: _is_whole(count, 1))(value),
-    ),
-    "validation_only": Form("true or false", lambda value: isinstance(value, bool)),
-    "parts": Form("a table of names by kind", _table_of(_is_text)),
-    "options": Form("tables of options by kind and component", _table_of(_table_of(_is_table))),
-    "rounds": Form("one [[rounds]] or more", lambda value: _list_of(_is_table)(value) and bool(value)),
-}
-_REQUIRED = ("name", "version", "dataset", "setting", "summary", "source", "rounds")
-_ROUND_FIELDS = {
-    **dict.fromkeys(("seen", "candidates", "validation", "train_clips", "test_clips"), _LIST),
-    **dict.fromkeys(CLIP_RULES, Form("the name of a list of the data set", _STATED.fits)),
-    **dict.fromkeys(("seed", "duplicate_of"), _NUMBER),
-}
+def schema() -> dict[str, Any]:
+    """Return the JSON Schema of protocol files, which is published as `benchmarks/schemas/protocol.schema.json`."""
+    return json_schema(ProtocolFile, name="protocol:1", title="A protocol file of zsarbench", nullable=False)
 
 
-def fields(path: Path) -> dict[str, Any]:
-    """Return the fields of `zsarbench.protocols.FileProtocol` that a file states.
+def read_file(path: Path) -> ProtocolFile:
+    """Return the content of a protocol file; the lists it names are not read.
 
     Raises:
-        ZsarbenchError: no TOML, or everything that is wrong with its fields at once; a list that is not there.
+        ZsarbenchError: it does not exist or is not TOML; fields are missing, unknown, of another form, or contradict
+            each other. All problems at once.
     """
+    content = read_toml(path, "protocol file")
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ZsarbenchError(f"protocol file {path} is not valid TOML: {error}") from error
-    where = f"protocol file {path}"
-    problems = _problems(where, content, _FIELDS, _REQUIRED)
-    listed = content.pop("rounds", [])
-    if _FIELDS["rounds"].fits(listed):
-        for index, item in enumerate(listed):
-            problems += _problems(f"round {index} of {where}", item, _ROUND_FIELDS, ("candidates",))
-            problems += _clip_problems(f"round {index} of {where}", item)
-    _raise(problems)
-    _raise(_component_problems(where, content) + _count_problems(where, content, len(listed)))
-    if isinstance(content.get("n_clips"), list):
-        content["n_clips"] = tuple(content["n_clips"])
-    return content | {
-        "listed_rounds": tuple(_round(path, index, item) for index, item in enumerate(listed)),
-        "duplicates": {index: item["duplicate_of"] for index, item in enumerate(listed) if "duplicate_of" in item},
-        "clip_rules": {
-            index: {key: item[key] for key in CLIP_RULES if key in item}
-            for index, item in enumerate(listed)
-            if set(CLIP_RULES) & set(item)
-        },
-    }
+        file = parse(ProtocolFile, content, "file")
+        if problems := [*_count_problems(file), *_clip_problems(file)]:
+            raise DoesNotFit(problems)
+    except DoesNotFit as error:
+        raise invalid("protocol file", path, error.problems) from error
+    return file
 
 
-def _raise(problems: Sequence[str]) -> None:
-    if problems:
-        raise ZsarbenchError("\n".join(problems))
+def read_names(path: Path, value: str | Sequence[str]) -> tuple[str, ...]:
+    """Return a list of a protocol file: written out, or in `splits` next to the file's folder, or in the same folder.
 
-
-def _problems(where: str, given: Mapping[str, Any], known: Mapping[str, Form], required: Sequence[str]) -> list[str]:
-    """Return which fields are not known, which lack, and which hold something of another form."""
-    problems = [f"{where}: " + unknown("field", name, known) for name in sorted(set(given) - set(known))]
-    if missing := [name for name in required if name not in given]:
-        problems.append(f"{where} lacks {', '.join(missing)}")
-    for name, form in known.items():
-        if name in given and not form.fits(given[name]):
-            problems.append(f"{where}: {name} is {form.words}, not {_short(given[name])}")
-    return problems
-
-
-def _short(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else f"{text[:60]}…"
-
-
-def _component_problems(where: str, content: Mapping[str, Any]) -> list[str]:
-    return [
-        f"{where}: {table}: " + unknown("kind", kind, known)
-        for table, known in (("parts", PART_KINDS), ("options", KINDS))
-        for kind in content.get(table, {})
-        if kind not in known
-    ]
-
-
-def _count_problems(where: str, content: Mapping[str, Any], n_rounds: int) -> list[str]:
-    counts = content.get("n_clips")
-    if isinstance(counts, list) and len(counts) != n_rounds:
-        return [f"{where}: n_clips has {len(counts)} counts for {n_rounds} rounds"]
-    return []
-
-
-def _clip_problems(where: str, item: Mapping[str, Any]) -> list[str]:
-    """Return where a round takes the clips of one side from two places."""
-    problems = [
-        f"{where} has both {one} and {other}"
-        for one, other in (("train_list", "train_clips"), ("test_list", "test_clips"))
-        if one in item and other in item
-    ]
-    if "held_out_list" in item and {"train_list", "test_list", "train_clips", "test_clips"} & set(item):
-        problems.append(f"{where}: held_out_list decides training and test clips alone")
-    return problems
-
-
-def _round(path: Path, index: int, item: Mapping[str, Any]) -> Round:
-    train, test = (tuple(_read_list(path, item[key])) if key in item else None for key in ("train_clips", "test_clips"))
-    lists = {key: tuple(_read_list(path, item.get(key, []))) for key in ("seen", "candidates", "validation")}
-    return Round(index, item.get("seed", index), **lists, train_clips=train, test_clips=test)
-
-
-def _read_list(path: Path, value: str | Sequence[str]) -> list[str]:
+    Raises:
+        ZsarbenchError: the list does not exist, or has no part of that name.
+    """
     if not isinstance(value, str):
-        return list(value)
+        return tuple(value)
     name, _, part = value.removeprefix("@").partition("#")
     file = path.parent.parent / "splits" / f"{name}.txt"
     if not file.is_file():
         file = path.parent / f"{name}.txt"
-    try:
-        lines = file.read_text(encoding="utf-8").splitlines()
-    except FileNotFoundError:
-        raise ZsarbenchError(f"list '{value}' of protocol file {path} is not there: {file}") from None
-    lines = [line.strip() for line in lines if line.strip() and not line.startswith("#")]
+    text = read_text(file, f"list '{value}' of protocol file {path}:")
+    lines = [line.strip() for line in text.splitlines() if line.strip() and not line.startswith("#")]
     if not part:
-        return lines
+        return tuple(lines)
     if f"[{part}]" not in lines:
         raise ZsarbenchError(f"list '{value}' of protocol file {path}: {file} has no part [{part}]")
     rest = lines[lines.index(f"[{part}]") + 1 :]
-    return rest[: next((at for at, line in enumerate(rest) if line.startswith("[")), None)]
+    return tuple(rest[: next((at for at, line in enumerate(rest) if line.startswith("[")), None)])
+
+
+def _count_problems(file: ProtocolFile) -> list[str]:
+    if isinstance(file.n_clips, tuple) and len(file.n_clips) != len(file.rounds):
+        return [f"n_clips has {len(file.n_clips)} counts for {len(file.rounds)} rounds"]
+    return []
+
+
+def _clip_problems(file: ProtocolFile) -> list[str]:
+    """Return where a round takes the clips of one side from two places."""
+    problems = []
+    for number, item in enumerate(file.rounds):
+        listed = {name for name in ("train_clips", "test_clips") if getattr(item, name) is not None}
+        used = {*listed, *item.clip_lists}
+        problems += [
+            f"rounds[{number}] has both {one} and {other}"
+            for one, other in (("train_list", "train_clips"), ("test_list", "test_clips"))
+            if {one, other} <= used
+        ]
+        if "held_out_list" in used and len(used) > 1:
+            problems.append(f"rounds[{number}]: held_out_list decides training and test clips alone")
+    return problems

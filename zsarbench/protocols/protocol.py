@@ -1,4 +1,4 @@
-"""Protocols and the rounds they yield: checked against a data set, hashed, and turned into lists of clips."""
+"""Protocols and their rounds: checked against a data set, hashed, and given the clips of official lists."""
 
 from __future__ import annotations
 
@@ -10,85 +10,69 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zsarbench.errors import UsageError, ZsarbenchError, unknown
-from zsarbench.evaluation.settings import SETTINGS, Setting
+from zsarbench.evaluation.settings import SETTINGS
 from zsarbench.interfaces import Round
-from zsarbench.protocols import files as protocol_files
 from zsarbench.protocols.clips import with_listed_clips
+from zsarbench.protocols.files import Description, RoundTable, read_file, read_names
 from zsarbench.utils.class_names import match
-
-CLIP_RULES = protocol_files.CLIP_RULES
 
 if TYPE_CHECKING:
     from zsarbench.interfaces import Dataset
     from zsarbench.plugins.registry import Registry
 
 
-@dataclass(frozen=True)
-class FileProtocol:
-    """A protocol as its file states it, with the class lists still in the file's own spelling.
+@dataclass(frozen=True, kw_only=True)
+class ListedRound:
+    """A round as its file states it.
 
-    parts: default part names. options: defaults by kind, component name and option; they apply where that component
-    is chosen. n_clips: test clips of every round, or a count for each; checked against the manifest. validation_only:
-    the validation classes are no seen ones: methods choose settings by their clips and do not learn from them after.
-    duplicates: round index to the earlier round it equals, counted once in every interval and test.
-    clip_rules: round index to the official lists of the data set that its clips come from, by what they are for:
-    `train_list` gives the clips of seen classes to train on, `test_list` those of candidates to test; `held_out_list`
-    (gzsl) gives the clips of seen classes to test, beside all clips of unseen ones, and leaves the seen clips of every
-    other source group to train on.
+    round: its lists, with class names as the file spells them. duplicate_of: index of the earlier round that it equals;
+    it counts once in every interval and test. clip_lists: official lists of the data set that its clips are taken
+    from, by field of the file (`zsarbench.protocols.CLIP_LISTS`). n_clips: the number of test clips that the file
+    states.
     """
 
-    name: str
-    version: int
-    dataset: str
-    setting: Setting
-    summary: str
-    source: str
-    listed_rounds: tuple[Round, ...]
-    class_text: str = "name"
-    notes: str = ""
-    clip_list: str = ""
-    n_clips: int | tuple[int, ...] | None = None
-    validation_only: bool = False
-    parts: Mapping[str, str] = field(default_factory=dict)
-    options: Mapping[str, Mapping[str, Mapping[str, Any]]] = field(default_factory=dict)
-    duplicates: Mapping[int, int] = field(default_factory=dict)
-    clip_rules: Mapping[int, Mapping[str, str]] = field(default_factory=dict)
+    round: Round
+    duplicate_of: int | None = None
+    clip_lists: Mapping[str, str] = field(default_factory=dict)
+    n_clips: int | None = None
 
-    def rounds(self) -> tuple[Round, ...]:
-        """Return the rounds in the file's spelling; `checked` gives them in the data set's."""
-        return self.listed_rounds
+
+@dataclass(frozen=True, kw_only=True)
+class Protocol(Description):
+    """A protocol as its file states it.
+
+    rounds: by index, in the file's spelling; `with_official_names` and `on` return them as a data set has them.
+    """
+
+    rounds: tuple[ListedRound, ...]
 
     @property
     def learns(self) -> bool:
         """Whether any round has seen classes to learn from."""
-        return any(item.seen for item in self.listed_rounds)
+        return any(item.round.seen for item in self.rounds)
 
     @property
     def n_distinct(self) -> int:
         """The number of rounds that repeat no earlier one."""
-        return len(self.listed_rounds) - len(self.duplicates)
+        return sum(item.duplicate_of is None for item in self.rounds)
 
-    def stated_clips(self, index: int) -> int | None:
-        """Return how many test clips the file says a round has; None where it does not say."""
-        return self.n_clips[index] if isinstance(self.n_clips, tuple) else self.n_clips
-
-    def checked(self, dataset: Dataset) -> tuple[Round, ...]:
-        """Return the rounds of `named`, with the clips that official lists of the data set stand for.
+    def on(self, dataset: Dataset) -> tuple[Round, ...]:
+        """Return the rounds with official class names and the clips of the official lists that they name.
 
         Raises:
-            ZsarbenchError: as `named`; the data set has no list of a name, or its lists cannot be had.
+            ZsarbenchError: as `with_official_names`; the data set has no list of a name, or cannot read its lists.
         """
-        rounds = self.named(dataset)
-        return with_listed_clips(rounds, self.clip_rules, dataset) if self.clip_rules else rounds
+        rounds = self.with_official_names(dataset)
+        return with_listed_clips(rounds, [item.clip_lists for item in self.rounds], dataset)
 
-    def named(self, dataset: Dataset) -> tuple[Round, ...]:
-        """Return the rounds with official class names; nothing but the class names of the data set is read.
+    def with_official_names(self, dataset: Dataset) -> tuple[Round, ...]:
+        """Return the rounds with official class names; only the class names of the data set are read.
 
         Raises:
-            ZsarbenchError: all that is wrong with the lists: a class is unknown to the data set or stands twice in a
+            ZsarbenchError: all that is wrong with the lists: a class is unknown to the data set or appears twice in a
                 list; a seen class is a candidate where the setting has none, or none where it has them all; a
                 validation class is not seen, or with `validation_only` is seen or a candidate; a round equals an
-                earlier one and does not say so, or says so and does not.
+                earlier one and does not state it, or states it and does not.
         """
         if not dataset.classes:
             raise ZsarbenchError(
@@ -96,14 +80,31 @@ class FileProtocol:
                 f"Try: --data-root {self.dataset}=DIR, or --set dataset.OPTION=VALUE (zsarbench show {self.dataset})"
             )
         rounds, problems = [], []
-        for listed in self.listed_rounds:
-            where = f"round {listed.index} of protocol '{self.name}'"
-            item, found = _named(listed, dataset, where)
+        for listed in self.rounds:
+            where = f"round {listed.round.index} of protocol '{self.name}'"
+            item, name_problems = _official(listed.round, dataset, where)
             rounds.append(item)
-            problems += found or self._list_problems(item, where)
+            problems += name_problems or self._list_problems(item, where)
         if problems := problems or self._repeat_problems(rounds):
             raise ZsarbenchError("\n".join(problems))
         return tuple(rounds)
+
+    def hash(self, dataset: Dataset) -> str:
+        """Return the sha256 of what decides the comparison: version, setting, and every list of every round.
+
+        Options, notes and the spelling of names do not enter; an official list enters by its name. Two results share a
+        table only where this is equal.
+        """
+        content = {
+            "name": self.name,
+            "version": self.version,
+            "dataset": self.dataset,
+            "setting": self.setting,
+            "clip_list": self.clip_list,
+            "rounds": [self._content(item) for item in self.with_official_names(dataset)],
+            **({"validation_only": True} if self.validation_only else {}),
+        }
+        return hashlib.sha256(json.dumps(content, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
     def _list_problems(self, item: Round, where: str) -> list[str]:
         """Return where the lists of a round, in official names, break the setting."""
@@ -117,8 +118,8 @@ class FileProtocol:
         elif shared := seen & candidates:
             problems.append(f"{where} is {self.setting}, but both seen and candidate are: {_listed(shared)}")
         if self.validation_only and validation & (seen | candidates):
-            told = _listed(validation & (seen | candidates))
-            problems.append(f"validation classes of {where} are for choosing only, but seen or candidates too: {told}")
+            names = _listed(validation & (seen | candidates))
+            problems.append(f"validation classes of {where} are for choosing only, but seen or candidates too: {names}")
         if not self.validation_only and validation - seen:
             problems.append(
                 f"validation classes of {where} are not seen: {_listed(validation - seen)}. "
@@ -133,12 +134,12 @@ class FileProtocol:
         problems = []
         for item in rounds:
             equal = first.setdefault(json.dumps(self._content(item), sort_keys=True), item.index)
-            stated, where = self.duplicates.get(item.index, item.index), f"round {item.index} of protocol '{self.name}'"
+            where, stated = f"round {item.index} of protocol '{self.name}'", self.rounds[item.index].duplicate_of
             if equal != item.index and stated != equal:
                 problems.append(f"{where} has the classes and clips of round {equal}. Try: duplicate_of = {equal}")
-            elif stated != equal:
+            elif equal == item.index and stated is not None:
                 problems.append(
-                    f"{where} is said to repeat round {stated}, but no earlier round has its classes and clips. "
+                    f"{where} states that it repeats round {stated}, but no earlier round has its classes and clips. "
                     "Try: leave out duplicate_of"
                 )
         return problems
@@ -151,32 +152,79 @@ class FileProtocol:
             "validation": sorted(item.validation),
             "train_clips": sorted(item.train_clips) if item.train_clips is not None else None,
             "test_clips": sorted(item.test_clips) if item.test_clips is not None else None,
-            **self.clip_rules.get(item.index, {}),
+            **self.rounds[item.index].clip_lists,
         }
 
-    def hash(self, dataset: Dataset) -> str:
-        """Return the sha256 of what decides the comparison: version, setting, and every list of every round.
 
-        Options, notes and the spelling of names do not enter; an official list enters by its name. Two results share a
-        table only where this is equal.
-        """
-        content = {
-            "name": self.name,
-            "version": self.version,
-            "dataset": self.dataset,
-            "setting": self.setting,
-            "clip_list": self.clip_list,
-            "rounds": [self._content(item) for item in self.named(dataset)],
-            **({"validation_only": True} if self.validation_only else {}),
-        }
-        return hashlib.sha256(json.dumps(content, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+def load(registry: Registry, name: str) -> Protocol:
+    """Return a protocol by its registered name, or from a file of the user's (`./mine.toml`).
+
+    Raises:
+        UsageError: the name or the file does not exist.
+        ZsarbenchError: the file is malformed; see `read`.
+    """
+    if name.endswith(".toml"):
+        if not Path(name).is_file():
+            raise UsageError(f"protocol file '{name}' does not exist. Try: zsarbench list protocol")
+        return read(Path(name))
+    return read(registry.get("protocol", name).path())
 
 
-def _listed(names: set[str]) -> str:
-    return ", ".join(sorted(names))
+def read(path: Path) -> Protocol:
+    """Return the protocol of a TOML file; "@NAME" in place of a list reads `splits/NAME.txt` next to its folder.
+
+    "@NAME#PART" reads the lines of that file from `[PART]` to the next part.
+
+    Raises:
+        ZsarbenchError: malformed TOML; missing, unknown and unfit fields, all at once; a list that does not exist.
+    """
+    file = read_file(path)
+    rounds = (
+        ListedRound(
+            round=_round(path, number, item),
+            duplicate_of=item.duplicate_of,
+            clip_lists=item.clip_lists,
+            n_clips=file.n_clips_of(number),
+        )
+        for number, item in enumerate(file.rounds)
+    )
+    return Protocol(**file.description(), rounds=tuple(rounds))
 
 
-def _named(listed: Round, dataset: Dataset, where: str) -> tuple[Round, list[str]]:
+def miscounted(protocol: Protocol, index: int, n_test: int) -> str | None:
+    """Return how the test clips of a round differ from the count that the file states, or None."""
+    stated = protocol.rounds[index].n_clips
+    if stated in (None, n_test):
+        return None
+    return (
+        f"round {index} of protocol '{protocol.name}' has {n_test} test clips in data set '{protocol.dataset}', "
+        f"but its file states {stated}"
+    )
+
+
+def rounds_in_words(n_rounds: int, n_distinct: int) -> str:
+    """Return a number of rounds as tables state it.
+
+    >>> rounds_in_words(1, 1), rounds_in_words(50, 50), rounds_in_words(50, 47)
+    ('1 round', '50 rounds', '50 rounds, 47 distinct')
+    """
+    text = f"{n_rounds} round" + ("s" if n_rounds != 1 else "")
+    return text if n_distinct == n_rounds else f"{text}, {n_distinct} distinct"
+
+
+def _round(path: Path, index: int, item: RoundTable) -> Round:
+    return Round(
+        index=index,
+        seed=index if item.seed is None else item.seed,
+        seen=read_names(path, item.seen),
+        candidates=read_names(path, item.candidates),
+        validation=read_names(path, item.validation),
+        train_clips=None if item.train_clips is None else read_names(path, item.train_clips),
+        test_clips=None if item.test_clips is None else read_names(path, item.test_clips),
+    )
+
+
+def _official(listed: Round, dataset: Dataset, where: str) -> tuple[Round, list[str]]:
     """Return a round in official names, and what is wrong with the names of its lists."""
     lists: dict[str, Any] = {}
     problems: list[str] = []
@@ -193,47 +241,5 @@ def _named(listed: Round, dataset: Dataset, where: str) -> tuple[Round, list[str
     return replace(listed, **lists), problems
 
 
-def rounds_in_words(n_rounds: int, n_distinct: int) -> str:
-    """Return a number of rounds as tables state it.
-
-    >>> rounds_in_words(1, 1), rounds_in_words(50, 50), rounds_in_words(50, 47)
-    ('1 round', '50 rounds', '50 rounds, 47 distinct')
-    """
-    words = f"{n_rounds} round" + ("s" if n_rounds != 1 else "")
-    return words if n_distinct == n_rounds else f"{words}, {n_distinct} distinct"
-
-
-def load(registry: Registry, name: str) -> FileProtocol:
-    """Return a protocol by its registered name, or from a file of the user's (`./mine.toml`).
-
-    Raises:
-        UsageError: there is no such name or file.
-        ZsarbenchError: the file is malformed; see `read`.
-    """
-    if name.endswith(".toml"):
-        if not Path(name).is_file():
-            raise UsageError(f"protocol file '{name}' does not exist. Try: zsarbench list protocol")
-        return read(Path(name))
-    return read(registry.get("protocol", name).path())
-
-
-def read(path: Path) -> FileProtocol:
-    """Return the protocol of a TOML file; "@NAME" in place of a list reads `splits/NAME.txt` beside its folder.
-
-    "@NAME#PART" reads the lines of that file from `[PART]` to the next part.
-
-    Raises:
-        ZsarbenchError: malformed TOML; missing, unknown and unfit fields, all at once; a list that is not there.
-    """
-    return FileProtocol(**protocol_files.fields(path))
-
-
-def miscounted(protocol: FileProtocol, index: int, n_test: int) -> str | None:
-    """Return how the test clips of a round differ from the count that the file states, or None."""
-    stated = protocol.stated_clips(index)
-    if stated in (None, n_test):
-        return None
-    return (
-        f"round {index} of protocol '{protocol.name}' has {n_test} test clips in data set '{protocol.dataset}', "
-        f"but its file says {stated}"
-    )
+def _listed(names: set[str]) -> str:
+    return ", ".join(sorted(names))

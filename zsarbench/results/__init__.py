@@ -1,9 +1,9 @@
-"""Result files and reported figures."""
+"""Result files, and figures that papers report."""
 
+from zsarbench.results.files import find, read, read_all, read_scores, recompute, write
 from zsarbench.results.flags import Flag
 from zsarbench.results.record import (
     SCHEMA,
-    UPGRADES,
     ClassTextInfo,
     ClipFailure,
     DatasetInfo,
@@ -14,17 +14,11 @@ from zsarbench.results.record import (
     Predictions,
     ProtocolInfo,
     RunResult,
-    find,
     names_sha256,
-    read,
-    read_all,
-    read_scores,
-    recompute,
     spec_id,
     utc_now,
-    validate,
-    write,
 )
+from zsarbench.results.validation import UPGRADES, from_json, schema, validate
 
 __all__ = [
     "SCHEMA",
@@ -41,11 +35,13 @@ __all__ = [
     "ProtocolInfo",
     "RunResult",
     "find",
+    "from_json",
     "names_sha256",
     "read",
     "read_all",
     "read_scores",
     "recompute",
+    "schema",
     "spec_id",
     "utc_now",
     "validate",

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import dataclasses
 import importlib.resources
-import tomllib
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
-from zsarbench.errors import ZsarbenchError, unknown
-from zsarbench.utils.schema import build, problems_of
+from zsarbench.errors import ZsarbenchError
+from zsarbench.utils.documents import invalid, read_toml
+from zsarbench.utils.json_schema import json_schema
+from zsarbench.utils.schema import STRICT, DoesNotFit, FilledText, Fraction, OneOf, parse
 
 NOT_STATED = "not stated"
 EVIDENCE = {
@@ -24,25 +23,28 @@ EVIDENCE = {
 
 @dataclass(frozen=True)
 class ReportedRow:
-    """One figure of one paper, as a fraction in [0, 1].
+    """One figure of one paper.
 
-    protocol: the registered name, or `<dataset>/unplaced` where the exact lists are not known; wording then says what
-    the paper calls it. metric: "top1", "top5", "harmonic_mean". averaging: "per_video", "per_class" or "not stated";
-    left out where the metric's name says it. train: what the method was trained on. table: where in the paper.
-    evidence: a key of EVIDENCE. source: the file that was read. std: the spread as printed.
+    method: as the paper calls it. protocol: the registered name, or `<dataset>/unplaced` where the exact lists are not
+    known; `wording` then quotes the paper. metric: such as "top1", "top5" or "harmonic_mean". value: a fraction, as
+    printed divided by 100. train: what the method was trained on. paper: where the figure was printed. table: where in
+    the paper. evidence: how it was read: F in a file of a public repository, IMG in an image there, P on a web page,
+    C computed from the source's own files. source: the file that was read. std: the spread as printed, a fraction.
+    averaging: over what; left out where the metric's name states it. wording: how the paper describes the protocol.
+    notes: for readers, shown with the citation.
     """
 
-    method: str
-    protocol: str
-    metric: str
-    value: float
-    train: str
-    paper: str
-    table: str
-    evidence: str
-    source: str
-    std: float | None = None
-    averaging: str | None = None
+    method: FilledText
+    protocol: FilledText
+    metric: FilledText
+    value: Fraction
+    train: FilledText
+    paper: FilledText
+    table: FilledText
+    evidence: Annotated[str, OneOf(tuple(EVIDENCE))]
+    source: FilledText
+    std: Fraction | None = None
+    averaging: Literal["per_video", "per_class", "not stated"] | None = None
     wording: str = ""
     notes: str = ""
 
@@ -53,9 +55,26 @@ class ReportedRow:
 
     @property
     def citation(self) -> str:
-        """Where the figure stands and how it was read, for a footnote."""
+        """Where the figure was printed and how it was read, for a footnote."""
         cited = f"{self.paper}, {self.table}, {EVIDENCE[self.evidence]} ({self.source})"
         return f"{cited}. {self.notes}" if self.notes else cited
+
+
+@dataclass(frozen=True)
+class ReportedFile:
+    """A file of reported figures.
+
+    rows: one [[rows]] table per figure.
+    """
+
+    __pydantic_config__ = STRICT
+
+    rows: tuple[ReportedRow, ...] = ()
+
+
+def schema() -> dict[str, Any]:
+    """Return the JSON Schema of files of reported figures: `benchmarks/schemas/reported.schema.json`."""
+    return json_schema(ReportedFile, name="reported:1", title="Reported figures of zsarbench", nullable=False)
 
 
 def folder() -> Path:
@@ -69,49 +88,25 @@ def read(path: Path) -> list[ReportedRow]:
     Raises:
         ZsarbenchError: malformed TOML or rows; the message lists every problem.
     """
+    content = read_toml(path, "file of reported figures")
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ZsarbenchError(f"reported figures {path} are not valid TOML: {error}") from error
-    listed = content.get("rows", [])
-    problems = [f"row {number}: {text}" for number, row in enumerate(listed) for text in _problems(row)]
-    if strangers := sorted(set(content) - {"rows"}):
-        problems.append(f"there are only [[rows]], not {', '.join(strangers)}")
-    if problems:
-        raise ZsarbenchError(f"reported figures {path}:\n  " + "\n  ".join(problems))
-    return [build(ReportedRow, row) for row in listed]
+        return list(parse(ReportedFile, content, "file").rows)
+    except DoesNotFit as error:
+        raise invalid("file of reported figures", path, error.problems) from error
 
 
 def read_all(where: Path | None = None) -> list[ReportedRow]:
     """Return the rows of every file in a folder, by default of those that ship with zsarbench.
 
     Raises:
-        ZsarbenchError: a file is malformed, or one figure stands twice.
+        ZsarbenchError: a file is malformed, or one figure appears twice.
     """
     rows: dict[tuple[Any, ...], ReportedRow] = {}
     for path in sorted((where or folder()).glob("*.toml")):
         for row in read(path):
             key = (row.protocol, row.method, row.name, row.train, row.paper, row.table, row.value)
             if key in rows:
-                raise ZsarbenchError(f"reported figures {path}: {row.name} of '{row.method}' on {row.protocol} twice")
+                text = f"{row.name} of '{row.method}' on {row.protocol} appears twice"
+                raise ZsarbenchError(f"file of reported figures {path}: {text}")
             rows[key] = row
     return list(rows.values())
-
-
-def for_protocol(protocol: str, where: Path | None = None) -> list[ReportedRow]:
-    """Return the figures reported on this very protocol; [] where there is none."""
-    return [row for row in read_all(where) if row.protocol == protocol]
-
-
-def _problems(row: Mapping[str, Any]) -> list[str]:
-    if problems := problems_of(ReportedRow, row, "row"):
-        return problems
-    if not 0 <= row["value"] <= 1 or not 0 <= (row.get("std") or 0) <= 1:
-        problems.append(f"value {row['value']} or std {row.get('std')} is no fraction; 49.0 % is 0.490")
-    if (averaging := row.get("averaging")) not in (None, "per_video", "per_class", NOT_STATED):
-        problems.append(f"averaging is '{averaging}', not 'per_video', 'per_class' or '{NOT_STATED}'")
-    if row["evidence"] not in EVIDENCE:
-        problems.append(unknown("class of evidence", row["evidence"], EVIDENCE))
-    filled = [item.name for item in dataclasses.fields(ReportedRow) if item.default is dataclasses.MISSING]
-    problems += [f"{name} is empty" for name in filled if row[name] == ""]
-    return problems

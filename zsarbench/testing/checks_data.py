@@ -16,12 +16,12 @@ from zsarbench.evaluation.label_sets import LabelSet
 from zsarbench.harness.spec import CLASS_TEXT_FORMS
 from zsarbench.plugins import options
 from zsarbench.plugins.parts import PART_KINDS
-from zsarbench.protocols import FileProtocol
+from zsarbench.protocols import Protocol
 from zsarbench.testing import checks_constructors
 from zsarbench.testing.checking import Check, ComponentUnderTest, ContractViolation, Unavailable, expect
 
 DATASET = "zsarbench.interfaces.Dataset"
-PROTOCOL = "zsarbench.protocols.FileProtocol"
+PROTOCOL = "zsarbench.protocols.Protocol"
 
 
 # --- data sets --------------------------------------------------------------------------------------------------------
@@ -147,10 +147,10 @@ def revision_is_stable(subject: ComponentUnderTest) -> None:
 # --- protocols --------------------------------------------------------------------------------------------------------
 
 
-def protocol_of(subject: ComponentUnderTest) -> FileProtocol:
+def protocol_of(subject: ComponentUnderTest) -> Protocol:
     """Return the protocol of an entry's file, or the one that was passed."""
     target = subject.target
-    if isinstance(target, FileProtocol):
+    if isinstance(target, Protocol):
         return target
     try:
         return subject.once("protocol", lambda: protocols.read(Path(target)))  # type: ignore[no-any-return]
@@ -185,7 +185,7 @@ def states_itself(subject: ComponentUnderTest) -> None:
     if subject.entry is not None:
         expect(protocol.name == subject.entry.name, f"the name '{subject.entry.name}'", f"it is '{protocol.name}'")
     expect(bool(protocol.source.strip()), "a source: where its lists come from", "it has none")
-    expect(len(protocol.listed_rounds) > 0, "at least one round", "it has none")
+    expect(len(protocol.rounds) > 0, "at least one round", "it has none")
     registry = subject.registry
     if registry is None:
         return
@@ -202,7 +202,7 @@ def states_itself(subject: ComponentUnderTest) -> None:
 def rounds_fit_the_classes(subject: ComponentUnderTest) -> None:
     """Every class of every round is the data set's; the rounds fit their setting; the hash is stable."""
     protocol, dataset = protocol_of(subject), _dataset_of(subject)
-    rounds = _sound(lambda: protocol.named(dataset), "rounds that fit the data set")
+    rounds = _sound(lambda: protocol.with_official_names(dataset), "rounds that fit the data set")
     expect(len({item.index for item in rounds}) == len(rounds), "rounds with an index of their own", "two share one")
     expect(protocol.hash(dataset) == protocol.hash(dataset), "a stable hash", "it changed")
 
@@ -212,12 +212,12 @@ def rounds_fit_the_clips(subject: ComponentUnderTest) -> None:
     protocol, dataset = protocol_of(subject), _dataset_of(subject)
     try:
         manifest = dataset.manifest()
-        rounds = protocol.checked(dataset)
+        rounds = protocol.on(dataset)
     except ZsarbenchError as error:
         raise Unavailable(str(error)) from error
     for item in rounds:
         _, test = _sound(partial(protocols.round_clips, item, manifest), "clips of every candidate in the manifest")
-        stated = protocol.stated_clips(item.index)
+        stated = protocol.rounds[item.index].n_clips
         expect(stated in (None, len(test)), f"{stated} test clips in round {item.index}", f"there are {len(test)}")
 
 
@@ -261,6 +261,6 @@ def protocol_checks() -> tuple[Check, ...]:
     """Return the checks of protocols."""
     return (
         Check("protocol", "states-itself", PROTOCOL, states_itself),
-        Check("protocol", "rounds-fit-the-classes", f"{PROTOCOL}.named", rounds_fit_the_classes),
-        Check("protocol", "rounds-fit-the-clips", f"{PROTOCOL}.checked", rounds_fit_the_clips),
+        Check("protocol", "rounds-fit-the-classes", f"{PROTOCOL}.with_official_names", rounds_fit_the_classes),
+        Check("protocol", "rounds-fit-the-clips", f"{PROTOCOL}.on", rounds_fit_the_clips),
     )

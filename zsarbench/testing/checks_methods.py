@@ -46,7 +46,9 @@ def toy_context(subject: ComponentUnderTest, **changed: Any) -> Any:
     """Return a context with the parts that the method's entry names; all four where it was given without an entry."""
     context = toys.context(device=subject.device, **changed)
     if subject.entry is not None and "parts" not in changed:
-        parts = {kind: getattr(context.parts, kind) for kind in PART_KINDS if kind in subject.entry.defaults}
+        parts: dict[str, Any] = {
+            kind: getattr(context.parts, kind) for kind in PART_KINDS if kind in subject.entry.defaults
+        }
         context = toys.context(device=subject.device, parts=parts, **changed)
     return context
 

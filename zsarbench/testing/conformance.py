@@ -84,7 +84,7 @@ def subject_of(
     """Return what checks are run on.
 
     Args:
-        component: an entry of a registry, a class, or for kind "protocol" a path or a `FileProtocol`.
+        component: an entry of a registry, a class, or for kind "protocol" a path or a `Protocol`.
         kind: of a component that is not an entry.
         registry: where a protocol's data set and parts are found.
         chosen: options in place of the constructor's defaults.

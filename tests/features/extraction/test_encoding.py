@@ -129,6 +129,21 @@ def test_the_next_group_is_collected_while_a_gpu_encodes_one(sources: list[ClipS
     assert consumed_in_first_pass(sources, "cuda", on_cpu + 1) > on_cpu
 
 
+@pytest.mark.parametrize(("ahead_bytes", "batches"), [(256 * 2**20, encoding.BATCHES_A_GROUP), (1, 1)])
+def test_a_gpu_is_given_full_batches_by_two_threads(sources: list[ClipSource], ahead_bytes: int, batches: int) -> None:
+    encoder = Apart(batch_size=2)
+    whole = rows_of(list(encoding.framed(TinyEncoder(batch_size=2), sources, SETTINGS)))
+    settings = Settings(device="cuda", threads=2, decoders=2, ahead_bytes=ahead_bytes)  # the encoder stays where it is
+    outcomes = list(encoding.framed(encoder, sources, settings))
+    assert [each.source for each in outcomes] == sources
+    rows = rows_of(outcomes)
+    assert rows.keys() == whole.keys()
+    assert all(torch.equal(rows[clip_id], whole[clip_id]) for clip_id in rows)
+    full, last = divmod(sum(map(len, rows.values())), 2 * batches)
+    assert sorted(size for size, _ in encoder.passes) == sorted([*[2 * batches] * full, *([last] if last else [])])
+    assert len(encoder.in_threads) <= encoding.GPU_PASSES
+
+
 def test_a_clip_fails_where_any_of_its_pieces_does(sources: list[ClipSource]) -> None:
     encoder = NotFinite(batch_size=4)
     outcomes = {each.source.clip_id: each for each in encoding.encode_decoded(encoder, sources[:2], SETTINGS)}

@@ -7,7 +7,7 @@ import torch
 from zsarbench.features.clips import MemoryClips
 from zsarbench.interfaces import TrainSet
 from zsarbench.utils.seeding import fork_rng, generator
-from zsarbench_cezsar.batches import Corpus, shown
+from zsarbench_cezsar.batches import ClipsOnDevice, Corpus, shown
 from zsarbench_cezsar.model import JointModel
 from zsarbench_cezsar.pairs import make_pairs
 
@@ -33,6 +33,14 @@ def test_hidden_steps_are_left_out_where_the_place_of_a_step_says_nothing():
     assert not model.in_order
     embedded = [model.video(part.values, part.mask)[part.of_pair] for part in (whole, short)]
     torch.testing.assert_close(*embedded)
+
+
+def test_clips_on_the_cpu_are_read_as_they_are():
+    clips = corpus().clips
+    index = torch.tensor([0, 2])
+    on_device, plain = ClipsOnDevice(clips, torch.device("cpu")).rows(index), clips.rows(index)
+    assert torch.equal(on_device.values, plain.values)
+    assert torch.equal(on_device.mask, plain.mask)
 
 
 def test_the_model_of_the_release_mixes_clips_at_the_same_place():

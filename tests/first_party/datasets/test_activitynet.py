@@ -88,12 +88,12 @@ def test_class_texts_are_names() -> None:
 # --- protocols --------------------------------------------------------------------------------------------------------
 
 
-def load(name: str) -> protocols.FileProtocol:
+def load(name: str) -> protocols.Protocol:
     return protocols.read(Path(str(files("zsarbench_benchmarks"))) / "protocols" / f"activitynet-{name}.toml")
 
 
 def test_half_splits_are_drawn_by_the_released_rule() -> None:
-    for item in load("half-text4vis-14950").rounds():
+    for item in (listed.round for listed in load("half-text4vis-14950").rounds):
         drawn = np.random.RandomState(item.seed).permutation(200)[:100]
         assert list(item.candidates) == [ActivityNet.classes[index] for index in drawn]
 
@@ -116,12 +116,12 @@ def test_real_list_and_fixed_splits(mirror: Path) -> None:
     assert all(labels[video] in found for video, found in instances.items())
     assert sum(len(found) > 1 for found in instances.values()) == 6  # as the notes say
     for name in ("half-text4vis-14950", "half-fixed10"):
-        counts = [len(protocols.round_clips(item, frame)[1]) for item in load(name).checked(ActivityNet())]
-        assert load(name).n_clips == tuple(counts)
+        counts = [len(protocols.round_clips(item, frame)[1]) for item in load(name).on(ActivityNet())]
+        assert [item.n_clips for item in load(name).rounds] == counts
     with (mirror / LOCATE).open("rb") as file:
         train, test = np.load(file, allow_pickle=False), np.load(file, allow_pickle=False)
     order = sorted(ActivityNet.classes, key=str.encode)
-    for item in load("half-fixed10").named(ActivityNet()):
+    for item in load("half-fixed10").with_official_names(ActivityNet()):
         assert list(item.seen) == [order[index] for index in train[item.index]]
         assert list(item.candidates) == [order[index] for index in test[item.index]]
         by_hash = sorted(item.seen, key=lambda seen: hashlib.sha256(seen.encode()).hexdigest())

@@ -92,20 +92,20 @@ def test_class_texts_are_names() -> None:
 # --- protocols --------------------------------------------------------------------------------------------------------
 
 
-def load(name: str) -> protocols.FileProtocol:
+def load(name: str) -> protocols.Protocol:
     return protocols.read(Path(str(files("zsarbench_benchmarks"))) / "protocols" / f"hmdb51-{name}.toml")
 
 
 def test_half_e2e_is_drawn_by_the_released_rule() -> None:
     assert sorted(HMDB51.classes, key=str.encode) == sorted(HMDB51.classes, key=lambda name: name.replace("_", " "))
-    for item in load("half-e2e").rounds():
+    for item in (listed.round for listed in load("half-e2e").rounds):
         drawn = np.random.RandomState(item.seed).permutation(51)[:25]
         assert list(item.candidates) == [HMDB51.classes[index] for index in drawn]
 
 
 @pytest.mark.parametrize("name", ["half-fixed50", "half-fixed50-gzsl", "truze-v1", "truze-v1-gzsl", "base-to-novel"])
 def test_validation_classes_follow_the_stated_rule(name: str) -> None:
-    for item in load(name).named(HMDB51()):
+    for item in load(name).with_official_names(HMDB51()):
         by_hash = sorted(item.seen, key=lambda seen: hashlib.sha256(seen.encode()).hexdigest())
         assert set(item.validation) == set(by_hash[: round(len(item.seen) / 5)])
         assert set(item.seen) | set(item.candidates) == set(HMDB51.classes)
@@ -139,7 +139,7 @@ def test_fixed_splits_are_those_of_the_matrix_in_either_order(mirror: Path) -> N
     from scipy.io import loadmat
 
     split = loadmat(mirror / LOCATE / "Split.mat")["Split"][0, 0]["HMDB51"][0, 0]
-    items = load("half-fixed50").rounds()
+    items = [listed.round for listed in load("half-fixed50").rounds]
     for item, train, test in zip(items, split["Train"].astype(int), split["Test"].astype(int), strict=True):
         assert list(item.seen) == [HMDB51.classes[index - 1] for index in train]
         assert list(item.candidates) == [HMDB51.classes[index - 1] for index in test]
@@ -160,7 +160,7 @@ def test_base_to_novel_has_the_official_clips_but_swapped_labels(mirror: Path) -
         listed = {clip.removesuffix(".avi"): names[int(index)] for clip, index in rows}
         clips[name] = set(listed)
         swapped[name] = {(labels[clip], label) for clip, label in listed.items() if labels[clip] != label}
-    for number, item in enumerate(load("base-to-novel").checked(HMDB51()), start=1):
+    for number, item in enumerate(load("base-to-novel").on(HMDB51()), start=1):
         train, test = protocols.round_clips(item, HMDB51().manifest())
         assert set(train) == set(splits[f"base-s{number}"]) <= clips["base_train"]
         assert set(test) == clips["base_val"] | clips["novel_val"]
@@ -178,8 +178,8 @@ def test_base_to_novel_has_the_official_clips_but_swapped_labels(mirror: Path) -
 )
 def test_counts_are_those_of_the_lists(mirror: Path, name: str) -> None:
     frame, protocol = HMDB51().manifest(), load(name)
-    counts = [len(protocols.round_clips(item, frame)[1]) for item in protocol.checked(HMDB51())]
-    assert counts == [protocol.stated_clips(number) for number in range(len(counts))]
+    counts = [len(protocols.round_clips(item, frame)[1]) for item in protocol.on(HMDB51())]
+    assert counts == [item.n_clips for item in protocol.rounds]
     stated = {"all": 6766, "truze-v1": 3288, "official": 1530, "base-to-novel": 1530}
     assert counts[0] == stated.get(name, counts[0])
 
@@ -189,7 +189,7 @@ def test_counts_are_those_of_the_lists(mirror: Path, name: str) -> None:
 def test_gzsl_holds_out_whole_source_videos(mirror: Path, name: str) -> None:
     frame = HMDB51().manifest().set_index("clip_id")
     rows = frame.reset_index()
-    for item in load(name).checked(HMDB51()):
+    for item in load(name).on(HMDB51()):
         train, test = (frame.loc[list(clips)] for clips in protocols.round_clips(item, rows))
         assert set(train["label"]) == set(item.seen)
         seen = test[test["label"].isin(item.seen)]
@@ -214,7 +214,7 @@ def test_films_on_both_sides_are_counted_in_the_notes(
 ) -> None:
     frame = HMDB51().manifest().set_index("clip_id")
     counts = []
-    for item in load(name).checked(HMDB51()):
+    for item in load(name).on(HMDB51()):
         train, test = (frame.loc[list(clips)] for clips in protocols.round_clips(item, frame.reset_index()))
         unseen = test[test["label"].isin(item.unseen)]
         films = set(train["group"]) & set(unseen["group"])

@@ -188,7 +188,7 @@ def test_aliases_are_renamed_classes_and_nothing_else() -> None:
 # --- protocols --------------------------------------------------------------------------------------------------------
 
 
-def load(name: str) -> protocols.FileProtocol:
+def load(name: str) -> protocols.Protocol:
     return protocols.read(Path(str(files("zsarbench_benchmarks"))) / "protocols" / f"{name}.toml")
 
 
@@ -197,7 +197,7 @@ def load(name: str) -> protocols.FileProtocol:
 def test_random_subsets_are_drawn_as_stated(size: int, clips: str) -> None:
     protocol = load(f"kinetics400-random-{size}-{clips}")
     assert protocol.clip_list == clips
-    for item in protocol.rounds():
+    for item in (listed.round for listed in protocol.rounds):
         drawn = np.random.RandomState(item.seed).permutation(400)[:size]
         assert list(item.candidates) == [Kinetics400.classes[index] for index in drawn]
     assert sorted(Kinetics400.classes, key=str.encode) == list(Kinetics400.classes)
@@ -230,19 +230,19 @@ def test_clips_of_kinetics_400_protocols(mirror: Path) -> None:
     data = Kinetics400()
     frame, splits = data.manifest(), data.splits()
     for clips in ("cezsar-18035", "text4vis-19796"):
-        (item,) = load(f"kinetics400-all-{clips}").checked(data)
+        (item,) = load(f"kinetics400-all-{clips}").on(data)
         assert set(protocols.round_clips(item, frame)[1]) == set(splits[clips])
         for size in (100, 200):
             protocol = load(f"kinetics400-random-{size}-{clips}")
-            counts = [len(protocols.round_clips(item, frame)[1]) for item in protocol.checked(data)]
-            assert protocol.n_clips == tuple(counts)
+            counts = [len(protocols.round_clips(item, frame)[1]) for item in protocol.on(data)]
+            assert [item.n_clips for item in protocol.rounds] == counts
     folder = mirror / OST / "datasets_splits/base2novel_splits/k400_splits"
 
     def ids(name: str) -> set[str]:
         return {line.split("/")[1][:11] for line in (folder / f"{name}.txt").read_text().splitlines()}
 
     assert ids("base_val") | ids("novel_val") == set(splits["ost-19877"])
-    for number, item in enumerate(load("kinetics400-base-to-novel").checked(data), start=1):
+    for number, item in enumerate(load("kinetics400-base-to-novel").on(data), start=1):
         train, test = protocols.round_clips(item, frame)
         assert set(train) == ids(f"fs_base_s{number}_train")
         assert set(test) == ids("base_val") | ids("novel_val")
@@ -264,7 +264,7 @@ def test_classes_of_elaborative_rehearsal(mirror: Path) -> None:
     trained, validated, tested = (
         json.loads((mirror / ER / f"{x}_class_idxs.json").read_text()) for x in ("trn", "val", "tst")
     )
-    for item in load("kinetics600-er-text4vis").named(Kinetics600()):
+    for item in load("kinetics600-er-text4vis").with_official_names(Kinetics600()):
         assert list(item.seen) == [official[index] for index in trained[item.index]] == official[:400]
         assert list(item.validation) == [official[index] for index in validated[item.index]]
         assert list(item.candidates) == [official[index] for index in tested[item.index]]
@@ -288,14 +288,14 @@ def test_clips_of_kinetics_600_protocols(mirror: Path, tmp_path: Path) -> None:
     assert splits["train"] == ()
     counts = {}
     for name in ("text4vis", "ost"):
-        for item in load(f"kinetics600-er-{name}").checked(data):
+        for item in load(f"kinetics600-er-{name}").on(data):
             train, test = protocols.round_clips(item, frame)
             assert set(test) == set(splits[f"{name}-s{item.index + 1}"])
             assert "acting in play" not in item.seen
             assert ("bbbbbbbbbbb" in train) == ("acting in play" in item.validation) == (item.index == 2)
             assert "aaaaaaaaaaa" in train
             counts.setdefault(name, []).append(len(test))
-        assert load(f"kinetics600-er-{name}").n_clips == tuple(counts[name])
+        assert [item.n_clips for item in load(f"kinetics600-er-{name}").rounds] == list(counts[name])
     assert counts == {"text4vis": [14119, 14067, 14161], "ost": [14084, 13978, 14136]}
     only = [
         [len(set(splits[f"{a}-s{n}"]) - set(splits[f"{b}-s{n}"])) for n in (1, 2, 3)]
@@ -303,6 +303,6 @@ def test_clips_of_kinetics_600_protocols(mirror: Path, tmp_path: Path) -> None:
     ]
     assert only == [[44, 98, 29], [9, 9, 4]]
     assert set(frame["label"]) == set(Kinetics600.classes[:600]) & {
-        name for i in load("kinetics600-er-ost").rounds() for name in i.candidates
+        name for i in load("kinetics600-er-ost").rounds for name in i.round.candidates
     } | {"dyeing hair"}
     assert [text.name for text in data.class_texts("sentence")] == list(Kinetics600.classes)

@@ -228,8 +228,8 @@ def test_things_and_places_are_no_props() -> None:
 
 def test_split_files_are_what_the_rule_gives() -> None:
     registry = load_plugins(allowed=["benchmarks"]).registry
-    tested = protocols.load(registry, "sketch/compositional").checked(Sketch())
-    chosen = protocols.load(registry, "sketch/validation").checked(Sketch())
+    tested = protocols.load(registry, "sketch/compositional").on(Sketch())
+    chosen = protocols.load(registry, "sketch/validation").on(Sketch())
     assert len(tested) == len(chosen) == 3
     for item, choice in zip(tested, chosen, strict=True):
         meant = compositional(item.index)

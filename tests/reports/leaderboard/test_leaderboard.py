@@ -299,7 +299,7 @@ def test_one_unsound_result_stops_the_build_and_is_named(folder: Path) -> None:
     content = json.loads(path.read_text())
     content["summary"]["top1_per_video"]["mean"] += 0.1
     path.write_text(json.dumps(content))
-    with pytest.raises(ZsarbenchError, match=rf"{path.name}: .*\n.*summary of top1_per_video: mean is"):
+    with pytest.raises(ZsarbenchError, match=rf"{path.name} is not valid:\n.*summary of top1_per_video: mean is"):
         build.read_results(folder)
 
 
@@ -407,7 +407,7 @@ def test_check_names_an_unsound_result_and_a_stale_protocol(real_folder: Path) -
     path.write_text(sound[:-20], encoding="utf-8")
     done = zsarbench("leaderboard", "check", "--results", real_folder)
     assert done.exit_code == 1
-    assert f"{path} is no JSON, perhaps cut short" in done.stderr
+    assert f"{path} is not valid JSON, perhaps cut short" in done.stderr
     assert "so it is not checked" in done.stderr
 
 

@@ -1,0 +1,132 @@
+"""Result files: JSON with the scores next to it, written atomically, never overwritten, read only where valid."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from pathlib import Path
+
+from zsarbench.errors import ZsarbenchError
+from zsarbench.evaluation import metrics
+from zsarbench.evaluation import scores as scores_module
+from zsarbench.evaluation.scores import Scores
+from zsarbench.results.record import Predictions, RunResult, file_name
+from zsarbench.results.validation import from_json, validate
+from zsarbench.utils.atomic import write_atomic
+from zsarbench.utils.documents import invalid, read_json
+from zsarbench.utils.schema import DoesNotFit
+
+
+def write(result: RunResult, scores: Scores, folder: Path) -> Path:
+    """Write `<folder>/<protocol>/<method>-<spec8>-<UTC>.json` and, first, its `.npz`; return the JSON's path.
+
+    Nothing is ever overwritten: a second result of the same second gets the suffix `-2`.
+
+    Raises:
+        ZsarbenchError: the result is not valid.
+    """
+    place = folder / file_name(result.protocol.name)
+    place.mkdir(parents=True, exist_ok=True)
+    content = scores.to_bytes()
+    target = _reserve(place, result.stem)
+    try:
+        predictions = Predictions(f"{target.stem}.npz", hashlib.sha256(content).hexdigest())
+        record = dataclasses.replace(result, predictions=predictions).to_json()
+        if problems := validate(record):
+            raise invalid("result file", target, problems)
+        text = json.dumps(record, sort_keys=True, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+        write_atomic(target.with_suffix(".npz"), content)
+        write_atomic(target, text.encode())
+    except BaseException:
+        target.with_suffix(".npz").unlink(missing_ok=True)
+        raise
+    return target
+
+
+def read(path: Path) -> RunResult:
+    """Return the result of a file.
+
+    Raises:
+        ZsarbenchError: it does not exist, is not JSON, has a newer schema, or is not valid; the message names the file
+            and lists every problem.
+    """
+    content = read_json(path, "result file")
+    try:
+        return from_json(content)
+    except DoesNotFit as error:
+        raise invalid("result file", path, error.problems) from error
+    except ZsarbenchError as error:
+        raise ZsarbenchError(f"result file {path} {error}") from error
+
+
+def read_scores(path: Path) -> Scores:
+    """Return the scores of a result file.
+
+    Raises:
+        ZsarbenchError: the scores file is missing, damaged, or not the one whose sha256 the result holds.
+    """
+    return _scores_of(read(path), path)
+
+
+def recompute(path: Path) -> list[dict[str, float]]:
+    """Return the metrics of each of a result's rounds, computed from the scores file alone.
+
+    Raises:
+        ZsarbenchError: the scores file is missing, damaged, or not the one whose sha256 the result holds.
+    """
+    result = read(path)
+    scores = _scores_of(result, path)
+    if len(scores.rounds) != len(result.rounds):
+        raise ZsarbenchError(f"scores of {path} hold {len(scores.rounds)} rounds, but the result {len(result.rounds)}")
+    return [
+        metrics.evaluate(
+            *scores.round(number),
+            setting=result.protocol.setting,
+            seen=scores.rounds[number].seen,
+            denominator=result.denominator,
+            metrics=tuple(item.metrics),
+        )
+        for number, item in enumerate(result.rounds)
+    ]
+
+
+def find(folder: Path) -> list[Path]:
+    """Return the result files under a folder, sorted; [] where the folder does not exist."""
+    return sorted(folder.rglob("*.json"))
+
+
+def read_all(*places: Path) -> tuple[dict[Path, RunResult], dict[Path, str]]:
+    """Return the results of files and of all files under folders, and why others could not be read, each by path."""
+    valid: dict[Path, RunResult] = {}
+    problems: dict[Path, str] = {}
+    for path in dict.fromkeys(path for place in places for path in ([place] if place.is_file() else find(place))):
+        try:
+            valid[path] = read(path)
+        except ZsarbenchError as error:
+            problems[path] = str(error)
+    return valid, problems
+
+
+def _scores_of(result: RunResult, path: Path) -> Scores:
+    predictions = result.predictions
+    if predictions is None:
+        raise ZsarbenchError(f"result file {path} names no scores file")
+    file = path.parent / Path(predictions.file).name
+    if file.is_file() and hashlib.sha256(file.read_bytes()).hexdigest() != predictions.sha256:
+        raise ZsarbenchError(f"scores file {file} is not the one that {path.name} was written with (sha256 differs)")
+    return scores_module.read(file)
+
+
+def _reserve(place: Path, stem: str) -> Path:
+    """Return a JSON path that is free, and reserve it against other processes by creating the empty .npz."""
+    number = 1
+    while True:
+        target = place / (f"{stem}.json" if number == 1 else f"{stem}-{number}.json")
+        if not target.exists():
+            try:
+                target.with_suffix(".npz").open("xb").close()
+                return target
+            except FileExistsError:
+                pass
+        number += 1

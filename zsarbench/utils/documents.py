@@ -1,0 +1,108 @@
+"""Reads JSON and TOML files that others wrote, and says what is wrong with them."""
+
+from __future__ import annotations
+
+import datetime
+import json
+import math
+import tomllib
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any, NoReturn
+
+from zsarbench.errors import ZsarbenchError
+
+MAX_BYTES = 256 * 2**20
+"""The largest file that is read. A result with 20,000 unread clips has 2 MB; what is larger than this is none."""
+
+
+def read_text(path: Path, what: str) -> str:
+    """Return the text of a UTF-8 file; `what` names it in messages, e.g. "result file".
+
+    Raises:
+        ZsarbenchError: the file does not exist, cannot be read, is larger than `MAX_BYTES` or is not UTF-8.
+    """
+    try:
+        if (size := path.stat().st_size) > MAX_BYTES:
+            raise ZsarbenchError(f"{what} {path} has {size:,} bytes; files of more than {MAX_BYTES:,} are not read")
+        return path.read_bytes().decode("utf-8")
+    except FileNotFoundError:
+        raise ZsarbenchError(f"{what} {path} does not exist") from None
+    except OSError as error:
+        raise ZsarbenchError(f"{what} {path} cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise ZsarbenchError(f"{what} {path} is not UTF-8 text: {error}") from error
+
+
+def read_json(path: Path, what: str) -> Any:
+    """Return the content of a JSON file.
+
+    Raises:
+        ZsarbenchError: see `read_text`; it is not valid JSON, or holds a key twice, NaN or an infinity, which JSON
+            does not have.
+    """
+    text = read_text(path, what)
+    try:
+        return json.loads(
+            text, object_pairs_hook=_without_duplicates, parse_constant=_refuse_constant, parse_float=_finite
+        )
+    except json.JSONDecodeError as error:
+        raise ZsarbenchError(f"{what} {path} is not valid JSON, perhaps cut short: {error}") from error
+    except ValueError as error:  # raised by the hooks, and by Python for numbers of more than 4,300 digits
+        raise ZsarbenchError(f"{what} {path} is not valid JSON: {error}") from error
+    except RecursionError:
+        raise ZsarbenchError(f"{what} {path} is not valid JSON: its lists or objects are nested too deeply") from None
+
+
+def read_toml(path: Path, what: str) -> dict[str, Any]:
+    """Return the content of a TOML file.
+
+    Raises:
+        ZsarbenchError: see `read_text`; it is not valid TOML, or holds a date or a time outside quotes.
+    """
+    text = read_text(path, what)
+    try:
+        content = tomllib.loads(text)
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raise ZsarbenchError(f"{what} {path} is not valid TOML: {error}") from error
+    if dates := list(_dates(content, "")):
+        lines = (f"{place} is the date or time {value}; write it as text in quotes" for place, value in dates)
+        raise invalid(what, path, lines)
+    return content
+
+
+def invalid(what: str, path: Path, problems: Iterable[str]) -> ZsarbenchError:
+    """Return the error that lists the problems of a file, one per line."""
+    return ZsarbenchError("\n  ".join([f"{what} {path} is not valid:", *problems]))
+
+
+def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    content = dict(pairs)
+    if len(content) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"the key '{twice}' appears twice in an object")
+    return content
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not a number of JSON")
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if math.isinf(number):
+        raise ValueError(f"the number {text:.40} is too large")
+    return number
+
+
+def _dates(value: Any, place: str) -> Iterator[tuple[str, Any]]:
+    """Yield the place and value of every date and time."""
+    if isinstance(value, dict):
+        for key, item in value.items():
+            yield from _dates(item, f"{place}.{key}" if place else key)
+    elif isinstance(value, list):
+        for number, item in enumerate(value):
+            yield from _dates(item, f"{place}[{number}]")
+    elif isinstance(value, datetime.date | datetime.time):
+        yield place, value

@@ -75,7 +75,7 @@ class ClipsOnDevice:
 class Shown:
     """What the pairs of a batch show: values (V, T, D) and mask (V, T) of its clips, and which of them each pair (B,).
 
-    A clip is there once, unless its pairs must not see the same steps. The values are on the device that computes, the
+    A clip occurs once, unless its pairs must not see the same steps. The values are on the device that computes, the
     rest is on the CPU.
     """
 
@@ -120,7 +120,7 @@ def read_ahead(read: Callable[[Tensor], Read], batches: Sequence[Tensor]) -> Ite
     with ThreadPoolExecutor(1) as reader:
         following = reader.submit(read, batches[0])
         for number, batch in enumerate(batches):
-            found = following.result()
+            content = following.result()
             if number + 1 < len(batches):
                 following = reader.submit(read, batches[number + 1])
-            yield batch, found
+            yield batch, content

@@ -24,7 +24,7 @@ class Pairs:
     texts: U distinct sentences. clip (P,), text (P,): positions in the clip set and in `texts`. source (P,): source
     video of the clip. groups (P, G), pool_groups (M, G): a pool text that shares any group with a pair is no negative
     of it. pool_text (M,): positions in `texts`. pool_row (P,): the pool row of the pair's own sentence.
-    hidden: (P, T) bool, steps that show the sentence itself and that the pair must not see; None where there are none.
+    hidden: (P, T) bool, steps that show the sentence itself and that the pair must not see; None: none.
     n_skipped: sentences left out because the clip has nothing else to show.
     """
 
@@ -56,7 +56,7 @@ def make_pairs(train: TrainSet, positives: Positives, max_steps: int) -> Pairs:
     """Pair the training clips with their captions or with the sentences of their classes.
 
     Raises:
-        ZsarbenchError: the training set lacks what is asked for, or no pair remains.
+        ZsarbenchError: the training set lacks what is requested, or no pair remains.
     """
     pairs = _with_captions(train, max_steps) if positives == "captions" else _with_classes(train)
     if len(pairs) == 0:
@@ -171,7 +171,7 @@ def split_pairs(
     by "video": whole source videos; "triplet": pair by pair, as in the release, so that a video stands on both sides.
 
     Raises:
-        ZsarbenchError: there is only one source video to split.
+        ZsarbenchError: all pairs are of one source video.
     """
     everything = torch.arange(len(pairs))
     if fraction == 0:

@@ -109,19 +109,21 @@ class Trainer:
             ZsarbenchError: a loss is not finite, or nothing can be trained on.
             KeyboardInterrupt: as it came; the checkpoint of the last whole epoch is kept.
         """
-        found = self._found()
-        if found is not None:
-            self.history = History(**found.state["history"])
-            self.best_file = found.state["files"]["best"]
-            self.best = found.tensors("best")
+        checkpoint = self._checkpoint()
+        if checkpoint is not None:
+            self.history = History(**checkpoint.state["history"])
+            self.best_file = checkpoint.state["files"]["best"]
+            self.best = checkpoint.tensors("best")
         if self.history.finished:
             _log.info("this fit finished after epoch %d; its weights are loaded", len(self.history.epochs))
         else:
             drawn = self.negatives.draw(self.corpus.embeddings, self.context.generator("negatives"))
             self.history.negatives |= drawn
-            if found is not None:
+            if checkpoint is not None:
                 _log.info("resuming at epoch %d", len(self.history.epochs) + 1)
-                checkpoints.unpack(found.tensors("last"), self.modules, self.optimizer, self.order, self.context.device)
+                checkpoints.unpack(
+                    checkpoint.tensors("last"), self.modules, self.optimizer, self.order, self.context.device
+                )
             self._train()
         self.modules.load_state_dict(self.best)
         self.modules.eval()
@@ -274,8 +276,8 @@ class Trainer:
         state = {"identity": self.identity, "sizes": self.model.sizes, "history": asdict(self.history), "epoch": epoch}
         checkpoints.write(self.folder, tensors, files, state)
 
-    def _found(self) -> checkpoints.Checkpoint | None:
-        """Return the checkpoint to go on from, if that is wanted and there is one."""
+    def _checkpoint(self) -> checkpoints.Checkpoint | None:
+        """Return the checkpoint to continue from, or None."""
         if self.folder is None or not self.context.resume:
             return None
         return checkpoints.read(self.folder, self.identity)
@@ -302,7 +304,7 @@ class Trainer:
         done = len(self.history.epochs)
         if self.folder is None or done == 0:
             return f"interrupted in epoch {done + 1}; no checkpoint was written"
-        return f"interrupted in epoch {done + 1}; the checkpoint of epoch {done} is kept. To go on, add --resume"
+        return f"interrupted in epoch {done + 1}; the checkpoint of epoch {done} is kept. To continue, add --resume"
 
 
 def _none_within(which: str, n: int, batch_size: int) -> str:

@@ -464,7 +464,7 @@ def test_a_fit_that_was_interrupted_continues_bit_for_bit(tmp_path, caplog):
     whole = run_toy(None, False)
     with pytest.raises(KeyboardInterrupt):
         run_toy(tmp_path, False, Quiet(after=18, act=interrupt))  # five batches an epoch
-    assert "checkpoint of epoch 3 is kept. To go on, add --resume" in caplog.text
+    assert "checkpoint of epoch 3 is kept. To continue, add --resume" in caplog.text
     assert torch.equal(run_toy(tmp_path, True), whole)
     assert "resuming at epoch 4" in caplog.text
 

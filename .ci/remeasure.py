@@ -23,9 +23,9 @@ from zsarbench.utils.progress import LogProgress
 ROOT = Path(__file__).parent.parent
 
 
-def committed(found: Sequence[RunResult], protocol: str, method: str) -> RunResult | None:
+def committed(all_results: Sequence[RunResult], protocol: str, method: str) -> RunResult | None:
     """Return the newest result of a method on a protocol that is neither limited nor a control."""
-    named = [result for result in found if (result.protocol.name, result.method.name) == (protocol, method)]
+    named = [result for result in all_results if (result.protocol.name, result.method.name) == (protocol, method)]
     whole = [result for result in named if result.limit is None and result.control == "none"]
     return max(whole, key=lambda result: (result.created, result.stem), default=None)
 
@@ -42,9 +42,9 @@ def main(arguments: Sequence[str]) -> int:
     """Measure and compare; return the exit code."""
     folder = Path(arguments[0]) if arguments else ROOT / "benchmarks" / "results"
     content = tomllib.loads((ROOT / "benchmarks" / "cheap.toml").read_text(encoding="utf-8"))
-    found, host, failed = [results.read(path) for path in results.find(folder)], load_plugins(), False
+    all_results, host, failed = [results.read(path) for path in results.find(folder)], load_plugins(), False
     for row in content["rows"]:
-        old = committed(found, **row)
+        old = committed(all_results, **row)
         if old is None:
             problems = [f"no result is committed. Try: zsarbench run --method {row['method']} --out {folder}"]
         else:

@@ -57,14 +57,14 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def protocol_file(folder: Path) -> Path:
     path = folder / "mine.toml"
     path.write_text(
-        'name = "mine/two"\nversion = 1\ndataset = "folder"\nsummary = "Two classes."\nsource = "made"\n'
+        'name = "mine/two"\nversion = 1\ndataset = "folder"\nsummary = "Two classes."\nsource = "none"\n'
         'setting = "zsl"\nclass_text = "name"\n[options.visual.tiny]\nmax_steps = 1\n'
         '[[rounds]]\nseed = 0\nseen = []\ncandidates = ["class0", "class1"]\n'
     )
     return path
 
 
-def told(capsys: pytest.CaptureFixture[str], *arguments: str, code: int = 0) -> Any:
+def output_of(capsys: pytest.CaptureFixture[str], *arguments: str, code: int = 0) -> Any:
     with pytest.raises(SystemExit) as end:
         main(["features", *arguments])
     out, err = capsys.readouterr()
@@ -88,36 +88,36 @@ def test_three_processes_and_a_merge_make_what_one_makes(
 ) -> None:
     whole = extract(root, "--dataset", "folder")
     monkeypatch.setenv("ZSARBENCH_CACHE", str(tmp_path / "one"))
-    done = told(capsys, *whole)
+    done = output_of(capsys, *whole)
     assert (done["clips"], done["made"], done["already_stored"], done["left_to_others"]) == (150, 149, 0, 0)
     assert list(done["failed"]) == ["class0/003"]
     caches = [tmp_path / name for name in ("shared", "shared", "elsewhere")]
     for number, cache in enumerate(caches):
         monkeypatch.setenv("ZSARBENCH_CACHE", str(cache))
-        done = told(capsys, *whole, "--shard", f"{number}/3")
+        done = output_of(capsys, *whole, "--shard", f"{number}/3")
         assert done["made"] in (63, 64, 22)
         assert not list(cache.rglob("index.sqlite"))  # several writers and SQLite go ill together on a network's disk
     monkeypatch.setenv("ZSARBENCH_CACHE", str(tmp_path / "shared"))
     for copied in (1, 0):
-        (merged,) = told(capsys, "merge", str(tmp_path / "elsewhere"), "--json")
+        (merged,) = output_of(capsys, "merge", str(tmp_path / "elsewhere"), "--json")
         assert (merged["copied"], merged["clips"], merged["failures"]) == (copied, 149, 1)
-    assert told(capsys, *whole)["made"] == 0
+    assert output_of(capsys, *whole)["made"] == 0
     ids, rows = stored_rows(tmp_path / "shared")
     there, expected = stored_rows(tmp_path / "one")
     assert ids == there
     assert torch.equal(rows, expected)
-    assert "sound" in told(capsys, "verify")
+    assert "sound" in output_of(capsys, "verify")
 
 
 @pytest.mark.usefixtures("host")
 def test_a_protocol_names_its_clips_and_the_options_of_its_parts(
     root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    done = told(capsys, *extract(root, "--protocol", str(protocol_file(tmp_path))))
+    done = output_of(capsys, *extract(root, "--protocol", str(protocol_file(tmp_path))))
     assert (done["clips"], done["made"]) == (100, 99)
-    (info,) = told(capsys, "info", "--json")
+    (info,) = output_of(capsys, "info", "--json")
     assert info["key"]["part"]["options"]["max_steps"] == 1
-    out = told(capsys, "extract", "--visual", "tiny", "--data-root", f"folder={root}", "--threads", "1",
+    out = output_of(capsys, "extract", "--visual", "tiny", "--data-root", f"folder={root}", "--threads", "1",
                "--protocol", str(protocol_file(tmp_path)))  # fmt: skip
     assert "100 clips, 99 already stored, 0 made, 0 failed" in out
 
@@ -131,24 +131,24 @@ def test_strict_stops_with_exit_code_1(root: Path, capsys: pytest.CaptureFixture
 
 
 @pytest.mark.usefixtures("host")
-def test_garbage_is_told_and_removed_only_with_yes(
+def test_garbage_is_listed_and_removed_only_with_yes(
     root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ZSARBENCH_CACHE", str(tmp_path))
-    told(capsys, *extract(root, "--dataset", "folder"))
-    assert "nothing to remove" in told(capsys, "gc")
+    output_of(capsys, *extract(root, "--dataset", "folder"))
+    assert "nothing to remove" in output_of(capsys, "gc")
     orphan = next(tmp_path.rglob("shards")) / "0123.safetensors"
     orphan.write_bytes(b"of a killed run")
     os.utime(orphan, (1, 1))
-    assert "1 files, 0.0 MB may go\nnothing was removed; --yes does it" in told(capsys, "gc")
-    (item,) = told(capsys, "gc", "--json")
+    assert "1 files, 0.0 MB may go\nnothing was removed; --yes does it" in output_of(capsys, "gc")
+    (item,) = output_of(capsys, "gc", "--json")
     assert (item["files"], item["bytes"], item["removed"]) == (1, 15, False)
     assert orphan.exists()
-    assert "1 files, 0.0 MB removed" in told(capsys, "gc", "--yes")
+    assert "1 files, 0.0 MB removed" in output_of(capsys, "gc", "--yes")
     assert not orphan.exists()
-    assert "the whole set" in told(capsys, "gc", "--unused-days", "0", "--yes")
-    assert "nothing is stored" in told(capsys, "info")
-    told(capsys, "gc", "no-such-set", code=2)
+    assert "the whole set" in output_of(capsys, "gc", "--unused-days", "0", "--yes")
+    assert "nothing is stored" in output_of(capsys, "info")
+    output_of(capsys, "gc", "no-such-set", code=2)
 
 
 def test_every_mistake_of_a_request_is_reported_at_once(host: Host) -> None:

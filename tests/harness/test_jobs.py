@@ -49,8 +49,8 @@ settings = ["dataset.clips_per_class=1", "method.epochs=100000000"]
 def test_runs_need_the_same_where_visual_part_text_part_and_data_are_the_same() -> None:
     host = load_plugins()
 
-    def found(method: str, *, why_not: str = "", **asked: object) -> tuple[str, str]:
-        request = RunRequest(method, **asked)  # type: ignore[arg-type]
+    def found(method: str, *, why_not: str = "", **arguments: object) -> tuple[str, str]:
+        request = RunRequest(method, **arguments)  # type: ignore[arg-type]
         cell = Cell(label=method, title=method, request=request, reason=why_not)
         [resolved] = sweep.resolved([cell], host) if not why_not else [cell]
         return needs(resolved)[:2]

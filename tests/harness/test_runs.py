@@ -105,10 +105,10 @@ def write(folder: Path, *rounds: Mapping[str, Any], **head: Any) -> str:
     return str(path)
 
 
-def run(folder: Path, protocol: str, skill: float = 0.3, **asked: Any) -> tuple[RunResult, Path]:
+def run(folder: Path, protocol: str, skill: float = 0.3, **arguments: Any) -> tuple[RunResult, Path]:
     settings = [f"method.skill={skill}"]
     spec = resolve_run(
-        request("noted", protocol=protocol, out=str(folder / "out"), threads=1, settings=settings, **asked), HOST
+        request("noted", protocol=protocol, out=str(folder / "out"), threads=1, settings=settings, **arguments), HOST
     )
     return runs.run(spec, HOST, LogProgress())
 
@@ -129,10 +129,10 @@ def test_clips_of_validation_classes_for_choosing_only_are_not_learnt_from(tmp_p
     assert given["chosen by"] == clips_of("CD")
     assert given["validation"] == ["C", "D"]
     assert given["groups"] == [clip[0] + "/" + str(int(clip[1]) // 2) for clip in clips_of("CD")]
-    for told, labels in (("labels", "AB"), ("chosen among", "CD")):
+    for what, labels in (("labels", "AB"), ("chosen among", "CD")):
         right = [clip[0] for clip in clips_of(labels)]
-        assert sorted(given[told]) == right
-        assert (given[told] == right) == (control == "none")
+        assert sorted(given[what]) == right
+        assert (given[what] == right) == (control == "none")
     assert (result.rounds[0].n_seen, result.rounds[0].n_expected) == (2, 16)
 
 

@@ -27,14 +27,14 @@ from zsarbench.plugins.loading import entry_points
 from zsarbench.plugins.registry import Registrar
 
 
-def problems(**asked: object) -> list[str]:
+def problems(**arguments: object) -> list[str]:
     with pytest.raises(UsageErrors) as caught:
-        resolve_run(RunRequest(**asked), load_plugins())  # type: ignore[arg-type]
+        resolve_run(RunRequest(**arguments), load_plugins())  # type: ignore[arg-type]
     return list(caught.value.problems)
 
 
-def spec(**asked: object) -> RunSpec:
-    return resolve_run(RunRequest(**asked), load_plugins())  # type: ignore[arg-type]
+def spec(**arguments: object) -> RunSpec:
+    return resolve_run(RunRequest(**arguments), load_plugins())  # type: ignore[arg-type]
 
 
 def test_all_mistakes_of_a_request_come_at_once() -> None:
@@ -85,21 +85,21 @@ def test_options_are_checked_against_the_chosen_parts() -> None:
 
 
 def test_options_of_the_data_set_that_is_learnt_from(tmp_path: Path) -> None:
-    asked = {"method": "cezsar", "protocol": "sketch/compositional", "train_on": "activitynet-captions"}
+    arguments = {"method": "cezsar", "protocol": "sketch/compositional", "train_on": "activitynet-captions"}
     set_ = (f"train_dataset.train={tmp_path / 'train.json'}", "train_dataset.lists=train,val_2")
-    found = spec(**asked, settings=set_).what.train_dataset
+    found = spec(**arguments, settings=set_).what.train_dataset
     assert found is not None
     assert found.options["lists"] == ("train", "val_2")
     assert found.options["train"] == tmp_path / "train.json"
-    (told,) = problems(**asked, settings=("train_dataset.list=train",))
-    assert "did you mean 'lists'" in told
-    (told,) = problems(method="cezsar", settings=("train_dataset.lists=train",))
-    assert "method 'cezsar' has no train_dataset part for --set train_dataset.lists. Try: --train-on DATASET" in told
+    (problem,) = problems(**arguments, settings=("train_dataset.list=train",))
+    assert "did you mean 'lists'" in problem
+    (problem,) = problems(method="cezsar", settings=("train_dataset.lists=train",))
+    assert "method 'cezsar' has no train_dataset part for --set train_dataset.lists. Try: --train-on DATASET" in problem
 
 
 def test_labelled_classes_are_learnt_from_data_that_has_some() -> None:
-    (told,) = problems(method="eszsl", protocol="sketch/compositional", train_on="activitynet-captions")
-    assert "'eszsl' learns from labelled classes, and data set 'activitynet-captions' has none" in told
+    (problem,) = problems(method="eszsl", protocol="sketch/compositional", train_on="activitynet-captions")
+    assert "'eszsl' learns from labelled classes, and data set 'activitynet-captions' has none" in problem
     found = spec(method="eszsl", protocol="sketch/compositional", train_on="activitynet")
     assert found.what.train_on == "activitynet"
 
@@ -184,8 +184,8 @@ def test_the_command_of_a_committed_result_resolves_to_its_spec(pattern: str) ->
 
 
 def test_the_command_repeats_the_request() -> None:
-    asked = request("cezsar", settings=("loss.margin=0.5", "method.d_model=64"), seeds=3, control="shuffle-captions")
-    assert asked.to_command() == (
+    repeated = request("cezsar", settings=("loss.margin=0.5", "method.d_model=64"), seeds=3, control="shuffle-captions")
+    assert repeated.to_command() == (
         "zsarbench run --method cezsar --set loss.margin=0.5 --set method.d_model=64 --seeds 3 "
         "--control shuffle-captions"
     )
@@ -212,8 +212,8 @@ PLACES = st.none() | WORDS
         limit=st.none() | st.integers(1),
     )
 )
-def test_a_command_is_read_back_as_the_request_that_it_was_written_from(asked: RunRequest) -> None:
-    assert RunRequest.from_command(asked.to_command()) == asked
+def test_a_command_is_read_back_as_the_request_that_it_was_written_from(original: RunRequest) -> None:
+    assert RunRequest.from_command(original.to_command()) == original
 
 
 def test_what_is_of_one_machine_is_in_no_command() -> None:

@@ -125,22 +125,22 @@ def gc(names: tuple[str, ...], unused_days: float | None, yes: bool, as_json: bo
     """
     from zsarbench.features import maintenance
 
-    found = maintenance.garbage(_sets(names), unused_days=unused_days)
-    for item in found:
+    garbage = maintenance.garbage(_sets(names), unused_days=unused_days)
+    for item in garbage:
         if yes:
             maintenance.remove(item)
     if as_json:
         echo_json(
             [
                 {"name": item.name, "files": len(item.files), "bytes": item.bytes, "whole": item.whole, "removed": yes}
-                for item in found
+                for item in garbage
             ]
         )
         return
-    for item in found:
+    for item in garbage:
         what = "the whole set" if item.whole else f"{len(item.files)} files"
         click.echo(f"{item.name}: {what}, {item.bytes / 1e6:.1f} MB {'removed' if yes else 'may go'}")
-    if not found:
+    if not garbage:
         click.echo("nothing to remove")
     elif not yes:
         click.echo("nothing was removed; --yes does it")
@@ -154,11 +154,11 @@ def _store(index_root: Path | None = None) -> FeatureStore:
 
 def _sets(names: tuple[str, ...]) -> list[FeatureSet]:
     """Return the stored sets of these names, or all."""
-    found = {stored.folder.name: stored for stored in _store().sets()}
+    stored_sets = {stored.folder.name: stored for stored in _store().sets()}
     for name in names:
-        if name not in found:
-            raise UsageError(unknown("set of features", name, found, "zsarbench features info"))
-    return [stored for name, stored in found.items() if not names or name in names]
+        if name not in stored_sets:
+            raise UsageError(unknown("set of features", name, stored_sets, "zsarbench features info"))
+    return [stored for name, stored in stored_sets.items() if not names or name in names]
 
 
 @command.command("info")
@@ -192,13 +192,13 @@ def verify(ctx: click.Context, names: tuple[str, ...], rebuild: bool, as_json: b
     """
     from zsarbench.features.store.verification import verify as verify_set
 
-    found = [verify_set(stored, rebuild=rebuild) for stored in _sets(names)]
+    verified = [verify_set(stored, rebuild=rebuild) for stored in _sets(names)]
     if as_json:
-        echo_json([asdict(item) for item in found])
+        echo_json([asdict(item) for item in verified])
     else:
-        for item in found:
+        for item in verified:
             state = f"{len(item.problems)} problems" if item.problems else "sound"
             click.echo(f"{item.name}: {item.shards} shards, {item.clips} clips, {state}")
             for problem in item.problems:
                 click.echo(f"  {problem}")
-    ctx.exit(1 if any(item.problems for item in found) else 0)
+    ctx.exit(1 if any(item.problems for item in verified) else 0)

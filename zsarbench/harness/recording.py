@@ -83,7 +83,7 @@ def record(outcome: Outcome) -> RunResult:
 def _rounds(outcome: Outcome) -> tuple[RoundResult, ...]:
     what, fits = outcome.prepared.spec.what, list(outcome.fits)
     rules = SETTINGS[what.protocol.setting]
-    found = []
+    rounds = []
     for number, (fit, item) in enumerate(outcome.served):
         scores, labels = outcome.scores.round(number)
         values = metrics.evaluate(
@@ -95,7 +95,7 @@ def _rounds(outcome: Outcome) -> tuple[RoundResult, ...]:
         )
         failed = int(np.isnan(scores).any(axis=1).sum())
         candidates, n_seen = item.round.candidates, len(set(item.round.seen) & set(item.round.candidates))
-        found.append(
+        rounds.append(
             RoundResult(
                 round=item.round.index,
                 seed=fit.seed,
@@ -111,7 +111,7 @@ def _rounds(outcome: Outcome) -> tuple[RoundResult, ...]:
                 duplicate_of=what.protocol.rounds[item.round.index].duplicate_of,
             )
         )
-    return tuple(found)
+    return tuple(rounds)
 
 
 def _intervals(outcome: Outcome) -> dict[str, tuple[float, float]]:
@@ -161,7 +161,7 @@ def _contamination(outcome: Outcome) -> contamination.Contamination:
     training, aliases, registry = prepared.training, prepared.inputs.aliases, prepared.registry
     text = what.parts.get("text")
     unseen = list(dict.fromkeys(name for _, item in outcome.served for name in item.round.unseen))
-    found = contamination.audit(
+    audit = contamination.audit(
         contamination.declarations(
             registry,
             what.method.name,
@@ -177,14 +177,14 @@ def _contamination(outcome: Outcome) -> contamination.Contamination:
         if training and training.classes
         else None,
     )
-    overlapping = {overlap.candidate for overlap in found.overlapping}
-    found = replace(found, accuracy=contamination.accuracies(outcome.scores, overlapping, what.denominator))
+    overlapping = {overlap.candidate for overlap in audit.overlapping}
+    audit = replace(audit, accuracy=contamination.accuracies(outcome.scores, overlapping, what.denominator))
     if outcome.method.learns_from != "captions":
-        return found
+        return audit
     data = training or prepared.inputs
     sentences = [sentence for clip in outcome.learnt for sentence in data.captions.get(clip, ())]
     naming = contamination.sentences_naming(unseen, sentences, aliases=aliases)
-    return replace(found, n_sentences=len(sentences), naming=naming)
+    return replace(audit, n_sentences=len(sentences), naming=naming)
 
 
 def _method(outcome: Outcome) -> MethodInfo:

@@ -62,12 +62,12 @@ def _option(default: Any, help: str, **about: Any) -> Any:
 def options_of(request: type) -> tuple[RequestOption, ...]:
     """Return the options of a request class in the order of its fields."""
     hints = typing.get_type_hints(request)
-    found = []
+    options = []
     for item in fields(request):
         hint = hints[item.name]
         multiple = hint == Sequence[str]
         kind = next((kind for kind in (bool, int) if kind in (hint, *get_args(hint))), str)
-        found.append(
+        options.append(
             RequestOption(
                 name=item.name,
                 type=kind,
@@ -77,7 +77,7 @@ def options_of(request: type) -> tuple[RequestOption, ...]:
                 **{"flag": "--" + item.name.replace("_", "-"), "help": "", **item.metadata},
             )
         )
-    return tuple(found)
+    return tuple(options)
 
 
 # --- requests ---------------------------------------------------------------------------------------------------------

@@ -145,21 +145,21 @@ def resolved(cells: Iterable[Cell], host: Host) -> list[Cell]:
     Raises:
         UsageErrors: the mistakes of all requests; or none of them is applicable.
     """
-    found: list[Cell] = []
+    done: list[Cell] = []
     problems: list[str] = []
     builder = DataSetBuilder(host.registry)
     for cell in cells:
         try:
-            found.append(cell if cell.reason else replace(cell, spec=resolve_run(cell.request, host, builder)))
+            done.append(cell if cell.reason else replace(cell, spec=resolve_run(cell.request, host, builder)))
         except NotApplicable as error:
-            found.append(replace(cell, reason=str(error)))
+            done.append(replace(cell, reason=str(error)))
         except UsageErrors as error:
             problems += error.problems
-    if not problems and all(cell.spec is None for cell in found):
-        problems = [cell.reason for cell in found]
+    if not problems and all(cell.spec is None for cell in done):
+        problems = [cell.reason for cell in done]
     if problems:
         raise UsageErrors(dict.fromkeys(problems))
-    return found
+    return done
 
 
 def measured(out: Path) -> dict[Key, Path]:

@@ -16,6 +16,7 @@ def shown(*arguments: str) -> str:
 
 
 def test_only_what_can_be_trained_is_trained_on_unknown_data() -> None:
+    pytest.importorskip("timm", reason="torch and what stands on it is not installed")
     for name in ("timm", "minilm-l6"):
         assert "  trained on: unknown\n" in shown(name)
     for name in ("local", "markdown", "cosine-window", "folder", "ucf101/all"):

@@ -24,13 +24,11 @@ def registry() -> Registry:
 
 
 def texts(path: Path) -> Iterator[tuple[int, str]]:
-    """Yield the line and text of every string, the examples in the help of the command line left out."""
+    """Yield the line and text of every string but docstrings, whose examples and help may name anything."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
-    help_of_verbs = {
-        id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr) and path.parent.name == "cli"
-    }
+    docstrings = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
     for node in ast.walk(tree):
-        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in help_of_verbs:
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in docstrings:
             yield node.lineno, node.value
 
 

@@ -88,7 +88,7 @@ def read(path: Path) -> RowsFile:
         unknown("field", name, ("protocols", "rows")) for name in sorted(content.keys() - {"protocols", "rows"})
     ]
     if not _is_names(content.get("protocols")):
-        problems.append('protocols is not a list of names. Try: protocols = ["ucf101/all"]')
+        problems.append('protocols is not a list of names. Try: protocols = ["NAME", "NAME"]')
     tables = content.get("rows")
     if not (isinstance(tables, list) and tables and all(isinstance(table, dict) for table in tables)):
         problems.append('it has no rows. Try: [[rows]] with methods = ["chance"]')

@@ -219,13 +219,18 @@ def _grid(groups: Sequence[TextGroup], group: TextGroup | None, columns: Sequenc
     from rich.table import Table
     from rich.text import Text
 
+    widths = {name: _column_width(groups, name) for name in columns}
+
+    def padded(cell: str, name: str) -> Text:  # by hand: versions of rich differ in the least width of a last column
+        lines = (line.ljust(widths[name]) if name in left else line.rjust(widths[name]) for line in cell.split("\n"))
+        return Text("\n".join(lines))
+
     grid = Table(box=None, show_header=group is None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     for name in columns:
-        wide = _column_width(groups, name)
-        grid.add_column(Text(name), justify="left" if name in left else "right", min_width=wide, no_wrap=True)
+        grid.add_column(padded(name, name), no_wrap=True)
     if group is not None:
         for row in group.cells[list(columns)].itertuples(index=False, name=None):
-            grid.add_row(*(Text(str(cell)) for cell in row))
+            grid.add_row(*(padded(str(cell), name) for cell, name in zip(row, columns, strict=True)))
     return grid
 
 

@@ -60,3 +60,8 @@ def test_every_command_is_on_the_page_of_commands_and_no_other_is() -> None:
 @pytest.mark.parametrize(("page", "link"), sorted(LINKS))
 def test_links_lead_somewhere(page: str, link: str) -> None:
     assert (ROOT / Path(page).parent / link).exists()
+
+
+@pytest.mark.parametrize("path", sorted(set(re.findall(r"`([a-z_]+/[a-z_/]+\.py)`", PAGES["ARCHITECTURE.md"]))))
+def test_modules_of_the_architecture_exist(path: str) -> None:
+    assert (ROOT / "zsarbench" / path).is_file()

@@ -53,9 +53,10 @@ def classifier(visual: VisualEncoder | None, method: str) -> Classifier:
     """
     existing = find_classifier(visual)
     if existing is None:
+        part = "the run has no visual part" if visual is None else f"the visual part {type(visual).__name__} has none"
         raise UsageError(
-            f"method '{method}' reads object scores, and the visual part {type(visual).__name__} has no classifier "
-            "with named labels. Try: --visual NAME, one whose summary in zsarbench list visual names its classifier"
+            f"method '{method}' reads object scores of a classifier with named labels, and {part}. "
+            "Try: --visual NAME, one whose summary in zsarbench list visual names its classifier"
         )
     return existing
 

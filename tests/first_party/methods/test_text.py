@@ -198,8 +198,9 @@ class Unnamed(Sees):
 
 @pytest.mark.parametrize("target", [ConSE, Objects2Action, ObjSent])
 def test_a_visual_part_without_a_classifier_is_refused_by_name(target: type) -> None:
-    for visual in (None, object(), Unnamed()):
-        with pytest.raises(UsageError, match=r"bit-m-r152x2.*--visual efficientnet-lite0"):
+    parts = {None: "the run has no visual part", object(): "part object has none", Unnamed(): "part Unnamed has none"}
+    for visual, problem in parts.items():
+        with pytest.raises(UsageError, match=rf"method '\w+' reads .*{problem}\. Try: --visual NAME.* list visual"):
             target().fit(None, context(visual))
 
 

@@ -444,9 +444,10 @@ def remeasure() -> ModuleType:
 
 
 def test_a_row_that_is_no_longer_true_is_found(remeasure: ModuleType, folder: Path) -> None:
-    old = remeasure.committed(folder, "toy/half", "nearest-text")
+    valid, _ = results.read_all(folder)
+    old = remeasure.committed(list(valid.values()), "toy/half", "nearest-text")
     assert old.method.name == "nearest-text"
-    assert remeasure.committed(folder, "toy/half", "chance") is None
+    assert remeasure.committed(list(valid.values()), "toy/half", "chance") is None
     assert remeasure.differences(old, old, 0.0) == []
     moved = dataclasses.replace(old.summary["top1_per_video"], mean=old.summary["top1_per_video"].mean + 0.02)
     new = dataclasses.replace(old, summary={**old.summary, "top1_per_video": moved})
@@ -463,7 +464,7 @@ def test_the_cheap_rows_name_what_exists(remeasure: ModuleType, folder: Path, ca
     lines = capsys.readouterr().out.splitlines()
     assert lines
     for line in lines:
-        method, protocol = re.match(r"(\S+) on (\S+): there is no committed result", line).groups()
+        method, protocol = re.match(r"(\S+) on (\S+): no result is committed", line).groups()
         assert registry.get("method", method)
         assert registry.get("protocol", protocol)
 

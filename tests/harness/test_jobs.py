@@ -37,6 +37,12 @@ visual = "captions"
 text = "hashed-words"
 settings = ["dataset.clips_per_class=1"]
 """
+PROGRAM = """
+import signal
+from zsarbench.cli.main import main
+signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where a shell started the tests in the background
+main()
+"""
 ENDLESS = """
 [[rows]]
 methods = ["e2e"]
@@ -140,7 +146,7 @@ def interruptible(folder: Path) -> Iterator[tuple[subprocess.Popen[str], list[in
     """Start a sweep of two rows, of which one is measured and the other never ends, and yield it with its processes."""
     rows, out = folder / "rows.toml", folder / "out"
     rows.write_text(HEAD + ENDLESS, encoding="utf-8")
-    program = [sys.executable, "-c", "from zsarbench.cli.main import main; main()"]
+    program = [sys.executable, "-c", PROGRAM]
     with subprocess.Popen(
         [*program, "sweep", "--file", rows, "--out", out, "--jobs", "2"],
         stdout=subprocess.PIPE,

@@ -133,6 +133,7 @@ def test_an_interrupted_sweep_keeps_what_was_measured_and_leaves_no_process(
 @pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="looks for processes in /proc")
 def test_a_process_that_is_killed_fails_its_run_alone(tmp_path: Path) -> None:
     with interruptible(tmp_path) as (process, workers):
+        time.sleep(10)  # the result is on disk a moment before its process reports it
         for pid in workers:
             os.kill(pid, signal.SIGKILL)
         table, _ = process.communicate(timeout=300)

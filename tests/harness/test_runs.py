@@ -183,7 +183,7 @@ def test_a_round_that_repeats_another_counts_in_the_mean_and_in_no_interval(tmp_
 def test_a_round_with_another_number_of_clips_than_stated_is_refused(tmp_path: Path) -> None:
     run(tmp_path, write(tmp_path, ONE, {**TWO, "candidates": list("ABG")}, n_clips=[16, 12]))
     with pytest.raises(
-        ZsarbenchError, match=r"round 1 .* has 16 test clips in data set 'letters', but its file says 12"
+        ZsarbenchError, match=r"round 1 .* has 16 test clips in data set 'letters', but its file states 12"
     ):
         run(tmp_path, write(tmp_path, ONE, TWO, n_clips=[16, 12]))
 

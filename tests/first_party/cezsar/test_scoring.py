@@ -163,7 +163,7 @@ def stored(folder: Path, clips: MemoryClips) -> StoredClips:
 def test_objects_of_a_visual_part_without_a_classifier_are_refused_before_anything_is_extracted(
     options: dict[str, Any],
 ) -> None:
-    with pytest.raises(UsageError, match="no classifier with named labels"):
+    with pytest.raises(UsageError, match="and the run has no visual part"):
         Cezsar(**options).check_parts(Parts())
     Cezsar(**options).check_parts(Parts(visual=SeesProps()))
     Cezsar().check_parts(Parts())

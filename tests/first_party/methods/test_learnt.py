@@ -287,7 +287,7 @@ def test_er_takes_the_object_stream_where_there_is_a_classifier(planted: Planted
     assert torch.equal(scores[0], scores[2])
     assert not torch.allclose(scores[0], scores[1])
     assert scores[1].isfinite().all()
-    with pytest.raises(ZsarbenchError, match="no classifier"):
+    with pytest.raises(ZsarbenchError, match="and the run has no visual part"):
         ER(objects=True).fit(planted.train, planted.context())
 
 

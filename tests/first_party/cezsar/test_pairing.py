@@ -292,7 +292,7 @@ def test_what_cannot_be_paired_is_refused() -> None:
     with pytest.raises(UsageError, match="no captions"):
         add_sentences(train_set(bare), Options(), context(), None)
     blind = toys.context(parts={"visual": None, "text": toys.ToyText()})
-    with pytest.raises(UsageError, match="'cezsar' reads object scores .* and the run has no visual part"):
+    with pytest.raises(UsageError, match=r"'cezsar' reads object scores .* and the run has no visual part"):
         add_sentences(train_set(clips([3])), Options(), blind, None)
 
 

@@ -180,7 +180,9 @@ def test_parts_of_another_width_are_refused(state_file, tmp_path, given, message
 def test_a_mode_that_needs_objects_is_refused_where_none_are_named(state_file, tmp_path):
     convert(state_file, tmp_path / "out")
     method = Pretrained(weights=str(tmp_path / "out"), mode="object")
-    with pytest.raises(UsageError, match=r"method 'cezsar-pretrained' reads object scores.*the visual part \w+ has none"):
+    with pytest.raises(
+        UsageError, match=r"method 'cezsar-pretrained' reads object scores.*the visual part \w+ has none"
+    ):
         method.check_parts(context().parts)
     parts = context().parts
     parts.visual.labels, parts.visual.classify = (("cup", "for tea"),), lambda features: features[..., :1]

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from zsarbench.errors import ZsarbenchError
+from zsarbench.utils.foreign import check_file, guarded, sha256_of
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+MAX_BYTES = 64 * 2**30
+"""The largest weight file that is read: all that a machine for these models has memory for."""
 
 
 def package_folder(package: str, part: str) -> Path:
@@ -35,11 +40,7 @@ def file_sha256(path: Path) -> str:
     Raises:
         ZsarbenchError: the file cannot be read.
     """
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise ZsarbenchError(f"weight file {path} cannot be read: {error}") from error
+    return sha256_of(path, "weight file", MAX_BYTES)
 
 
 def check_files(folder: Path, pinned: Mapping[str, str]) -> None:
@@ -79,17 +80,34 @@ def read_state_dict(path: Path) -> dict[str, Tensor]:
     import safetensors.torch
     import torch
 
-    try:
+    with guarded("weight file", path):
+        check_file(path, "weight file", MAX_BYTES)
         if path.suffix == ".safetensors":
             return safetensors.torch.load_file(path)
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:  # torch's own message advises to unpickle it
-        raise ZsarbenchError(f"weight file {path} is not a state dict of tensors alone; it is not unpickled") from error
-    except (OSError, RuntimeError, EOFError, safetensors.SafetensorError) as error:
-        raise ZsarbenchError(f"weight file {path} cannot be read: {first_line(error)}") from error
-    if not isinstance(state, dict) or not all(isinstance(value, torch.Tensor) for value in state.values()):
+        _check_archive(path)
+        try:
+            state = torch.load(path, map_location="cpu", weights_only=True)
+        except pickle.UnpicklingError as error:  # torch's own message advises to unpickle it
+            raise ZsarbenchError(
+                f"weight file {path} is not a state dict of tensors alone; it is not unpickled"
+            ) from error
+    if not isinstance(state, dict) or not all(
+        isinstance(name, str) and isinstance(value, torch.Tensor) for name, value in state.items()
+    ):
         raise ZsarbenchError(f"weight file {path} is not a state dict: tensors by name are needed")
     return dict(state)
+
+
+def _check_archive(path: Path) -> None:
+    """Refuse an archive whose entries unpack to more than it holds: torch stores tensors as they are.
+
+    Raises:
+        ValueError: an entry is compressed.
+    """
+    if zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:
+            if any(entry.compress_type != zipfile.ZIP_STORED for entry in archive.infolist()):
+                raise ValueError("it is a compressed archive, which torch does not write")
 
 
 def first_line(error: Exception) -> str:

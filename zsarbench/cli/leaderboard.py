@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from zsarbench.cli.toolkit import host_of
+from zsarbench.cli.toolkit import echo, host_of
 from zsarbench.errors import UsageError, ZsarbenchError
 
 if TYPE_CHECKING:
@@ -58,8 +58,8 @@ def build(ctx: click.Context, out: Path, folder: Path | None, markdown: Path | N
     from zsarbench.reports.leaderboard import build as builder
 
     markdown = markdown or (CHECKOUT if folder == CHECKOUT / "results" else out) / MARKDOWN
-    click.echo(builder.write(out / "index.html", builder.page(board)))
-    click.echo(builder.write(markdown, builder.markdown(board)))
+    echo(builder.write(out / "index.html", builder.page(board)))
+    echo(builder.write(markdown, builder.markdown(board)))
 
 
 @command.command("check")
@@ -98,9 +98,9 @@ def check(ctx: click.Context, folder: Path | None, markdown: Path | None) -> Non
         problems.append("the leaderboard cannot be built from these results, so it is not checked")
     else:
         problems += checks.stale_problems(markdown or folder.parent / MARKDOWN, builder.markdown(board))
-        click.echo(f"{board.n_results} results, {board.n_figures} reported figures: {len(problems)} problems")
+        echo(f"{board.n_results} results, {board.n_figures} reported figures: {len(problems)} problems")
     for problem in problems:
-        click.echo(f"error: {problem}", err=True)
+        echo(f"error: {problem}", err=True)
     if problems:
         ctx.exit(1)
 
@@ -122,12 +122,10 @@ def _board(host: Host, folder: Path) -> Board:
     Raises:
         ZsarbenchError: a result is not valid.
     """
-    from zsarbench.reports.comparison import columns_of_plugins
     from zsarbench.reports.leaderboard import board, build
     from zsarbench.results import reported
 
-    columns = columns_of_plugins(host)
     summaries = {entry.name: entry.summary for entry in host.registry if entry.kind == "protocol"}
     return board.build_board(
-        build.read_results(folder), reported.read_all(), summaries=summaries, extra_columns=columns
+        build.read_results(folder), reported.read_all(), summaries=summaries, extra_columns=host.columns_of
     )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import json
 from pathlib import Path
 
 from zsarbench.errors import ZsarbenchError
@@ -15,7 +14,7 @@ from zsarbench.results.record import Predictions, RunResult, file_name
 from zsarbench.results.validation import from_json, validate
 from zsarbench.utils.array_files import MAX_BYTES
 from zsarbench.utils.atomic import write_atomic
-from zsarbench.utils.documents import invalid, read_json
+from zsarbench.utils.documents import invalid, json_text, read_json
 from zsarbench.utils.foreign import guarded, sha256_of
 from zsarbench.utils.schema import DoesNotFit
 
@@ -37,7 +36,7 @@ def write(result: RunResult, scores: Scores, folder: Path) -> Path:
         record = dataclasses.replace(result, predictions=predictions).to_json()
         if problems := validate(record):
             raise invalid("result file", target, problems)
-        text = json.dumps(record, sort_keys=True, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+        text = json_text(record) + "\n"
         write_atomic(target.with_suffix(".npz"), content)
         write_atomic(target, text.encode())
     except BaseException:

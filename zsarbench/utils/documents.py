@@ -14,6 +14,7 @@ from typing import Any, NoReturn
 
 from zsarbench.errors import ZsarbenchError
 from zsarbench.utils.foreign import read_bytes, unfit
+from zsarbench.utils.output import json_visible
 
 MAX_BYTES = 32 * 2**20
 """The largest file that is read. A result with 20,000 unread clips has 2 MB; what is larger than this is none."""
@@ -75,6 +76,15 @@ def read_toml(path: Path, what: str) -> dict[str, Any]:
         lines = (f"{place} is the date or time {value}; write it as text in quotes" for place, value in dates)
         raise invalid(what, path, lines)
     return content
+
+
+def json_text(content: Any) -> str:
+    """Return JSON with sorted keys, as everything is written: control characters are escaped, NaN is refused.
+
+    Raises:
+        ValueError: a number is NaN or infinite, or a value is none of JSON's.
+    """
+    return json_visible(json.dumps(content, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False))
 
 
 def invalid(what: str, path: Path, problems: Iterable[str]) -> ZsarbenchError:

@@ -13,26 +13,11 @@ import click
 
 from zsarbench import __version__
 from zsarbench.cli.toolkit import echo
+from zsarbench.cli.verbs import VERBS
 from zsarbench.errors import UsageErrors, ZsarbenchError, unknown
 from zsarbench.plugins import Host, load_plugins
 from zsarbench.plugins.guarding import in_words, plugin_error
 from zsarbench.utils.output import reserved_stdout, visible
-
-VERBS = (
-    "run",
-    "sweep",
-    "compare",
-    "plot",
-    "leaderboard",
-    "list",
-    "show",
-    "protocol",
-    "contamination",
-    "data",
-    "features",
-    "check",
-    "doctor",
-)
 
 
 class Session:
@@ -68,7 +53,7 @@ class Verbs(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Return a verb's command; unknown ones name the nearest."""
         if cmd_name in VERBS:
-            command: click.Command = importlib.import_module(f"zsarbench.cli.{cmd_name}").command
+            command: click.Command = importlib.import_module(f"zsarbench.cli.verbs.{cmd_name}").command
             return command
         added = self._added(ctx)
         if cmd_name not in added:

@@ -17,6 +17,7 @@ VERBS = (
     "run",
     "sweep",
     "compare",
+    "result",
     "plot",
     "leaderboard",
     "list",

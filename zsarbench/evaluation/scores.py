@@ -53,8 +53,8 @@ class RoundScores:
 class Scores:
     """All scores of one result; `rounds` are in the order of the result's `rounds`.
 
-    clip_ids: (N,). groups: (N,) source videos, which intervals resample. class_names: (C,). labels: (N,) indices into
-    `class_names`, -1 where unknown.
+    clip_ids: (N,). groups: (N,) source videos. class_names: (C,). labels: (N,) indices into `class_names`, -1 where
+    unknown.
     """
 
     clip_ids: Names

@@ -1,7 +1,8 @@
 """Result files, and figures that papers report."""
 
-from zsarbench.results.files import find, read, read_all, read_scores, recompute, write
+from zsarbench.results.files import find, read, read_all, read_scores, recompute, rewrite, write
 from zsarbench.results.flags import Flag
+from zsarbench.results.recomputation import recomputed
 from zsarbench.results.record import (
     SCHEMA,
     ClassTextInfo,
@@ -41,6 +42,8 @@ __all__ = [
     "read_all",
     "read_scores",
     "recompute",
+    "recomputed",
+    "rewrite",
     "schema",
     "spec_id",
     "utc_now",

@@ -33,16 +33,22 @@ def write(result: RunResult, scores: Scores, folder: Path) -> Path:
     target = _reserve(place, result.stem)
     try:
         predictions = Predictions(f"{target.stem}.npz", hashlib.sha256(content).hexdigest())
-        record = dataclasses.replace(result, predictions=predictions).to_json()
-        if problems := validate(record):
-            raise invalid("result file", target, problems)
-        text = json_text(record) + "\n"
+        text = _text(dataclasses.replace(result, predictions=predictions), target)
         write_atomic(target.with_suffix(".npz"), content)
-        write_atomic(target, text.encode())
+        write_atomic(target, text)
     except BaseException:
         target.with_suffix(".npz").unlink(missing_ok=True)
         raise
     return target
+
+
+def rewrite(result: RunResult, path: Path) -> None:
+    """Write a result into its own file again, whose scores stay as they are.
+
+    Raises:
+        ZsarbenchError: the result is not valid.
+    """
+    write_atomic(path, _text(result, path))
 
 
 def read(path: Path) -> RunResult:
@@ -116,6 +122,18 @@ def read_all(*places: Path) -> tuple[dict[Path, RunResult], dict[Path, str]]:
         except ZsarbenchError as error:
             problems[path] = str(error)
     return valid, problems
+
+
+def _text(result: RunResult, path: Path) -> bytes:
+    """Return the JSON of a result file.
+
+    Raises:
+        ZsarbenchError: the result is not valid.
+    """
+    record = result.to_json()
+    if problems := validate(record):
+        raise invalid("result file", path, problems)
+    return (json_text(record) + "\n").encode()
 
 
 def _scores_of(result: RunResult, path: Path) -> Scores:

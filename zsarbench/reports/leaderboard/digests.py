@@ -20,7 +20,7 @@ _LINE = re.compile(r"([0-9a-f]{64})  (\S.*)")
 
 
 def digest_problems(folder: Path) -> list[str]:
-    """Return where the results under a folder are not those that its `SHA256SUMS` lists; [] where there is no such file.
+    """Return where results under a folder are not those that its `SHA256SUMS` lists; [] where there is no such file.
 
     Raises:
         ZsarbenchError: the list cannot be read.

@@ -1,4 +1,4 @@
-"""What campaigns share: a seed for each trial, counts by kind, traces of what failed, and a time limit for each trial."""
+"""What campaigns share: a seed and a time limit for each trial, counts by kind, and how to repeat what failed."""
 
 from __future__ import annotations
 
@@ -12,7 +12,10 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import FrameType
+
+sys.path.append(str(Path(__file__).parents[1] / "helpers"))
 
 FAILURES = ("traceback", "wrong", "hang", "memory")
 """Outcomes that no trial may have; all others are handled."""

@@ -21,8 +21,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1] / "helpers")]
-
 import common
 import mutations
 from common import Campaign
@@ -113,10 +111,10 @@ def _arrays(folder: Path) -> dict[str, Reader]:
     import numpy as np
     import safetensors.torch
     import torch
-    from zsarbench_encoders.feature_files import FeatureFiles
-    from zsarbench_encoders.weights import read_state_dict
 
     from zsarbench.interfaces import Clips, ClipSource
+    from zsarbench_encoders.feature_files import FeatureFiles
+    from zsarbench_encoders.weights import read_state_dict
 
     features = folder / "features" / "clip.npy"
     features.parent.mkdir()
@@ -140,13 +138,15 @@ def _arrays(folder: Path) -> dict[str, Reader]:
 
 def _texts(folder: Path) -> dict[str, Reader]:
     import numpy as np
-    from zsarbench_datasets.folder import Folder
-    from zsarbench_encoders.words import WordVectors
 
     from zsarbench.data import class_texts
     from zsarbench.results import reported
+    from zsarbench_datasets.folder import Folder
+    from zsarbench_encoders.words import WordVectors
 
-    (folder / "list.csv").write_text("clip,label,start,end,group,split\na.mp4,run,0,1.5,g1,test\nb.mp4,jump,,,g2,train\n")
+    (folder / "list.csv").write_text(
+        "clip,label,start,end,group,split\na.mp4,run,0,1.5,g1,test\nb.mp4,jump,,,g2,train\n"
+    )
     (folder / "texts.csv").write_text("class,text\nrun,To move fast.\njump,To leap.\nrun,Again.\n")
     (folder / "words.txt").write_text("2 3\nrun 0.1 0.2 0.3\njump 1 2 3\n")
     vectors = b"".join(word + b" " + np.arange(3, dtype="<f4").tobytes() + b"\n" for word in (b"run", b"high_jump"))
@@ -162,11 +162,18 @@ def _texts(folder: Path) -> dict[str, Reader]:
         for _ in (clips.manifest(), clips.splits(), clips.classes, clips.revision):
             pass
 
+    def read_words(file: Path) -> None:
+        WordVectors(file=str(file)).encode(["run fast", ""])
+
     return {
         "clip-csv": Reader(folder / "list.csv", TEXT_FILE, read_clips, 2),
         "class-texts": Reader(folder / "texts.csv", TEXT_FILE, lambda file: class_texts.load(dataset, str(file))),
-        "words-text": Reader(folder / "words.txt", TEXT_FILE, lambda file: WordVectors(file=str(file)).encode(["run x"])),
-        "words-binary": Reader(folder / "words.bin", BYTES_FILE, lambda file: WordVectors(file=str(file)).encode(["run"])),
+        "words-text": Reader(
+            folder / "words.txt", TEXT_FILE, lambda file: WordVectors(file=str(file)).encode(["run x"])
+        ),
+        "words-binary": Reader(
+            folder / "words.bin", BYTES_FILE, lambda file: WordVectors(file=str(file)).encode(["run"])
+        ),
         "reported": Reader(folder / "reported.toml", TEXT_FILE, reported.read),
     }
 
@@ -188,8 +195,8 @@ def _protocols(folder: Path) -> dict[str, Reader]:
     )
     rows = folder / "rows.toml"
     rows.write_text(
-        'protocols = ["sketch/compositional"]\n[[rows]]\nmethods = ["chance"]\n[[rows]]\nmethods = ["cezsar"]\nlabel = "b"\n'
-        'settings = ["loss.margin=0.5"]\n'
+        'protocols = ["sketch/compositional"]\n[[rows]]\nmethods = ["chance"]\n[[rows]]\nmethods = ["cezsar"]\n'
+        'label = "b"\nsettings = ["loss.margin=0.5"]\n'
     )
 
     def read_list(file: Path) -> None:
@@ -208,11 +215,11 @@ def _protocols(folder: Path) -> dict[str, Reader]:
 
 def _stored(folder: Path) -> dict[str, Reader]:
     import torch
-    from zsarbench_cezsar import checkpoints
 
     from zsarbench.features import FeatureStore
     from zsarbench.features.key import FeatureKey
     from zsarbench.features.store.shards import read_sidecar
+    from zsarbench_cezsar import checkpoints
 
     stored = FeatureStore(folder / "store").open(FeatureKey("toy", "1", {"name": "x", "options": {}}, {}), 3)
     stored.adopt(stored.write({"a": torch.ones(2, 3), "b": torch.zeros(1, 3)}))
@@ -273,8 +280,8 @@ def run(campaign: Campaign, folder: Path, trials: int, *, first: int = 0, only: 
 
 
 KINDS = (
-    "result", "scores", "digests", "npy", "safetensors", "torch", "torch-legacy", "clip-csv", "class-texts", "words-text",
-    "words-binary", "reported", "protocol", "class-list", "sweep-file", "sidecar", "checkpoint",
+    "result", "scores", "digests", "npy", "safetensors", "torch", "torch-legacy", "clip-csv", "class-texts",
+    "words-text", "words-binary", "reported", "protocol", "class-list", "sweep-file", "sidecar", "checkpoint",
 )  # fmt: skip
 
 

@@ -11,11 +11,13 @@ from typing import Any
 
 NUMBERS = (0, -1, 1, 2**31, 2**63, -(2**63) - 1, 10**20, 10**400, 0.5, -0.0, 1e308, 5e-324)
 TEXTS = (
-    "", " ", "\x00", "\x1b[2J", "a\nb", "\ufeff", "é", "e\u0301", "\ud83d\ude00", "../x", "/etc/passwd", "~", "a" * 5000,
+    "", " ", "\x00", "\x1b[2J", "a\nb", "\ufeff", "é", "e\u0301", "\ud83d\ude00", "../x", "/etc/passwd", "~",
+    "a" * 5000,
     "=1+1", "<script>", "\\input{x}", "nan", "NaN", "null", "true", "1e999", "$a$ {b}", "%s %d {0}", "\u202e", "0x10",
 )  # fmt: skip
 RAW_JSON = (
-    "NaN", "Infinity", "-Infinity", "1e999", "-1e999", "9" * 5000, str(10**400), '"\\ud800"', "[" * 2000, "[" * 120 + "]" * 120,
+    "NaN", "Infinity", "-Infinity", "1e999", "-1e999", "9" * 5000, str(10**400), '"\\ud800"', "[" * 2000,
+    "[" * 120 + "]" * 120,
     '{"a":' * 150 + "1" + "}" * 150, "01", "'a'", "[1,]", '{"a":1,"a":2}', "\x00", "//", "1" + "0" * 300 + ".5",
 )  # fmt: skip
 BYTES = (
@@ -101,7 +103,9 @@ def _copy(parent: Any, key: Any) -> Any:
 
 def _places(value: Any) -> list[tuple[Any, Any]]:
     found: list[tuple[Any, Any]] = []
-    keys: list[Any] = list(value) if isinstance(value, dict) else list(range(len(value))) if isinstance(value, list) else []
+    keys: list[Any] = (
+        list(value) if isinstance(value, dict) else list(range(len(value))) if isinstance(value, list) else []
+    )
     for key in keys:
         found.append((value, key))
         found += _places(value[key])
@@ -156,7 +160,13 @@ def array(content: bytes, rng: random.Random) -> bytes:
         case 0:
             header = rng.choice(HEADERS).encode()
             version = rng.choice((b"\x01\x00", b"\x02\x00", b"\x03\x00", b"\x09\x09"))
-            return b"\x93NUMPY" + version + len(header).to_bytes(2 if version[0] == 1 else 4, "little") + header + content[80:]
+            return (
+                b"\x93NUMPY"
+                + version
+                + len(header).to_bytes(2 if version[0] == 1 else 4, "little")
+                + header
+                + content[80:]
+            )
         case 1:
             values = np.load(io.BytesIO(content))
             buffer = io.BytesIO()
@@ -179,11 +189,11 @@ def _other_values(values: Any, rng: random.Random) -> Any:
     match rng.randrange(7):
         case 0:
             return values.reshape(-1)
-        case 1:
+        case 1 if values.ndim:
             return values[:0]
         case 2 if values.dtype.kind in "iufb":
             return values.astype(rng.choice((np.int64, np.float64, np.float16, np.bool_, np.complex64, ">f4", "<U3")))
-        case 3 if values.dtype.kind in "if" and values.size:
+        case 3 if values.dtype.kind in "if" and values.size and values.ndim:
             changed = np.array(values)
             special = (np.nan, np.inf, -np.inf, 1e38) if values.dtype.kind == "f" else (-1, -2, 2**31 - 1, 10**6)
             changed.reshape(-1)[rng.randrange(values.size)] = rng.choice(special)
@@ -205,7 +215,9 @@ def archive(content: bytes, rng: random.Random) -> bytes:
     with zipfile.ZipFile(io.BytesIO(content)) as source:
         entries = {info.filename: source.read(info) for info in source.infolist()}
     name = rng.choice(list(entries))
-    method = rng.choice((zipfile.ZIP_DEFLATED, zipfile.ZIP_DEFLATED, zipfile.ZIP_STORED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA))
+    method = rng.choice(
+        (zipfile.ZIP_DEFLATED, zipfile.ZIP_DEFLATED, zipfile.ZIP_STORED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA)
+    )
     match rng.randrange(8):
         case 0:
             del entries[name]
@@ -220,7 +232,7 @@ def archive(content: bytes, rng: random.Random) -> bytes:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", method) as target:
         for entry, data in entries.items():
-            target.writestr(entry.replace("\x00", "0"), data)
+            target.writestr(entry.encode("ascii", "replace").decode().replace("\x00", "0"), data)
     if rng.random() < 0.1:
         return any_bytes(buffer.getvalue(), rng)
     return buffer.getvalue()

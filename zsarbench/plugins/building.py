@@ -65,7 +65,8 @@ def construct(target: Any, kind: str, name: str, arguments: Mapping[str, Any]) -
     except (ZsarbenchError, KeyboardInterrupt):
         raise
     except BaseException as error:
-        raise ZsarbenchError(f"{kind} '{name}' cannot be built: {in_words(error)}") from error
+        whose = str(getattr(target, "__module__", "")).partition(".")[0]
+        raise ZsarbenchError(f"{kind} '{name}' of {whose} cannot be built: {in_words(error)}") from error
     interface = _INTERFACES[kind]
     missing = [member for member in members(interface) if not has_member(component, member)]
     if missing:

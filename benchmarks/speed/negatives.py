@@ -213,9 +213,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args(arguments)
     if options.spread:
-        print(
-            f"{options.spread} positives x {N_NEGATIVES} negatives, {options.spread_draws} draws, window ({LOW}, {HIGH})"
-        )
+        print(f"{options.spread} positives x {N_NEGATIVES} negatives, {options.spread_draws} draws, ({LOW}, {HIGH})")
         for draws in ("loop", "independent", "shared"):
             print(spread(options.spread, draws, options.spread_draws, options.seed), flush=True)
         return 0

@@ -116,14 +116,13 @@ def _shared(
 def _parts_of_the_pool(n_pool: int, n_blocks: int, size: int, rng: torch.Generator) -> Iterator[Tensor]:
     """Yield for each block distinct pool rows in random order: any subset of that number is as likely as any other.
 
-    Each has `size` rows or more. Where the blocks need the whole pool m times they get it m times exactly, each time in
+    They are about `size` each. Where the blocks need the whole pool m times they get it m times exactly, each time in
     a new order; where they need less than half of it, that stays so.
     """
     if 2 * n_blocks * size < n_pool:
         yield from torch.randperm(n_pool, generator=rng)[: n_blocks * size].split(size)
         return
-    # A pass serves as many blocks as parts of that size make, or all that are left; passes are as equal as they can be.
-    n_passes = -(-n_blocks // max(1, n_pool // size))
+    n_passes = max(1, round(n_blocks * size / n_pool))
     for turn in range(n_passes):
         n_parts = n_blocks * (turn + 1) // n_passes - n_blocks * turn // n_passes
         yield from torch.randperm(n_pool, generator=rng).tensor_split(n_parts)

@@ -144,9 +144,9 @@ def test_a_file_gives_one_text_a_row_by_any_spelling(tmp_path: Path) -> None:
     [
         ("class,text\nRowing,a\n", "lack 1 classes, e.g. 'ski_jump'"),
         ("class,text\nRowing,a\nski jump,\n", "of class 'ski_jump' are empty"),
-        ("name,text\nRowing,a\n", "need the columns 'class' and 'text'; it has name, text"),
-        ("class,text\nRowin,a\n", "unknown class in .*'Rowin'; did you mean 'Rowing'"),
-        ("", "cannot be read"),
+        ("name,text\nRowing,a\n", "lacks the columns class; its first line is 'name,text'"),
+        ("class,text\nRowin,a\n", "line 2: unknown class 'Rowin'; did you mean 'Rowing'"),
+        ("", "lacks the columns class, text; it is empty"),
     ],
 )
 def test_a_file_that_does_not_fit_is_refused(tmp_path: Path, text: str, message: str) -> None:
@@ -155,7 +155,7 @@ def test_a_file_that_does_not_fit_is_refused(tmp_path: Path, text: str, message:
 
 
 def test_a_missing_file_is_told(tmp_path: Path) -> None:
-    with pytest.raises(ZsarbenchError, match="cannot be read"):
+    with pytest.raises(UsageError, match=r"class texts .*none\.csv does not exist"):
         load(dataset(), str(tmp_path / "none.csv"))
 
 

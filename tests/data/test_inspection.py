@@ -61,7 +61,7 @@ def test_missing_unreadable_truncated_and_extra_are_distinguished(root: Path) ->
     assert bad["cut"][0] == "truncated"
     assert "truncated" in bad["cut"][1]
     assert not set(SOUND) & set(bad)
-    assert found.extra == (str(root / "stranger.avi"),)
+    assert found.extra == {str(root / "stranger.avi"): "no clip of the data set"}
     assert found.counts() == {
         "clips": 6, "with_path": 6, "sound": 2, "missing": 1, "unreadable": 2, "truncated": 1, "damaged": 0, "extra": 1,
     }  # fmt: skip
@@ -292,6 +292,6 @@ def test_probes_are_kept_one_by_one(tmp_path: Path) -> None:
     written = cache.write([("/a", (1, 2), Probe()), ("/b", (3, 4), Probe(problem="empty file"))])
     next(written)
     with sqlite3.connect(tmp_path / "files.sqlite") as other:
-        assert other.execute("SELECT path FROM files").fetchall() == [("/a",)]
+        assert other.execute("SELECT path FROM files").fetchall() == [(b"/a",)]
     assert cache.read({"/a": (1, 2)}) == {"/a": Probe()}
     assert cache.read({"/a": (1, 3)}) == {}

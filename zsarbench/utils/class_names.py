@@ -7,7 +7,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Mapping
 
-__all__ = ["match", "normalise", "readable"]
+__all__ = ["match", "namesakes", "normalise", "readable"]
 
 
 @functools.lru_cache(maxsize=1 << 14)  # hundreds of names are matched against hundreds of classes, again and again
@@ -29,6 +29,18 @@ def readable(name: str) -> str:
     ('Apply Eye Makeup', 'brush hair')
     """
     return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name).replace("_", " ")
+
+
+def namesakes(classes: Iterable[str]) -> list[tuple[str, ...]]:
+    """Return the classes that are equal after `normalise`, which no spelling of another list can tell apart.
+
+    >>> namesakes(["HandStandPushups", "archery", "HandstandPushups"])
+    [('HandStandPushups', 'HandstandPushups')]
+    """
+    by_letters: dict[str, list[str]] = {}
+    for name in classes:
+        by_letters.setdefault(normalise(name) or name, []).append(name)
+    return [tuple(names) for names in by_letters.values() if len(names) > 1]
 
 
 def match(name: str, classes: Iterable[str], aliases: Mapping[str, str]) -> str | None:

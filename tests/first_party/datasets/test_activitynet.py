@@ -75,7 +75,7 @@ def test_segments_of_the_official_annotations(made: Path) -> None:
     with pytest.raises(ZsarbenchError, match="did you mean 'Archery'"):
         ActivityNet(annotations=path).manifest()
     path.write_text("[]")
-    with pytest.raises(UsageError, match="is not the official activity_net"):
+    with pytest.raises(UsageError, match="are not the official activity_net"):
         ActivityNet(annotations=path).manifest()
 
 

@@ -86,15 +86,15 @@ def test_segments_without_length_or_words_are_left_out_and_reported(
     ],
 )
 def test_another_format_is_refused_with_its_place(tmp_path: Path, content: Any) -> None:
-    with pytest.raises(UsageError, match=r"train\.json is not of the form"):
+    with pytest.raises(UsageError, match=r"train\.json.*is not of the form"):
         made(tmp_path, content).manifest()
 
 
 def test_what_is_missing_is_named(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"gone\.json cannot be read"):
+    with pytest.raises(UsageError, match=r"gone\.json does not exist"):
         ActivityNetCaptions(train=tmp_path / "gone.json", lists=("train",)).captions()
     (tmp_path / "train.json").write_text("{")
-    with pytest.raises(UsageError, match=r"train\.json cannot be read"):
+    with pytest.raises(ZsarbenchError, match=r"train\.json is not valid JSON"):
         ActivityNetCaptions(train=tmp_path / "train.json", lists=("train",)).captions()
     with pytest.raises(UsageError, match=r"your own file.*train_dataset\.train=.*--set dataset\.train=train\.json"):
         ActivityNetCaptions(lists=("train",))

@@ -133,7 +133,7 @@ def test_official_files_of_the_users_add_clips(made: Path, tmp_path: Path, caplo
     assert data.splits()["train"] == ("aaaaaaaaaaa", "bbbbbbbbbbb")
     assert set(data.splits()["val"]) == {BOTH, NO_TIME}
     assert data.revision != Kinetics400().revision
-    assert "list val labels 2 clips otherwise" in caplog.text
+    assert "list val has other labels of 2 clips than lists before it" in caplog.text
     touch(made / "whole" / f"{NO_TIME}.mp4")
     timed = Kinetics400(root=made / "whole", annotations=folder, trimmed=False).manifest()
     assert spans(timed)[NO_TIME] == (7.0, 17.0)

@@ -132,8 +132,6 @@ def test_a_folder_that_cannot_be_meant_is_refused(tmp_path: Path) -> None:
         FeatureFiles(folder=tmp_path)
     (tmp_path / "more").mkdir()
     np.save(tmp_path / "more" / "v_a.npy", rows(2))
-    with pytest.raises(UsageError, match=r"'v_a' exists twice: .*v_a\.npy and .*v_a\.npy"):
-        FeatureFiles(folder=tmp_path, dim=DIM)
     with pytest.raises(UsageError, match=r"Try: --set visual\.folder=FOLDER"):
         FeatureFiles().encode(Clips(("a",), sources=(ClipSource("a"),)))
     with pytest.raises(ValueError, match="sources of the clips"):

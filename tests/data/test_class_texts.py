@@ -170,3 +170,14 @@ def test_real_documents_give_ten_sentences_for_nearly_every_class(mirror: Path) 
     counts = {one.name: len(sentences_of(one.texts, class_texts.MIN_WORDS)) for one in documents}
     assert min(counts.values()) >= 1
     assert sum(count >= 10 for count in counts.values()) > 90
+
+
+def test_a_file_is_read_as_spreadsheets_save_it(tmp_path: Path) -> None:
+    texts = tmp_path / "texts.csv"
+    texts.write_bytes("\ufeffClass;Text\r\nRowing;a boat; \r\nski jump;a hill, and snow\r\n".encode())
+    assert load(dataset(), str(texts))["ski_jump"].texts == ("a hill, and snow",)
+    texts.write_bytes("class,text\nRowing,un\u00e9\nski jump,b\n".encode("latin-1"))
+    with pytest.raises(UsageError, match=r"line 2 is not UTF-8 text: it looks like Windows-1252"):
+        load(dataset(), str(texts))
+    texts.write_text("class,text\nRowing," + "word " * 100_000 + "\nski jump,b\n")
+    assert len(load(dataset(), str(texts))["Rowing"].texts[0]) == 499_999

@@ -148,15 +148,16 @@ def test_a_protocol_on_a_folder_says_what_to_type(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "named",
-    ['["handstandpushups", "archery"]', '["HandStandPushups", "HandstandPushups"]', '["HandStandPushups", "archery"]'],
+    "named", ["handstandpushups, archery", "HandStandPushups, HandstandPushups", "HandStandPushups, archery"]
 )
 def test_classes_that_differ_in_spelling_alone_are_refused(tmp_path: Path, named: str) -> None:
     """A list has one of them or cannot tell them apart; the clips of the other would be left out without a word."""
     for name in ("HandStandPushups", "HandstandPushups", "archery"):
         (tmp_path / "v" / name).mkdir(parents=True)
         (tmp_path / "v" / name / "a.mp4").touch()
-    (tmp_path / "p.toml").write_text(HEAD.replace("n_clips = [2, 4, 2]\n", "") + f"[[rounds]]\ncandidates = {named}\n")
+    (tmp_path / "p.toml").write_text(
+        HEAD.replace("n_clips = [2, 4, 2]\n", "") + f"[[rounds]]\ncandidates = {named.split(', ')}\n"
+    )
     root = ("--data-root", f"folder={tmp_path / 'v'}")
     done = zsarbench("protocol", "check", tmp_path / "p.toml", *root)
     assert done.exit_code == 1

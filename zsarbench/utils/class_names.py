@@ -7,7 +7,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Mapping
 
-__all__ = ["match", "namesakes", "normalise", "readable"]
+__all__ = ["match", "normalise", "readable"]
 
 
 @functools.lru_cache(maxsize=1 << 14)  # hundreds of names are matched against hundreds of classes, again and again

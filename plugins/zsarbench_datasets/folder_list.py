@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
@@ -41,6 +42,7 @@ def read_list(path: Path, root: Path | None) -> dict[str, Row]:
     rows: dict[str, Row] = {}
     names_in: dict[Path, list[str]] = {}
     for where, cells in text_files.rows(path, "annotations", COLUMNS[:2]):
+        _check_cells(cells, where)
         below = _below(cells["clip"], where)
         span = read_span(cells.get("start", ""), cells.get("end", ""), where)
         video = str(below.with_suffix("") if below.suffix.lower() in VIDEO_SUFFIXES else below)
@@ -50,6 +52,13 @@ def read_list(path: Path, root: Path | None) -> dict[str, Row]:
         file = _file_of(base, below, names_in, where)
         rows[clip] = Row(file, cells["label"], span, cells.get("group") or str(below), cells.get("split", ""), video)
     return rows
+
+
+def _check_cells(cells: Mapping[str, str], where: str) -> None:
+    """Refuse names that no list, table or terminal can show."""
+    for column in COLUMNS:
+        if shown(cells.get(column, "")) != cells.get(column, ""):
+            raise UsageError(f"{where}: its cell in the column {column} holds a line break or a control character")
 
 
 def _below(cell: str, where: str) -> PurePosixPath:

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from zsarbench.data.files import files_below
 from zsarbench.errors import UsageError, ZsarbenchError, unknown
 from zsarbench.utils import text_files
 from zsarbench.utils.class_names import match
@@ -69,7 +70,7 @@ def read_own(path: Path | None, classes: Sequence[str], aliases: Mapping[str, st
     if path is None:
         return {}
     path = Path(path).expanduser()
-    files = sorted(path.glob("[!.]*.csv")) if os.path.isdir(path) else [path]
+    files = list(files_below(path, (".csv",), max_depth=0).taken) if os.path.isdir(path) else [path]
     if not files or not all(os.path.isfile(file) for file in files):
         raise UsageError(f"annotations: {path} is neither a CSV file nor a folder of them")
     lists: Lists = {}

@@ -152,6 +152,12 @@ def test_a_cell_that_names_no_file_is_refused_with_its_line(videos: Path, cell: 
         listed(videos, f"clip,label\nc1.mp4,run\n{cell},run\n")
 
 
+@pytest.mark.parametrize("row", ['c1.mp4,"a\nb"', "c1.mp4,\x1b[1mrun", '"c1\n.mp4",run'])
+def test_a_cell_with_a_line_break_or_a_control_character_is_refused(videos: Path, row: str) -> None:
+    with pytest.raises(UsageError, match=r"line 2: its cell in the column (clip|label) holds a line break"):
+        listed(videos, f"clip,label\n{row}\n")
+
+
 def test_labels_and_lists_have_no_blanks_around_them(videos: Path) -> None:
     path = written(videos.parent, "clip,label,split\nc1.mp4, a ,test\nc2.mp4,a,test \n")
     data = Folder(root=videos, annotations=path)

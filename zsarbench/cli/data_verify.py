@@ -97,6 +97,7 @@ def verify(ctx: click.Context, /, name: str, as_json: bool, **options: Any) -> N
         "classes": len(dataset.classes),
         "with_captions": len(dataset.captions()),
         **result.counts(),
+        "other_files": {ending or "without an ending": n for ending, n in result.others.items()},
     }
     by_list = result.by_list(lists)
     lines = _lines(about | {f"list {key}": counts for key, counts in by_list.items()})
@@ -104,7 +105,7 @@ def verify(ctx: click.Context, /, name: str, as_json: bool, **options: Any) -> N
         write_text(chosen.report, inspection.report(result, lines, root, absolute=chosen.full_paths))
     if as_json:
         bad = [asdict(clip) for clip in result.bad]
-        echo_json(about | {"lists": by_list, "bad": bad, "extra_files": list(result.extra)})
+        echo_json(about | {"lists": by_list, "bad": bad, "extra_files": dict(result.extra)})
     else:
         _show(lines, result)
     ctx.exit(1 if result.bad else 0)
@@ -150,6 +151,8 @@ def _lines(about: Mapping[str, Any]) -> list[str]:
     """Return a line for each key with its value or its counts."""
     lines = []
     for key, value in about.items():
+        if value == {}:
+            continue
         text = ", ".join(f"{n} {what}" for what, n in value.items()) if isinstance(value, dict) else value
         lines.append(f"{key.replace('_', ' ')}: {text}")
     return lines
@@ -161,7 +164,7 @@ def _show(lines: Sequence[str], result: Inspection) -> None:
     click.echo(f"probed {result.n_probed} files; {result.n_known} were known")
     for items in (
         [f"{clip.state} {clip.clip_id}: {clip.reason}" for clip in result.bad],
-        [f"extra {path}" for path in result.extra],
+        [f"extra {path}: {reason}" for path, reason in result.extra.items()],
     ):
         for item in items[:MAX_LINES]:
             click.echo(f"  {item}")

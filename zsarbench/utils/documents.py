@@ -11,27 +11,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from zsarbench.errors import ZsarbenchError
-
-MAX_BYTES = 256 * 2**20
-"""The largest file that is read. A result with 20,000 unread clips has 2 MB; what is larger than this is none."""
-
-
-def read_text(path: Path, what: str) -> str:
-    """Return the text of a UTF-8 file; `what` names it in messages, e.g. "result file".
-
-    Raises:
-        ZsarbenchError: the file does not exist, cannot be read, is larger than `MAX_BYTES` or is not UTF-8.
-    """
-    try:
-        if (size := path.stat().st_size) > MAX_BYTES:
-            raise ZsarbenchError(f"{what} {path} has {size:,} bytes; files of more than {MAX_BYTES:,} are not read")
-        return path.read_bytes().decode("utf-8")
-    except FileNotFoundError:
-        raise ZsarbenchError(f"{what} {path} does not exist") from None
-    except OSError as error:
-        raise ZsarbenchError(f"{what} {path} cannot be read: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise ZsarbenchError(f"{what} {path} is not UTF-8 text: {error}") from error
+from zsarbench.utils.text_files import read_text
 
 
 def read_json(path: Path, what: str) -> Any:

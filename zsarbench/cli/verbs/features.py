@@ -42,7 +42,8 @@ def extract(ctx: click.Context, /, shard: str | None, as_json: bool, **request: 
 
     Interrupt it at any time: the same command, here or on another machine with the same folders, continues. With
     --shard several processes share the work, each in the same cache folder or in one of its own: they write no index;
-    `features merge` or the next run adds their shards to it. --shard auto reads torchrun's or SLURM's variables.
+    `features merge` or the next run adds their shards to it. --shard auto reads torchrun's or SLURM's variables. Exit
+    code 1 when no clip of all could be read.
 
     \b
     Examples:
@@ -65,9 +66,10 @@ def extract(ctx: click.Context, /, shard: str | None, as_json: bool, **request: 
     with TemporaryDirectory(prefix="zsarbench-") as folder:
         store = _store(index_root=Path(folder) if share.count > 1 else None)
         done = extraction.run(spec, registry, store, default_progress(), share=share)
+    nothing = bool(done["failed"]) and not done["already_stored"] + done["made"] + done["left_to_others"]
     if as_json:
         echo_json(done)
-        return
+        ctx.exit(1 if nothing else 0)
     others = f", {done['left_to_others']} left to others" if done["left_to_others"] else ""
     click.echo(
         f"{done['features']}: {done['clips']} clips, {done['already_stored']} already stored, {done['made']} made, "
@@ -75,6 +77,7 @@ def extract(ctx: click.Context, /, shard: str | None, as_json: bool, **request: 
     )
     for clip_id, reason in done["failed"].items():
         click.echo(f"  {clip_id}: {reason}")
+    ctx.exit(1 if nothing else 0)
 
 
 @command.command("merge")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from zsarbench.cli.toolkit import data_root_option, echo_json, host_of, json_option, settings_option, write_text
+from zsarbench.cli.toolkit import data_root_option, echo, echo_json, host_of, json_option, settings_option, write_text
 from zsarbench.errors import UsageError, ZsarbenchError
 from zsarbench.interfaces import HasRoot
 from zsarbench.utils.cache import cache_dir
@@ -129,7 +129,7 @@ def _official_lists(dataset: Dataset, name: str) -> dict[str, Sequence[str]]:
     try:
         return dict(dataset.splits())
     except ZsarbenchError as error:
-        click.echo(f"warning: clips are not counted by the lists of {name}: {error}", err=True)
+        echo(f"warning: clips are not counted by the lists of {name}: {error}", err=True)
         return {}
 
 
@@ -160,13 +160,13 @@ def _lines(about: Mapping[str, Any]) -> list[str]:
 
 def _show(lines: Sequence[str], result: Inspection) -> None:
     """Print the counts, and the bad clips and extra files up to a screenful of each."""
-    click.echo("\n".join(lines))
-    click.echo(f"probed {result.n_probed} files; {result.n_known} were known")
+    echo("\n".join(lines))
+    echo(f"probed {result.n_probed} files; {result.n_known} were known")
     for items in (
         [f"{clip.state} {clip.clip_id}: {clip.reason}" for clip in result.bad],
         [f"extra {path}: {reason}" for path, reason in result.extra.items()],
     ):
         for item in items[:MAX_LINES]:
-            click.echo(f"  {item}")
+            echo(f"  {item}")
         if len(items) > MAX_LINES:
-            click.echo(f"  … {len(items) - MAX_LINES} more; --report FILE or --json lists all")
+            echo(f"  … {len(items) - MAX_LINES} more; --report FILE or --json lists all")

@@ -94,5 +94,5 @@ def _missing(loaded: Loaded, data: Inputs, clip_ids: Sequence[str]) -> list[Clip
     """Return which of these clips the store lacks features of."""
     encoder = encoder_part(loaded)
     assert encoder is not None
-    stored = loaded.store.open(encoder.key(data.dataset, data.revision), encoder.dim)
-    return list(stored.missing(data.sources(clip_ids)))
+    stored = loaded.store.open(encoder.key(data.dataset, data.revision, data.options), encoder.dim)
+    return list(stored.missing(data.sources(clip_ids), encoder.reads))

@@ -11,9 +11,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from zsarbench.errors import UsageError
+from zsarbench.errors import UsageError, ZsarbenchError
 from zsarbench.utils.atomic import atomic_path, write_atomic
-from zsarbench.utils.targets import unwritable
+from zsarbench.utils.targets import check_folder, unwritable
 
 _log = logging.getLogger(__name__)
 STATE, TABLE = "pairing.json", "pairs.csv"
@@ -40,28 +40,35 @@ class PairingTable:
     """Keeps the parts of a table in a folder; without a folder, nothing is kept.
 
     A part is written atomically, and its sha256 kept: one that is damaged is made again. Parts of another identity, or
-    of a run that must not be continued, are removed.
-
-    Raises:
-        ZsarbenchError: the folder cannot be written.
+    of a run that must not be continued, are removed. Where the folder cannot be written, nothing is kept.
     """
 
     def __init__(self, folder: Path | None, identity: str, *, resume: bool) -> None:
         self.folder = folder
         self._state: dict[str, Any] = {"identity": identity, "sha256": {}}
-        if folder is None:
-            return
+        if folder is not None:
+            try:
+                self._prepare(folder, identity, resume)
+            except ZsarbenchError as error:
+                _log.warning("%s. The pairing goes on without keeping it", error)
+                self.folder = None
+
+    def _prepare(self, folder: Path, identity: str, resume: bool) -> None:
+        """Keep the parts that are sound and of this pairing, and remove others."""
         state = folder / STATE
         with _writing(folder):
             folder.mkdir(parents=True, exist_ok=True)
-            for path in folder.glob(".*.tmp"):  # of a process that was killed
-                path.unlink(missing_ok=True)
             before = _read_state(state) if resume else None
+            stale = [*folder.glob(".*.tmp")]  # of a process that was killed
             if before is not None and before["identity"] == identity:
                 self._state = before
-                return
-            for path in (*folder.glob("part-*.csv"), folder / TABLE, state):
+                if self._is_sound(folder / TABLE):
+                    return
+            else:
+                stale += [*folder.glob("part-*.csv"), folder / TABLE, state]
+            for path in stale:
                 path.unlink(missing_ok=True)
+        check_folder(folder, "the table of pairs", "Try: ZSARBENCH_CACHE=FOLDER")
 
     @property
     def path(self) -> Path | None:

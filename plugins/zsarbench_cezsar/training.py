@@ -274,7 +274,11 @@ class Trainer:
             tensors["last"] = checkpoints.pack(self.modules, self.optimizer, self.order, self.context.device)
         assert self.folder is not None
         state = {"identity": self.identity, "sizes": self.model.sizes, "history": asdict(self.history), "epoch": epoch}
-        checkpoints.write(self.folder, tensors, files, state)
+        try:
+            checkpoints.write(self.folder, tensors, files, state)
+        except ZsarbenchError as error:
+            _log.warning("%s. The fit goes on without checkpoints", error)
+            self.folder = None
 
     def _checkpoint(self) -> checkpoints.Checkpoint | None:
         """Return the checkpoint to continue from, or None."""

@@ -103,6 +103,7 @@ def main(arguments: list[str] | None = None) -> Any:
     """Run the command line and exit: 0 done, 1 the run failed, 2 not there, 130 interrupted."""
     try:
         status = cli.main(arguments, prog_name="zsarbench", standalone_mode=False)
+        sys.stdout.flush()
     except click.exceptions.Exit as error:
         status = error.exit_code
     except click.ClickException as error:
@@ -116,6 +117,10 @@ def main(arguments: list[str] | None = None) -> Any:
         status = error.exit_code
     except BrokenPipeError:
         sys.stderr.close()
+        status = 1
+    except OSError as error:  # of a disk or of a place that a command did not foresee; what was finished is kept
+        place = error.filename if error.filename is not None else "output"
+        click.echo(f"error: {place}: {error.strerror or error}", err=True)
         status = 1
     sys.exit(status if isinstance(status, int) else 0)
 

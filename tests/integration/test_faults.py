@@ -20,6 +20,7 @@ from zsarbench.features.store.shards import read_sidecar
 from zsarbench.features.store.verification import verify
 from zsarbench.testing.videos import write_video
 
+pytestmark = pytest.mark.slow
 N_CLIPS = 16
 HELPERS = str(ROOT / "tests" / "helpers")  # where the `prepare` is that hangs
 IDS = [f"{i:02}" for i in range(N_CLIPS)]

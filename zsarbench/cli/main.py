@@ -10,24 +10,9 @@ from typing import Any
 import click
 
 from zsarbench import __version__
+from zsarbench.cli.verbs import VERBS
 from zsarbench.errors import UsageErrors, ZsarbenchError, unknown
 from zsarbench.plugins import Host, load_plugins
-
-VERBS = (
-    "run",
-    "sweep",
-    "compare",
-    "plot",
-    "leaderboard",
-    "list",
-    "show",
-    "protocol",
-    "contamination",
-    "data",
-    "features",
-    "check",
-    "doctor",
-)
 
 
 class Session:
@@ -57,7 +42,7 @@ class Verbs(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Return a verb's command; unknown ones name the nearest."""
         if cmd_name in VERBS:
-            command: click.Command = importlib.import_module(f"zsarbench.cli.{cmd_name}").command
+            command: click.Command = importlib.import_module(f"zsarbench.cli.verbs.{cmd_name}").command
             return command
         added = self._added(ctx)
         if cmd_name not in added:

@@ -75,7 +75,8 @@ class ProbeCache:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o666)
         except OSError as error:
-            return self._unkept(error)
+            self._warn(error)
+            return None
         size = os.fstat(file).st_size
         cut_off = size > 0 and os.pread(file, 1, size - 1) != b"\n"  # by a kill
         return self._append(file, b"\n") if cut_off else file
@@ -86,10 +87,11 @@ class ProbeCache:
             os.write(file, line)
         except OSError as error:
             os.close(file)
-            return self._unkept(error)
+            self._warn(error)
+            return None
         return file
 
-    def _unkept(self, error: OSError) -> None:
+    def _warn(self, error: OSError) -> None:
         _log.warning("probes of files are not kept: %s cannot be written: %s", self.path, error.strerror)
 
 

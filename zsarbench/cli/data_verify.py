@@ -64,12 +64,16 @@ def verify(ctx: click.Context, /, name: str, as_json: bool, **options: Any) -> N
     """
     from zsarbench.data import inspection
     from zsarbench.data.manifest import checked_manifest
+    from zsarbench.data.probe_cache import ProbeCache
     from zsarbench.harness.resolve import resolve_parts
     from zsarbench.plugins.building import build_dataset
     from zsarbench.utils.cores import cores
     from zsarbench.utils.progress import default_progress
+    from zsarbench.utils.targets import check_file
 
     registry, chosen = host_of(ctx).registry, Options(**options)
+    if chosen.report is not None:
+        check_file(chosen.report, "the report", "Try: --report FILE, another one")
     rules = _rules(registry, chosen.protocol, name) if chosen.protocol is not None else None
     parts, roots = resolve_parts(
         registry, {"dataset": name}, protocol=rules, data_root=chosen.data_root, settings=chosen.settings
@@ -85,7 +89,7 @@ def verify(ctx: click.Context, /, name: str, as_json: bool, **options: Any) -> N
     result = inspection.inspect_files(
         manifest,
         root,
-        inspection.ProbeCache(cache_dir() / "scans" / "files.sqlite", thorough=chosen.thorough),
+        ProbeCache(cache_dir() / "scans" / "files.jsonl", thorough=chosen.thorough),
         workers=chosen.workers or cores(),
         progress=default_progress(),
         only=None if rules is None else {clip for clips in lists.values() for clip in clips},

@@ -76,6 +76,7 @@ def command(
       zsarbench sweep --file benchmarks/ucf101.toml --out benchmarks/results --jobs 2
     """
     from zsarbench.reports.overview import overview
+    from zsarbench.utils.targets import check_folder
 
     host, out = host_of(ctx), Path(request["out"])
     typed = {name: value for name, value in request.items() if _is_typed(ctx, name)}
@@ -88,6 +89,7 @@ def command(
     if plan:
         _show_plan(cells, out)
         return
+    check_folder(out, "results", "Try: --out DIR, one that can be written, on a disk with free space")
     places = {id(cell): place for place, cell in enumerate(cells)}
     done = sorted(_measured(ctx, cells, out, jobs), key=lambda item: places[id(item.cell)])
     if as_json:

@@ -1,6 +1,6 @@
 """Result files, and figures that papers report."""
 
-from zsarbench.results.files import find, read, read_all, read_scores, recompute, rewrite, write
+from zsarbench.results.files import find, has_scores, read, read_all, read_scores, recompute, rewrite, write
 from zsarbench.results.flags import Flag
 from zsarbench.results.recomputation import recomputed
 from zsarbench.results.record import (
@@ -37,6 +37,7 @@ __all__ = [
     "RunResult",
     "find",
     "from_json",
+    "has_scores",
     "names_sha256",
     "read",
     "read_all",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import json
 from pathlib import Path
 
 from zsarbench.errors import ZsarbenchError
@@ -13,8 +12,10 @@ from zsarbench.evaluation import scores as scores_module
 from zsarbench.evaluation.scores import Scores
 from zsarbench.results.record import Predictions, RunResult, file_name
 from zsarbench.results.validation import from_json, validate
+from zsarbench.utils.array_files import MAX_BYTES
 from zsarbench.utils.atomic import write_atomic
-from zsarbench.utils.documents import invalid, read_json
+from zsarbench.utils.documents import invalid, json_text, read_json
+from zsarbench.utils.foreign import guarded, sha256_of
 from zsarbench.utils.schema import DoesNotFit
 
 
@@ -85,16 +86,25 @@ def recompute(path: Path) -> list[dict[str, float]]:
     scores = _scores_of(result, path)
     if len(scores.rounds) != len(result.rounds):
         raise ZsarbenchError(f"scores of {path} hold {len(scores.rounds)} rounds, but the result {len(result.rounds)}")
-    return [
-        metrics.evaluate(
-            *scores.round(number),
-            setting=result.protocol.setting,
-            seen=scores.rounds[number].seen,
-            denominator=result.denominator,
-            metrics=tuple(item.metrics),
-        )
-        for number, item in enumerate(result.rounds)
-    ]
+    with guarded("result file", path):
+        return [
+            metrics.evaluate(
+                *scores.round(number),
+                setting=result.protocol.setting,
+                seen=scores.rounds[number].seen,
+                denominator=result.denominator,
+                metrics=tuple(item.metrics),
+            )
+            for number, item in enumerate(result.rounds)
+        ]
+
+
+def has_scores(result: RunResult, path: Path) -> bool:
+    """Return whether the scores file that the result of a file names lies next to it."""
+    if result.predictions is None:
+        return False
+    with guarded("result file", path):
+        return (path.parent / Path(result.predictions.file).name).is_file()
 
 
 def find(folder: Path) -> list[Path]:
@@ -123,7 +133,7 @@ def _text(result: RunResult, path: Path) -> bytes:
     record = result.to_json()
     if problems := validate(record):
         raise invalid("result file", path, problems)
-    return (json.dumps(record, sort_keys=True, indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode()
+    return (json_text(record) + "\n").encode()
 
 
 def _scores_of(result: RunResult, path: Path) -> Scores:
@@ -131,7 +141,7 @@ def _scores_of(result: RunResult, path: Path) -> Scores:
     if predictions is None:
         raise ZsarbenchError(f"result file {path} names no scores file")
     file = path.parent / Path(predictions.file).name
-    if file.is_file() and hashlib.sha256(file.read_bytes()).hexdigest() != predictions.sha256:
+    if has_scores(result, path) and sha256_of(file, "scores file", MAX_BYTES) != predictions.sha256:
         raise ZsarbenchError(f"scores file {file} is not the one that {path.name} was written with (sha256 differs)")
     return scores_module.read(file)
 

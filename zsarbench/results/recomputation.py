@@ -11,6 +11,7 @@ from zsarbench.evaluation.measures import measure_round, summarise_scores
 from zsarbench.evaluation.scores import Scores
 from zsarbench.results.files import read, read_scores
 from zsarbench.results.record import RunResult, names_sha256
+from zsarbench.utils.foreign import guarded
 
 
 def recomputed(path: Path) -> RunResult:
@@ -26,6 +27,11 @@ def recomputed(path: Path) -> RunResult:
     result, scores = read(path), read_scores(path)
     if len(scores.rounds) != len(result.rounds):
         raise ZsarbenchError(f"scores of {path} hold {len(scores.rounds)} rounds, but the result {len(result.rounds)}")
+    with guarded("result file", path):
+        return _from_scores(result, scores)
+
+
+def _from_scores(result: RunResult, scores: Scores) -> RunResult:
     setting, denominator = result.protocol.setting, result.denominator
     rounds = tuple(
         dataclasses.replace(

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from zsarbench.cli.toolkit import echo
 from zsarbench.errors import UsageError, ZsarbenchError
 
 
@@ -48,12 +49,12 @@ def recompute(ctx: click.Context, paths: tuple[Path, ...], plan: bool) -> None:
             continue
         if again != result:
             n_changed += 1
-            click.echo(f"{path}: {'; '.join(changes(result, again))}")
+            echo(f"{path}: {'; '.join(changes(result, again))}")
             if not plan:
                 results.rewrite(again, path)
     done = "would change" if plan else "rewritten"
-    click.echo(f"{n_results} results: {n_changed} {done}, {len(problems)} not recomputed")
+    echo(f"{n_results} results: {n_changed} {done}, {len(problems)} not recomputed")
     for path, problem in problems.items():
-        click.echo(f"error: {path} is not recomputed: {problem}", err=True)
+        echo(f"error: {path} is not recomputed: {problem}", err=True)
     if problems:
         ctx.exit(1)

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from zsarbench.errors import ZsarbenchError
-from zsarbench.features.store.feature_set import ADVICE, FeatureSet
+from zsarbench.features.store.feature_set import FeatureSet
 from zsarbench.features.store.index import DamagedIndex, Index
 from zsarbench.features.store.reader import RowReader
 from zsarbench.features.store.shards import Sidecar, joined, read_intact_sidecar, sidecar_path
-from zsarbench.utils.targets import check_folder
+from zsarbench.utils.targets import CACHE, check_folder
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -58,7 +58,7 @@ def verify(stored: FeatureSet, *, rebuild: bool = False) -> Verification:
     if problem := stored.key_problem():
         problems.append(problem)
     if rebuild:
-        check_folder(stored.shards, "the rebuilt index", ADVICE)
+        check_folder(stored.shards, "the rebuilt index", CACHE)
         for name, kept in bad.items():
             if kept is not None:
                 _keep_intact_rows(stored, kept, damaged[name])

@@ -10,9 +10,11 @@ from pathlib import Path
 
 from zsarbench.errors import UsageError, ZsarbenchError
 
-__all__ = ["TRYING", "check_file", "check_folder", "unwritable"]
+__all__ = ["CACHE", "OUT", "TRYING", "check_file", "check_folder", "unwritable"]
 
 TRYING = "Try: a folder that you can write to, on a disk with free space"
+OUT = "Try: --out DIR, one that can be written, on a disk with free space"
+CACHE = "Try: ZSARBENCH_CACHE=FOLDER, one that can be written, on a disk with free space"
 PROBE_BYTES = 2**16  # a full disk still takes empty files
 _OF_THE_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EIO)
 

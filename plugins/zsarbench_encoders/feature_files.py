@@ -13,6 +13,7 @@ import numpy as np
 
 from zsarbench.errors import UsageError
 from zsarbench.interfaces import Clips, ClipSource, Sampling, Steps
+from zsarbench.utils.array_files import map_array, read_header
 
 from .file_index import FileIndex
 from .preparation import ColourOrder
@@ -112,13 +113,14 @@ class FeatureFiles:
         if match.name in self._problems:
             return self._problems[match.name]
         try:
-            stored = np.load(self._files[match.name], mmap_mode="r", allow_pickle=False)
+            stored = map_array(self._files[match.name])
         except (OSError, ValueError) as error:
             return f"its file cannot be read: {error}"
         first, last = (0, len(stored)) if match.whole else self._span(source, len(stored))
         if first >= len(stored):
             return "it starts after the end of its video's file"
-        rows: np.ndarray = np.array(stored[first : min(last, first + self.max_steps)], dtype=np.float32)
+        with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite, which the next line names
+            rows: np.ndarray = np.array(stored[first : min(last, first + self.max_steps)], dtype=np.float32)
         return rows if np.isfinite(rows).all() else "its file holds values that are not finite"
 
     def _span(self, source: ClipSource, n_rows: int) -> tuple[int, int]:
@@ -143,7 +145,7 @@ class FeatureFiles:
         for name, path in sorted(self._files.items()):
             head, tail, size = _edges(path)
             digest.update(f"{name} {size}\n".encode() + head + tail)
-            shape, problem = _described(head)
+            shape, problem = _described(head, size)
             if shape:
                 widths.add(shape[1])
                 if shape[1] != self.dim:
@@ -198,15 +200,15 @@ def _edges(path: Path) -> tuple[bytes, bytes, int]:
         return head, file.read(), size
 
 
-def _described(head: bytes) -> tuple[tuple[int, int] | None, str]:
+def _described(head: bytes, size: int) -> tuple[tuple[int, int] | None, str]:
     """Return the shape that the header of a file tells, where it is (T, D), and what is wrong with the file."""
     try:
-        file = io.BytesIO(head)
-        version = np.lib.format.read_magic(file)
-        read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-        shape, _, dtype = read(file)
-    except (ValueError, EOFError) as error:
+        header = read_header(io.BytesIO(head))
+    except ValueError as error:
         return None, f"its file is not an .npy file: {error}"
+    shape, dtype = header.shape, header.dtype
+    if header.offset + header.n_bytes != size:
+        return None, f"its file has {size:,} bytes, but states an array of {header.n_bytes:,}"
     if dtype.name not in FLOATS:
         return None, f"its file holds {dtype.name}, not one of {', '.join(FLOATS)}"
     if len(shape) != 2:

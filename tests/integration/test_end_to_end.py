@@ -15,7 +15,7 @@ import av
 import numpy as np
 import pytest
 
-pytestmark = pytest.mark.weights
+pytestmark = [pytest.mark.slow, pytest.mark.weights]
 SMALL = [
     "--set", "dataset.clips_per_class=2", "--set", "method.max_epochs=3", "--limit", "2",
     "--set", "visual.max_steps=2", "--set", "method.d_model=64", "--set", "method.feedforward=64",

@@ -97,10 +97,10 @@ def test_the_line_is_right_in_a_file_that_is_read_in_pieces(tmp_path: Path) -> N
 )
 def test_places_that_are_no_text_file_are_one_line(tmp_path: Path, read: Callable[[Path, str], object]) -> None:
     for place, message in (
-        (tmp_path, "cannot be read: Is a directory"),
+        (tmp_path, "cannot be read: it is a folder"),
         (tmp_path / "none", "does not exist"),
         (tmp_path / ("x" * 300), "cannot be read: File name too long"),
-        (tmp_path / "nul\0", "cannot be read: embedded null"),
+        (tmp_path / "nul\0", "cannot be read: a name holds no NUL"),
     ):
         with pytest.raises(UsageError, match=message):
             read(place, "list")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from zsarbench.cli.toolkit import data_root_option, echo_json, host_of, json_option, settings_option, write_text
+from zsarbench.cli.toolkit import data_root_option, echo, echo_json, host_of, json_option, settings_option, write_text
 from zsarbench.errors import UsageError, ZsarbenchError
 from zsarbench.interfaces import HasRoot
 from zsarbench.utils.cache import cache_dir
@@ -64,12 +64,16 @@ def verify(ctx: click.Context, /, name: str, as_json: bool, **options: Any) -> N
     """
     from zsarbench.data import inspection
     from zsarbench.data.manifest import checked_manifest
+    from zsarbench.data.probe_cache import ProbeCache
     from zsarbench.harness.resolve import resolve_parts
     from zsarbench.plugins.building import build_dataset
     from zsarbench.utils.cores import cores
     from zsarbench.utils.progress import default_progress
+    from zsarbench.utils.targets import check_file
 
     registry, chosen = host_of(ctx).registry, Options(**options)
+    if chosen.report is not None:
+        check_file(chosen.report, "the report", "Try: --report FILE, another one")
     rules = _rules(registry, chosen.protocol, name) if chosen.protocol is not None else None
     parts, roots = resolve_parts(
         registry, {"dataset": name}, protocol=rules, data_root=chosen.data_root, settings=chosen.settings
@@ -85,7 +89,7 @@ def verify(ctx: click.Context, /, name: str, as_json: bool, **options: Any) -> N
     result = inspection.inspect_files(
         manifest,
         root,
-        inspection.ProbeCache(cache_dir() / "scans" / "files.sqlite", thorough=chosen.thorough),
+        ProbeCache(cache_dir() / "scans" / "files.jsonl", thorough=chosen.thorough),
         workers=chosen.workers or cores(),
         progress=default_progress(),
         only=None if rules is None else {clip for clips in lists.values() for clip in clips},
@@ -129,7 +133,7 @@ def _official_lists(dataset: Dataset, name: str) -> dict[str, Sequence[str]]:
     try:
         return dict(dataset.splits())
     except ZsarbenchError as error:
-        click.echo(f"warning: clips are not counted by the lists of {name}: {error}", err=True)
+        echo(f"warning: clips are not counted by the lists of {name}: {error}", err=True)
         return {}
 
 
@@ -160,13 +164,13 @@ def _lines(about: Mapping[str, Any]) -> list[str]:
 
 def _show(lines: Sequence[str], result: Inspection) -> None:
     """Print the counts, and the bad clips and extra files up to a screenful of each."""
-    click.echo("\n".join(lines))
-    click.echo(f"probed {result.n_probed} files; {result.n_known} were known")
+    echo("\n".join(lines))
+    echo(f"probed {result.n_probed} files; {result.n_known} were known")
     for items in (
         [f"{clip.state} {clip.clip_id}: {clip.reason}" for clip in result.bad],
         [f"extra {path}: {reason}" for path, reason in result.extra.items()],
     ):
         for item in items[:MAX_LINES]:
-            click.echo(f"  {item}")
+            echo(f"  {item}")
         if len(items) > MAX_LINES:
-            click.echo(f"  … {len(items) - MAX_LINES} more; --report FILE or --json lists all")
+            echo(f"  … {len(items) - MAX_LINES} more; --report FILE or --json lists all")

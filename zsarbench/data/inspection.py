@@ -8,22 +8,20 @@ from __future__ import annotations
 
 import logging
 import os
-import sqlite3
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import closing
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, get_args
 
 from zsarbench.data.files import files_below
+from zsarbench.data.probe_cache import ProbeCache
 from zsarbench.data.video import VIDEO_SUFFIXES
 from zsarbench.data.video.failures import FileState, file_state
 from zsarbench.data.video.frames import decoder_version
 from zsarbench.data.video.probe import Probe, ProbeFile
 from zsarbench.data.video.workers import Lost, WorkerPool
-from zsarbench.errors import ZsarbenchError
 from zsarbench.interfaces import Progress
 from zsarbench.utils.class_names import normalise
 from zsarbench.utils.file_names import shown
@@ -38,11 +36,6 @@ FILES_AHEAD = 4  # for each worker
 NO_CLIP = "no clip of the data set"
 MAX_NEAR = 50  # names that begin as a missing clip's are looked at
 MIN_MISSING_SECONDS = 0.1  # annotated ends are not exact to a frame
-BUSY_SECONDS = 120.0
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS files (path BLOB PRIMARY KEY, size INTEGER, mtime_ns INTEGER, decoder TEXT,
-    thorough INTEGER, problem TEXT, truncated TEXT, damaged TEXT, seconds REAL) WITHOUT ROWID;
-"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,60 +95,6 @@ class Inspection:
         }
 
 
-class ProbeCache:
-    """Probes of files, kept in an SQLite file; each is safe as soon as it is written.
-
-    thorough: whether only thorough probes count.
-    """
-
-    def __init__(self, path: Path, *, thorough: bool = False) -> None:
-        self.path = path
-        self.thorough = thorough
-
-    def read(self, states: Mapping[str, FileState]) -> dict[str, Probe]:
-        """Return the kept probes of these files by path, but those of files that have changed since."""
-        probes = {}
-        decoder = decoder_version()
-        with closing(self._open()) as index:
-            for stored_path, size, mtime_ns, by, thorough, *fields in index.execute("SELECT * FROM files"):
-                path = os.fsdecode(stored_path)
-                if states.get(path) == (size, mtime_ns) and by == decoder and thorough >= self.thorough:
-                    problem, truncated, damaged, seconds = fields
-                    probes[path] = Probe(problem=problem, truncated=truncated, damaged=damaged, seconds=seconds)
-        return probes
-
-    def write(self, probes: Iterable[tuple[str, FileState, Probe]]) -> Iterator[tuple[str, Probe]]:
-        """Write each probe as it comes, and yield it."""
-        decoder = decoder_version()
-        with closing(self._open()) as index:
-            for path, state, probe in probes:
-                fields = (probe.problem, probe.truncated, probe.damaged, probe.seconds)
-                row = (os.fsencode(path), *state, decoder, self.thorough, *fields)
-                index.execute("INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
-                yield path, probe
-
-    def _open(self) -> sqlite3.Connection:
-        """Open the file, a new one where it is damaged, since every probe can be repeated."""
-        try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            for last_try in (False, True):
-                index = sqlite3.connect(self.path, timeout=BUSY_SECONDS, isolation_level=None)
-                try:
-                    # Each probe is a transaction. A kill cannot undo one; after a power cut the file is created again.
-                    index.executescript("PRAGMA synchronous = OFF;" + _SCHEMA)
-                    index.execute("SELECT COUNT(*) FROM files").fetchone()
-                    return index
-                except sqlite3.DatabaseError as error:
-                    index.close()
-                    if last_try or isinstance(error, sqlite3.OperationalError):
-                        raise
-                    _log.warning("%s is damaged (%s): all files are probed again", self.path, error)
-                    self.path.unlink()
-            raise AssertionError
-        except (OSError, sqlite3.Error) as error:
-            raise ZsarbenchError(f"probes of files cannot be kept in {self.path}: {error}") from error
-
-
 def inspect_files(
     manifest: pd.DataFrame,
     root: Path | None,
@@ -174,7 +113,7 @@ def inspect_files(
     a `ProbeFile` as thorough as the cache.
 
     Raises:
-        ZsarbenchError: the cache cannot be written, or the processes cannot start.
+        ZsarbenchError: the processes cannot start.
     """
     columns = manifest.loc[:, ["clip_id", "label", "path", "start", "end"]]
     if only is not None:

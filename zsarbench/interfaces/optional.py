@@ -127,6 +127,14 @@ class HasFailures(Protocol):
 
 
 @runtime_checkable
+class Digested(Protocol):
+    """Clip features that can be told from others of the same clips, as of files that were replaced."""
+
+    content_digest: str
+    """A digest of the steps of all clips in order; "" where it is not known."""
+
+
+@runtime_checkable
 class Downloadable(Protocol):
     """A data set, or its class, with files that `zsarbench data get` fetches."""
 

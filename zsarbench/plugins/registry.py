@@ -54,10 +54,14 @@ class Entry:
         module, _, attribute = self.target.partition(":")
         try:
             return getattr(importlib.import_module(module), attribute)
-        except (ImportError, AttributeError) as error:
-            hint = f" Try: pip install 'zsarbench[{self.extra}]'" if self.extra else ""
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # an import runs the plugin's code, which may raise anything and end anything
+            of_import = isinstance(error, ImportError | AttributeError)
+            hint = f" Try: pip install 'zsarbench[{self.extra}]'" if self.extra and of_import else ""
+            reason = str(error) if of_import else f"{type(error).__name__}: {error}"
             raise ZsarbenchError(
-                f"{self.kind} '{self.name}' of plugin '{self.plugin}' cannot be loaded: {error}.{hint}"
+                f"{self.kind} '{self.name}' of plugin '{self.plugin}' cannot be loaded: {reason}.{hint}"
             ) from error
 
 

@@ -10,15 +10,18 @@ from __future__ import annotations
 import codecs
 import csv
 import re
+import sys
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NoReturn
 
-from zsarbench.errors import UsageError
+from zsarbench.errors import UsageError, ZsarbenchError
 from zsarbench.utils.encodings import CUT_OFF, likeness
+from zsarbench.utils.foreign import check_file, read_bytes
 
 MAX_BYTES = 256 * 2**20
-"""The largest file that is read whole. A result with 20,000 unread clips has 2 MB; what is larger than this is none."""
+"""The largest file that is read whole, unless a reader sets another limit."""
 MAX_LINE = 2**26
 """The most characters of a line or a cell: all web pages that were gathered for a class are less."""
 DELIMITERS = (",", ";", "\t")  # spreadsheets of countries that write 0,5 separate cells by semicolons
@@ -27,19 +30,14 @@ MAX_SHOWN = 80
 _UNSEEN = "\ufeff\u200b"  # byte order marks of joined files, and blanks of no width
 
 
-def read_text(path: Path, what: str) -> str:
+def read_text(path: Path, what: str, max_bytes: int = MAX_BYTES) -> str:
     """Return the text of a file without its byte order mark; `what` names it in messages, e.g. "result file".
 
     Raises:
-        UsageError: the file does not exist, cannot be read, is larger than `MAX_BYTES`, is not UTF-8 or holds a NUL.
+        UsageError: the file does not exist, cannot be read, is larger than it may be, is not UTF-8 or holds a NUL.
     """
-    try:
-        with path.open("rb") as file:
-            content = file.read(MAX_BYTES + 1)
-    except (OSError, ValueError) as error:
-        raise _unreadable(path, what, error) from error
-    if len(content) > MAX_BYTES:
-        raise UsageError(f"{what} {path} has more than {MAX_BYTES:,} bytes; such a file is not read")
+    with _usage():
+        content = read_bytes(path, what, max_bytes)
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -55,6 +53,8 @@ def numbered_lines(path: Path, what: str) -> Iterator[tuple[int, str]]:
     Raises:
         UsageError: as `read_text`; but files of any size are read, and lines of up to `MAX_LINE` characters.
     """
+    with _usage():
+        check_file(path, what, sys.maxsize)
     try:
         with path.open(encoding="utf-8-sig") as file:
             number = 0
@@ -68,8 +68,8 @@ def numbered_lines(path: Path, what: str) -> Iterator[tuple[int, str]]:
                 yield number, line.removesuffix("\n")
     except UnicodeDecodeError:
         _refuse_where_it_is_not_utf8(path, what)
-    except (OSError, ValueError) as error:
-        raise _unreadable(path, what, error) from error
+    except OSError as error:
+        raise UsageError(f"{what} {path} cannot be read: {error.strerror}") from error
 
 
 def lines(path: Path, what: str) -> Iterator[tuple[str, str]]:
@@ -169,11 +169,13 @@ def _short(text: str) -> str:
     return text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]}…"
 
 
-def _unreadable(path: Path, what: str, error: OSError | ValueError) -> UsageError:
-    if isinstance(error, FileNotFoundError):
-        return UsageError(f"{what} {path} does not exist")
-    reason = error.strerror if isinstance(error, OSError) else error  # a name with a NUL is a ValueError
-    return UsageError(f"{what} {_short(str(path))} cannot be read: {reason}")
+@contextmanager
+def _usage() -> Iterator[None]:
+    """Turn what the door says of a file into a mistake of the user, who named it."""
+    try:
+        yield
+    except ZsarbenchError as error:
+        raise UsageError(str(error)) from error
 
 
 def _refuse_where_it_is_not_utf8(path: Path, what: str) -> NoReturn:

@@ -103,7 +103,7 @@ def test_every_unsound_file_has_its_reason(tmp_path: Path) -> None:
         "none": "its file has no row",
         "text": "its file is not an .npy file",
         "empty": "its file is not an .npy file",
-        "cut": "its file cannot be read",
+        "cut": "its file has 148 bytes, but states an array of 24",
         "gone": "no .npy file of it is in",
         "late": "it starts after the end of its video's file",
     }.items():

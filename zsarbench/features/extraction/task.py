@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +16,7 @@ from zsarbench.features.extraction.encoding import (
     threads_per_pass,
 )
 from zsarbench.features.key import FeatureKey
+from zsarbench.features.store.origins import Reads, origin_of
 from zsarbench.interfaces import (
     CaptionsInSteps,
     CaptionSteps,
@@ -47,6 +48,7 @@ class EncoderPart:
         self.text_part = text_part if options.takes(type(encoder), "text_encoder") else None
         self.name = part.name
         self.dim = encoder.dim
+        self.reads: Reads = encoder.needs
         self.decodes = encoder.needs == "frames"
         self.captions_in_steps: CaptionsInSteps = "all" if encoder.needs == "captions" else "none"
         if isinstance(encoder, CaptionSteps):
@@ -56,14 +58,16 @@ class EncoderPart:
         self._text_fingerprint = dict(text.fingerprint) if text is not None else {}
         self._encoder: VisualEncoder | None = encoder
 
-    def key(self, dataset: str, revision: str, dtype: str = "float32") -> FeatureKey:
-        """Return the key that features of a data set by this encoder are stored under."""
+    def key(self, dataset: str, revision: str, options: Mapping[str, Any] | None = None) -> FeatureKey:
+        """Return the key that features of a data set with these options by this encoder are stored under."""
         text = None
         if self.text_part is not None:
             text = {**self.text_part.identity(), "fingerprint": self._text_fingerprint}
         decoder = decoder_version() if self.decodes else None
         part = self.part.identity()
-        return FeatureKey(dataset, revision, part, self._fingerprint, self._sampling, decoder, text, dtype)
+        return FeatureKey(
+            dataset, revision, part, self._fingerprint, self._sampling, decoder, text, dataset_options=options or {}
+        )
 
     def build(self, device: str) -> VisualEncoder:
         """Return the encoder, building it where only its part was pickled."""
@@ -124,7 +128,7 @@ class EncodeTask:
         name = self.stored.write(
             rows,
             flags={each.source.clip_id: each.flags for each in clips if each.flags},
-            sizes={each.source.clip_id: each.size for each in clips if each.size is not None},
+            origins={each.source.clip_id: origin_of(each.source, self.encoder.reads, each.state) for each in clips},
             failures=failures,
             provenance=self._provenance(encoder),
         )

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, BinaryIO
 import numpy as np
 
 from zsarbench.errors import NotGiven, ZsarbenchError
+from zsarbench.utils.text_files import numbered_lines
 
 from .weights import file_sha256
 
@@ -109,15 +110,15 @@ def _table(path: Path, max_words: int | None) -> tuple[dict[str, int], np.ndarra
 
 def _from_text(path: Path) -> Iterator[Entry]:
     """Yield the entries of a word2vec or GloVe text file, whose words may hold blanks themselves."""
-    with path.open(encoding="utf-8", errors="ignore") as lines:
-        first = next(lines, "").split()
-        counts = len(first) == 2 and all(field.isdigit() for field in first)
-        dim = int(first[1]) if counts else len(first) - 1
-        if not counts and dim > 0:
-            yield first[0], _numbers(first[1:], dim, 1)
-        for number, line in enumerate(lines, 2):
-            word, *fields = line.rstrip().rsplit(" ", dim)
-            yield word, _numbers(fields, dim, number)
+    lines = numbered_lines(path, "word vectors")
+    first = next(lines, (1, ""))[1].split()
+    counts = len(first) == 2 and all(field.isdigit() for field in first)
+    dim = int(first[1]) if counts else len(first) - 1
+    if not counts and dim > 0:
+        yield first[0], _numbers(first[1:], dim, 1)
+    for number, line in lines:
+        word, *fields = line.rstrip().rsplit(" ", dim)
+        yield word, _numbers(fields, dim, number)
 
 
 def _numbers(fields: Sequence[str], dim: int, line: int) -> np.ndarray:

@@ -119,6 +119,7 @@ def main(arguments: list[str] | None = None) -> Any:
     shared: dict[str, Any] = {}
     try:
         status = cli.main(arguments, prog_name="zsarbench", standalone_mode=False, obj=shared)
+        sys.stdout.flush()
     except click.exceptions.Exit as error:
         status = error.exit_code
     except click.ClickException as error:
@@ -136,7 +137,7 @@ def main(arguments: list[str] | None = None) -> Any:
         sys.stderr.close()
         status = 1
     except BaseException as error:
-        worded = _of_plugin(error, shared)
+        worded = _of_plugin(error, shared) or _of_system(error)
         if isinstance(error, SystemExit) and (worded is None or not shared.get("own_verb")):
             raise  # click's own, where nobody reads any more; and a command of a plugin's may end as it likes
         _show(worded or _bug(error), shared)
@@ -149,6 +150,15 @@ def _of_plugin(error: BaseException, shared: dict[str, Any]) -> ZsarbenchError |
     session: Session | None = shared.get("session")
     host = session.loaded if session is not None else None
     return plugin_error(error, host.registry) if host is not None else None
+
+
+def _of_system(error: BaseException) -> ZsarbenchError | None:
+    """Return an error for a disk or a place that no command foresaw; what was finished is kept."""
+    if not isinstance(error, OSError):
+        return None
+    worded = ZsarbenchError(f"{error.filename or 'output'}: {error.strerror or error}")
+    worded.__cause__ = error
+    return worded
 
 
 def _bug(error: BaseException) -> ZsarbenchError:

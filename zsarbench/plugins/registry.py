@@ -5,13 +5,13 @@ from __future__ import annotations
 import importlib
 import importlib.resources
 import re
-import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from zsarbench.errors import UsageError, ZsarbenchError, unknown
+from zsarbench.utils.documents import read_toml
 
 KINDS = ("dataset", "protocol", "visual", "text", "negatives", "loss", "method", "labels", "reporter", "executor")
 RESERVED = {"dataset": ("none", "seen")}
@@ -196,8 +196,7 @@ class Registrar:
     def add_protocols(self, package: str, folder: str = "protocols") -> None:
         """Add every protocol file (`*.toml`) of a folder inside a package."""
         for path in sorted(Path(str(importlib.resources.files(package))).joinpath(folder).glob("*.toml")):
-            with path.open("rb") as file:
-                head = tomllib.load(file)
+            head = read_toml(path, "protocol file")
             self.add(
                 "protocol",
                 head["name"],

@@ -13,26 +13,14 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from zsarbench.errors import ZsarbenchError
-from zsarbench.utils.foreign import read_bytes, unfit
+from zsarbench.utils.foreign import unfit
 from zsarbench.utils.output import json_visible
+from zsarbench.utils.text_files import read_text
 
 MAX_BYTES = 32 * 2**20
 """The largest file that is read. A result with 20,000 unread clips has 2 MB; what is larger than this is none."""
 
 MAX_PROBLEMS = 20  # of unfit values that a message lists
-
-
-def read_text(path: Path, what: str) -> str:
-    """Return the text of a UTF-8 file; `what` names it in messages, e.g. "result file".
-
-    Raises:
-        ZsarbenchError: the file does not exist, cannot be read, is larger than `MAX_BYTES` or is not UTF-8.
-    """
-    content = read_bytes(path, what, MAX_BYTES)
-    try:
-        return content.decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise ZsarbenchError(f"{what} {path} is not UTF-8 text: {error}") from error
 
 
 def read_json(path: Path, what: str) -> Any:
@@ -42,7 +30,7 @@ def read_json(path: Path, what: str) -> Any:
         ZsarbenchError: see `read_text`; it is not valid JSON, or holds a key twice, NaN or an infinity, which JSON
             does not have, or what `zsarbench.utils.foreign.unfit` finds.
     """
-    text = read_text(path, what)
+    text = read_text(path, what, MAX_BYTES)
     try:
         content = json.loads(
             text, object_pairs_hook=_without_duplicates, parse_constant=_refuse_constant, parse_float=_finite
@@ -65,7 +53,7 @@ def read_toml(path: Path, what: str) -> dict[str, Any]:
         ZsarbenchError: see `read_text`; it is not valid TOML, or holds a date or a time outside quotes, or what
             `zsarbench.utils.foreign.unfit` finds.
     """
-    text = read_text(path, what)
+    text = read_text(path, what, MAX_BYTES)
     try:
         content = tomllib.loads(text)
     except (ValueError, RecursionError) as error:  # ValueError: also of numbers of more than 4,300 digits

@@ -15,6 +15,7 @@ from typing import Any
 
 from zsarbench.errors import ZsarbenchError
 
+MAX_SHOWN = 500  # characters of a path in messages
 MAX_DEPTH = 100
 """Lists and objects inside each other; a result has ten."""
 MAX_WHOLE = 2**63 - 1
@@ -39,7 +40,9 @@ def guarded(what: str, path: Path) -> Iterator[None]:
     except FileNotFoundError:
         raise ZsarbenchError(f"{what} {path} does not exist") from None
     except OSError as error:
-        raise ZsarbenchError(f"{what} {path} cannot be read: {error.strerror or first_line(error)}") from error
+        raise ZsarbenchError(
+            f"{what} {shortened(path)} cannot be read: {error.strerror or first_line(error)}"
+        ) from error
     except MemoryError as error:
         raise ZsarbenchError(f"{what} {path} needs more memory than there is") from error
     except Exception as error:
@@ -50,6 +53,12 @@ def first_line(error: BaseException) -> str:
     """Return what an error of a library says first, cut to one short line; its type where it says nothing."""
     text = next((line.strip() for line in str(error).splitlines() if line.strip()), "")
     return text[:200] or type(error).__name__
+
+
+def shortened(path: Path) -> str:
+    """Return a path for a message, without the rest of a name that is too long for any file."""
+    text = str(path)
+    return text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]}…"
 
 
 def read_bytes(path: Path, what: str, max_bytes: int) -> bytes:
@@ -83,6 +92,8 @@ def check_file(path: Path, what: str, max_bytes: int) -> int:
         ZsarbenchError: it does not exist, is a folder, pipe or device, or is larger than it may be.
     """
     with guarded(what, path):
+        if "\0" in str(path):
+            raise ZsarbenchError(f"{what} {str(path)!r} cannot be read: a name holds no NUL")
         state = path.stat()
         if not stat.S_ISREG(state.st_mode):
             kind = "a folder" if stat.S_ISDIR(state.st_mode) else "no regular file"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from dataclasses import asdict
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -42,7 +41,8 @@ def extract(ctx: click.Context, /, shard: str | None, as_json: bool, **request: 
 
     Interrupt it at any time: the same command, here or on another machine with the same folders, continues. With
     --shard several processes share the work, each in the same cache folder or in one of its own: they write no index;
-    `features merge` or the next run adds their shards to it. --shard auto reads torchrun's or SLURM's variables.
+    `features merge` or the next run adds their shards to it. --shard auto reads torchrun's or SLURM's variables. Exit
+    code 1 when no clip of all could be read.
 
     \b
     Examples:
@@ -62,12 +62,11 @@ def extract(ctx: click.Context, /, shard: str | None, as_json: bool, **request: 
     registry = host_of(ctx).registry
     share = extraction.share_of(shard) if shard is not None else Share()
     spec = resolve_extraction(ExtractionRequest(**request), registry)
-    with TemporaryDirectory(prefix="zsarbench-") as folder:
-        store = _store(index_root=Path(folder) if share.count > 1 else None)
-        done = extraction.run(spec, registry, store, default_progress(), share=share)
+    done = extraction.run(spec, registry, _store(), default_progress(), share=share)
+    nothing = bool(done["failed"]) and not done["already_stored"] + done["made"] + done["left_to_others"]
     if as_json:
         echo_json(done)
-        return
+        ctx.exit(1 if nothing else 0)
     others = f", {done['left_to_others']} left to others" if done["left_to_others"] else ""
     echo(
         f"{done['features']}: {done['clips']} clips, {done['already_stored']} already stored, {done['made']} made, "
@@ -75,6 +74,7 @@ def extract(ctx: click.Context, /, shard: str | None, as_json: bool, **request: 
     )
     for clip_id, reason in done["failed"].items():
         echo(f"  {clip_id}: {reason}")
+    ctx.exit(1 if nothing else 0)
 
 
 @command.command("merge")
@@ -115,8 +115,8 @@ def merge(ctx: click.Context, folders: tuple[Path, ...], as_json: bool) -> None:
 def gc(names: tuple[str, ...], unused_days: float | None, yes: bool, as_json: bool) -> None:
     """List what can be removed of all sets or of NAMES, and with --yes remove it.
 
-    That is orphan shards, whose clips are all in other shards, and what killed runs left; files younger than an hour
-    stay.
+    That is orphan shards, whose clips are all in other shards, what killed runs left, and sets of an older version of
+    zsarbench; files younger than an hour stay.
 
     \b
     Examples:
@@ -125,7 +125,8 @@ def gc(names: tuple[str, ...], unused_days: float | None, yes: bool, as_json: bo
     """
     from zsarbench.features import maintenance
 
-    garbage = maintenance.garbage(_sets(names), unused_days=unused_days)
+    _sets(names)  # unknown names are errors
+    garbage = maintenance.garbage(_store(), names, unused_days=unused_days)
     for item in garbage:
         if yes:
             maintenance.remove(item)
@@ -146,18 +147,20 @@ def gc(names: tuple[str, ...], unused_days: float | None, yes: bool, as_json: bo
         echo("nothing was removed; --yes does it")
 
 
-def _store(index_root: Path | None = None) -> FeatureStore:
+def _store() -> FeatureStore:
     from zsarbench.features import FeatureStore
 
-    return FeatureStore(cache_dir() / "features", index_root)
+    return FeatureStore(cache_dir() / "features")
 
 
 def _sets(names: tuple[str, ...]) -> list[FeatureSet]:
-    """Return the stored sets of these names, or all."""
-    stored_sets = {stored.folder.name: stored for stored in _store().sets()}
+    """Return the stored sets of these names, or all; those of another version of the format are named."""
+    store = _store()
+    stored_sets = {stored.folder.name: stored for stored in store.sets()}
+    outdated = store.name_outdated()
     for name in names:
-        if name not in stored_sets:
-            raise UsageError(unknown("set of features", name, stored_sets, "zsarbench features info"))
+        if name not in stored_sets and name not in outdated:
+            raise UsageError(unknown("set of features", name, [*stored_sets, *outdated], "zsarbench features info"))
     return [stored for name, stored in stored_sets.items() if not names or name in names]
 
 
@@ -182,13 +185,13 @@ def info(names: tuple[str, ...], as_json: bool) -> None:
 
 @command.command("verify")
 @click.argument("names", nargs=-1)
-@click.option("--rebuild", is_flag=True, help="Build the index again from what is undamaged.")
+@click.option("--rebuild", is_flag=True, help="Remove what is damaged and build the index again.")
 @json_option
 @click.pass_context
 def verify(ctx: click.Context, names: tuple[str, ...], rebuild: bool, as_json: bool) -> None:
-    """Compare every stored row with its checksum; exit code 1 when one does not match.
+    """Compare every stored row with its checksum and with the index; exit code 1 when one does not match.
 
-    With --rebuild the index is built again without the damaged rows, which the next run computes again.
+    With --rebuild damaged rows are removed, which the next run computes again, and the index is built again.
     """
     from zsarbench.features.store.verification import verify as verify_set
 

@@ -11,6 +11,7 @@ import click
 
 from zsarbench.cli.toolkit import echo, host_of
 from zsarbench.errors import UsageError, ZsarbenchError
+from zsarbench.utils.targets import OUT, check_file
 
 if TYPE_CHECKING:
     from zsarbench.plugins import Host
@@ -55,11 +56,13 @@ def build(ctx: click.Context, out: Path, folder: Path | None, markdown: Path | N
     The same results give the same bytes. Exit code 1 if a result file is not valid.
     """
     folder = _results_folder(folder)
+    markdown = markdown or (CHECKOUT if folder == CHECKOUT / "results" else out) / MARKDOWN
+    for path in (out / "index.html", markdown):
+        check_file(path, "the leaderboard", OUT)
     board = _board(host_of(ctx), folder)
 
     from zsarbench.reports.leaderboard import build as builder
 
-    markdown = markdown or (CHECKOUT if folder == CHECKOUT / "results" else out) / MARKDOWN
     echo(builder.write(out / "index.html", builder.page(board)))
     echo(builder.write(markdown, builder.markdown(board)))
 

@@ -109,7 +109,9 @@ def semantic_gap(ctx: click.Context, /, path: Path, number: int, out: Path, **ma
     from zsarbench.reports import figures
     from zsarbench.reports import semantic_gap as gap
     from zsarbench.utils.progress import default_progress
+    from zsarbench.utils.targets import OUT, check_folder
 
+    check_folder(out, "figures", OUT)
     result, scores = results.read(path), results.read_scores(path)
     index = _index(number, scores)
     spec = resolve_run(_request(result, **machine), host)

@@ -14,6 +14,7 @@ from zsarbench.cli.request import with_options_of
 from zsarbench.cli.toolkit import echo, echo_json, echo_rendered, format_option, host_of
 from zsarbench.errors import UsageError
 from zsarbench.harness.spec import RunRequest
+from zsarbench.utils.targets import OUT, check_folder
 
 if TYPE_CHECKING:
     from zsarbench.harness.sweep import Cell, Done
@@ -153,6 +154,7 @@ def _measured(ctx: click.Context, cells: list[Cell], out: Path, jobs: int | None
     from zsarbench.harness import sweep
     from zsarbench.utils.progress import default_progress
 
+    check_folder(out, "results", OUT)
     if jobs is None:
         yield from sweep.run(cells, out, host_of(ctx), default_progress())
         return

@@ -20,6 +20,7 @@ from zsarbench.reports.leaderboard.rows import Board, Row, Unplaced
 from zsarbench.results import RunResult
 from zsarbench.utils.atomic import write_atomic
 from zsarbench.utils.output import visible
+from zsarbench.utils.targets import unwritable
 
 
 def read_results(folder: Path) -> list[RunResult]:
@@ -55,9 +56,16 @@ def markdown(board: Board) -> str:
 
 
 def write(path: Path, text: str) -> Path:
-    """Write a text file atomically, create the folders it needs, and return its path."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_atomic(path, text.encode())
+    """Write a text file atomically, create the folders it needs, and return its path.
+
+    Raises:
+        ZsarbenchError: it cannot be written.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_atomic(path, text.encode())
+    except OSError as error:
+        raise unwritable(path, "the leaderboard", error) from error
     return path
 
 

@@ -12,8 +12,9 @@ from pathlib import Path
 from zsarbench import results
 from zsarbench.errors import ZsarbenchError
 from zsarbench.utils.atomic import write_atomic
-from zsarbench.utils.documents import MAX_BYTES, read_text
+from zsarbench.utils.documents import MAX_BYTES
 from zsarbench.utils.foreign import sha256_of
+from zsarbench.utils.text_files import read_text
 
 FILE = "SHA256SUMS"
 _LINE = re.compile(r"([0-9a-f]{64})  (\S.*)")

@@ -135,7 +135,7 @@ def read(path: Path) -> Iterator[Row]:
             for clip_id, clip_seconds, start, end, objects, caption, sentence, cosine in reader:
                 span = float(clip_seconds), float(start), float(end)
                 yield Row(clip_id, *span, objects, caption, sentence, float(cosine))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, csv.Error) as error:
         raise UsageError(f"the table of pairs {path} cannot be read: {error}") from error
 
 

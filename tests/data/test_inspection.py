@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -62,7 +64,7 @@ def test_missing_unreadable_truncated_and_extra_are_distinguished(root: Path) ->
     assert bad["cut"][0] == "truncated"
     assert "truncated" in bad["cut"][1]
     assert not set(SOUND) & set(bad)
-    assert found.extra == (str(root / "stranger.avi"),)
+    assert found.extra == {str(root / "stranger.avi"): "no clip of the data set"}
     assert found.counts() == {
         "clips": 6, "with_path": 6, "sound": 2, "missing": 1, "unreadable": 2, "truncated": 1, "damaged": 0, "extra": 1,
     }  # fmt: skip
@@ -297,6 +299,45 @@ def test_probes_are_kept_one_by_one(tmp_path: Path) -> None:
     next(written)
     assert cache.read({"/a": (1, 2)}) == {"/a": Probe()}
     assert cache.read({"/a": (1, 3)}) == {}
+
+
+@pytest.mark.parametrize("near", ["a (1).mp4", "A.mp4", "a_000100_000110.mp4", "a-copy.avi"])
+def test_what_is_near_a_missing_clip_is_named(tmp_path: Path, near: str) -> None:
+    (tmp_path / "x").mkdir()
+    (tmp_path / "x" / near).touch()
+    (tmp_path / "x" / "ab.mp4").touch()
+    found = inspected(
+        tmp_path, manifest_of(a=(tmp_path / "x" / "a.mp4", None, None), c=(tmp_path / "c.mp4", None, None))
+    )
+    reasons = {clip.clip_id: clip.reason for clip in found.bad}
+    assert reasons == {"a": f"missing file; near it is x/{near}", "c": "missing file"}
+
+
+def test_what_is_no_clip_is_told_with_its_reason(root: Path) -> None:
+    (root / "x" / "._a.mp4").touch()
+    (root / ".git").mkdir()
+    (root / "x" / "all").symlink_to("..")
+    (root / "x" / "notes.txt").touch()
+    found = inspected(root, manifest_of(a=(root / "x" / "a.mp4", None, None)))
+    reasons = {Path(path).relative_to(root).as_posix(): reason for path, reason in found.extra.items()}
+    assert reasons["x/._a.mp4"] == reasons[".git"] == "hidden, or kept by a system for itself"
+    assert reasons["x/all"].startswith("a link to ")
+    assert reasons["y/b.mp4"] == "no clip of the data set"
+    assert found.others == {".txt": 1}
+
+
+def test_names_that_are_not_utf8_are_probed_kept_and_shown(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = os.fsencode(tmp_path) + b"/v\xff/x"
+    os.makedirs(folder)
+    shutil.copy(write_video(tmp_path / "one.mp4", 5), folder + b"/bad\xe9.mp4")
+    open(folder + b"/empty\xe9.mp4", "wb").close()
+    command = ["folder", "--data-root", "folder=" + os.fsdecode(folder[:-2]), "--workers", "1"]
+    report = tmp_path / "report.txt"
+    content = json.loads(verified(capsys, *command, "--json", "--report", str(report), code=1)[0])
+    assert [(clip["clip_id"], clip["reason"]) for clip in content["bad"]] == [("x/empty\\xe9", "empty file")]
+    assert content["bad"][0]["path"] == f"{tmp_path}/v\\xff/x/empty\\xe9.mp4"
+    assert "\tx/empty\\xe9.mp4\tempty file\n" in report.read_text(encoding="utf-8")
+    assert "probed 0 files; 2 were known" in verified(capsys, *command, code=1)[0]
 
 
 def test_no_flipped_or_missing_byte_changes_a_kept_probe(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from zsarbench.cli.request import class_text_option
-from zsarbench.cli.toolkit import data_root_option, echo_json, host_of, json_option, settings_option
+from zsarbench.cli.toolkit import data_root_option, echo, echo_json, host_of, json_option, settings_option
 
 if TYPE_CHECKING:
     from zsarbench.data.class_text_lint import Finding
@@ -80,12 +80,12 @@ def lint(
 
 def _show(about: dict[str, object], findings: list[Finding]) -> None:
     for key, value in about.items():
-        click.echo(f"{key.replace('_', ' ')}: {value}")
+        echo(f"{key.replace('_', ' ')}: {value}")
     if about["text_encoder"] is None:
-        click.echo("unrelated texts were not searched for: the extra `offline` is not installed. Try: --text NAME")
+        echo("unrelated texts were not searched for: the extra `offline` is not installed. Try: --text NAME")
     for finding in findings:
-        click.echo(f"{finding.problem} {finding.name}: {finding.reason}")
+        echo(f"{finding.problem} {finding.name}: {finding.reason}")
         if finding.text.strip():
             text = " ".join(finding.text.split())
-            click.echo(f"    {text if len(text) <= MAX_CHARACTERS else text[: MAX_CHARACTERS - 1] + '…'}")
-    click.echo(f"{len(findings)} findings")
+            echo(f"    {text if len(text) <= MAX_CHARACTERS else text[: MAX_CHARACTERS - 1] + '…'}")
+    echo(f"{len(findings)} findings")

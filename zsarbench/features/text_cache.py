@@ -11,6 +11,7 @@ from zsarbench.errors import ZsarbenchError
 from zsarbench.features.key import FeatureKey
 from zsarbench.features.store.store import FeatureStore
 from zsarbench.interfaces import TextEncoder
+from zsarbench.plugins.guarding import checked_tensor
 
 _log = logging.getLogger(__name__)
 
@@ -38,6 +39,7 @@ class CachedTextEncoder:
         self.space: str | None = encoder.space
         self.fingerprint: Mapping[str, str] = dict(encoder.fingerprint)
         self.max_kept = max_kept
+        self._who = f"text encoder '{part.name}' of plugin '{part.plugin}'"
         self._stored = store.open(FeatureKey("sentences", "", part.identity(), self.fingerprint), self.dim)
         self._rows: dict[str, Tensor] = {}
         self._writable = True
@@ -51,7 +53,8 @@ class CachedTextEncoder:
         """Return (N, D) float32, encoding only sentences that are not stored yet.
 
         Raises:
-            ZsarbenchError: the encoder returned another shape, or the store cannot be read or written.
+            ZsarbenchError: the encoder returned something else than finite rows (N, D), or the store cannot be read
+                or written.
         """
         import torch
 
@@ -74,13 +77,8 @@ class CachedTextEncoder:
         for start in range(0, len(missing), SENTENCES_PER_SHARD):
             ids = missing[start : start + SENTENCES_PER_SHARD]
             values = self.encoder.encode([texts[text_id] for text_id in ids])
-            if tuple(values.shape) != (len(ids), self.dim):
-                raise ZsarbenchError(
-                    f"text encoder {type(self.encoder).__name__} returned {tuple(values.shape)} for {len(ids)} texts, "
-                    f"not ({len(ids)}, {self.dim})"
-                )
-            rows = {text_id: row[None] for text_id, row in zip(ids, values.detach().cpu().float(), strict=True)}
-            self._keep(rows)
+            kept = checked_tensor(values, self._who, "vectors", (len(ids), self.dim))
+            self._keep({text_id: row[None] for text_id, row in zip(ids, kept, strict=True)})
 
     def _keep(self, rows: Mapping[str, Tensor]) -> None:
         """Store rows (1, D); where nothing can be written they are kept in memory."""

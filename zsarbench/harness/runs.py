@@ -20,6 +20,7 @@ from zsarbench.harness.preparation import Loaded, describe_failures, encoder_par
 from zsarbench.harness.resolve import resolve_run
 from zsarbench.harness.spec import RunSpec, request
 from zsarbench.plugins import Host, load_plugins
+from zsarbench.plugins.guarding import named
 from zsarbench.results import Predictions, RunResult
 from zsarbench.results.record import file_name
 from zsarbench.utils.progress import LogProgress
@@ -43,10 +44,11 @@ def run(spec: RunSpec, host: Host, progress: Progress) -> tuple[RunResult, Path]
     """
     out = Path(spec.where.out)
     check_folder(out / file_name(spec.what.protocol.name), "results", OUT)
-    outcome = execute(spec, host.registry, progress)
+    with named(host.registry):
+        outcome = execute(spec, host.registry, progress)
+        result = recording.record(outcome)
     if outcome.failures:
         _log.warning("%d clips count as wrong: %s", len(outcome.failures), describe_failures(outcome.failures))
-    result = recording.record(outcome)
     path = _write(result, outcome.scores, out)
     scores = path.with_suffix(".npz")
     predictions = Predictions(file=scores.name, sha256=hashlib.sha256(scores.read_bytes()).hexdigest())
@@ -85,6 +87,11 @@ def plan(spec: RunSpec, host: Host, progress: Progress) -> dict[str, Any]:
     Minutes are estimated by extracting a few clips, which are kept. Fitting is not among them: only the method knows
     how long it learns.
     """
+    with named(host.registry):
+        return _plan(spec, host, progress)
+
+
+def _plan(spec: RunSpec, host: Host, progress: Progress) -> dict[str, Any]:
     loaded = load(spec, host.registry, progress)
     with loaded.compute.deterministic():
         used = [(loaded.inputs, loaded.inputs.used_clips())]

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
 from zsarbench.interfaces.components import Context, Parts, Prepare
-from zsarbench.interfaces.values import CaptionsInSteps, ClassText, ClipFeatures, TextDraw
+from zsarbench.interfaces.values import CaptionsInSteps, ClassText, ClipFeatures, ClipSource, TextDraw
 
 if TYPE_CHECKING:
     import torch
@@ -40,6 +40,14 @@ class CaptionSteps(Protocol):
     """A visual encoder that states how captions become steps; without it "all" where captions are read."""
 
     captions_in_steps: CaptionsInSteps
+
+
+@runtime_checkable
+class ChecksSources(Protocol):
+    """A visual encoder that does not go with every clip."""
+
+    def check_sources(self, sources: Sequence[ClipSource]) -> None:
+        """Raise where the clips of a data set cannot be told apart or none has content; called with all of them."""
 
 
 @runtime_checkable

@@ -1,7 +1,8 @@
 """Result files, and figures that papers report."""
 
-from zsarbench.results.files import find, read, read_all, read_scores, recompute, write
+from zsarbench.results.files import find, has_scores, read, read_all, read_scores, recompute, rewrite, write
 from zsarbench.results.flags import Flag
+from zsarbench.results.recomputation import recomputed
 from zsarbench.results.record import (
     SCHEMA,
     ClassTextInfo,
@@ -36,11 +37,14 @@ __all__ = [
     "RunResult",
     "find",
     "from_json",
+    "has_scores",
     "names_sha256",
     "read",
     "read_all",
     "read_scores",
     "recompute",
+    "recomputed",
+    "rewrite",
     "schema",
     "spec_id",
     "utc_now",

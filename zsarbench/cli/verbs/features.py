@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from zsarbench.cli.request import with_options_of
-from zsarbench.cli.toolkit import echo_json, host_of, json_option
+from zsarbench.cli.toolkit import echo, echo_json, host_of, json_option
 from zsarbench.errors import UsageError, unknown
 from zsarbench.harness.spec import ExtractionRequest
 from zsarbench.utils.cache import cache_dir
@@ -41,7 +41,8 @@ def extract(ctx: click.Context, /, shard: str | None, as_json: bool, **request: 
 
     Interrupt it at any time: the same command, here or on another machine with the same folders, continues. With
     --shard several processes share the work, each in the same cache folder or in one of its own: they write no index;
-    `features merge` or the next run adds their shards to it. --shard auto reads torchrun's or SLURM's variables.
+    `features merge` or the next run adds their shards to it. --shard auto reads torchrun's or SLURM's variables. Exit
+    code 1 when no clip of all could be read.
 
     \b
     Examples:
@@ -62,16 +63,18 @@ def extract(ctx: click.Context, /, shard: str | None, as_json: bool, **request: 
     share = extraction.share_of(shard) if shard is not None else Share()
     spec = resolve_extraction(ExtractionRequest(**request), registry)
     done = extraction.run(spec, registry, _store(), default_progress(), share=share)
+    nothing = bool(done["failed"]) and not done["already_stored"] + done["made"] + done["left_to_others"]
     if as_json:
         echo_json(done)
-        return
+        ctx.exit(1 if nothing else 0)
     others = f", {done['left_to_others']} left to others" if done["left_to_others"] else ""
-    click.echo(
+    echo(
         f"{done['features']}: {done['clips']} clips, {done['already_stored']} already stored, {done['made']} made, "
         f"{len(done['failed'])} failed{others}"
     )
     for clip_id, reason in done["failed"].items():
-        click.echo(f"  {clip_id}: {reason}")
+        echo(f"  {clip_id}: {reason}")
+    ctx.exit(1 if nothing else 0)
 
 
 @command.command("merge")
@@ -95,12 +98,12 @@ def merge(ctx: click.Context, folders: tuple[Path, ...], as_json: bool) -> None:
         echo_json([asdict(item) for item in done])
     else:
         for item in done:
-            click.echo(
+            echo(
                 f"{item.name}: {item.clips} clips, {item.clips - item.clips_before} of them new, "
                 f"{item.copied} shards copied, {item.failures} unreadable"
             )
             for problem in item.problems:
-                click.echo(f"  {problem}")
+                echo(f"  {problem}")
     ctx.exit(1 if any(item.problems for item in done) else 0)
 
 
@@ -137,11 +140,11 @@ def gc(names: tuple[str, ...], unused_days: float | None, yes: bool, as_json: bo
         return
     for item in garbage:
         what = "the whole set" if item.whole else f"{len(item.files)} files"
-        click.echo(f"{item.name}: {what}, {item.bytes / 1e6:.1f} MB {'removed' if yes else 'may go'}")
+        echo(f"{item.name}: {what}, {item.bytes / 1e6:.1f} MB {'removed' if yes else 'may go'}")
     if not garbage:
-        click.echo("nothing to remove")
+        echo("nothing to remove")
     elif not yes:
-        click.echo("nothing was removed; --yes does it")
+        echo("nothing was removed; --yes does it")
 
 
 def _store() -> FeatureStore:
@@ -171,13 +174,13 @@ def info(names: tuple[str, ...], as_json: bool) -> None:
         echo_json(rows)
         return
     for row in rows:
-        click.secho(row["name"], bold=True)
-        click.echo(
+        echo(row["name"], bold=True)
+        echo(
             f"  {row['clips']} clips, {row['steps']} steps, {row['failures']} unreadable, "
             f"{row['shards']} shards, {row['bytes'] / 1e6:.1f} MB"
         )
     if not rows:
-        click.echo(f"nothing is stored in {cache_dir() / 'features'}")
+        echo(f"nothing is stored in {cache_dir() / 'features'}")
 
 
 @command.command("verify")
@@ -198,7 +201,7 @@ def verify(ctx: click.Context, names: tuple[str, ...], rebuild: bool, as_json: b
     else:
         for item in verified:
             state = f"{len(item.problems)} problems" if item.problems else "sound"
-            click.echo(f"{item.name}: {item.shards} shards, {item.clips} clips, {state}")
+            echo(f"{item.name}: {item.shards} shards, {item.clips} clips, {state}")
             for problem in item.problems:
-                click.echo(f"  {problem}")
+                echo(f"  {problem}")
     ctx.exit(1 if any(item.problems for item in verified) else 0)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from zsarbench.cli.toolkit import data_root_option, host_of
+from zsarbench.cli.toolkit import data_root_option, echo, host_of
 from zsarbench.errors import UsageError
 
 if TYPE_CHECKING:
@@ -148,4 +148,4 @@ def _write(figure: Figure, out: Path, path: Path, what: str) -> None:
     from zsarbench.reports import figures
 
     for file in figures.write_figure(figure, out, f"{path.stem}-{what}"):
-        click.echo(file)
+        echo(file)

@@ -16,7 +16,8 @@ from zsarbench.data.video.decoding import Decoded, DecodePool
 from zsarbench.data.video.failures import Failure, FileState
 from zsarbench.data.video.workers import in_order
 from zsarbench.errors import ZsarbenchError
-from zsarbench.interfaces import Clips, ClipSource, IndependentSteps, Sampling, StepBatches, VisualEncoder
+from zsarbench.interfaces import Clips, ClipSource, IndependentSteps, Sampling, StepBatches, Steps, VisualEncoder
+from zsarbench.plugins.guarding import check_tensor
 from zsarbench.utils.cores import cores
 
 if TYPE_CHECKING:
@@ -271,13 +272,18 @@ def _encode_rows(encoder: VisualEncoder, clips: Clips, when_none: str) -> dict[s
 
     with torch.no_grad():
         steps = encoder.encode(clips)
-    values, mask = steps.values.detach().float().cpu(), steps.mask.cpu()
+    who = f"visual encoder {type(encoder).__name__}"
+    if not isinstance(steps, Steps) or not isinstance(steps.mask, torch.Tensor) or steps.mask.dtype != torch.bool:
+        raise ZsarbenchError(f"{who} returned {type(steps).__name__}; Steps with a mask (N, T) of booleans are needed")
+    mask = steps.mask.cpu()
     shape = (len(clips.ids), mask.shape[1] if clips.mask is None else clips.mask.shape[1])
-    if tuple(mask.shape) != shape or tuple(values.shape) != (*shape, encoder.dim):
+    given = tuple(getattr(steps.values, "shape", ()))
+    if tuple(mask.shape) != shape or given != (*shape, encoder.dim):
         raise ZsarbenchError(
-            f"visual encoder {type(encoder).__name__} returned values {tuple(values.shape)} and mask "
-            f"{tuple(mask.shape)}, not {(*shape, encoder.dim)} and {shape}"
+            f"{who} returned values {given} and mask {tuple(mask.shape)}, not {(*shape, encoder.dim)} and {shape}"
         )
+    check_tensor(steps.values, who, "values", given)
+    values = steps.values.detach().float().cpu()
     results: dict[str, Tensor | Failure] = {}
     for clip_id, value, kept in zip(clips.ids, values, mask, strict=True):
         rows = value[kept]

@@ -101,11 +101,13 @@ def compute(extraction: Extraction, store: FeatureStore, progress: Progress, sha
     depend on that clip alone, so they are the same as without interruption.
 
     Raises:
-        ZsarbenchError: the disk is full, the encoder broke its contract, or, with `strict`, a clip cannot be read.
+        ZsarbenchError: the disk is full, the encoder broke its contract or refuses the clips, or, with `strict`, a
+            clip cannot be read.
     """
     ids, encoder, settings = extraction.clip_ids, extraction.encoder, extraction.settings
     if len(set(ids)) < len(ids):
         raise ZsarbenchError(f"{len(ids) - len(set(ids))} clips of dataset '{extraction.dataset}' are listed twice")
+    encoder.check(extraction.sources)
     stored = store.open(encoder.key(extraction.dataset, extraction.revision, extraction.options), encoder.dim)
     planned = plan(extraction.sources, stored, settings.clips_per_shard, encoder.reads)
     shards = [shard for shard in planned if share.contains(shard)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +17,16 @@ from zsarbench.features.extraction.encoding import (
 )
 from zsarbench.features.key import FeatureKey
 from zsarbench.features.store.origins import Reads, origin_of
-from zsarbench.interfaces import CaptionsInSteps, CaptionSteps, ClipSource, Sampling, Shard, ShardReport, VisualEncoder
+from zsarbench.interfaces import (
+    CaptionsInSteps,
+    CaptionSteps,
+    ChecksSources,
+    ClipSource,
+    Sampling,
+    Shard,
+    ShardReport,
+    VisualEncoder,
+)
 from zsarbench.plugins import building, options
 from zsarbench.utils.compute import deterministic, processor, reuse_freed_memory
 
@@ -66,6 +75,11 @@ class EncoderPart:
             text = None if self.text_part is None else building.build_text(self.text_part, None, device)
             self._encoder = building.build_visual(self.part, None, device, text)
         return self._encoder
+
+    def check(self, sources: Sequence[ClipSource]) -> None:
+        """Raise where the encoder does not go with these clips, if it says so."""
+        if isinstance(self._encoder, ChecksSources):
+            self._encoder.check_sources(sources)
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_encoder": None}

@@ -124,6 +124,7 @@ def fetch(download: Download, *, progress: Progress | None = None) -> Path:
         )
         for parent in {folder, *((folder / file.path).parent for file in lacking)}:
             check_folder(parent, f"download '{download.name}'", CACHE)
+            parent.mkdir(parents=True, exist_ok=True)
         waiting = f"{download.name}: another process is fetching it; waiting for it to end"
         with locked(folder / ".lock", lambda: _log.warning(waiting)), transfers.new_session() as session:
             _in_parallel(lambda file: _fetch_file(download, file, session, count), lacking)

@@ -10,7 +10,8 @@ from types import TracebackType
 import numpy as np
 
 from zsarbench.data.video.failures import Failure, file_state
-from zsarbench.data.video.frames import PreparationError, VideoError, read_steps
+from zsarbench.data.video.frames import PreparationError, read_steps
+from zsarbench.data.video.stream import VideoError
 from zsarbench.data.video.workers import Lost, WorkerPool
 from zsarbench.interfaces import ClipSource, Prepare, Sampling
 

@@ -67,7 +67,7 @@ def record(outcome: Outcome) -> RunResult:
         seeds=tuple(range(what.seed, what.seed + what.seeds)),
         rounds=rounds,
         summary=summarise(rounds, _intervals(outcome)),
-        failures=tuple(ClipFailure(clip_id, reason) for clip_id, reason in sorted(outcome.failures.items())),
+        failures=_failures(outcome),
         objections=spec.objections,
         flags=_flags(outcome),
         environment=environment_of(prepared.compute, what.dtype),
@@ -77,6 +77,16 @@ def record(outcome: Outcome) -> RunResult:
         spec_id=results.spec_id(what.identity()),
         command=spec.command,
         contamination=_contamination(outcome),
+        coverage=prepared.coverage,
+    )
+
+
+def _failures(outcome: Outcome) -> tuple[ClipFailure, ...]:
+    """Return the clips of the tested data set that have no features or no scores, those that are missing marked."""
+    present = outcome.prepared.presence
+    missing = present.tested.absent | (present.learnt.absent if outcome.prepared.training is None else frozenset())
+    return tuple(
+        ClipFailure(clip_id, reason, missing=clip_id in missing) for clip_id, reason in sorted(outcome.failures.items())
     )
 
 
@@ -118,6 +128,8 @@ def _intervals(outcome: Outcome) -> dict[str, tuple[float, float]]:
     """Return the 95 % interval of every metric that has one, by a bootstrap over classes and then source groups."""
     rules = SETTINGS[outcome.prepared.spec.what.protocol.setting]
     intervals: dict[str, tuple[float, float]] = {}
+    if outcome.prepared.coverage.is_partial:  # what is missing is unknown, and no resampling of the rest tells it
+        return intervals
     for metric in filter(rules.has_interval, rules.metrics):
         accuracies = (metric,) if metric.is_accuracy else rules.of_sides(metric)
         rounds = [_correct(outcome, accuracy) for accuracy in accuracies]
@@ -226,6 +238,8 @@ def _flags(outcome: Outcome) -> tuple[Flag, ...]:
         flags.append(Flag("limit", f"at most {what.limit} clips a class"))
     if what.control != "none":
         flags.append(Flag("control", what.control))
+    if text := outcome.prepared.coverage.lacks:
+        flags.append(Flag("partial" if outcome.prepared.coverage.is_partial else "remark", text))
     parts = {"method": what.method, **what.parts, "dataset": what.dataset, "train_dataset": what.train_dataset}
     for kind, part in parts.items():
         if part is None:

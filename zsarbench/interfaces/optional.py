@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
 from zsarbench.interfaces.components import Context, Parts, Prepare
-from zsarbench.interfaces.values import CaptionsInSteps, ClassText, ClipFeatures, TextDraw
+from zsarbench.interfaces.values import CaptionsInSteps, ClassText, ClipFeatures, ClipSource, TextDraw
 
 if TYPE_CHECKING:
     import torch
@@ -58,6 +58,17 @@ class IndependentSteps(Protocol):
     """
 
     independent_steps: bool
+
+
+@runtime_checkable
+class FindsClips(Protocol):
+    """A visual encoder that knows which clips it has something of, before it reads them.
+
+    Without it a clip is there where its file exists, or its captions, by what the encoder needs.
+    """
+
+    def finds(self, source: ClipSource) -> bool:
+        """Return whether there is something to read of a clip; it may turn out not to be readable."""
 
 
 @runtime_checkable

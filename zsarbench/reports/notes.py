@@ -48,6 +48,8 @@ def objections(result: RunResult) -> list[Flag]:
     if result.denominator == "survivors":
         text = "clips that could not be read are left out of the denominator"
         reasons.append(Flag("denominator", text))
+    if result.coverage is not None and result.coverage.is_partial:
+        reasons.append(Flag("partial", result.coverage.lacks))
     return reasons
 
 

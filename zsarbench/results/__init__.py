@@ -1,5 +1,6 @@
 """Result files, and figures that papers report."""
 
+from zsarbench.results.coverage import Coverage
 from zsarbench.results.files import find, read, read_all, read_scores, recompute, write
 from zsarbench.results.flags import Flag
 from zsarbench.results.record import (
@@ -25,6 +26,7 @@ __all__ = [
     "UPGRADES",
     "ClassTextInfo",
     "ClipFailure",
+    "Coverage",
     "DatasetInfo",
     "Environment",
     "Flag",

@@ -133,9 +133,9 @@ def prepare(spec: RunSpec, registry: Registry, progress: Progress, watch: Stopwa
     loaded = load(spec, registry, progress, watch)
     reuse_freed_memory()
     present = presence_of(loaded)
+    presence.require(present, spec)
     if loaded.parts.visual is not None:
         presence.announce(present, spec)
-    presence.require(present, spec)
     with loaded.compute.deterministic(), watch("features"):
         features = read_features(loaded, loaded.inputs, loaded.inputs.used_clips())
         flags = _remarks(features, loaded.inputs)

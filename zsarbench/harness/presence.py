@@ -86,11 +86,11 @@ def describe(presence: Presence, spec: RunSpec) -> str:
     clips = {(side.dataset, clip) for side in sides for clip in side.clips}
     absent = {(side.dataset, clip) for side in sides for clip in side.absent}
     what = "have captions" if presence.needs == "captions" else "are there"
-    parts = [f"{have.n_test_read:,} of {have.n_test:,} to test"]
-    if have.n_train:
-        parts.append(f"{have.n_train_read:,} of {have.n_train:,} to learn from")
-    count = f"{len(clips) - len(absent):,} of {len(clips):,}"
-    return f"{count} clips of {spec.what.protocol.name} {what} ({', '.join(parts)})"
+    text = f"{len(clips) - len(absent):,} of {len(clips):,} clips of {spec.what.protocol.name} {what}"
+    if not have.n_train:
+        return text
+    learnt = f"{have.n_train_read:,} of {have.n_train:,} to learn from"
+    return f"{text} ({have.n_test_read:,} of {have.n_test:,} to test, {learnt})"
 
 
 def require(presence: Presence, spec: RunSpec) -> None:

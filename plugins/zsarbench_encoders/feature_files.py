@@ -75,8 +75,7 @@ class FeatureFiles:
         """
         import torch
 
-        if self.folder is None:
-            raise UsageError("visual 'feature-files' reads a folder of .npy files. Try: --set visual.folder=FOLDER")
+        self._check_folder()
         if clips.sources is None:
             raise ValueError("the sources of the clips are needed")
         loaded = [self._rows(source) for source in clips.sources]
@@ -89,10 +88,26 @@ class FeatureFiles:
         reasons = {clip: why for clip, why in zip(clips.ids, loaded, strict=True) if isinstance(why, str)}
         return Steps(values, mask, reasons)
 
+    def finds(self, source: ClipSource) -> bool:
+        """Return whether a clip, or the video that it is cut out of, has a file.
+
+        Raises:
+            UsageError: no folder was named.
+        """
+        self._check_folder()
+        return self._name(source) in self._files
+
+    def _check_folder(self) -> None:
+        if self.folder is None:
+            raise UsageError("visual 'feature-files' reads a folder of .npy files. Try: --set visual.folder=FOLDER")
+
+    def _name(self, source: ClipSource) -> str:
+        """Return the name of the file that holds a clip."""
+        return source.clip_id if source.clip_id in self._files else source.video or source.clip_id
+
     def _rows(self, source: ClipSource) -> np.ndarray | str:
         """Return the rows (t, D) float32 of a clip, or why it has none."""
-        whole = source.clip_id in self._files
-        name = source.clip_id if whole else source.video or source.clip_id
+        whole, name = source.clip_id in self._files, self._name(source)
         path = self._files.get(name)
         if path is None:
             return f"no .npy file of it is in {self.folder}"

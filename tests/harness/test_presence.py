@@ -286,7 +286,7 @@ def test_there_are_no_survivors_of_a_round_without_a_readable_clip(tmp_path: Pat
     root = collection(tmp_path, film, clips_of("EF"))
     rounds = ({"seen": [], "candidates": list("EF")}, {"seen": [], "candidates": list("GH")})
     where = protocol(tmp_path, *rounds)
-    with pytest.raises(ZsarbenchError, match="denominator 'survivors' is empty; .* use --denominator all"):
+    with pytest.raises(ZsarbenchError, match=r"denominator 'survivors' is empty; .* use --denominator all"):
         run(tmp_path, "means", root, where, partial=True, denominator="survivors")
 
 

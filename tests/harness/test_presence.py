@@ -13,9 +13,11 @@ from typing import Any, ClassVar
 import pandas as pd
 import pytest
 import torch
+from click.testing import CliRunner
 from torch import Tensor
 
 from zsarbench import hookimpl
+from zsarbench.cli.main import Session, cli
 from zsarbench.errors import UsageError, ZsarbenchError
 from zsarbench.harness import runs, sweep
 from zsarbench.harness.resolve import resolve_run
@@ -38,9 +40,10 @@ class Films:
     aliases: ClassVar[Mapping[str, str]] = {}
     revision = "1"
 
-    def __init__(self, *, root: Path | None = None, captioned: str = "") -> None:
+    def __init__(self, *, root: Path | None = None, captioned: str = "", telling: bool = False) -> None:
         self.root = root
         self.captioned = captioned
+        self.telling = telling
 
     def manifest(self) -> pd.DataFrame:
         ids = [f"{name}{number}" for name in self.classes for number in range(PER_CLASS)]
@@ -52,7 +55,8 @@ class Films:
         return {}
 
     def captions(self) -> Mapping[str, Sequence[str]]:
-        return {clip: ("somebody does something",) for clip in self.manifest()["clip_id"] if clip[0] in self.captioned}
+        clips = [clip for clip in self.manifest()["clip_id"] if clip[0] in self.captioned]
+        return {clip: (f"somebody does {clip[0] if self.telling else 'something'}",) for clip in clips}
 
     def class_texts(self, form: str) -> Sequence[ClassText]:
         return [ClassText(name, (name,)) for name in self.classes]
@@ -310,3 +314,29 @@ def test_the_identity_of_a_run_is_as_before_unless_it_is_partial(tmp_path: Path,
     root = collection(tmp_path, film, clips_of(UNSEEN))
     assert "partial" not in spec(tmp_path, "means", root, protocol(tmp_path)).what.identity()
     assert spec(tmp_path, "means", root, protocol(tmp_path), partial=True).what.identity()["partial"] is True
+
+
+# --- what captions give away ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("telling", [True, False])
+def test_captions_of_test_clips_that_name_their_class_are_noted(tmp_path: Path, telling: bool) -> None:
+    settings = ["dataset.captioned=EFGH", f"dataset.telling={telling}"]
+    parts = {"visual": "captions", "text": "hashed-words", "settings": settings}
+    result, _ = run(tmp_path, "nearest-text", None, protocol(tmp_path), **parts)
+    assert result.contamination is not None
+    assert result.contamination.tested is not None
+    assert result.contamination.tested.n_own == (20 if telling else 0)
+    (row,) = table.rows_of(table.build([result]))
+    noted = [note for note in row["notes"] if "of test clips 20 of 20 captions name the class of their clip" in note]
+    assert bool(noted) is telling
+
+
+def test_lint_finds_captions_that_name_their_class() -> None:
+    words = ["data", "lint", "films", "--class-text", "name", "--set", "dataset.captioned=EFGH"]
+    sound = CliRunner().invoke(cli, words, obj={"session": Session((), HOST)})
+    assert (sound.exit_code, "captions: 20, of which 0 name" in sound.output) == (0, True), sound.output
+    told = CliRunner().invoke(cli, [*words, "--set", "dataset.telling=true"], obj={"session": Session((), HOST)})
+    assert told.exit_code == 1
+    assert "finding: 20 of 20 captions name the class of their clip (100.0 %; any other class 0.00 %)" in told.output
+    assert "E0 (E): somebody does E" in told.output

@@ -39,7 +39,7 @@ class VisualEncoder(Protocol):
     """Turns the content of clips into steps of features; row i depends on clip i alone.
 
     Where `needs` is "frames" it is also a `FrameEncoder`. Optional: `HasClassifier`, `CaptionSteps`, `StepBatches`,
-    `IndependentSteps`, `ColourOrdered`, `Movable`, `HasParameters`. A constructor parameter `text_encoder` is filled
+    `IndependentSteps`, `ColourOrdered`, `FindsClips`, `Movable`, `HasParameters`. A constructor parameter `text_encoder` is filled
     with the run's text part.
     """
 

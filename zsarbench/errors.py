@@ -5,6 +5,8 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+MAX_SHOWN = 120  # characters of an unknown name
+
 
 class ZsarbenchError(Exception):
     """An error for the user: what was requested, what is known, the nearest name and what to type.
@@ -48,6 +50,8 @@ def unknown(what: str, requested: str, known: Iterable[str], hint: str = "") -> 
     "unknown method 'rigde'; did you mean 'ridge'? Known: chance, ridge. Try: zsarbench list method"
     """
     names = sorted(known)
+    if len(requested) > MAX_SHOWN:  # a damaged file may hold a name of any length
+        requested = f"{requested[:MAX_SHOWN]}…"
     near = difflib.get_close_matches(requested, names, n=1, cutoff=0.5)
     guess = f"; did you mean '{near[0]}'?" if near else "."
     shown = ", ".join(names[:12]) + (f" … ({len(names)} in all)" if len(names) > 12 else "") if names else "none"

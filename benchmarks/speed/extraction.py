@@ -37,7 +37,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Executor, ProcessPoolExecutor
 from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Any
@@ -109,10 +109,9 @@ def parts(dtype: ComputeDtype, sources: Sequence[ClipSource]) -> Parts:
     return Parts(decode, forward_seconds(encoder, min(MAX_BATCHES, len(sources))), n_steps)
 
 
-def parts_of_processes(n: int, dtype: ComputeDtype, sources: Sequence[ClipSource]) -> Parts:
-    """Measure in n processes at the same time; the mean of theirs."""
-    with ProcessPoolExecutor(n, mp_context=multiprocessing.get_context("spawn")) as pool:
-        return mean_of(list(pool.map(parts, [dtype] * n, [sources] * n)))
+def parts_of_processes(pool: Executor, n: int, dtype: ComputeDtype, sources: Sequence[ClipSource]) -> Parts:
+    """Measure in n processes of a pool at the same time; the mean of theirs."""
+    return mean_of(list(pool.map(parts, [dtype] * n, [sources] * n)))
 
 
 def mean_of(made: Sequence[Parts]) -> Parts:
@@ -165,17 +164,17 @@ def extracted(
 
 
 def against_limit(
-    folder: Path, dtype: ComputeDtype, sources: Sequence[ClipSource], repeats: int
+    pool: Executor, folder: Path, dtype: ComputeDtype, sources: Sequence[ClipSource], repeats: int
 ) -> list[tuple[float, float]]:
     """Extract several times; return each time's share of the limit around it, and its clips a second."""
-    print_parts(dtype, "one core busy ", parts_of_processes(1, dtype, sources))
+    print_parts(dtype, "one core busy ", parts_of_processes(pool, 1, dtype, sources))
     encoder, options = EfficientNetLite0(compute_dtype=dtype), {"compute_dtype": dtype}
     part = PartSpec("visual", "efficientnet-lite0", "zsarbench_encoders.visual:EfficientNetLite0", "encoders", options)
     runs = []
-    before = parts_of_processes(cores(), dtype, sources)
+    before = parts_of_processes(pool, cores(), dtype, sources)
     for number in range(repeats):
         wall, cpu = extracted(folder / f"{dtype}{number}", encoder, part, sources)
-        after = parts_of_processes(cores(), dtype, sources)
+        after = parts_of_processes(pool, cores(), dtype, sources)
         around, before = mean_of([before, after]), after
         print_parts(dtype, "all cores busy", around)
         rate, limit, work = len(sources) / wall, cores() / around.of_a_clip, around.of_a_clip * len(sources)
@@ -232,14 +231,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     reuse_freed_memory()
     torch.set_num_threads(cores())
     met = True
-    with tempfile.TemporaryDirectory() as name:
+    spawn = multiprocessing.get_context("spawn")
+    with tempfile.TemporaryDirectory() as name, ProcessPoolExecutor(cores(), mp_context=spawn) as pool:
         folder = Path(name)
         (folder / "clips").mkdir()
         sources = write_clips(folder / "clips", options.clips)
         print(f"{len(sources)} clips of {WIDTH}x{HEIGHT}, {cores()} cores, torch {torch.__version__}, channels_last")
         rates = {}
         for dtype in options.dtypes:
-            runs = against_limit(folder, dtype, sources, options.repeats)
+            runs = against_limit(pool, folder, dtype, sources, options.repeats)
             of_limit, rates[dtype] = sorted(runs)[len(runs) // 2]
             print(f"          {of_limit:.0%} of the limit, the median of {len(runs)}")
             met &= of_limit >= GOAL_OF_LIMIT

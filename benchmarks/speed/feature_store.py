@@ -36,6 +36,7 @@ if TYPE_CHECKING:  # torch's memory would count as that of opening
 
     from zsarbench.features.key import FeatureKey
     from zsarbench.features.store.clips import StoredClips
+    from zsarbench.features.store.origins import Origin
 
     Gather = Callable[[np.ndarray], Tensor]
 
@@ -59,6 +60,13 @@ def clip_id(number: int) -> str:
     return f"class-{number % 400:03}/{number:011}_000010_000020"
 
 
+def origin(number: int) -> Origin:
+    """Return what a made clip was made of: all that can be known of it."""
+    from zsarbench.features.store.origins import Origin
+
+    return Origin(f"{number:032x}", (10**6 + number, 10**18 + number), f"{number:032x}")
+
+
 def write_sparse(root: Path, n_clips: int) -> None:
     """Write the shards of a store whose data files are holes, and have the store make its index of them."""
     import numpy as np
@@ -72,7 +80,7 @@ def write_sparse(root: Path, n_clips: int) -> None:
         numbers = range(first, min(first + CLIPS_A_SHARD, n_clips))
         checksums = rng.integers(-(2**63), 2**63 - 1, len(numbers))
         clips = tuple(
-            StoredClip(clip_id=clip_id(number), steps=STEPS, checksum=int(checksum), size=10**6 + number)
+            StoredClip(clip_id=clip_id(number), steps=STEPS, checksum=int(checksum), origin=origin(number))
             for number, checksum in zip(numbers, checksums, strict=True)
         )
         size = 80 + len(clips) * STEPS * DIM * 2

@@ -8,6 +8,7 @@ captions of which one in a hundred stands twice, so that the embeddings of the p
 Each part runs in a process of its own, with memory and threads set as in a run, so that each has its own peak.
 
     python benchmarks/speed/negatives.py                    # 1e5 positives: both modes against the loop
+    python benchmarks/speed/negatives.py --spread 2000      # how evenly each draws; the loop draws for all of them
     python benchmarks/speed/negatives.py --positives 1e6    # a corpus of 3.1 GB; the limit is 4 GB in all
 """
 
@@ -17,7 +18,7 @@ import argparse
 import multiprocessing
 import resource
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 
@@ -50,13 +51,15 @@ def make_corpus(n: int, seed: int) -> tuple[Tensor, Tensor]:
     return vectors, torch.stack([numbers, numbers // 3], 1)
 
 
-def plain_loop(vectors: Tensor, groups: Tensor, anchors: Sequence[int], rng: np.random.Generator) -> tuple[float, int]:
-    """Draw for some anchors, one text and one cosine at a time; return seconds and cosines computed."""
+def plain_loop(
+    vectors: Tensor, groups: Tensor, anchors: Sequence[int], rng: np.random.Generator
+) -> Iterator[tuple[list[int], int]]:
+    """Draw for some anchors, one text and one cosine at a time; yield the texts and how many cosines were computed."""
     from scipy.spatial.distance import cosine  # here alone: it would count as memory of the other parts
 
     texts, sources = vectors.numpy(), groups[:, 1].tolist()
-    n_cosines, start = 0, time.perf_counter()
     for anchor in anchors:
+        n_cosines = 0
         drawn: list[int] = []
         while len(drawn) < N_NEGATIVES:
             candidate = int(rng.integers(len(texts)))
@@ -64,7 +67,7 @@ def plain_loop(vectors: Tensor, groups: Tensor, anchors: Sequence[int], rng: np.
             distance = cosine(texts[anchor], texts[candidate])
             if LOW < distance < HIGH and sources[candidate] != sources[anchor] and candidate not in drawn:
                 drawn.append(candidate)
-    return time.perf_counter() - start, n_cosines
+        yield drawn, n_cosines
 
 
 @dataclass(frozen=True)
@@ -93,7 +96,9 @@ def loop(size: Size) -> Measured:
     vectors, groups = make_corpus(size.positives, size.seed)
     rng, before = numpy_generator(size.seed, "loop"), peak_gigabytes()
     anchors = rng.integers(len(vectors), size=min(len(vectors), size.loop_anchors)).tolist()
-    seconds, n_cosines = plain_loop(vectors, groups, anchors, rng)
+    start = time.perf_counter()
+    n_cosines = sum(computed for _, computed in plain_loop(vectors, groups, anchors, rng))
+    seconds = time.perf_counter() - start
     told = {"anchors": len(anchors), "seconds": seconds, "acceptance_rate": N_NEGATIVES * len(anchors) / n_cosines}
     return Measured(seconds * len(vectors) / len(anchors), before, peak_gigabytes(), told)
 
@@ -103,15 +108,7 @@ def sampler(size: Size, draws: Draws) -> Measured:
     vectors, groups = make_corpus(size.positives, size.seed)
     drawing = CosineWindow(draws=draws)
 
-    def draw() -> None:
-        drawing.sample(
-            NegativeDraw(
-                anchors=vectors, positives=vectors, pool=vectors, anchor_groups=groups, pool_groups=groups,
-                k=N_NEGATIVES, rng=generator(size.seed, "draw"),
-            )
-        )  # fmt: skip
-
-    return fastest(draw, size.repeats, drawing)
+    return fastest(lambda: draw_once(vectors, groups, drawing, size.seed), size.repeats, drawing)
 
 
 def trainer(size: Size, draws: Draws) -> Measured:
@@ -134,6 +131,54 @@ def fastest(call: Callable[[], object], repeats: int, drawing: CosineWindow) -> 
         call()
         seconds = min(seconds, time.perf_counter() - start)
     return Measured(seconds, before, peak_gigabytes(), drawing.record())
+
+
+def spread(n: int, draws: str, n_draws: int, seed: int) -> str:
+    """Return how evenly texts are drawn over the corpus, and how distances are distributed beside their window's.
+
+    chi2/df: of how often each text is drawn, against what the anchors' windows give it; 1 where all draws are
+    independent. KS: the largest difference between the distribution of the drawn distances and that of all distances
+    in the windows, every anchor weighing the same. met: how many of the K texts two anchors one place apart share.
+    """
+    vectors, groups = make_corpus(n, seed)
+    unit = torch.nn.functional.normalize(vectors, dim=1)
+    distances = (1 - unit @ unit.T).numpy()
+    inside = (distances > LOW) & (distances < HIGH) & (groups[:, None, 1] != groups[None, :, 1]).numpy()
+    weights = inside / inside.sum(1, keepdims=True)
+    expected, counts, drawn, met = N_NEGATIVES * n_draws * weights.sum(0), np.zeros(n), [], 0.0
+    for number in range(n_draws):
+        if draws == "loop":
+            loop_draws = plain_loop(vectors, groups, range(n), numpy_generator(number, "loop"))
+            chosen = np.array([texts for texts, _ in loop_draws])
+        else:
+            chosen = draw_once(vectors, groups, CosineWindow(draws=as_draws(draws)), number).numpy()
+        counts += np.bincount(chosen.ravel(), minlength=n)
+        drawn.append(np.take_along_axis(distances, chosen, 1).ravel())
+        met += (
+            float(np.mean([len(np.intersect1d(a, b)) for a, b in zip(chosen[:-3], chosen[3:], strict=True)])) / n_draws
+        )
+    often = expected > 0
+    dispersion = float((np.square(counts - expected)[often] / expected[often]).sum() / (often.sum() - 1))
+    order = np.argsort(distances[inside])
+    sample, cumulative = np.sort(np.concatenate(drawn)), np.cumsum(weights[inside][order]) / n
+    of_sample = np.searchsorted(sample, distances[inside][order], side="right") / len(sample)
+    largest = float(np.abs(of_sample - cumulative).max())
+    return f"{draws:11s} chi2/df {dispersion:6.2f}  KS {largest:.4f}  texts met again by another anchor {met:.2f}"
+
+
+def as_draws(name: str) -> Draws:
+    """Return a name of the sampler's draws."""
+    return "shared" if name == "shared" else "independent"
+
+
+def draw_once(vectors: Tensor, groups: Tensor, drawing: CosineWindow, seed: int) -> Tensor:
+    """Return the negatives (n, K) of every text, of all texts."""
+    return drawing.sample(
+        NegativeDraw(
+            anchors=vectors, positives=vectors, pool=vectors, anchor_groups=groups, pool_groups=groups,
+            k=N_NEGATIVES, rng=generator(seed, "draw"),
+        )
+    )  # fmt: skip
 
 
 def peak_gigabytes() -> float:
@@ -160,9 +205,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--loop-anchors", type=int, default=200, help="positives that the plain loop draws for")
     parser.add_argument("--repeats", type=int, default=3, help="calls of each mode; the fastest counts")
     parser.add_argument("--draws", choices=("both", "shared", "independent"), default="both")
+    parser.add_argument(
+        "--spread", type=int, metavar="N", help="measure how evenly N positives are drawn for, and stop"
+    )
+    parser.add_argument("--spread-draws", type=int, default=5, help="draws for all N positives, of each kind")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args(arguments)
+    if options.spread:
+        print(f"{options.spread} positives x {N_NEGATIVES} negatives, {options.spread_draws} draws, ({LOW}, {HIGH})")
+        for draws in ("loop", "independent", "shared"):
+            print(spread(options.spread, draws, options.spread_draws, options.seed), flush=True)
+        return 0
     size = Size(options.positives, options.repeats, options.loop_anchors, options.threads, options.seed)
 
     print(

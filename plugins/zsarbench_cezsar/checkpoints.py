@@ -1,6 +1,7 @@
 """Checkpoints of a fit: tensors in safetensors files, the rest in one small JSON that names them.
 
-The JSON is replaced last, so it always names files that are whole, whatever was killed on the way.
+The JSON is replaced last, so it always names files that are whole, whatever was killed on the way. It holds the sha256
+of each of them and of itself, so what was damaged later is not used.
 """
 
 from __future__ import annotations
@@ -9,23 +10,24 @@ import hashlib
 import json
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import safetensors
+import safetensors.torch
 import torch
-from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from zsarbench.errors import ZsarbenchError
-from zsarbench.interfaces import Fingerprinted
-from zsarbench.utils.atomic import atomic_path, write_atomic
+from zsarbench.interfaces import ClipFeatures, Digested, Fingerprinted
+from zsarbench.utils.atomic import write_atomic
+from zsarbench.utils.targets import unwritable
 
 _log = logging.getLogger(__name__)
 STATE = "checkpoint.json"
-SCHEMA = 1
+SCHEMA = 2
 
 
 @dataclass(frozen=True)
@@ -34,31 +36,44 @@ class Checkpoint:
 
     folder: Path
     state: Mapping[str, Any]
+    _read: dict[str, dict[str, Tensor]] = field(default_factory=dict)
+
+    @property
+    def files(self) -> Mapping[str, str]:
+        """The file name of each role."""
+        return {role: name for role, (name, _) in self.state["files"].items()}
 
     def tensors(self, role: str) -> dict[str, Tensor]:
         """Read the tensors of "last" or "best".
 
         Raises:
-            ZsarbenchError: the file is missing or damaged.
+            ZsarbenchError: the file is missing, or is not the one that was written.
         """
-        path = self.folder / self.state["files"][role]
-        try:
-            return load_file(path)
-        except (OSError, safetensors.SafetensorError) as error:
-            raise ZsarbenchError(
-                f"checkpoint '{path}' cannot be read: {error}. Delete the folder, or run without --resume"
-            ) from error
+        if role not in self._read:
+            name, sha256 = self.state["files"][role]
+            path = self.folder / name
+            try:
+                content = path.read_bytes()
+                if hashlib.sha256(content).hexdigest() != sha256:
+                    raise ZsarbenchError(f"checkpoint '{path}' is damaged: it is not the file that was written")
+                self._read[role] = safetensors.torch.load(content)
+            except (OSError, ValueError, safetensors.SafetensorError) as error:
+                raise ZsarbenchError(f"checkpoint '{path}' cannot be read: {error}") from error
+        return self._read[role]
 
 
 def read(folder: Path, identity: str) -> Checkpoint | None:
-    """Return the checkpoint of a folder, or None where it has none of this identity.
+    """Return the checkpoint of a folder with its tensors, or None where it has none that is sound and of this identity.
 
-    identity: digest of all that decides the fit; a checkpoint of another one is ignored, and the log says so.
+    identity: digest of all that decides the fit; a checkpoint of another one is left aside, and the log says so.
     """
     try:
         checkpoint = stored(folder)
+        if checkpoint is not None and checkpoint.state["identity"] == identity:
+            for role in checkpoint.files:
+                checkpoint.tensors(role)
     except ZsarbenchError as error:
-        _log.warning("%s; it is ignored, training starts from the beginning", error)
+        _log.warning("%s; it is left aside, and training starts from the beginning", error)
         return None
     if checkpoint is not None and checkpoint.state["identity"] != identity:
         _log.warning(
@@ -73,19 +88,35 @@ def stored(folder: Path) -> Checkpoint | None:
     """Return the checkpoint of a folder, of any identity, or None where it has none.
 
     Raises:
-        ZsarbenchError: it cannot be read, or is of another version.
+        ZsarbenchError: it cannot be read, is damaged, or is of another version.
     """
     path = folder / STATE
     if not path.exists():
         return None
     try:
         state = json.loads(path.read_text(encoding="utf-8"))
-        known = state["schema"] == SCHEMA and {"identity", "files"} <= state.keys()
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise ZsarbenchError(f"checkpoint {path} is not readable") from error
-    if not known:
+    if not isinstance(state, dict) or not isinstance(state.get("schema"), int):
+        raise ZsarbenchError(f"checkpoint {path} is no checkpoint")
+    if state["schema"] != SCHEMA:
         raise ZsarbenchError(f"checkpoint {path} is not of version {SCHEMA}")
+    if state.pop("sha256", None) != identity(state):
+        raise ZsarbenchError(f"checkpoint {path} is damaged: it is not as it was written")
+    if not ({"identity", "files"} <= state.keys() and _are_files(state["files"])):
+        raise ZsarbenchError(f"checkpoint {path} is no checkpoint: it does not name its files")
     return Checkpoint(folder, state)
+
+
+def _are_files(files: Any) -> bool:
+    """Return whether these are roles with a plain file name and a sha256 each; a path could leave the folder."""
+    return isinstance(files, dict) and all(
+        isinstance(entry, list)
+        and len(entry) == 2
+        and all(isinstance(text, str) for text in entry)
+        and entry[0] == Path(entry[0]).name != ""
+        for entry in files.values()
+    )
 
 
 def write(
@@ -94,17 +125,36 @@ def write(
     """Write the given tensors by role and then the state; files that the state names no longer are deleted.
 
     files: file names by role; a role without tensors keeps the file it has.
+
+    Raises:
+        ZsarbenchError: the folder cannot be written.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    for role, values in tensors.items():
-        whole = {name: value.detach().cpu().contiguous() for name, value in values.items()}
-        with atomic_path(folder / files[role]) as temporary:
-            save_file(whole, temporary)
-    text = json.dumps({"schema": SCHEMA, "files": dict(files), **state}, sort_keys=True, indent=1)
-    write_atomic(folder / STATE, text.encode())
-    for path in folder.iterdir():
-        if path.suffix in (".safetensors", ".tmp") and path.name not in files.values():
-            path.unlink()
+    try:
+        entries: dict[str, list[str]] = {}
+        folder.mkdir(parents=True, exist_ok=True)
+        for role, name in files.items():
+            if role in tensors:
+                whole = {key: value.detach().cpu().contiguous() for key, value in tensors[role].items()}
+                saved = safetensors.torch.save(whole)
+                write_atomic(folder / name, saved)
+                entries[role] = [name, hashlib.sha256(saved).hexdigest()]
+            else:
+                entries[role] = [name, _sha256_of(folder, name)]
+        content: dict[str, Any] = {"schema": SCHEMA, "files": entries, **state}
+        content["sha256"] = identity(content)
+        write_atomic(folder / STATE, json.dumps(content, sort_keys=True, indent=1).encode())
+        for path in folder.iterdir():
+            if path.suffix in (".safetensors", ".tmp") and path.name not in files.values():
+                path.unlink()
+    except OSError as error:
+        raise unwritable(folder, "checkpoints", error, "Try: ZSARBENCH_CACHE=FOLDER, one with free space") from error
+
+
+def _sha256_of(folder: Path, name: str) -> str:
+    """Return the sha256 that a file had when it was written, as the state of before has it."""
+    before = stored(folder)
+    written = {} if before is None else dict(before.state["files"].values())
+    return str(written.get(name, ""))
 
 
 def pack(modules: nn.Module, optimizer: Optimizer, order: torch.Generator, device: torch.device) -> dict[str, Tensor]:
@@ -151,6 +201,12 @@ def identity(decides: Mapping[str, Any]) -> str:
 def digest(values: Tensor) -> str:
     """Return a digest of a tensor's numbers."""
     return hashlib.sha256(values.contiguous().numpy().data).hexdigest()
+
+
+def clips(features: ClipFeatures) -> list[Any]:
+    """Return the ids of clips and what tells their features from others, in JSON types."""
+    content = features.content_digest if isinstance(features, Digested) else ""
+    return [features.ids, features.dim, features.max_steps, content]
 
 
 def described(part: Any) -> list[Any]:

@@ -17,7 +17,7 @@ from zsarbench.errors import NoNegatives, UsageError
 from zsarbench.interfaces import NegativeDraw, TextDraw
 from zsarbench_cezsar import drawing
 from zsarbench_cezsar.distances import Distances, Texts, inverse_norms
-from zsarbench_cezsar.drawing import Admit, Draws, count_true, none
+from zsarbench_cezsar.drawing import Admit, Draws, none
 
 LOW = 0.0  # cosine distance; valterlej/cezsar, stage 4
 HIGH = 0.8  # cosine distance; valterlej/cezsar, stage 4
@@ -46,10 +46,11 @@ class CosineWindow(Recorded):
     low, high: bounds as cosine distances; low_quantile, high_quantile: the same as quantiles, in [0, 1], of the
     distances between the corpus' own texts, which then replace them. A lower bound of 0 excludes nothing.
 
-    draws: "shared" gives each block of 512 anchors one set of candidates from the pool, so that the distances are one
-    matrix product; candidates come in random order and every anchor reads them from a place of its own, which leaves
-    each single anchor's draw uniform over its window. "independent" draws for every anchor by itself, as the release
-    does, at about ten times the time. Either way without repetition, and in memory bounded by the pool's own size.
+    draws: "independent" draws for every anchor by itself, as the release does. "shared" gives each block of up to 512
+    anchors one part of the pool as candidates, so that the distances are one matrix product; candidates come in random
+    order and every anchor reads them from a place of its own, which leaves each single anchor's draw uniform over its
+    window. "auto" is "independent" for up to 100,000 anchors, and "shared", which takes a tenth of the time, for more.
+    Either way without repetition, and in memory bounded by the pool's own size.
     """
 
     when: Literal["corpus", "batch"] = "corpus"
@@ -61,7 +62,7 @@ class CosineWindow(Recorded):
         high: float = HIGH,
         low_quantile: float | None = None,
         high_quantile: float | None = None,
-        draws: Draws = "shared",
+        draws: Draws = "auto",
     ) -> None:
         if low_quantile is not None and not 0 <= low_quantile < 1:
             raise UsageError(
@@ -102,23 +103,25 @@ class CosineWindow(Recorded):
         distance, different = Distances(positives, pool), differs(draw.anchor_groups, draw.pool_groups)
         distances = _some(distance, different, draw.rng)
         low, high = self._window(distances)
-        seen = {"admitted": 0, "examined": 0}
+        share = float(((distances > low - ROUNDING) & (distances < high)).float().mean())
 
         def admit(rows: Tensor, candidates: Tensor) -> Tensor:
             other = different(rows, candidates)
             far = distance(rows, candidates)
-            inside = other & (far > low - ROUNDING) & (far < high)
-            seen["admitted"] += count_true(inside)
-            seen["examined"] += count_true(other)
-            return inside
+            return other & (far > low - ROUNDING) & (far < high)
 
-        share = float(((distances > low - ROUNDING) & (distances < high)).float().mean())
         what = f"at a cosine distance in ({low:.3f}, {high:.3f}){TRY}"
         chosen, n_short = drawing.draw(
             admit, len(positives), len(pool), draw.k, share, draw.rng, what=what, draws=self.draws
         )
-        acceptance_rate = seen["admitted"] / max(1, seen["examined"])
-        self._note(n_short, len(positives), window_low=low, window_high=high, acceptance_rate=acceptance_rate)
+        self._note(
+            n_short,
+            len(positives),
+            window_low=low,
+            window_high=high,
+            acceptance_rate=share,
+            independent_draws=float(drawing.resolve(self.draws, len(positives)) == "independent"),
+        )
         return chosen
 
     def _window(self, distances: Tensor) -> tuple[float, float]:

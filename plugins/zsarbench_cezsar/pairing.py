@@ -138,7 +138,7 @@ def table_identity(
             "options": asdict(options),
             "parts": [checkpoints.described(parts.visual), checkpoints.described(parts.text)],
             "labels": classifier.labels,
-            "clips": [clips.ids, clips.dim, clips.max_steps, clips.captions],
+            "clips": [checkpoints.clips(clips), clips.captions],
             "seed": context.generator("windows").initial_seed(),
             "step_seconds": _step_seconds(_sampling(context)),
         }

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import json
 import logging
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from zsarbench.errors import UsageError
+from zsarbench.errors import UsageError, ZsarbenchError
 from zsarbench.utils.atomic import atomic_path, write_atomic
+from zsarbench.utils.targets import check_folder, unwritable
 
 _log = logging.getLogger(__name__)
 STATE, TABLE = "pairing.json", "pairs.csv"
@@ -36,21 +39,36 @@ class Row(NamedTuple):
 class PairingTable:
     """Keeps the parts of a table in a folder; without a folder, nothing is kept.
 
-    A part is written atomically. Parts of another identity, or of a run that must not be continued, are removed.
+    A part is written atomically, and its sha256 kept: one that is damaged is made again. Parts of another identity, or
+    of a run that must not be continued, are removed. Where the folder cannot be written, nothing is kept.
     """
 
     def __init__(self, folder: Path | None, identity: str, *, resume: bool) -> None:
         self.folder = folder
-        if folder is None:
-            return
-        folder.mkdir(parents=True, exist_ok=True)
+        self._state: dict[str, Any] = {"identity": identity, "sha256": {}}
+        if folder is not None:
+            try:
+                self._prepare(folder, identity, resume)
+            except ZsarbenchError as error:
+                _log.warning("%s. The pairing goes on without keeping it", error)
+                self.folder = None
+
+    def _prepare(self, folder: Path, identity: str, resume: bool) -> None:
+        """Keep the parts that are sound and of this pairing, and remove others."""
         state = folder / STATE
-        for path in folder.glob(".*.tmp"):  # of a process that was killed
-            path.unlink(missing_ok=True)
-        if not (resume and _identity_in(state) == identity):
-            for path in (*folder.glob("part-*.csv"), folder / TABLE, state):
+        with _writing(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+            before = _read_state(state) if resume else None
+            stale = [*folder.glob(".*.tmp")]  # of a process that was killed
+            if before is not None and before["identity"] == identity:
+                self._state = before
+                if self._is_sound(folder / TABLE):
+                    return
+            else:
+                stale += [*folder.glob("part-*.csv"), folder / TABLE, state]
+            for path in stale:
                 path.unlink(missing_ok=True)
-            write_atomic(state, json.dumps({"identity": identity}).encode())
+        check_folder(folder, "the table of pairs", "Try: ZSARBENCH_CACHE=FOLDER")
 
     @property
     def path(self) -> Path | None:
@@ -64,15 +82,43 @@ class PairingTable:
                 yield from make(number)
             return
         table = self.folder / TABLE
-        if not table.exists():
+        if not self._is_sound(table):
             parts = [self.folder / f"part-{number:06d}.csv" for number in range(n_parts)]
             for number, path in enumerate(parts):
-                if not path.exists():
-                    _write(path, make(number))
-            _write(table, (row for path in parts for row in read(path)))
+                if not self._is_sound(path):
+                    self._write(path, make(number))
+            self._write(table, (row for path in parts for row in read(path)))
             for path in parts:
-                path.unlink()
+                path.unlink(missing_ok=True)
         yield from read(table)
+
+    def _is_sound(self, path: Path) -> bool:
+        """Return whether a file is there as it was written."""
+        if not path.exists() or path.name not in self._state["sha256"]:
+            return False
+        if hashlib.sha256(path.read_bytes()).hexdigest() == self._state["sha256"][path.name]:
+            return True
+        _log.warning("%s is damaged: it is not as it was written; it is made again", path)
+        return False
+
+    def _write(self, path: Path, rows: Iterable[Row]) -> None:
+        """Write a file and then its sha256."""
+        with _writing(path.parent):
+            with atomic_path(path) as temporary:
+                with temporary.open("w", encoding="utf-8", newline="") as file:
+                    writer = csv.writer(file)
+                    writer.writerow(Row._fields)
+                    writer.writerows(rows)
+                self._state["sha256"][path.name] = hashlib.sha256(temporary.read_bytes()).hexdigest()
+            write_atomic(path.parent / STATE, json.dumps(self._state).encode())
+
+
+@contextmanager
+def _writing(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise unwritable(folder, "the table of pairs", error, "Try: ZSARBENCH_CACHE=FOLDER") from error
 
 
 def read(path: Path) -> Iterator[Row]:
@@ -89,20 +135,19 @@ def read(path: Path) -> Iterator[Row]:
             for clip_id, clip_seconds, start, end, objects, caption, sentence, cosine in reader:
                 span = float(clip_seconds), float(start), float(end)
                 yield Row(clip_id, *span, objects, caption, sentence, float(cosine))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, csv.Error) as error:
         raise UsageError(f"the table of pairs {path} cannot be read: {error}") from error
 
 
-def _write(path: Path, rows: Iterable[Row]) -> None:
-    with atomic_path(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(Row._fields)
-        writer.writerows(rows)
-
-
-def _identity_in(state: Path) -> str | None:
-    try:
-        identity: str = json.loads(state.read_text(encoding="utf-8"))["identity"]
-    except (OSError, ValueError, KeyError, TypeError):
+def _read_state(path: Path) -> dict[str, Any] | None:
+    """Return identity and sha256 of each file by name, None where they cannot be read."""
+    if not path.exists():
         return None
-    return identity
+    try:
+        state: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        if isinstance(state["identity"], str) and isinstance(state["sha256"], dict):
+            return state
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        pass
+    _log.warning("%s is damaged; the table of pairs is made again", path)
+    return None

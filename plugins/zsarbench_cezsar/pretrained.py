@@ -118,10 +118,15 @@ def load_model(folder: Path) -> tuple[JointModel, dict[str, Any]]:
     Raises:
         ZsarbenchError: the folder has none, or it is damaged.
     """
-    checkpoint = checkpoints.stored(folder)
+    try:
+        checkpoint = checkpoints.stored(folder)
+        tensors = {} if checkpoint is None else checkpoint.tensors("best")
+    except ZsarbenchError as error:
+        raise ZsarbenchError(f"{error}. {HOW_TO}") from error
+    except KeyError:
+        raise ZsarbenchError(f"the checkpoint in {folder} has no best weights. {HOW_TO}") from None
     if checkpoint is None:
         raise ZsarbenchError(f"'{folder}' holds no checkpoint ({checkpoints.STATE}). {HOW_TO}")
-    tensors = checkpoint.tensors("best")
     try:
         own = {name.removeprefix("model."): value for name, value in tensors.items() if name.startswith("model.")}
         model = restored(checkpoint.state["sizes"], own)

@@ -112,7 +112,7 @@ class Trainer:
         checkpoint = self._checkpoint()
         if checkpoint is not None:
             self.history = History(**checkpoint.state["history"])
-            self.best_file = checkpoint.state["files"]["best"]
+            self.best_file = checkpoint.files["best"]
             self.best = checkpoint.tensors("best")
         if self.history.finished:
             _log.info("this fit finished after epoch %d; its weights are loaded", len(self.history.epochs))
@@ -274,7 +274,11 @@ class Trainer:
             tensors["last"] = checkpoints.pack(self.modules, self.optimizer, self.order, self.context.device)
         assert self.folder is not None
         state = {"identity": self.identity, "sizes": self.model.sizes, "history": asdict(self.history), "epoch": epoch}
-        checkpoints.write(self.folder, tensors, files, state)
+        try:
+            checkpoints.write(self.folder, tensors, files, state)
+        except ZsarbenchError as error:
+            _log.warning("%s. The fit goes on without checkpoints", error)
+            self.folder = None
 
     def _checkpoint(self) -> checkpoints.Checkpoint | None:
         """Return the checkpoint to continue from, or None."""
@@ -292,7 +296,7 @@ class Trainer:
             "parts": [checkpoints.described(part) for part in (parts.visual, parts.text, self.sampler, self.loss)],
             "shapes": {name: list(value.shape) for name, value in self.modules.state_dict().items()},
             "dropout": [module.p for module in self.modules.modules() if isinstance(module, nn.Dropout)],
-            "clips": [self.corpus.clips.ids, self.corpus.clips.dim, self.corpus.clips.max_steps],
+            "clips": checkpoints.clips(self.corpus.clips),
             "texts": [self.corpus.pairs.texts, checkpoints.digest(self.corpus.embeddings)],
             "pairs": [checkpoints.digest(x) for x in vars(self.corpus.pairs).values() if isinstance(x, Tensor)],
             "seed": self.context.generator("fit").initial_seed(),

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-import json
+import logging
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from zsarbench.data.downloads import Download, fetch, read_downloads
-from zsarbench.errors import UsageError, ZsarbenchError, unknown
+from zsarbench.errors import UsageError, unknown
 from zsarbench.interfaces import ClassText
 from zsarbench.utils.class_names import match
+from zsarbench.utils.documents import read_json
 from zsarbench_datasets import common
+from zsarbench_datasets.locating import locate
+from zsarbench_datasets.spans import Span, json_span
 
 if TYPE_CHECKING:
     import pandas as pd
+
+log = logging.getLogger(__name__)
 
 (LISTS,) = read_downloads(common.DATA / "activitynet_downloads.toml")
 SUBSETS = {"training": "train", "validation": "val"}  # the official names of the annotated subsets
@@ -108,28 +113,52 @@ class ActivityNet:
         return segments
 
     def _annotated(self, path: Path) -> dict[str, Segment]:
-        try:
-            database = json.loads(path.expanduser().read_text(encoding="utf-8"))["database"]
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise UsageError(f"annotations: {path} is not the official activity_net.v1-3.min.json: {error}") from error
-        segments = {}
-        for identifier, entry in sorted(database.items()):
-            for number, item in enumerate(entry["annotations"]):
-                label = match(item["label"], self.classes, self.aliases)
+        """Return the segments of the official annotations; those without length are left out and logged."""
+        segments: dict[str, Segment] = {}
+        empty = []
+        for identifier, entry in sorted(_database(path.expanduser()).items()):
+            for number, (subset, name, span) in enumerate(_entries(path, identifier, entry)):
+                label = match(name, self.classes, self.aliases)
                 if label is None:
-                    raise ZsarbenchError(f"{path}: " + unknown("class", item["label"], self.classes))
-                start, end = item["segment"]
-                video, subset = f"v_{identifier}", SUBSETS.get(entry["subset"], entry["subset"])
-                segments[f"{video}_{number}"] = Segment(video, label, subset, (float(start), float(end)))
+                    raise UsageError(f"{path}: " + unknown("class", name, self.classes))
+                video = f"v_{identifier}"
+                if span is None:
+                    empty.append(f"{video}_{number}")
+                else:
+                    segments[f"{video}_{number}"] = Segment(video, label, SUBSETS.get(subset, subset), span)
+        if empty:
+            log.warning("%s: %d segments without length are left out: %s", path, len(empty), empty[:3])
         return segments
 
 
+def _database(path: Path) -> dict[str, Any]:
+    """Return the videos of the official annotations, by YouTube id."""
+    content = read_json(path, "annotations")
+    database = content.get("database") if isinstance(content, dict) else None
+    if not isinstance(database, dict):
+        raise UsageError(f"annotations {path} are not the official activity_net.v1-3.min.json: no table 'database'")
+    return database
+
+
+def _entries(path: Path, video: str, entry: Any) -> list[tuple[str, str, Span | None]]:
+    """Return subset, class and span of each segment of a video; None: a span without length."""
+    where = f"annotations {path}, video '{video}'"
+    try:
+        subset = entry["subset"]
+        found = [(subset, item["label"], json_span(item["segment"], where)) for item in entry["annotations"]]
+    except (TypeError, KeyError) as error:
+        raise UsageError(f"{where}: its entry is not of the official form: {type(error).__name__}: {error}") from error
+    if not all(isinstance(text, str) for _, name, _ in found for text in (subset, name)):
+        raise UsageError(f"{where}: its subset or a label is no text")
+    return found
+
+
 def locate_videos(dataset: str, root: Path, labels: Mapping[str, str]) -> dict[str, str]:
-    """Return where each video is, or should be, under the user's folder; see `common.locate`.
+    """Return where each video is, or should be, under the user's folder; see `zsarbench_datasets.locating.locate`.
 
     labels: class by video, `v_<youtube_id>`; an empty name where it has none.
     """
-    return common.locate(dataset, root, labels, {}, clip_of=_video_of, file_of="{}.mp4".format)
+    return locate(dataset, root, labels, {}, clip_of=_video_of, file_of="{}.mp4".format)
 
 
 def _video_of(stem: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
@@ -13,8 +12,10 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 from zsarbench.data.downloads import Download, fetch, read_downloads
 from zsarbench.errors import UsageError, ZsarbenchError, unknown
 from zsarbench.interfaces import ClassText
+from zsarbench.utils.documents import read_json
 from zsarbench_datasets import common
 from zsarbench_datasets.activitynet import locate_videos
+from zsarbench_datasets.spans import Span, json_span, span_name
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -121,7 +122,7 @@ class ActivityNetCaptions:
         clips: dict[str, Segment] = {}
         for name, path in self._files():
             for segment in _segments(path):
-                clip = f"{segment.video}#{segment.span[0]:g}-{segment.span[1]:g}"
+                clip = f"{segment.video}#{span_name(segment.span)}"
                 known = clips.get(clip, segment._replace(sentences=(), lists=()))
                 clips[clip] = segment._replace(
                     sentences=tuple(dict.fromkeys((*known.sentences, *segment.sentences))),
@@ -148,29 +149,28 @@ def _segments(path: Path) -> Iterator[Segment]:
     Raises:
         UsageError: the file cannot be read or is of another format.
     """
-    try:
-        videos = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise UsageError(f"annotations of activitynet-captions: {path} cannot be read: {error}") from error
+    videos = read_json(path, "annotations of activitynet-captions")
     left_out = []
     for video, entry in videos.items() if isinstance(videos, dict) else [("", None)]:
         for span, sentence in _entries(path, video, entry):
-            if span[0] < span[1] and sentence:
+            if span is not None and sentence:
                 yield Segment(video, span, (sentence,), ())
             else:
-                left_out.append(f"{video} {span}")
+                left_out.append(video)
     if left_out:
         log.warning("%s: %d segments without length or words are left out: %s", path, len(left_out), left_out[:3])
 
 
-def _entries(path: Path, video: str, entry: Any) -> list[tuple[tuple[float, float], str]]:
+def _entries(path: Path, video: str, entry: Any) -> list[tuple[Span | None, str]]:
+    """Return span and sentence of each segment of a video; a span without length is None."""
+    where = f"annotations of activitynet-captions {path}, video '{video}'"
     try:
-        spans = [(max(0.0, float(start)), float(end)) for start, end in entry["timestamps"]]
+        spans = [json_span(times, where) for times in entry["timestamps"]]
         sentences = [sentence.strip() for sentence in entry["sentences"]]
         return list(zip(spans, sentences, strict=True))
     except (TypeError, KeyError, ValueError, AttributeError) as error:
         raise UsageError(
-            f"annotations of activitynet-captions: {path} is not of the form "
+            f"{where}: the file is not of the form "
             '{"v_<id>": {"duration": seconds, "timestamps": [[start, end], …], "sentences": [text, …]}} '
-            f"with as many timestamps as sentences (at '{video}': {type(error).__name__}: {error})"
+            f"with as many timestamps as sentences ({type(error).__name__}: {error})"
         ) from error

@@ -1,38 +1,33 @@
-"""What the data sets of real videos share: name files, manifests, and finding the clips that are on the disk."""
+"""What the data sets of real videos share: name files, lists, manifests and revisions."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-import logging
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from zsarbench.data.video import VIDEO_SUFFIXES
 from zsarbench.errors import UsageError
 from zsarbench.interfaces import ClassText
-from zsarbench.utils.class_names import match, readable
+from zsarbench.utils import text_files
+from zsarbench.utils.class_names import readable
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from zsarbench.data.downloads import Download
 
-log = logging.getLogger(__name__)
-
 DATA = Path(__file__).parent / "data"
-MAX_DEPTH = 3  # folders between the root and a clip: train/part_0/abseiling
 
 
 def read_names(file: str) -> tuple[str, ...]:
     """Return the lines of a file of this package's data, comments left out."""
-    lines = (DATA / file).read_text(encoding="utf-8").splitlines()
-    return tuple(line for line in lines if line and not line.startswith("#"))
+    return tuple(text_files.names(DATA / file, "list of names"))
 
 
-def read_text(path: Path) -> str:
-    """Return a file's text: UTF-8 with bad bytes dropped, stripped."""
+def read_released(path: Path) -> str:
+    """Return the text of a pinned download as its authors read it: UTF-8 with bad bytes dropped, stripped."""
     return path.read_bytes().decode("utf-8", errors="ignore").strip()
 
 
@@ -55,7 +50,7 @@ def name_texts(
 
 def rows(path: Path) -> list[list[str]]:
     """Return the lines of a list file, split at blanks."""
-    return [line.split() for line in read_text(path).splitlines() if line.strip()]
+    return [line.split() for _, line in text_files.lines(path, "list")]
 
 
 def manifest(
@@ -88,7 +83,8 @@ def manifest(
     if videos is not None:
         frame["video"] = [videos[clip_id] for clip_id in clip_ids]
     texts = {"clip_id", "label", "path", "group", "video"}.intersection(frame.columns)
-    return frame.astype(dict.fromkeys(texts, "string"))
+    # Python's storage, whatever else is installed: Arrow's takes no file name that is not UTF-8.
+    return frame.astype(dict.fromkeys(texts, pd.StringDtype("python")))
 
 
 def revision(version: str, clips: Mapping[str, str], *pinned: Download) -> str:
@@ -108,76 +104,3 @@ def revision(version: str, clips: Mapping[str, str], *pinned: Download) -> str:
 def fields_text(*values: object) -> str:
     """Return the fields of a clip as one text, by which no two clips that differ are alike."""
     return json.dumps(values, ensure_ascii=False)
-
-
-def videos_under(root: Path, dataset: str) -> list[Path]:
-    """Return the video files at most `MAX_DEPTH` folders below the root, sorted.
-
-    Raises:
-        UsageError: the root is not a folder, or holds no video.
-    """
-    root = Path(root).expanduser().absolute()
-    if not root.is_dir():
-        raise UsageError(f"{dataset}: folder {root} does not exist. Try --data-root {dataset}=FOLDER")
-    videos = sorted(_videos(root, MAX_DEPTH))
-    if not videos:
-        raise UsageError(f"{dataset}: no video file is in {root} or its folders. Try --data-root {dataset}=FOLDER")
-    return videos
-
-
-def _videos(folder: Path, depth: int) -> Iterable[Path]:
-    for path in folder.iterdir():
-        if path.suffix.lower() in VIDEO_SUFFIXES and path.is_file():
-            yield path
-        elif depth and path.is_dir():
-            yield from _videos(path, depth - 1)
-
-
-def locate(
-    dataset: str,
-    root: Path,
-    labels: Mapping[str, str],
-    aliases: Mapping[str, str],
-    *,
-    clip_of: Callable[[str], str | None],
-    file_of: Callable[[str], str],
-) -> dict[str, str]:
-    """Return for each clip the absolute path where it is, or should be: in its class's folder, or flat in the root.
-
-    A listed clip that is not on the disk keeps the path where it should be, so that it is missing when it is read
-    and stays in the denominator. Videos of no listed clip are left out and logged.
-
-    labels: class by clip id. clip_of: the clip id that a file name without its ending stands for. file_of: the file
-    name that a clip is expected under.
-
-    Raises:
-        UsageError: the root is not a folder, or holds no video.
-    """
-    root = Path(root).expanduser().absolute()
-    paths: dict[str, Path] = {}
-    unlisted = []
-    for path in videos_under(root, dataset):
-        clip = clip_of(path.stem)
-        if clip is None or clip not in labels:
-            unlisted.append(str(path))
-        elif paths.setdefault(clip, path) != path:
-            log.warning("%s: clip %s lies in two places; %s is used, not %s", dataset, clip, paths[clip], path)
-    log.info("%s: %d of %d listed clips are under %s", dataset, len(paths), len(labels), root)
-    if unlisted:
-        log.warning("%s: %d files are in no list and are left out: %s", dataset, len(unlisted), unlisted[:3])
-    folders = _class_folders(paths, labels, aliases)
-    default = (lambda label: root / label) if folders else (lambda label: root)
-    return {
-        clip: str(paths.get(clip) or folders.get(label, default(label)) / file_of(clip))
-        for clip, label in labels.items()
-    }
-
-
-def _class_folders(paths: Mapping[str, Path], labels: Mapping[str, str], aliases: Mapping[str, str]) -> dict[str, Path]:
-    """Return the folder of each class that has one, as far as the paths of clips show."""
-    folders: dict[str, Path] = {}
-    for clip, path in paths.items():
-        label = labels[clip]
-        if label not in folders and match(path.parent.name, (label,), aliases) is not None:
-            folders[label] = path.parent
-    return folders

@@ -2,31 +2,20 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
-from zsarbench.data.video import VIDEO_SUFFIXES
-from zsarbench.errors import UsageError, ZsarbenchError
+from zsarbench.errors import UsageError
 from zsarbench.interfaces import ClassText
+from zsarbench.utils.file_names import shown
 from zsarbench_datasets import common
+from zsarbench_datasets.folder_list import Row, read_list
+from zsarbench_datasets.locating import videos_under
 
 if TYPE_CHECKING:
     import pandas as pd
-
-COLUMNS = ("clip", "label", "start", "end")
-
-
-class Row(NamedTuple):
-    """One clip as the user lists it; an empty label means that the clip has none."""
-
-    path: Path
-    label: str
-    span: tuple[float, float] | None
-    group: str
-    split: str
 
 
 class Folder:
@@ -42,7 +31,7 @@ class Folder:
 
         root: a folder of class folders, or what the paths of the CSV file are relative to. annotations: the CSV file;
         start and end are in seconds and may be empty, a label may be empty; the columns group (source video) and split
-        (name of a list of clips) may be added.
+        (name of a list of clips) may be added. A file may be written without its ending, and with backslashes.
         """
         self.root = root
         self.annotations = annotations
@@ -80,6 +69,7 @@ class Folder:
             {clip: row.group for clip, row in rows.items()},
             {clip: str(row.path) for clip, row in rows.items()},
             {clip: row.span for clip, row in rows.items() if row.span is not None},
+            videos={clip: row.video for clip, row in rows.items()},
         )
         frame["label"] = frame["label"].replace("", None)
         return frame
@@ -105,18 +95,19 @@ class Folder:
     @cached_property
     def _rows(self) -> dict[str, Row]:
         if self.annotations is not None:
-            return _read_csv(Path(self.annotations).expanduser(), self.root)
+            return read_list(Path(self.annotations).expanduser(), self.root)
         if self.root is None:
             raise UsageError("folder: no folder was given. Try --data-root folder=FOLDER")
         root = Path(self.root).expanduser().absolute()
         rows: dict[str, Row] = {}
-        for path in common.videos_under(root, "folder"):
-            below = path.relative_to(root)
+        for path in videos_under(root, "folder"):
+            below = Path(shown(path.relative_to(root)))
             if len(below.parts) > 1:
-                rows[_clip_id(below, rows)] = Row(path, below.parts[0], None, below.as_posix(), "")
+                clip = _clip_id(below, rows)
+                rows[clip] = Row(path, below.parts[0], None, below.as_posix(), "", clip)
         if not rows:
             raise UsageError(
-                f"folder: the videos in {root} lie in no class folder. Try --set dataset.annotations=CLIPS.csv"
+                f"folder: the videos in {shown(root)} lie in no class folder. Try --set dataset.annotations=CLIPS.csv"
             )
         return rows
 
@@ -130,41 +121,3 @@ def _clip_id(below: Path, taken: Mapping[str, Row]) -> str:
     """Return the path without its ending, or with it where another file has that name already."""
     short = below.with_suffix("").as_posix()
     return below.as_posix() if short in taken else short
-
-
-def _read_csv(path: Path, root: Path | None) -> dict[str, Row]:
-    base = (root if root is not None else path.parent).expanduser().absolute()
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.DictReader(file)
-            missing = [column for column in COLUMNS[:2] if column not in (reader.fieldnames or ())]
-            entries = list(reader)
-    except OSError as error:
-        raise UsageError(f"folder: cannot read {path}: {error.strerror}") from error
-    if missing:
-        raise ZsarbenchError(
-            f"{path} lacks the columns {', '.join(missing)}; it takes {', '.join(COLUMNS)}, group, split"
-        )
-    rows: dict[str, Row] = {}
-    for number, entry in enumerate(entries, start=2):
-        below = Path(entry["clip"])
-        span = _span(entry.get("start") or "", entry.get("end") or "", f"{path}, line {number}")
-        clip = below.with_suffix("").as_posix() if below.suffix.lower() in VIDEO_SUFFIXES else below.as_posix()
-        clip += f"#{span[0]:g}-{span[1]:g}".removesuffix("nan") if span else ""
-        if clip in rows:
-            raise ZsarbenchError(f"{path}, line {number}: clip '{clip}' is listed twice")
-        group = entry.get("group") or entry["clip"]
-        rows[clip] = Row(base / below, (entry["label"] or "").strip(), span, group, entry.get("split") or "")
-    return rows
-
-
-def _span(start: str, end: str, where: str) -> tuple[float, float] | None:
-    if not start and not end:
-        return None
-    try:
-        span = (float(start or 0), float(end or "nan"))
-    except ValueError:
-        raise ZsarbenchError(f"{where}: start and end are seconds, not '{start}' and '{end}'") from None
-    if span[0] < 0 or span[1] <= span[0]:
-        raise ZsarbenchError(f"{where}: a clip cannot go from {start} to {end}")
-    return span

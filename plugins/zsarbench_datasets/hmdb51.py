@@ -13,6 +13,7 @@ from zsarbench.data.downloads import Download, fetch, read_downloads
 from zsarbench.errors import ZsarbenchError
 from zsarbench.interfaces import ClassText
 from zsarbench_datasets import common
+from zsarbench_datasets.locating import locate
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -60,7 +61,7 @@ class HMDB51:
         labels = self._labels()
         paths = {}
         if self.root is not None:
-            paths = common.locate(
+            paths = locate(
                 "hmdb51", self.root, labels, self.aliases, clip_of=str, file_of=lambda clip_id: f"{clip_id}.avi"
             )
         return common.manifest(labels, {clip: source_video(clip, label) for clip, label in labels.items()}, paths)

@@ -6,42 +6,26 @@ public list is another part of what was annotated; the manifest holds all of the
 
 from __future__ import annotations
 
-import csv
 import json
-import logging
-import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, ClassVar
 
 from zsarbench.data.downloads import Download, fetch, read_downloads
-from zsarbench.errors import UsageError, ZsarbenchError, unknown
+from zsarbench.errors import UsageError
 from zsarbench.interfaces import ClassText
 from zsarbench.utils.class_names import match
 from zsarbench_datasets import common
+from zsarbench_datasets.kinetics_files import manifest
+from zsarbench_datasets.kinetics_lists import Lists, read_indexed, read_own, revision, union
 
 if TYPE_CHECKING:
     import pandas as pd
 
-log = logging.getLogger(__name__)
-
 K400_TEXT4VIS, K400_CEZSAR, K400_OST, K400_SENTENCES = read_downloads(common.DATA / "kinetics400_downloads.toml")
 K600_TEXT4VIS, K600_OST, K600_DEFINITIONS = read_downloads(common.DATA / "kinetics600_downloads.toml")
-FILE_NAME = re.compile(r"(?P<id>[\w-]{11})(?:_(?P<start>\d+)_(?P<end>\d+))?")
-COLUMNS = ("label", "youtube_id", "time_start", "time_end")
-
-
-class Annotation(NamedTuple):
-    """The label of a clip and its span in the video, in seconds; None where a list does not say."""
-
-    label: str
-    span: tuple[float, float] | None
-
-
-Lists = dict[str, dict[str, Annotation]]
-"""Annotations by list name, then by YouTube id."""
 
 
 class Kinetics400:
@@ -70,7 +54,7 @@ class Kinetics400:
     @cached_property
     def revision(self) -> str:
         """The version and a hash over clips, labels, spans and lists; the user's own count, the videos do not."""
-        return _revision(self.version, self._lists)
+        return revision(self.version, self._lists)
 
     def manifest(self) -> pd.DataFrame:
         """Return one row per clip of any list, sorted by clip_id, the YouTube id.
@@ -81,7 +65,7 @@ class Kinetics400:
         Raises:
             ZsarbenchError: `root` is not a folder or holds no video, or a list is unavailable or malformed.
         """
-        return _manifest("kinetics400", _union(self._lists), self.root, self.trimmed)
+        return manifest("kinetics400", union(self._lists), self.root, self.trimmed)
 
     def splits(self) -> Mapping[str, Sequence[str]]:
         """Return the clip ids of each list.
@@ -112,21 +96,21 @@ class Kinetics400:
         base = ost / "labels" / "kinetics_400_base_labels.csv"
         lists = {
             # The two lists that say where a clip starts come first: the third does not.
-            "ost-19877": _read_indexed(
+            "ost-19877": read_indexed(
                 ost / "datasets_splits" / "k400_splits" / "val.txt", ost / "labels" / "kinetics_400_labels.csv"
             ),
-            "cezsar-18035": {clip: item for _, clip, item in _read_csv(cezsar, self.classes, self.aliases)},
-            "text4vis-19796": _read_indexed(
+            "cezsar-18035": read_own(cezsar, self.classes, self.aliases)["val"],
+            "text4vis-19796": read_indexed(
                 text4vis / "k400" / "kinetics_video_val_se320.txt", text4vis / "kinetics_400_labels.csv"
             ),
         }
-        few = {f"base-s{seed}": _read_indexed(splits / f"fs_base_s{seed}_train.txt", base) for seed in (1, 2, 3)}
-        return lists | few | _read_own(self.annotations, self.classes, self.aliases)
+        few = {f"base-s{seed}": read_indexed(splits / f"fs_base_s{seed}_train.txt", base) for seed in (1, 2, 3)}
+        return lists | few | read_own(self.annotations, self.classes, self.aliases)
 
     def _sentences(self) -> dict[str, str]:
         folder = fetch(K400_SENTENCES)
         files = [folder / file.path for file in K400_SENTENCES.files if file.path.endswith(".txt")]
-        return {match(file.stem, self.classes, self.aliases) or "": common.read_text(file) for file in files}
+        return {match(file.stem, self.classes, self.aliases) or "": common.read_released(file) for file in files}
 
 
 class Kinetics600:
@@ -170,11 +154,11 @@ class Kinetics600:
     @cached_property
     def revision(self) -> str:
         """The version and a hash over clips, labels, spans and lists; the user's own count, the videos do not."""
-        return _revision(self.version, self._lists)
+        return revision(self.version, self._lists)
 
     def manifest(self) -> pd.DataFrame:
         """Return one row per clip of any list, sorted by clip_id; see `Kinetics400.manifest`."""
-        return _manifest("kinetics600", _union(self._lists), self.root, self.trimmed)
+        return manifest("kinetics600", union(self._lists), self.root, self.trimmed)
 
     def splits(self) -> Mapping[str, Sequence[str]]:
         """Return the clip ids of each list.
@@ -201,14 +185,14 @@ class Kinetics600:
         text4vis, ost = fetch(K600_TEXT4VIS) / "lists" / "k600", fetch(K600_OST)
         lists = {}
         for split in (1, 2, 3):
-            lists[f"text4vis-s{split}"] = _read_indexed(
+            lists[f"text4vis-s{split}"] = read_indexed(
                 text4vis / f"test_split{split}_exist.txt", text4vis / f"k160_labels_split{split}.csv"
             )
-            lists[f"ost-s{split}"] = _read_indexed(
+            lists[f"ost-s{split}"] = read_indexed(
                 ost / "datasets_splits" / "k600_splits" / f"ZS_split{split}_K600_eval_filtered.txt",
                 ost / "labels" / f"ZS_split{split}_K600.csv",
             )
-        return lists | _read_own(self.annotations, self.classes, self.aliases)
+        return lists | read_own(self.annotations, self.classes, self.aliases)
 
     def _sentences(self) -> dict[str, str]:
         folder = fetch(K600_DEFINITIONS) / "datasets" / "Kinetics" / "zsl220"
@@ -227,107 +211,3 @@ def _class_texts(
     raise UsageError(
         f"{dataset} has no class texts of the form '{form}'; it has: name, sentence. Try --class-text name"
     )
-
-
-def _read_indexed(path: Path, labels: Path) -> dict[str, Annotation]:
-    """Read a list: `[folder/]<id>[_<start>_<end>].mp4 <index>` and the label file that its indices count in."""
-    with labels.open(encoding="utf-8", newline="") as file:
-        names = [row["name"] for row in csv.DictReader(file)]
-    indexed = {}
-    for name, index in common.rows(path):
-        clip, span = _parse(Path(name).stem)
-        if clip is None:
-            raise ZsarbenchError(f"{path}: '{name}' is not named <youtube_id>_<start>_<end>.mp4")
-        indexed[clip] = Annotation(names[int(index)], span)
-    return indexed
-
-
-def _parse(stem: str) -> tuple[str | None, tuple[float, float] | None]:
-    """Return the YouTube id and the span that a file name without its ending says."""
-    match = FILE_NAME.fullmatch(stem)
-    if match is None:
-        return None, None
-    return match["id"], (float(match["start"]), float(match["end"])) if match["start"] else None
-
-
-def _read_own(path: Path | None, classes: Sequence[str], aliases: Mapping[str, str]) -> Lists:
-    """Read the user's official CSV files: lists by what their split column says, or by the file's name."""
-    if path is None:
-        return {}
-    path = Path(path).expanduser()
-    files = sorted(path.glob("*.csv")) if path.is_dir() else [path]
-    if not files or not all(file.is_file() for file in files):
-        raise UsageError(f"annotations: {path} is neither a CSV file nor a folder of them")
-    lists: Lists = {}
-    for file in files:
-        for split, clip, item in _read_csv(file, classes, aliases):
-            lists.setdefault({"validate": "val"}.get(split, split), {})[clip] = item
-    return lists
-
-
-def _read_csv(path: Path, classes: Sequence[str], aliases: Mapping[str, str]) -> Iterator[tuple[str, str, Annotation]]:
-    """Yield split, YouTube id and annotation of each line of an official CSV file."""
-    with path.open(encoding="utf-8", newline="") as file:
-        reader = csv.DictReader(file)
-        if missing := [column for column in COLUMNS if column not in (reader.fieldnames or ())]:
-            raise ZsarbenchError(
-                f"{path} lacks the columns {', '.join(missing)}; an official CSV file has {', '.join(COLUMNS)}"
-            )
-        official: dict[str, str | None] = {}
-        for row in reader:
-            name = row["label"]
-            if name not in official:
-                official[name] = match(name, classes, aliases)
-            label = official[name]
-            if label is None:
-                raise ZsarbenchError(f"{path}: " + unknown("class", name, classes))
-            span = (float(row["time_start"]), float(row["time_end"]))
-            yield row.get("split") or path.stem, row["youtube_id"], Annotation(label, span)
-
-
-def _revision(version: str, lists: Lists) -> str:
-    listed: dict[str, list[str]] = {}
-    for name, clips in lists.items():
-        for clip in clips:
-            listed.setdefault(clip, []).append(name)
-    return common.revision(
-        version, {clip: common.fields_text(*item, sorted(listed[clip])) for clip, item in _union(lists).items()}
-    )
-
-
-def _union(lists: Lists) -> dict[str, Annotation]:
-    """Return every clip of any list: the label that the first says, the span that the first that has one says."""
-    union: dict[str, Annotation] = {}
-    for name, clips in lists.items():
-        other = 0
-        for clip, item in clips.items():
-            known = union.setdefault(clip, item)
-            other += known.label != item.label
-            if known.span is None:
-                union[clip] = Annotation(known.label, item.span)
-        if other:
-            log.warning(
-                "list %s labels %d clips otherwise than the lists before it, whose labels are kept", name, other
-            )
-    return union
-
-
-def _manifest(dataset: str, clips: Mapping[str, Annotation], root: Path | None, trimmed: bool) -> pd.DataFrame:
-    labels = {clip: item.label for clip, item in clips.items()}
-    groups = {clip: clip for clip in clips}
-    if root is None:
-        return common.manifest(labels, groups, {})
-
-    def file_of(clip: str) -> str:
-        span = clips[clip].span
-        return f"{clip}_{int(span[0]):06d}_{int(span[1]):06d}.mp4" if trimmed and span else f"{clip}.mp4"
-
-    paths = common.locate(dataset, root, labels, {}, clip_of=lambda stem: _parse(stem)[0], file_of=file_of)
-    whole = {clip for clip, path in paths.items() if trimmed or _parse(Path(path).stem)[1] is not None}
-    spans = {clip: span for clip, item in clips.items() if clip not in whole and (span := item.span) is not None}
-    if unknown_spans := [clip for clip in clips if clip not in whole and clip not in spans]:
-        log.warning(
-            "%s: no list says where %d untrimmed clips start; they count as missing", dataset, len(unknown_spans)
-        )
-        paths = {clip: path for clip, path in paths.items() if clip not in unknown_spans}
-    return common.manifest(labels, groups, paths, spans)

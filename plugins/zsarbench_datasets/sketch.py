@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import logging
@@ -13,11 +14,13 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from zsarbench.errors import UsageError, ZsarbenchError
 from zsarbench.interfaces import ClassText
+from zsarbench.utils.atomic import write_atomic
 from zsarbench.utils.cache import cache_dir
+from zsarbench.utils.targets import check_folder
 from zsarbench_datasets import sketch_drawing, sketch_plans, sketch_words
 from zsarbench_datasets.sketch_drawing import ClipPlan
 
@@ -27,6 +30,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 MAX_PROCESSES = 8
+DIGESTS = "clips.json"  # size and sha256 of each drawn clip
 
 
 class Sketch:
@@ -164,15 +168,58 @@ def compositional(index: int) -> dict[str, tuple[str, ...]]:
 
 
 def draw_missing(folder: Path, seed: int, clips_per_class: int) -> None:
-    """Draw and encode the clips that are not there, in plain processes that import neither torch nor the main module.
+    """Draw and encode the clips that are not there as they were drawn, and note their sizes and sha256.
+
+    They are drawn in plain processes that import neither torch nor the main module.
 
     Raises:
         ZsarbenchError: a clip could not be written.
     """
-    existing = {entry.name for sub in folder.glob("*") for entry in os.scandir(sub)}
-    lacking = sum(f"{plan.clip_id}.mp4" not in existing for plan in sketch_plans.plans(seed, clips_per_class))
-    if not lacking:
-        return
+    noted = _read_digests(folder / DIGESTS)
+    plans = sketch_plans.plans(seed, clips_per_class)
+    found = {
+        name: _digest_of(folder / name)
+        for name in (str(sketch_plans.clip_path(folder, plan).relative_to(folder)) for plan in plans)
+    }
+    # A clip that is not noted is whole too: a drawing that was killed leaves such, and one that goes on elsewhere.
+    lacking = [name for name, digest in found.items() if digest is None or noted.get(name, digest) != digest]
+    if lacking:
+        check_folder(folder, f"{len(lacking)} drawn clips of sketch", "Try: ZSARBENCH_CACHE=FOLDER")
+        if damaged := [name for name in lacking if found[name] is not None]:
+            log.warning("sketch: %d clips are damaged and drawn again, e.g. %s", len(damaged), folder / damaged[0])
+        for name in damaged:
+            (folder / name).unlink(missing_ok=True)
+        _draw(folder, seed, clips_per_class, len(lacking))
+        found |= {name: _digest_of(folder / name) for name in lacking}
+    if any(noted.get(name) != digest for name, digest in found.items()):
+        with contextlib.suppress(OSError):  # it may be on a disk that is only read
+            write_atomic(folder / DIGESTS, json.dumps(noted | found, sort_keys=True).encode())
+
+
+def _digest_of(path: Path) -> list[int | str] | None:
+    """Return size and sha256 of a file, None where there is none."""
+    try:
+        content = path.read_bytes()
+    except OSError:
+        return None
+    return [len(content), hashlib.sha256(content).hexdigest()]
+
+
+def _read_digests(path: Path) -> dict[str, Any]:
+    """Return size and sha256 of clips by name, {} where they cannot be read."""
+    try:
+        digests = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return digests if isinstance(digests, dict) else {}
+
+
+def _draw(folder: Path, seed: int, clips_per_class: int, lacking: int) -> None:
+    """Draw the clips that are not there.
+
+    Raises:
+        ZsarbenchError: a clip could not be written.
+    """
     began = time.monotonic()
     log.info("sketch: drawing %d clips into %s", lacking, folder)
     parts = min(os.cpu_count() or 1, MAX_PROCESSES, lacking)

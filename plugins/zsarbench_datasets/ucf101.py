@@ -15,6 +15,7 @@ from zsarbench.errors import UsageError, ZsarbenchError
 from zsarbench.interfaces import ClassText
 from zsarbench.utils.class_names import match, readable
 from zsarbench_datasets import common
+from zsarbench_datasets.locating import locate
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -66,7 +67,7 @@ class UCF101:
         labels = self._labels()
         paths = {}
         if self.root is not None:
-            paths = common.locate(
+            paths = locate(
                 "ucf101", self.root, labels, self.aliases, clip_of=str, file_of=lambda clip_id: f"{clip_id}.avi"
             )
         groups = {clip_id: f"{label}/{_source_video(clip_id)}" for clip_id, label in labels.items()}
@@ -86,7 +87,7 @@ class UCF101:
     def captions(self) -> Mapping[str, tuple[str, ...]]:
         """Return three machine-made captions per clip, one from each observer, in the order of `OBSERVERS`."""
         folder = fetch(CAPTIONS) / "data" / "observers"
-        observed = [json.loads(common.read_text(folder / f"ucf101_{name}.json"))["results"] for name in OBSERVERS]
+        observed = [json.loads(common.read_released(folder / f"ucf101_{name}.json"))["results"] for name in OBSERVERS]
         return {
             clip_id: tuple(" ".join(segment["sentence"].strip() for segment in seen[clip_id]) for seen in observed)
             for clip_id in sorted(observed[0])
@@ -125,7 +126,7 @@ class UCF101:
         """Return the text of each class from a download of one file a class."""
         folder = fetch(download)
         files = [folder / file.path for file in download.files if file.path.endswith(".txt")]
-        texts = {match(file.stem, self.classes, self.aliases): common.read_text(file) for file in files}
+        texts = {match(file.stem, self.classes, self.aliases): common.read_released(file) for file in files}
         return [ClassText(name, (texts[name],)) for name in self.classes]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -13,7 +13,9 @@ import numpy as np
 
 from zsarbench.errors import UsageError
 from zsarbench.interfaces import Clips, ClipSource, Sampling, Steps
+from zsarbench.utils.array_files import map_array, read_header
 
+from .file_index import FileIndex, Match
 from .preparation import ColourOrder
 
 if TYPE_CHECKING:
@@ -30,7 +32,8 @@ class FeatureFiles:
     """Reads `<video>.npy` of shape (T, D), a row a second, from a folder and its folders; the store takes them in.
 
     A clip is the file of its own id; or else it is cut out of its video's file: the rows from its start to its end.
-    A clip without a sound file counts as one that cannot be read, with its reason.
+    Files lie flat, or in folders as the clips do. A clip without a sound file counts as one that cannot be read, with
+    its reason.
 
     folder: where the files lie, those of all data sets of a run. dim: D of every file.
     frames_per_second: rows a second; the release has one.
@@ -63,7 +66,7 @@ class FeatureFiles:
         self.classifier = classifier
         self.weights = weights
         self.sampling = Sampling(frames_per_second, max_steps)
-        self._files = _found(Path(folder).expanduser()) if folder is not None else {}
+        self._index = FileIndex(Path(folder).expanduser()) if folder is not None else None
         self._problems, sha256 = self._examined()
         self.fingerprint = {"files_sha256": sha256}
 
@@ -88,6 +91,15 @@ class FeatureFiles:
         reasons = {clip: why for clip, why in zip(clips.ids, loaded, strict=True) if isinstance(why, str)}
         return Steps(values, mask, reasons)
 
+    def check_sources(self, sources: Sequence[ClipSource]) -> None:
+        """Refuse clips of which none has a file, or of which two would be given the same one.
+
+        Raises:
+            UsageError: it is so.
+        """
+        if self._index is not None:
+            self._index.check(sources)
+
     def finds(self, source: ClipSource) -> bool:
         """Return whether a clip, or the video that it is cut out of, has a file.
 
@@ -95,32 +107,32 @@ class FeatureFiles:
             UsageError: no folder was named.
         """
         self._check_folder()
-        return self._name(source) in self._files
+        return self._index is not None and isinstance(self._index.find(source), Match)
 
     def _check_folder(self) -> None:
         if self.folder is None:
             raise UsageError("visual 'feature-files' reads a folder of .npy files. Try: --set visual.folder=FOLDER")
 
-    def _name(self, source: ClipSource) -> str:
-        """Return the name of the file that holds a clip."""
-        return source.clip_id if source.clip_id in self._files else source.video or source.clip_id
+    @property
+    def _files(self) -> Mapping[str, Path]:
+        return self._index.files if self._index is not None else {}
 
     def _rows(self, source: ClipSource) -> np.ndarray | str:
         """Return the rows (t, D) float32 of a clip, or why it has none."""
-        whole, name = source.clip_id in self._files, self._name(source)
-        path = self._files.get(name)
-        if path is None:
-            return f"no .npy file of it is in {self.folder}"
-        if name in self._problems:
-            return self._problems[name]
+        match = self._index.find(source) if self._index is not None else "no folder was named"
+        if isinstance(match, str):
+            return match
+        if match.name in self._problems:
+            return self._problems[match.name]
         try:
-            stored = np.load(path, mmap_mode="r", allow_pickle=False)
+            stored = map_array(self._files[match.name])
         except (OSError, ValueError) as error:
             return f"its file cannot be read: {error}"
-        first, last = (0, len(stored)) if whole else self._span(source, len(stored))
+        first, last = (0, len(stored)) if match.whole else self._span(source, len(stored))
         if first >= len(stored):
             return "it starts after the end of its video's file"
-        rows: np.ndarray = np.array(stored[first : min(last, first + self.max_steps)], dtype=np.float32)
+        with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite, which the next line names
+            rows: np.ndarray = np.array(stored[first : min(last, first + self.max_steps)], dtype=np.float32)
         return rows if np.isfinite(rows).all() else "its file holds values that are not finite"
 
     def _span(self, source: ClipSource, n_rows: int) -> tuple[int, int]:
@@ -145,7 +157,7 @@ class FeatureFiles:
         for name, path in sorted(self._files.items()):
             head, tail, size = _edges(path)
             digest.update(f"{name} {size}\n".encode() + head + tail)
-            shape, problem = _described(head)
+            shape, problem = _described(head, size)
             if shape:
                 widths.add(shape[1])
                 if shape[1] != self.dim:
@@ -191,23 +203,6 @@ class FeatureFiles:
         return model
 
 
-def _found(folder: Path) -> Mapping[str, Path]:
-    """Return the files of a folder and its folders by name without ending.
-
-    Raises:
-        UsageError: the folder is none, holds no file, or holds two of one name.
-    """
-    if not folder.is_dir():
-        raise UsageError(f"visual 'feature-files': folder {folder} does not exist. Try: --set visual.folder=FOLDER")
-    files: dict[str, Path] = {}
-    for path in sorted(folder.rglob("*.npy")):
-        if (known := files.setdefault(path.stem, path)) != path:
-            raise UsageError(f"visual 'feature-files': '{path.stem}' exists twice: {known} and {path}")
-    if not files:
-        raise UsageError(f"visual 'feature-files': no .npy file is in {folder} or its folders")
-    return files
-
-
 def _edges(path: Path) -> tuple[bytes, bytes, int]:
     """Return the first and last bytes of a file, and its size."""
     with path.open("rb") as file:
@@ -217,15 +212,15 @@ def _edges(path: Path) -> tuple[bytes, bytes, int]:
         return head, file.read(), size
 
 
-def _described(head: bytes) -> tuple[tuple[int, int] | None, str]:
+def _described(head: bytes, size: int) -> tuple[tuple[int, int] | None, str]:
     """Return the shape that the header of a file tells, where it is (T, D), and what is wrong with the file."""
     try:
-        file = io.BytesIO(head)
-        version = np.lib.format.read_magic(file)
-        read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-        shape, _, dtype = read(file)
-    except (ValueError, EOFError) as error:
+        header = read_header(io.BytesIO(head))
+    except ValueError as error:
         return None, f"its file is not an .npy file: {error}"
+    shape, dtype = header.shape, header.dtype
+    if header.offset + header.n_bytes != size:
+        return None, f"its file has {size:,} bytes, but states an array of {header.n_bytes:,}"
     if dtype.name not in FLOATS:
         return None, f"its file holds {dtype.name}, not one of {', '.join(FLOATS)}"
     if len(shape) != 2:

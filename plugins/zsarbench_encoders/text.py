@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from zsarbench.errors import ZsarbenchError
 from zsarbench.utils.batching import in_fixed_batches
 
-from .weights import check_files, first_line, package_folder, state_dict_sha256
+from .weights import check_files, first_line, package_folder, pinned, state_dict_sha256
 
 if TYPE_CHECKING:
     import torch
@@ -27,6 +27,10 @@ TOKENS = 512
 # Widths in tokens that sentences are padded to, close together where captions lie.
 WIDTHS = (8, 12, 16, 20, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512)
 
+REVISIONS: Mapping[str, str] = MappingProxyType(
+    {"sentence-transformers/all-mpnet-base-v2": "9a3225965996d404b775526de6dbfe85d3368642"}
+)
+"""Commits on the hub by model."""
 MINILM_SHA256: Mapping[str, str] = MappingProxyType(
     {
         "model.safetensors": "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
@@ -141,11 +145,15 @@ def _with_padding(rows: Tensor, mask: int, size: int) -> tuple[Tensor, Tensor]:
 
 
 class SentenceTransformers(SentenceModel):
-    """Any model of sentence-transformers: a name on the Hugging Face hub, or a folder that holds a saved one."""
+    """Any model of sentence-transformers: a name on the Hugging Face hub, or a folder that holds a saved one.
 
-    def __init__(self, *, model: str = "sentence-transformers/all-mpnet-base-v2") -> None:
+    revision: the commit on the hub that is fetched; None: a pinned one of the default model, the newest of others.
+    """
+
+    def __init__(self, *, model: str = "sentence-transformers/all-mpnet-base-v2", revision: str | None = None) -> None:
         self.model = model
-        network = load(model)
+        self.revision = revision
+        network = load(model, pinned("text", hub_name(model), revision or REVISIONS.get(model)))
         space = model.removeprefix("sentence-transformers/")
         super().__init__(network, space, state_dict_sha256(network.state_dict()))
 
@@ -153,12 +161,13 @@ class SentenceTransformers(SentenceModel):
 class SBertDistilRoberta(SentenceTransformers):
     """paraphrase-distilroberta-base-v2, CEZSAR's sentence encoder: 768 features a sentence.
 
-    weights: a folder that holds the saved model, in place of a download.
+    weights: a folder that holds the saved model, in place of a download. revision: the commit on the hub that is
+        fetched; None: the newest.
     """
 
-    def __init__(self, *, weights: str | None = None) -> None:
+    def __init__(self, *, weights: str | None = None, revision: str | None = None) -> None:
         self.weights = weights
-        super().__init__(model=weights or "sentence-transformers/paraphrase-distilroberta-base-v2")
+        super().__init__(model=weights or "sentence-transformers/paraphrase-distilroberta-base-v2", revision=revision)
         self.space = "paraphrase-distilroberta-base-v2"
 
 
@@ -171,8 +180,10 @@ class MiniLML6(SentenceModel):
         super().__init__(load(str(folder)), "all-MiniLM-L6-v2", MINILM_SHA256["model.safetensors"])
 
 
-def load(model: str) -> SentenceTransformer:
+def load(model: str, revision: str | None = None) -> SentenceTransformer:
     """Return a model of sentence-transformers, on the CPU and without noise on stderr.
+
+    revision: the commit on the hub.
 
     Raises:
         ZsarbenchError: it is neither a folder, nor in the cache, nor to be fetched.
@@ -181,7 +192,7 @@ def load(model: str) -> SentenceTransformer:
 
     try:
         with quiet():
-            return SentenceTransformer(model, device="cpu")
+            return SentenceTransformer(model, device="cpu", revision=revision)
     except (OSError, ValueError) as error:
         place = f"folder {model}" if Path(model).exists() else f"https://huggingface.co/{hub_name(model)}"
         raise ZsarbenchError(
@@ -193,8 +204,8 @@ def load(model: str) -> SentenceTransformer:
 
 
 def hub_name(model: str) -> str:
-    """Return the name on the Hugging Face hub; a bare one belongs to sentence-transformers."""
-    return model if "/" in model else f"sentence-transformers/{model}"
+    """Return the name on the Hugging Face hub; a bare one belongs to sentence-transformers, a folder is one."""
+    return model if Path(model).exists() or "/" in model else f"sentence-transformers/{model}"
 
 
 @contextmanager

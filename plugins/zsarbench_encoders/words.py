@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, BinaryIO
 import numpy as np
 
 from zsarbench.errors import NotGiven, ZsarbenchError
+from zsarbench.utils.text_files import numbered_lines
 
 from .weights import file_sha256
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 _WORD = re.compile(r"\w+(?:['’]\w+)*")
+MAX_WORD = 10_000  # bytes; word2vec's longest phrases have some hundred
 
 Entry = tuple[str, np.ndarray]
 """A word, or words joined by underscores, and its vector (D,) float32."""
@@ -98,7 +100,7 @@ def _table(path: Path, max_words: int | None) -> tuple[dict[str, int], np.ndarra
                 break
         if not vectors or not vectors[0].size or len({vector.shape for vector in vectors}) > 1:
             raise ValueError("it holds no vectors, or some of another length")
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, OverflowError) as error:
         raise ZsarbenchError(
             f"word vectors '{path}' cannot be read: {error}. A line is a word and its numbers, parted by blanks; "
             "word2vec's binary form ends in .bin"
@@ -108,15 +110,15 @@ def _table(path: Path, max_words: int | None) -> tuple[dict[str, int], np.ndarra
 
 def _from_text(path: Path) -> Iterator[Entry]:
     """Yield the entries of a word2vec or GloVe text file, whose words may hold blanks themselves."""
-    with path.open(encoding="utf-8", errors="ignore") as lines:
-        first = next(lines, "").split()
-        counts = len(first) == 2 and all(field.isdigit() for field in first)
-        dim = int(first[1]) if counts else len(first) - 1
-        if not counts and dim > 0:
-            yield first[0], _numbers(first[1:], dim, 1)
-        for number, line in enumerate(lines, 2):
-            word, *fields = line.rstrip().rsplit(" ", dim)
-            yield word, _numbers(fields, dim, number)
+    lines = numbered_lines(path, "word vectors")
+    first = next(lines, (1, ""))[1].split()
+    counts = len(first) == 2 and all(field.isdigit() for field in first)
+    dim = int(first[1]) if counts else len(first) - 1
+    if not counts and dim > 0:
+        yield first[0], _numbers(first[1:], dim, 1)
+    for number, line in lines:
+        word, *fields = line.rstrip().rsplit(" ", dim)
+        yield word, _numbers(fields, dim, number)
 
 
 def _numbers(fields: Sequence[str], dim: int, line: int) -> np.ndarray:
@@ -136,6 +138,8 @@ def _from_binary(path: Path) -> Iterator[Entry]:
         if len(counts) != 2 or not all(field.isdigit() for field in counts):
             raise ValueError("its first line does not state the numbers of words and features")
         n_words, dim = int(counts[0]), int(counts[1])
+        if 4 * dim > (size := path.stat().st_size):  # before memory is taken for them
+            raise ValueError(f"it states {dim:,} features a word, and has {size:,} bytes")
         for number in range(n_words):
             word = _word(file)
             numbers = file.read(4 * dim)
@@ -149,4 +153,6 @@ def _word(file: BinaryIO) -> str:
     letters = bytearray()
     while (letter := file.read(1)) not in (b" ", b""):
         letters += letter
+        if len(letters) > MAX_WORD:
+            raise ValueError(f"a word has more than {MAX_WORD:,} bytes")
     return letters.decode(errors="ignore").strip()

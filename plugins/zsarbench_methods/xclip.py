@@ -14,7 +14,7 @@ from zsarbench.errors import ZsarbenchError
 from zsarbench.interfaces import Clips, Sampling, Steps
 from zsarbench.utils.batching import in_fixed_batches
 from zsarbench_encoders.preparation import ResizeCrop
-from zsarbench_encoders.weights import state_dict_sha256
+from zsarbench_encoders.weights import pinned, state_dict_sha256
 
 DEFAULT = "microsoft/xclip-base-patch32"
 TEXTS_AT_ONCE = 32  # texts of every forward pass, all of the model's context length: other shapes give other bits
@@ -30,19 +30,28 @@ class XClipVideos:
 
     model: a name on the Hugging Face hub, or a folder that holds a saved model with its processor and tokenizer.
     frames_per_second: of the frames in a step; steps follow each other without a gap.
+    revision: the commit on the hub that is fetched; None: the newest.
     """
 
     needs: Literal["frames"] = "frames"
 
     def __init__(
-        self, *, model: str = DEFAULT, batch_size: int = 8, frames_per_second: float = 2.0, max_steps: int = 4
+        self,
+        *,
+        model: str = DEFAULT,
+        revision: str | None = None,
+        batch_size: int = 8,
+        frames_per_second: float = 2.0,
+        max_steps: int = 4,
     ) -> None:
         self.model = model
+        self.revision = revision
         self.batch_size = batch_size
         self.frames_per_second = frames_per_second
         self.max_steps = max_steps
-        self.network, sha256 = load(model)
-        config = _from_hub(lambda: VideoMAEImageProcessor.from_pretrained(model).to_dict(), model)
+        commit = pinned("visual", model, revision)
+        self.network, sha256 = load(model, commit)
+        config = _from_hub(lambda: VideoMAEImageProcessor.from_pretrained(model, **_at(commit)).to_dict(), model)
         n_frames = int(self.network.config.vision_config.num_frames)
         self.prepare = preparation(config)
         self.sampling = Sampling(frames_per_second, max_steps, frames_per_step=n_frames, step_stride=n_frames)
@@ -79,13 +88,15 @@ class XClipVideos:
 class XClipTexts:
     """Encodes sentences with the text tower of an X-CLIP model; longer ones are cut at its context length.
 
-    model: as of `XClipVideos`; both parts must name the same.
+    model, revision: as of `XClipVideos`; both parts must name the same.
     """
 
-    def __init__(self, *, model: str = DEFAULT) -> None:
+    def __init__(self, *, model: str = DEFAULT, revision: str | None = None) -> None:
         self.model = model
-        self.network, sha256 = load(model)
-        self._tokenizer = _from_hub(lambda: AutoTokenizer.from_pretrained(model), model)
+        self.revision = revision
+        commit = pinned("text", model, revision)
+        self.network, sha256 = load(model, commit)
+        self._tokenizer = _from_hub(lambda: AutoTokenizer.from_pretrained(model, **_at(commit)), model)
         self._length = int(self.network.config.text_config.max_position_embeddings)
         self.dim = int(self.network.config.projection_dim)
         self.space = f"x-clip {sha256[:12]}"
@@ -113,13 +124,13 @@ class XClipTexts:
             return vectors.float().cpu()
 
 
-def load(model: str) -> tuple[Any, str]:
-    """Return an X-CLIP model and the SHA-256 of its weights.
+def load(model: str, revision: str | None = None) -> tuple[Any, str]:
+    """Return an X-CLIP model, at a commit on the hub where one is given, and the SHA-256 of its weights.
 
     Raises:
         ZsarbenchError: it can neither be found in the cache nor fetched.
     """
-    network = _from_hub(lambda: XCLIPModel.from_pretrained(model), model)
+    network = _from_hub(lambda: XCLIPModel.from_pretrained(model, **_at(revision)), model)
     return network.eval().requires_grad_(False), state_dict_sha256(network.state_dict())
 
 
@@ -134,6 +145,10 @@ def preparation(config: dict[str, Any]) -> ResizeCrop:
         raise ZsarbenchError(f"frames of size {size} and crop {crop} cannot be prepared; a shortest edge is needed")
     filter_name = Image.Resampling(config.get("resample", Image.Resampling.BILINEAR)).name.lower()
     return ResizeCrop(size["shortest_edge"], (crop["height"], crop["width"]), filter_name)
+
+
+def _at(revision: str | None) -> dict[str, Any]:
+    return {} if revision is None else {"revision": revision}
 
 
 def _from_hub(read: Any, model: str) -> Any:

@@ -145,3 +145,33 @@ def test_a_protocol_on_a_folder_says_what_to_type(tmp_path: Path) -> None:
         failed = zsarbench("protocol", verb, write(tmp_path))
         assert isinstance(failed.exception, ZsarbenchError)
         assert "--data-root folder=" in str(failed.exception)
+
+
+@pytest.mark.parametrize(
+    "named", ["handstandpushups, archery", "HandStandPushups, HandstandPushups", "HandStandPushups, archery"]
+)
+def test_classes_that_differ_in_spelling_alone_are_refused(tmp_path: Path, named: str) -> None:
+    """A list has one of them or cannot tell them apart; the clips of the other would be left out without a word."""
+    for name in ("HandStandPushups", "HandstandPushups", "archery"):
+        (tmp_path / "v" / name).mkdir(parents=True)
+        (tmp_path / "v" / name / "a.mp4").touch()
+    (tmp_path / "p.toml").write_text(
+        HEAD.replace("n_clips = [2, 4, 2]\n", "") + f"[[rounds]]\ncandidates = {named.split(', ')}\n"
+    )
+    root = ("--data-root", f"folder={tmp_path / 'v'}")
+    done = zsarbench("protocol", "check", tmp_path / "p.toml", *root)
+    assert done.exit_code == 1
+    assert "cannot tell 'HandStandPushups' and 'HandstandPushups' of data set 'folder' apart" in done.output
+    run = zsarbench("run", "--method", "chance", "--protocol", tmp_path / "p.toml", *root)
+    assert "cannot tell 'HandStandPushups' and 'HandstandPushups'" in str(run.exception)
+
+
+def test_lists_beside_a_protocol_are_read_as_people_write_them(tmp_path: Path, clips: list[str]) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text("\ufeff" + HEAD.replace("[2, 4, 2]", "4") + '[[rounds]]\ncandidates = "@two"\n', encoding="utf-8")
+    (tmp_path / "two.txt").write_bytes("\ufeff# mine\r\n c \r\n\r\nd\u00a0\r\n".encode())
+    assert zsarbench("protocol", "check", path, *clips).exit_code == 0
+    (tmp_path / "two.txt").write_bytes("c\nd\u00e9\n".encode("latin-1"))
+    assert "two.txt, line 2 is not UTF-8 text" in str(zsarbench("protocol", "check", path, *clips).exception)
+    path.write_text(path.read_text(encoding="utf-8").replace("@two", "@" + "x" * 300), encoding="utf-8")
+    assert "cannot be read: File name too long" in str(zsarbench("protocol", "check", path, *clips).exception)

@@ -144,9 +144,9 @@ def test_a_file_gives_one_text_a_row_by_any_spelling(tmp_path: Path) -> None:
     [
         ("class,text\nRowing,a\n", "lack 1 classes, e.g. 'ski_jump'"),
         ("class,text\nRowing,a\nski jump,\n", "of class 'ski_jump' are empty"),
-        ("name,text\nRowing,a\n", "need the columns 'class' and 'text'; it has name, text"),
-        ("class,text\nRowin,a\n", "unknown class in .*'Rowin'; did you mean 'Rowing'"),
-        ("", "cannot be read"),
+        ("name,text\nRowing,a\n", "lacks the columns class; its first line is 'name,text'"),
+        ("class,text\nRowin,a\n", "line 2: unknown class 'Rowin'; did you mean 'Rowing'"),
+        ("", "lacks the columns class, text; it is empty"),
     ],
 )
 def test_a_file_that_does_not_fit_is_refused(tmp_path: Path, text: str, message: str) -> None:
@@ -155,7 +155,7 @@ def test_a_file_that_does_not_fit_is_refused(tmp_path: Path, text: str, message:
 
 
 def test_a_missing_file_is_told(tmp_path: Path) -> None:
-    with pytest.raises(ZsarbenchError, match="cannot be read"):
+    with pytest.raises(UsageError, match=r"class texts .*none\.csv does not exist"):
         load(dataset(), str(tmp_path / "none.csv"))
 
 
@@ -170,3 +170,14 @@ def test_real_documents_give_ten_sentences_for_nearly_every_class(mirror: Path) 
     counts = {one.name: len(sentences_of(one.texts, class_texts.MIN_WORDS)) for one in documents}
     assert min(counts.values()) >= 1
     assert sum(count >= 10 for count in counts.values()) > 90
+
+
+def test_a_file_is_read_as_spreadsheets_save_it(tmp_path: Path) -> None:
+    texts = tmp_path / "texts.csv"
+    texts.write_bytes("\ufeffClass;Text\r\nRowing;a boat; \r\nski jump;a hill, and snow\r\n".encode())
+    assert load(dataset(), str(texts))["ski_jump"].texts == ("a hill, and snow",)
+    texts.write_bytes("class,text\nRowing,un\u00e9\nski jump,b\n".encode("latin-1"))
+    with pytest.raises(UsageError, match=r"line 2 is not UTF-8 text: it looks like Windows-1252"):
+        load(dataset(), str(texts))
+    texts.write_text("class,text\nRowing," + "word " * 100_000 + "\nski jump,b\n")
+    assert len(load(dataset(), str(texts))["Rowing"].texts[0]) == 499_999

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import hashlib
+import socket
+import subprocess
+import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -11,7 +17,9 @@ from pathlib import Path
 
 import pytest
 
-from zsarbench.data.downloads import CHUNK_BYTES, Download, RemoteFile, fetch, folder_of, missing, read_downloads
+from zsarbench.data import transfers
+from zsarbench.data.downloads import Download, RemoteFile, fetch, folder_of, missing, read_downloads
+from zsarbench.data.transfers import CHUNK_BYTES
 from zsarbench.errors import ZsarbenchError
 
 SOURCE = "someone/some-repo/0123abcd"
@@ -156,7 +164,7 @@ def test_progress_counts_every_byte_once_whatever_was_there_or_is_dropped_again(
 
 def test_an_answer_longer_than_the_pinned_file_is_not_read_to_its_end(server: Server) -> None:
     server.files = {"a.txt": BIG}
-    with pytest.raises(ZsarbenchError, match=rf"a\.txt.*expected sha256 .*got .* \({CHUNK_BYTES} bytes\)"):
+    with pytest.raises(ZsarbenchError, match=rf"a\.txt.*expected sha256 .*got .* \({len(SMALL) + 1} bytes or more\)"):
         fetch(download_of(**{"a.txt": SMALL}))
 
 
@@ -306,3 +314,117 @@ def test_pinned_lists_are_read_from_toml(tmp_path: Path) -> None:
     pin = pinned("texts/air drumming.txt", SMALL)
     file.write_text(f'[[downloads]]\n{fields}\nfiles = """\n{pin.sha256} {pin.size} {pin.path}\n\n"""\n')
     assert read_downloads(file) == (download_of(**{"texts/air drumming.txt": SMALL}),)
+
+
+class Endless(threading.Thread):
+    """A server that answers every request with a start and then the same bytes again and again, until it is closed."""
+
+    def __init__(self, start: bytes, again: bytes, pause: float) -> None:
+        super().__init__(daemon=True)
+        self.start_with, self.again, self.pause = start, again, pause
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.sent = 0
+        self.start()
+
+    @property
+    def address(self) -> str:
+        return f"http://127.0.0.1:{self.listener.getsockname()[1]}"
+
+    def run(self) -> None:
+        while True:
+            connection, _ = self.listener.accept()
+            threading.Thread(target=self.answer, args=(connection,), daemon=True).start()
+
+    def answer(self, connection: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            connection.recv(65536)
+            connection.sendall(self.start_with)
+            while True:
+                connection.sendall(self.again)
+                self.sent += len(self.again)
+                time.sleep(self.pause)
+
+
+OK = b"HTTP/1.1 200 OK\r\n"
+
+
+@pytest.mark.parametrize(
+    ("start", "again", "pause"),
+    [
+        (OK + b"Content-Length: 6\r\n\r\n", b"a", 0.05),  # hi, at a byte in 50 ms
+        (OK, b"X-More: 1\r\n", 0.3),
+        (b"", b"HTTP/1.1 100 Continue\r\n\r\n", 0.01),
+    ],
+    ids=["a body that drips", "headers that drip", "no end of interim answers"],
+)
+def test_a_download_has_a_total_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, start: bytes, again: bytes, pause: float
+) -> None:
+    server = Endless(start, again, pause)
+    monkeypatch.setattr(transfers, "GRACE_SECONDS", 0.2)
+    monkeypatch.setattr(transfers, "MIN_BYTES_PER_SECOND", 1e9)
+    monkeypatch.setenv("ZSARBENCH_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("ZSARBENCH_MIRROR", server.address)
+    with pytest.raises(ZsarbenchError, match=r"a\.txt: it takes longer than 0 s; \d+ of \d+ bytes have arrived"):
+        fetch(download_of(**{"a.txt": SMALL * 10}))
+
+
+@pytest.mark.parametrize(
+    "start", [OK + b"\r\n", b"HTTP/1.1 302 Found\r\nLocation: /other\r\n\r\n"], ids=["a file", "a redirect"]
+)
+def test_an_answer_without_end_is_not_read_further_than_the_pinned_size(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, start: bytes
+) -> None:
+    server = Endless(start, b"x" * 2**16, 0.0)
+    monkeypatch.setenv("ZSARBENCH_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("ZSARBENCH_MIRROR", server.address)
+    with pytest.raises(ZsarbenchError, match=r"\(\d+ bytes or more\)|more than 5 redirects"):
+        fetch(download_of(**{"a.txt": SMALL}))
+    assert server.sent < 2**26  # what the sockets' buffers take
+    assert not list(tmp_path.rglob("*.part"))
+
+
+def test_a_redirect_is_followed(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    server.files = {"a.txt": SMALL}
+    there = f"{server.address}/{SOURCE}/a.txt".encode()
+    redirecting = Endless(b"HTTP/1.1 302 Found\r\nContent-Length: 0\r\nLocation: " + there + b"\r\n\r\n", b"", 1.0)
+    monkeypatch.setenv("ZSARBENCH_MIRROR", redirecting.address)
+    assert (fetch(download_of(**{"a.txt": SMALL})) / "a.txt").read_bytes() == SMALL
+
+
+FULL = """
+import resource, sys
+from zsarbench.data.downloads import Download, RemoteFile, fetch
+resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
+fetch(Download(name="toy", files=(RemoteFile("a.txt", "0" * 64, 10**6),), source=sys.argv[1], licence="", summary=""))
+"""
+
+
+def test_a_full_disk_is_no_fault_of_the_mirror(mirror: Path) -> None:
+    (mirror / SOURCE / "a.txt").write_bytes(bytes(10**6))
+    run = subprocess.run([sys.executable, "-c", FULL, SOURCE], capture_output=True, text=True, timeout=300)
+    last_line = run.stderr.strip().splitlines()[-1]
+    assert "download a.txt.part cannot be written to" in last_line
+    assert "File too large. Try: free some space" in last_line
+    assert "ZSARBENCH_MIRROR" not in last_line
+
+
+def test_a_file_where_a_folder_is_needed_is_named(mirror: Path, tmp_path: Path) -> None:
+    (tmp_path / "cache").write_text("no folder")
+    with pytest.raises(ZsarbenchError, match=r"download 'toy' cannot be written to .*cache.*ZSARBENCH_CACHE=FOLDER"):
+        fetch(download_of(**{"a.txt": SMALL}))
+
+
+def test_waiting_for_another_process_is_said(
+    mirror: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(transfers, "SECONDS_IN_SILENCE", 0.1)
+    folder = folder_of(download_of())
+    folder.mkdir(parents=True)
+    with (folder / ".lock").open("ab") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        release = threading.Timer(0.5, lambda: fcntl.flock(held, fcntl.LOCK_UN))
+        release.start()
+        fetch(download_of(**{"a.txt": SMALL}))
+        release.join()
+    assert caplog.text.count("toy: another process is fetching it") == 1

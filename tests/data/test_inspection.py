@@ -1,8 +1,9 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 import signal
-import sqlite3
 import subprocess
 import sys
 import time
@@ -14,7 +15,9 @@ import pytest
 
 from zsarbench.cli.main import main
 from zsarbench.data import inspection
+from zsarbench.data.probe_cache import ProbeCache
 from zsarbench.data.video.probe import Probe
+from zsarbench.errors import ZsarbenchError
 from zsarbench.testing.videos import write_video
 from zsarbench.utils.progress import LogProgress
 from zsarbench_datasets.folder import Folder
@@ -47,7 +50,7 @@ def inspected(
 ) -> inspection.Inspection:
     files = {path.stem: (path, None, None) for path in sorted(root.rglob("*.m*"))}
     manifest = manifest_of(**files, gone=(root / "x" / "gone.mp4", None, None)) if manifest is None else manifest
-    cache = inspection.ProbeCache(root.parent / "cache" / "files.sqlite", thorough=thorough)
+    cache = ProbeCache(root.parent / "cache" / "files.jsonl", thorough=thorough)
     return inspection.inspect_files(manifest, root, cache, **{"workers": 2, "progress": LogProgress(), **options})
 
 
@@ -61,7 +64,7 @@ def test_missing_unreadable_truncated_and_extra_are_distinguished(root: Path) ->
     assert bad["cut"][0] == "truncated"
     assert "truncated" in bad["cut"][1]
     assert not set(SOUND) & set(bad)
-    assert found.extra == (str(root / "stranger.avi"),)
+    assert found.extra == {str(root / "stranger.avi"): "no clip of the data set"}
     assert found.counts() == {
         "clips": 6, "with_path": 6, "sound": 2, "missing": 1, "unreadable": 2, "truncated": 1, "damaged": 0, "extra": 1,
     }  # fmt: skip
@@ -98,16 +101,19 @@ def test_spans_are_judged_by_the_length_of_their_file_which_is_probed_once(root:
 
 def test_a_damaged_cache_is_created_again(root: Path, caplog: pytest.LogCaptureFixture) -> None:
     first = inspected(root)
-    (root.parent / "cache" / "files.sqlite").write_bytes(b"this is no database" * 100)
+    (root.parent / "cache" / "files.jsonl").write_bytes(b"these are no probes\n" * 100)
     again = inspected(root)
     assert (again.bad, again.n_probed) == (first.bad, 5)
-    assert "is damaged" in caplog.text
+    assert "100 lines of" in caplog.text
+    assert "are damaged" in caplog.text
+    assert inspected(root).n_known == 5
 
 
-def test_a_cache_that_cannot_be_written_is_named(root: Path) -> None:
+def test_where_the_cache_cannot_be_written_probes_are_not_kept(root: Path, caplog: pytest.LogCaptureFixture) -> None:
     (root.parent / "cache").write_text("a file where a folder is needed")
-    with pytest.raises(inspection.ZsarbenchError, match="probes of files cannot be kept in"):
-        inspected(root)
+    found = inspected(root)
+    assert found.n_probed == 5
+    assert "probes of files are not kept" in caplog.text
 
 
 def test_files_that_kill_their_process_are_reported_and_tried_again(root: Path) -> None:
@@ -137,7 +143,7 @@ def test_a_killed_inspection_continues_where_it_was(root: Path) -> None:
         write_video(root / "x" / f"more{number}.mp4", 3)
     script = (
         "import sys, time, pandas as pd; from pathlib import Path\n"
-        "from zsarbench.data import inspection; from zsarbench.utils.progress import LogProgress\n"
+        "from zsarbench.data import inspection; from zsarbench.data.probe_cache import ProbeCache\n"
         "root = Path(sys.argv[1])\n"
         "class Slow:\n"
         "    def task(self, *a): return self\n"
@@ -146,7 +152,7 @@ def test_a_killed_inspection_continues_where_it_was(root: Path) -> None:
         "    def advance(self, n=1, note=''): print('one', flush=True); time.sleep(0.05)\n"
         "rows = [(p.stem, 'x', str(p), None, None, p.stem) for p in sorted(root.rglob('*.m*'))]\n"
         "frame = pd.DataFrame(rows, columns=['clip_id', 'label', 'path', 'start', 'end', 'group'])\n"
-        "cache = inspection.ProbeCache(root.parent / 'cache' / 'files.sqlite')\n"
+        "cache = ProbeCache(root.parent / 'cache' / 'files.jsonl')\n"
         "inspection.inspect_files(frame, root, cache, workers=2, progress=Slow())\n"
     )
     process = subprocess.Popen([sys.executable, "-c", script, str(root)], stdout=subprocess.PIPE, text=True)
@@ -279,7 +285,7 @@ def test_unavailable_lists_cost_only_the_counts(
     root: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def splits(self: Folder) -> None:
-        raise inspection.ZsarbenchError("the list is nowhere")
+        raise ZsarbenchError("the list is nowhere")
 
     monkeypatch.setattr(Folder, "splits", splits)
     out, err = verified(capsys, "folder", "--data-root", f"folder={root}", code=1)
@@ -288,10 +294,62 @@ def test_unavailable_lists_cost_only_the_counts(
 
 
 def test_probes_are_kept_one_by_one(tmp_path: Path) -> None:
-    cache = inspection.ProbeCache(tmp_path / "files.sqlite")
+    cache = ProbeCache(tmp_path / "files.jsonl")
     written = cache.write([("/a", (1, 2), Probe()), ("/b", (3, 4), Probe(problem="empty file"))])
     next(written)
-    with sqlite3.connect(tmp_path / "files.sqlite") as other:
-        assert other.execute("SELECT path FROM files").fetchall() == [("/a",)]
     assert cache.read({"/a": (1, 2)}) == {"/a": Probe()}
     assert cache.read({"/a": (1, 3)}) == {}
+
+
+@pytest.mark.parametrize("near", ["a (1).mp4", "A.mp4", "a_000100_000110.mp4", "a-copy.avi"])
+def test_what_is_near_a_missing_clip_is_named(tmp_path: Path, near: str) -> None:
+    (tmp_path / "x").mkdir()
+    (tmp_path / "x" / near).touch()
+    (tmp_path / "x" / "ab.mp4").touch()
+    found = inspected(
+        tmp_path, manifest_of(a=(tmp_path / "x" / "a.mp4", None, None), c=(tmp_path / "c.mp4", None, None))
+    )
+    reasons = {clip.clip_id: clip.reason for clip in found.bad}
+    assert reasons == {"a": f"missing file; near it is x/{near}", "c": "missing file"}
+
+
+def test_what_is_no_clip_is_told_with_its_reason(root: Path) -> None:
+    (root / "x" / "._a.mp4").touch()
+    (root / ".git").mkdir()
+    (root / "x" / "all").symlink_to("..")
+    (root / "x" / "notes.txt").touch()
+    found = inspected(root, manifest_of(a=(root / "x" / "a.mp4", None, None)))
+    reasons = {Path(path).relative_to(root).as_posix(): reason for path, reason in found.extra.items()}
+    assert reasons["x/._a.mp4"] == reasons[".git"] == "hidden, or kept by a system for itself"
+    assert reasons["x/all"].startswith("a link to ")
+    assert reasons["y/b.mp4"] == "no clip of the data set"
+    assert found.others == {".txt": 1}
+
+
+def test_names_that_are_not_utf8_are_probed_kept_and_shown(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = os.fsencode(tmp_path) + b"/v\xff/x"
+    os.makedirs(folder)
+    shutil.copy(write_video(tmp_path / "one.mp4", 5), folder + b"/bad\xe9.mp4")
+    open(folder + b"/empty\xe9.mp4", "wb").close()
+    command = ["folder", "--data-root", "folder=" + os.fsdecode(folder[:-2]), "--workers", "1"]
+    report = tmp_path / "report.txt"
+    content = json.loads(verified(capsys, *command, "--json", "--report", str(report), code=1)[0])
+    assert [(clip["clip_id"], clip["reason"]) for clip in content["bad"]] == [("x/empty\\xe9", "empty file")]
+    assert content["bad"][0]["path"] == f"{tmp_path}/v\\xff/x/empty\\xe9.mp4"
+    assert "\tx/empty\\xe9.mp4\tempty file\n" in report.read_text(encoding="utf-8")
+    assert "probed 0 files; 2 were known" in verified(capsys, *command, code=1)[0]
+
+
+def test_no_flipped_or_missing_byte_changes_a_kept_probe(tmp_path: Path) -> None:
+    cache, path = ProbeCache(tmp_path / "files.jsonl"), tmp_path / "files.jsonl"
+    probes = {"/a": Probe(seconds=3.0), "/b": Probe(problem="empty file")}
+    states = {"/a": (1, 2), "/b": (3, 4)}
+    list(cache.write((name, states[name], probe) for name, probe in probes.items()))
+    sound = path.read_bytes()
+    for place in range(len(sound)):
+        for content in (sound[:place], sound[:place] + bytes([sound[place] ^ 1]) + sound[place + 1 :]):
+            path.write_bytes(content)
+            assert cache.read(states).items() <= probes.items()
+    path.write_bytes(sound[:-5])
+    list(cache.write([("/c", (5, 6), Probe())]))
+    assert cache.read({**states, "/c": (5, 6)}) == {"/a": probes["/a"], "/c": Probe()}

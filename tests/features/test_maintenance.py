@@ -27,6 +27,8 @@ def store_with(root: Path, *shards: tuple[str, ...], adopt: bool = True) -> Feat
         name = stored.write(rows_of(*ids))
         if adopt:
             stored.adopt(name)
+    if adopt:
+        stored.save()
     return stored
 
 
@@ -116,7 +118,7 @@ def test_shards_that_the_index_lacks_are_not_garbage(tmp_path: Path) -> None:
     store_with(tmp_path, ("a", "b"), adopt=False)
     age(tmp_path, 1e5)
     store = FeatureStore(tmp_path)
-    assert garbage(store.sets()) == []
+    assert garbage(store) == []
     assert store.open(KEY, DIM).stored_ids() == {"a", "b"}
 
 
@@ -124,14 +126,14 @@ def test_a_set_unused_for_days_is_removed_whole_on_request(tmp_path: Path) -> No
     stored = store_with(tmp_path, ("a",))
     store = FeatureStore(tmp_path)
     age(tmp_path, 10 * 86_400)
-    assert garbage(store.sets(), unused_days=11) == []
-    (found,) = garbage(store.sets(), unused_days=9)
+    assert garbage(store, unused_days=11) == []
+    (found,) = garbage(store, unused_days=9)
     assert (found.whole, found.name) == (True, stored.folder.name)
     store.open(KEY, DIM)  # is a use
-    assert garbage(store.sets(), unused_days=9) == []
+    assert garbage(store, unused_days=9) == []
     age(tmp_path, 10 * 86_400)
     with next(stored.shards.glob("*.safetensors")).open("rb") as open_file:
-        remove(*garbage(store.sets(), unused_days=9))
+        remove(*garbage(store, unused_days=9))
         assert len(open_file.read()) > 2 * DIM * 4  # unlinked, not cut
     assert not stored.folder.exists()
 
@@ -140,9 +142,9 @@ def test_an_interrupted_removal_can_be_continued(tmp_path: Path) -> None:
     store_with(tmp_path, ("a",), ("b",))
     store = FeatureStore(tmp_path)
     age(tmp_path, 10 * 86_400)
-    (found,) = garbage(store.sets(), unused_days=9)
+    (found,) = garbage(store, unused_days=9)
     for path in found.files[:3]:
         path.unlink()
-    (rest,) = garbage(store.sets(), unused_days=9)
+    (rest,) = garbage(store, unused_days=9)
     remove(rest)
-    assert not found.folder.exists()
+    assert not found.stored.folder.exists()

@@ -96,7 +96,6 @@ def test_three_processes_and_a_merge_make_what_one_makes(
         monkeypatch.setenv("ZSARBENCH_CACHE", str(cache))
         done = output_of(capsys, *whole, "--shard", f"{number}/3")
         assert done["made"] in (63, 64, 22)
-        assert not list(cache.rglob("index.sqlite"))  # several writers and SQLite go ill together on a network's disk
     monkeypatch.setenv("ZSARBENCH_CACHE", str(tmp_path / "shared"))
     for copied in (1, 0):
         (merged,) = output_of(capsys, "merge", str(tmp_path / "elsewhere"), "--json")

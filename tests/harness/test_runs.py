@@ -22,7 +22,8 @@ from zsarbench.harness.spec import request
 from zsarbench.interfaces import ClassText, ClipFeatures, Context, LearnsFrom, TrainSet
 from zsarbench.plugins import load_plugins
 from zsarbench.protocols.check import check
-from zsarbench.reports.paired import paired
+from zsarbench.reports.comparison import render
+from zsarbench.reports.paired import describe_differences, paired
 from zsarbench.results import RunResult
 from zsarbench.utils.progress import LogProgress
 
@@ -30,9 +31,9 @@ PER_CLASS = 4
 
 
 class Letters:
-    """Eight classes of four clips, two of each source video."""
+    """Ten classes of four clips, two of each source video."""
 
-    classes: ClassVar[tuple[str, ...]] = tuple("ABCDEFGH")
+    classes: ClassVar[tuple[str, ...]] = tuple("ABCDEFGHIJ")
     aliases: ClassVar[Mapping[str, str]] = {}
     revision = "1"
 
@@ -154,7 +155,6 @@ def test_without_clips_of_validation_classes_there_is_no_validation_set(tmp_path
 
 ONE = {"seen": list("AB"), "candidates": list("CDEF")}
 TWO = {"seen": list("CD"), "candidates": list("ABGH")}
-AGAIN = {**ONE, "duplicate_of": 0}
 
 
 def both(folder: Path, *rounds: Mapping[str, Any]) -> tuple[RunResult, pd.DataFrame]:
@@ -166,19 +166,35 @@ def both(folder: Path, *rounds: Mapping[str, Any]) -> tuple[RunResult, pd.DataFr
 
 
 def test_a_round_that_repeats_another_counts_in_the_mean_and_in_no_interval(tmp_path: Path) -> None:
-    thrice, compared = both(tmp_path / "thrice", ONE, TWO, AGAIN)
-    twice, alone = both(tmp_path / "twice", ONE, TWO)
+    one, two = {**ONE, "candidates": list("CDEFI")}, {**TWO, "candidates": list("ABGHJ")}
+    thrice, compared = both(tmp_path / "thrice", one, two, {**one, "duplicate_of": 0})
+    twice, alone = both(tmp_path / "twice", one, two)
     rounds = sorted(thrice.rounds, key=lambda item: item.round)
     assert [item.duplicate_of for item in rounds] == [None, None, 0]
     for name in ("top1_per_video", "top1_per_class"):
-        one, two, again = (item.metrics[name] for item in rounds)
-        assert one == again != two
-        assert thrice.summary[name].ci95 == twice.summary[name].ci95
-        assert thrice.summary[name].mean == pytest.approx((2 * one + two) / 3)  # as the field prints it: over all
-        assert thrice.summary[name].std == pytest.approx(np.std([one, two, one]))
+        first, second, again = (item.metrics[name] for item in rounds)
+        assert first == again != second
+        assert thrice.summary[name].ci95 == twice.summary[name].ci95 is not None
+        assert thrice.summary[name].mean == pytest.approx((2 * first + second) / 3)  # as the field prints it: over all
+        assert thrice.summary[name].std == pytest.approx(np.std([first, second, first]))
     columns = ["difference", "low", "high", "share_not_better", "n_rounds"]
     assert compared[columns].values.tolist() == alone[columns].values.tolist()
     assert compared["low"].item() < compared["difference"].item() < compared["high"].item()
+
+
+def test_too_few_classes_have_no_interval_and_the_result_and_its_table_say_so(tmp_path: Path) -> None:
+    result, compared = both(tmp_path / "few", ONE, TWO)  # of eight classes
+    for name in ("top1_per_video", "top1_per_class"):
+        assert result.summary[name].ci95 is None
+        assert result.summary[name].no_ci95 == "fewer than 10 classes"
+    assert compared[["low", "high", "share_not_better"]].isna().all(axis=None)
+    paths = sorted((tmp_path / "few").rglob("noted-*.json"))
+    described = describe_differences(paths)
+    assert "percentage points, no interval of fewer than 10 classes:" in described
+    assert "[" not in described
+    table = render(load_plugins(), [result], "table")
+    assert "95 % CI" in table
+    assert "no 95 % interval: fewer than 10 classes" in table
 
 
 def test_a_round_with_another_number_of_clips_than_stated_is_refused(tmp_path: Path) -> None:

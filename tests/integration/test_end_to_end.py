@@ -15,7 +15,7 @@ import av
 import numpy as np
 import pytest
 
-pytestmark = pytest.mark.weights
+pytestmark = [pytest.mark.slow, pytest.mark.weights]
 SMALL = [
     "--set", "dataset.clips_per_class=2", "--set", "method.max_epochs=3", "--limit", "2",
     "--set", "visual.max_steps=2", "--set", "method.d_model=64", "--set", "method.feedforward=64",
@@ -36,10 +36,12 @@ def zsarbench(*arguments: str, cache: Path, expect: int = 0) -> subprocess.Compl
 
 
 def cezsar(folder: Path, cache: Path, *more: str) -> dict[str, Any]:
+    """Run on the small data; the result, with what was logged, the bytes of its scores and its folder."""
     done = zsarbench("run", "--method", "cezsar", *SMALL, "--out", str(folder), "--json", *more, cache=cache)
     result: dict[str, Any] = json.loads(done.stdout)
     result["log"] = done.stderr
     result["scores"] = next(folder.rglob(result["predictions"]["file"])).read_bytes()
+    result["out"] = folder
     return result
 
 
@@ -69,12 +71,6 @@ def test_the_result_is_what_the_design_says(first: dict[str, Any]) -> None:
         assert {"mean", "std", "std_kind", "ci95"} <= set(first["summary"][metric])
 
 
-def test_the_same_spec_from_another_empty_cache_gives_the_same_bytes(first: dict[str, Any], tmp_path: Path) -> None:
-    again = cezsar(tmp_path / "out", tmp_path / "cache")
-    assert again["scores"] == first["scores"]
-    assert again["spec_id"] == first["spec_id"]
-
-
 def test_another_seed_gives_other_bytes(first: dict[str, Any], drawn: Path, tmp_path: Path) -> None:
     other = cezsar(tmp_path, drawn, "--seed", "1")
     assert other["scores"] != first["scores"]
@@ -88,10 +84,12 @@ def test_no_clip_is_decoded_twice(first: dict[str, Any], drawn: Path, tmp_path: 
     assert again["scores"] == first["scores"]
 
 
-def test_a_killed_run_is_finished_by_the_next_with_the_same_bytes(first: dict[str, Any], tmp_path: Path) -> None:
-    """SIGKILL in the middle of extraction, then in the middle of training, then `--resume`."""
-    arguments = ["run", "--method", "cezsar", *SMALL, "--out", str(tmp_path / "killed"), "--resume"]
-    cache = tmp_path / "cache"
+@pytest.fixture(scope="module")
+def killed(first: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """The same spec from another empty cache: SIGKILL in extraction, SIGKILL in training, then `--resume`."""
+    folder = tmp_path_factory.mktemp("killed")
+    arguments = ["run", "--method", "cezsar", *SMALL, "--out", str(folder / "killed"), "--resume"]
+    cache = folder / "cache"
 
     def kill_when(pattern: str) -> None:
         process = subprocess.Popen(
@@ -107,9 +105,21 @@ def test_a_killed_run_is_finished_by_the_next_with_the_same_bytes(first: dict[st
 
     kill_when("features/*lite0*/shards/*.safetensors")
     kill_when("checkpoints/*/fit/*.json")
-    done = cezsar(tmp_path / "done", cache, "--resume")
-    assert done["scores"] == first["scores"]
-    assert "resuming at epoch" in done["log"] or "this fit finished" in done["log"]
+    return cezsar(folder / "done", cache, "--resume")
+
+
+def test_the_same_spec_from_another_empty_cache_gives_the_same_bytes(
+    first: dict[str, Any], killed: dict[str, Any]
+) -> None:
+    assert killed["scores"] == first["scores"]
+    assert killed["spec_id"] == first["spec_id"]
+
+
+def test_a_killed_run_is_finished_by_the_next_with_the_same_bytes(
+    first: dict[str, Any], killed: dict[str, Any]
+) -> None:
+    assert killed["scores"] == first["scores"]
+    assert "resuming at epoch" in killed["log"] or "this fit finished" in killed["log"]
 
 
 def test_mistakes_are_told_at_once_without_a_traceback(tmp_path: Path) -> None:
@@ -133,14 +143,14 @@ def test_the_plan_says_what_a_run_would_cost_and_does_nothing(
 
 
 def test_results_are_compared_and_paired(first: dict[str, Any], drawn: Path, tmp_path: Path) -> None:
-    cezsar(tmp_path, drawn)
     zsarbench("run", "--method", "chance", *CHANCE, "--out", str(tmp_path), cache=drawn)
-    done = zsarbench("compare", str(tmp_path), "--paired", cache=drawn)
+    both = str(first["out"]), str(tmp_path)
+    done = zsarbench("compare", *both, "--paired", cache=drawn)
     assert "cezsar" in done.stdout
     assert "chance" in done.stdout
     assert "difference in top1_per_video" in done.stdout
     for reporter in ("markdown", "csv", "latex", "json"):
-        assert "cezsar" in zsarbench("compare", str(tmp_path), "--format", reporter, cache=drawn).stdout
+        assert "cezsar" in zsarbench("compare", *both, "--format", reporter, cache=drawn).stdout
 
 
 BROKEN = """

@@ -11,8 +11,8 @@ import pytest
 import torch
 from click.testing import CliRunner
 
-from zsarbench.cli import doctor
 from zsarbench.cli.main import Session, cli
+from zsarbench.cli.verbs import doctor
 from zsarbench.data.video.decoding import decode_clip
 from zsarbench.errors import UsageError
 from zsarbench.features.extraction.encoding import Settings, encode_decoded

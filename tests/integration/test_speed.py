@@ -9,6 +9,7 @@ import pytest
 
 from locations import ROOT
 
+pytestmark = pytest.mark.slow
 SPEED = ROOT / "benchmarks" / "speed"
 TINY = {
     "extraction": ("--clips 2 --plain-clips 1 --dtypes float32 --repeats 1", "times the plain pipeline"),

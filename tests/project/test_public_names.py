@@ -13,7 +13,7 @@ from zsarbench import errors, testing
 PUBLIC = {
     "zsarbench": "__version__ hookimpl run",
     "zsarbench.interfaces": """
-        CaptionSteps CaptionsInSteps CaptionsTrained ChecksParts ClassText ClassesKnown ClipFeatures
+        CaptionSteps CaptionsInSteps CaptionsTrained ChecksParts ChecksSources ClassText ClassesKnown ClipFeatures
         ClipSource Clips ColourOrdered Context Control Cuttable Dataset Denominator Downloadable Embeds
         Executor ExtractionTask FindsClips Fingerprinted FrameEncoder HasClassifier HasFailures HasParameters HasRoot
         IndependentSteps LearnsFrom Loss Method Movable NegativeDraw NegativeSampler Parts Prepare Progress

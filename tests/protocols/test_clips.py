@@ -99,3 +99,10 @@ def test_the_hash_covers_the_list_without_reading_it(tmp_path: Path) -> None:
 def test_lists_that_are_not_there_or_contradict_are_refused(tmp_path: Path, body: str, message: str) -> None:
     with pytest.raises(ZsarbenchError, match=message):
         read(tmp_path, f'candidates = ["A", "B"]\n{body}').on(toy())
+
+
+@pytest.mark.parametrize("listed", ["a.mp4", "videos/a.avi", "videos\\\\a.avi", "./a"])
+def test_a_list_of_files_is_told_that_clips_are_listed_by_their_ids(tmp_path: Path, listed: str) -> None:
+    protocol = read(tmp_path, f'candidates = ["A", "B"]\ntest_clips = ["{listed}", "e"]')
+    with pytest.raises(ZsarbenchError, match=r"did you mean 'a'\? A clip is listed by its id"):
+        protocols.round_clips(protocol.on(toy())[0], toy().manifest())

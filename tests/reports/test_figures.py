@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -33,7 +34,7 @@ def gap_of(n_classes: int, shared: bool, dims: tuple[int, int] = (12, 12)) -> Ga
         Points(RNG.random((len(labels), clips)), RNG.random((n_classes, texts)), owner)
         for clips, texts in (dims, (5, 5))
     ]
-    return Gap(tuple(f"Class{number:03d}" for number in owner), labels, *sides, shared)
+    return Gap(tuple(f"Class{number:03d}" for number in owner), labels, *sides, shared, 0.0)
 
 
 @pytest.mark.parametrize("n_classes", [3, 101])
@@ -195,16 +196,21 @@ def test_the_command_makes_the_fit_of_a_semantic_gap_again(
     """It replays the recorded command with the recorded threads, so the scores are the same to the bit."""
     from zsarbench.reports import semantic_gap as gap
 
-    specs, differences = [], []
-    of_run, compare = gap.of_run, gap._compare
-    monkeypatch.setattr(gap, "of_run", lambda spec, *more: specs.append(spec) or of_run(spec, *more))
-    monkeypatch.setattr(gap, "_compare", lambda a, b: differences.append(np.abs(a - b).max()) or compare(a, b))
+    specs, made = [], []
+    of_run = gap.of_run
+
+    def noted(spec: Any, *more: Any) -> Gap:
+        specs.append(spec)
+        made.append(of_run(spec, *more))
+        return made[-1]
+
+    monkeypatch.setattr(gap, "of_run", noted)
     typed("plot", "semantic-gap", result, "--out", tmp_path)
     recorded = results.read(result)
     assert [(results.spec_id(spec.what.identity()), spec.where.threads, spec.where.resume) for spec in specs] == [
         (recorded.spec_id, 1, True)
     ]
-    assert differences == [0]
+    assert [gap.difference for gap in made] == [0]
     out = capsys.readouterr()
     assert "other scores" not in out.err
     svg = (tmp_path / f"{result.stem}-semantic-gap-1.svg").read_text()

@@ -13,8 +13,8 @@ from markdown_it.token import Token
 from samples import sample_result, sample_scores
 from zsarbench.reports import formats
 from zsarbench.reports import table as tables
+from zsarbench.reports.escaping import markdown as escape
 from zsarbench.reports.leaderboard import board, build
-from zsarbench.reports.markdown import escape
 
 SPECIAL = st.text(alphabet="\\\\`*_{}[]<>#|~!&$+-=.:;()1a b/", max_size=12)
 PARSER = MarkdownIt("commonmark").enable(["table", "strikethrough"])

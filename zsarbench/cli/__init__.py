@@ -1,1 +1,1 @@
-"""The command line: one file per verb, each command a few lines that call the library."""
+"""The command line: what the verbs share, and `verbs`, a file each."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from zsarbench.cli.request import class_text_option
-from zsarbench.cli.toolkit import data_root_option, echo_json, host_of, json_option, settings_option
+from zsarbench.cli.toolkit import data_root_option, echo, echo_json, host_of, json_option, settings_option
 from zsarbench.errors import ZsarbenchError
 
 if TYPE_CHECKING:
@@ -108,21 +108,21 @@ def _captions(dataset: Dataset, name: str) -> tuple[CaptionNaming, list[CaptionF
 
 def _show(about: dict[str, object], findings: list[Finding]) -> None:
     for key, value in about.items():
-        click.echo(f"{key.replace('_', ' ')}: {value}")
+        echo(f"{key.replace('_', ' ')}: {value}")
     if about["text_encoder"] is None:
-        click.echo("unrelated texts were not searched for: the extra `offline` is not installed. Try: --text NAME")
+        echo("unrelated texts were not searched for: the extra `offline` is not installed. Try: --text NAME")
     for finding in findings:
-        click.echo(f"{finding.problem} {finding.name}: {finding.reason}")
+        echo(f"{finding.problem} {finding.name}: {finding.reason}")
         if finding.text.strip():
             text = " ".join(finding.text.split())
-            click.echo(f"    {text if len(text) <= MAX_CHARACTERS else text[: MAX_CHARACTERS - 1] + '…'}")
-    click.echo(f"{len(findings)} findings")
+            echo(f"    {text if len(text) <= MAX_CHARACTERS else text[: MAX_CHARACTERS - 1] + '…'}")
+    echo(f"{len(findings)} findings")
 
 
 def _show_captions(counted: CaptionNaming, found: list[CaptionFinding]) -> None:
     if counted.n_sentences:
-        click.echo(f"captions: {counted.n_sentences:,}, of which {counted.n_own:,} name the class of their clip")
+        echo(f"captions: {counted.n_sentences:,}, of which {counted.n_own:,} name the class of their clip")
     if counted.problem:
-        click.echo(f"finding: {counted.problem}, e.g.")
+        echo(f"finding: {counted.problem}, e.g.")
     for finding in found[:MAX_CAPTIONS]:
-        click.echo(f"    {finding.clip_id} ({finding.label}): {' '.join(finding.text.split())[:MAX_CHARACTERS]}")
+        echo(f"    {finding.clip_id} ({finding.label}): {' '.join(finding.text.split())[:MAX_CHARACTERS]}")

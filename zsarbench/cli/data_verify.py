@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from zsarbench.cli.toolkit import data_root_option, echo_json, host_of, json_option, settings_option, write_text
+from zsarbench.cli.toolkit import data_root_option, echo, echo_json, host_of, json_option, settings_option, write_text
 from zsarbench.errors import UsageError, ZsarbenchError
 from zsarbench.interfaces import HasRoot
 from zsarbench.utils.cache import cache_dir
@@ -64,12 +64,16 @@ def verify(ctx: click.Context, /, name: str, as_json: bool, **options: Any) -> N
     """
     from zsarbench.data import inspection
     from zsarbench.data.manifest import checked_manifest
+    from zsarbench.data.probe_cache import ProbeCache
     from zsarbench.harness.resolve import resolve_parts
     from zsarbench.plugins.building import build_dataset
     from zsarbench.utils.cores import cores
     from zsarbench.utils.progress import default_progress
+    from zsarbench.utils.targets import check_file
 
     registry, chosen = host_of(ctx).registry, Options(**options)
+    if chosen.report is not None:
+        check_file(chosen.report, "the report", "Try: --report FILE, another one")
     rules = _rules(registry, chosen.protocol, name) if chosen.protocol is not None else None
     parts, roots = resolve_parts(
         registry, {"dataset": name}, protocol=rules, data_root=chosen.data_root, settings=chosen.settings
@@ -85,7 +89,7 @@ def verify(ctx: click.Context, /, name: str, as_json: bool, **options: Any) -> N
     result = inspection.inspect_files(
         manifest,
         root,
-        inspection.ProbeCache(cache_dir() / "scans" / "files.sqlite", thorough=chosen.thorough),
+        ProbeCache(cache_dir() / "scans" / "files.jsonl", thorough=chosen.thorough),
         workers=chosen.workers or cores(),
         progress=default_progress(),
         only=None if rules is None else {clip for clips in lists.values() for clip in clips},
@@ -97,6 +101,7 @@ def verify(ctx: click.Context, /, name: str, as_json: bool, **options: Any) -> N
         "classes": len(dataset.classes),
         "with_captions": len(dataset.captions()),
         **result.counts(),
+        "other_files": {ending or "without an ending": n for ending, n in result.others.items()},
     }
     by_list = result.by_list(lists)
     lines = _lines(about | {f"list {key}": counts for key, counts in by_list.items()})
@@ -104,7 +109,7 @@ def verify(ctx: click.Context, /, name: str, as_json: bool, **options: Any) -> N
         write_text(chosen.report, inspection.report(result, lines, root, absolute=chosen.full_paths))
     if as_json:
         bad = [asdict(clip) for clip in result.bad]
-        echo_json(about | {"lists": by_list, "bad": bad, "extra_files": list(result.extra)})
+        echo_json(about | {"lists": by_list, "bad": bad, "extra_files": dict(result.extra)})
     else:
         _show(lines, result)
     ctx.exit(1 if result.bad else 0)
@@ -128,7 +133,7 @@ def _official_lists(dataset: Dataset, name: str) -> dict[str, Sequence[str]]:
     try:
         return dict(dataset.splits())
     except ZsarbenchError as error:
-        click.echo(f"warning: clips are not counted by the lists of {name}: {error}", err=True)
+        echo(f"warning: clips are not counted by the lists of {name}: {error}", err=True)
         return {}
 
 
@@ -150,6 +155,8 @@ def _lines(about: Mapping[str, Any]) -> list[str]:
     """Return a line for each key with its value or its counts."""
     lines = []
     for key, value in about.items():
+        if value == {}:
+            continue
         text = ", ".join(f"{n} {what}" for what, n in value.items()) if isinstance(value, dict) else value
         lines.append(f"{key.replace('_', ' ')}: {text}")
     return lines
@@ -157,13 +164,13 @@ def _lines(about: Mapping[str, Any]) -> list[str]:
 
 def _show(lines: Sequence[str], result: Inspection) -> None:
     """Print the counts, and the bad clips and extra files up to a screenful of each."""
-    click.echo("\n".join(lines))
-    click.echo(f"probed {result.n_probed} files; {result.n_known} were known")
+    echo("\n".join(lines))
+    echo(f"probed {result.n_probed} files; {result.n_known} were known")
     for items in (
         [f"{clip.state} {clip.clip_id}: {clip.reason}" for clip in result.bad],
-        [f"extra {path}" for path in result.extra],
+        [f"extra {path}: {reason}" for path, reason in result.extra.items()],
     ):
         for item in items[:MAX_LINES]:
-            click.echo(f"  {item}")
+            echo(f"  {item}")
         if len(items) > MAX_LINES:
-            click.echo(f"  … {len(items) - MAX_LINES} more; --report FILE or --json lists all")
+            echo(f"  … {len(items) - MAX_LINES} more; --report FILE or --json lists all")

@@ -5,29 +5,19 @@ from __future__ import annotations
 import importlib
 import logging
 import sys
+import traceback
+from pathlib import Path
 from typing import Any
 
 import click
 
 from zsarbench import __version__
+from zsarbench.cli.toolkit import echo
+from zsarbench.cli.verbs import VERBS
 from zsarbench.errors import UsageErrors, ZsarbenchError, unknown
 from zsarbench.plugins import Host, load_plugins
-
-VERBS = (
-    "run",
-    "sweep",
-    "compare",
-    "plot",
-    "leaderboard",
-    "list",
-    "show",
-    "protocol",
-    "contamination",
-    "data",
-    "features",
-    "check",
-    "doctor",
-)
+from zsarbench.plugins.guarding import in_words, plugin_error
+from zsarbench.utils.output import reserved_stdout, visible
 
 
 class Session:
@@ -41,9 +31,15 @@ class Session:
     def host(self) -> Host:
         """The loaded plugins; those that failed are named on stderr once."""
         if self._host is None:
-            self._host = load_plugins(self._blocked)
+            with reserved_stdout():
+                self._host = load_plugins(self._blocked)
             for failure in self._host.failures:
-                click.echo(f"warning: plugin '{failure.plugin}' is left out: {failure.reason}", err=True)
+                echo(f"warning: plugin '{failure.plugin}' is left out: {failure.reason}", err=True)
+        return self._host
+
+    @property
+    def loaded(self) -> Host | None:
+        """The plugins where they were loaded already."""
         return self._host
 
 
@@ -57,18 +53,27 @@ class Verbs(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Return a verb's command; unknown ones name the nearest."""
         if cmd_name in VERBS:
-            command: click.Command = importlib.import_module(f"zsarbench.cli.{cmd_name}").command
+            command: click.Command = importlib.import_module(f"zsarbench.cli.verbs.{cmd_name}").command
             return command
         added = self._added(ctx)
         if cmd_name not in added:
             ctx.fail(unknown("command", cmd_name, [*VERBS, *added], "zsarbench --help"))
         return added[cmd_name]
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Return the command that is invoked, and note whether it is one of zsarbench's own."""
+        name, command, rest = super().resolve_command(ctx, args)
+        ctx.ensure_object(dict)["own_verb"] = name in VERBS
+        return name, command, rest
+
     def _added(self, ctx: click.Context) -> dict[str, click.Command]:
         session = ctx.ensure_object(dict).get("session") or Session(tuple(ctx.params.get("no_plugin") or ()))
         ctx.obj["session"] = session
         group = click.Group()
-        session.host.call_each("zsarbench_add_commands", group=group)
+        with reserved_stdout():
+            session.host.call_each("zsarbench_add_commands", group=group)
         return dict(group.commands)
 
 
@@ -76,8 +81,9 @@ class Verbs(click.Group):
 @click.version_option(__version__, prog_name="zsarbench")
 @click.option("--no-plugin", multiple=True, metavar="NAME", help="Do not import this plugin (may be repeated).")
 @click.option("-q", "--quiet", is_flag=True, help="Only warnings and errors on stderr.")
+@click.option("--debug", is_flag=True, help="The tracebacks of errors too.")
 @click.pass_context
-def cli(ctx: click.Context, no_plugin: tuple[str, ...], quiet: bool) -> None:
+def cli(ctx: click.Context, no_plugin: tuple[str, ...], quiet: bool, debug: bool) -> None:
     """Measure zero-shot action recognition: exact protocols, swappable methods and parts, comparable tables.
 
     \b
@@ -87,40 +93,87 @@ def cli(ctx: click.Context, no_plugin: tuple[str, ...], quiet: bool) -> None:
       zsarbench show ucf101/truze-v2             what a name stands for
     """
     ctx.ensure_object(dict).setdefault("session", Session(no_plugin))
-    _log_to_stderr(logging.WARNING if quiet else logging.INFO)
+    ctx.obj["debug"] = debug
+    _log_to_stderr(logging.DEBUG if debug else logging.WARNING if quiet else logging.INFO)
 
 
 def _log_to_stderr(level: int) -> None:
     """Show what zsarbench and its plugins log from this level, and of other packages warnings alone."""
     handler = logging.StreamHandler()
-    handler.setFormatter(logging.Formatter("%(message)s"))
+    handler.setFormatter(_VisibleFormatter("%(message)s"))
     handler.addFilter(lambda record: record.name.startswith("zsarbench") or record.levelno >= logging.WARNING)
     logging.getLogger().handlers[:] = [handler]
     logging.getLogger().setLevel(level)
 
 
+class _VisibleFormatter(logging.Formatter):
+    """Shows the control characters of what is logged."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return visible(super().format(record))
+
+
 def main(arguments: list[str] | None = None) -> Any:
     """Run the command line and exit: 0 done, 1 the run failed, 2 not there, 130 interrupted."""
+    shared: dict[str, Any] = {}
     try:
-        status = cli.main(arguments, prog_name="zsarbench", standalone_mode=False)
+        status = cli.main(arguments, prog_name="zsarbench", standalone_mode=False, obj=shared)
+        sys.stdout.flush()
     except click.exceptions.Exit as error:
         status = error.exit_code
     except click.ClickException as error:
+        error.message = visible(error.message)
         error.show()
         status = error.exit_code
     except (click.Abort, KeyboardInterrupt):
-        click.echo("interrupted; what was finished is kept. Type the same command again to go on", err=True)
+        echo("interrupted; what was finished is kept. Type the same command again to go on", err=True)
         status = 130
     except ZsarbenchError as error:
-        _show(error)
+        _show(error, shared)
         status = error.exit_code
     except BrokenPipeError:
         sys.stderr.close()
         status = 1
+    except BaseException as error:
+        worded = _of_plugin(error, shared) or _of_system(error)
+        if isinstance(error, SystemExit) and (worded is None or not shared.get("own_verb")):
+            raise  # click's own, where nobody reads any more; and a command of a plugin's may end as it likes
+        _show(worded or _bug(error), shared)
+        status = 1
     sys.exit(status if isinstance(status, int) else 0)
 
 
-def _show(error: ZsarbenchError) -> None:
+def _of_plugin(error: BaseException, shared: dict[str, Any]) -> ZsarbenchError | None:
+    """Return an error that names the plugin whose code raised what nobody foresaw; None where none did."""
+    session: Session | None = shared.get("session")
+    host = session.loaded if session is not None else None
+    return plugin_error(error, host.registry) if host is not None else None
+
+
+def _of_system(error: BaseException) -> ZsarbenchError | None:
+    """Return an error for a disk or a place that no command foresaw; what was finished is kept."""
+    if not isinstance(error, OSError):
+        return None
+    worded = ZsarbenchError(f"{error.filename or 'output'}: {error.strerror or error}")
+    worded.__cause__ = error
+    return worded
+
+
+def _bug(error: BaseException) -> ZsarbenchError:
+    """Return an error for what the host raised and should not have."""
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    bug = ZsarbenchError(
+        f"zsarbench failed where it must not: {in_words(error)} (in {place.name}, {Path(place.filename).name}, line "
+        f"{place.lineno}). It is a bug of its own, or of a plugin that returned what it must not. Try: zsarbench "
+        "--debug …, for the traceback"
+    )
+    bug.__cause__ = error
+    return bug
+
+
+def _show(error: ZsarbenchError, shared: dict[str, Any]) -> None:
     problems = error.problems if isinstance(error, UsageErrors) else (str(error),)
+    if shared.get("debug"):
+        echo("".join(traceback.format_exception(error)), err=True, nl=False)
     for problem in problems:
-        click.echo(f"error: {problem}", err=True)
+        echo(f"error: {problem}", err=True)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import json
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from zsarbench.errors import UsageError
+from zsarbench.utils.documents import json_text
+from zsarbench.utils.output import reserved_stdout, stdout, visible
 
 if TYPE_CHECKING:
     from zsarbench.plugins import Host
@@ -31,14 +33,29 @@ format_option = click.option(
 
 
 def host_of(ctx: click.Context) -> Host:
-    """Return the plugins of the session that a command runs in."""
+    """Return the plugins of the session that a command runs in.
+
+    In a command of zsarbench's own, stdout then holds what `echo` prints alone: what plugins print goes to stderr.
+    """
+    if ctx.obj.get("own_verb"):
+        ctx.with_resource(reserved_stdout())
     host: Host = ctx.obj["session"].host
     return host
 
 
+def echo(message: object = "", *, err: bool = False, bold: bool = False, nl: bool = True) -> None:
+    """Print text on stdout, or on stderr, with the control characters of others shown."""
+    click.secho(visible(str(message)), file=sys.stderr if err else stdout(), bold=bold or None, nl=nl)
+
+
+def echo_rendered(text: str) -> None:
+    """Print what a reporter rendered on stdout; it has cared for control characters, and uses its own."""
+    click.echo(text, file=stdout())
+
+
 def echo_json(content: Any) -> None:
     """Print JSON with sorted keys on stdout."""
-    click.echo(json.dumps(content, indent=2, sort_keys=True, ensure_ascii=False))
+    click.echo(json_text(content), file=stdout())
 
 
 def write_text(path: Path, text: str) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from zsarbench.errors import UsageError, ZsarbenchError, unknown
 from zsarbench.interfaces import ClassText, Dataset, TextEncoder
+from zsarbench.utils import text_files
 from zsarbench.utils.class_names import match, readable
 
 __all__ = ["MIN_WORDS", "choose", "load", "nearest", "parse", "read", "sentences_of", "without_text_part", "words_of"]
@@ -125,20 +126,10 @@ def nearest(sentences: Sequence[str], name: str, encoder: TextEncoder, count: in
 
 def _from_file(path: Path, dataset: Dataset) -> Sequence[ClassText]:
     """Read a CSV file with the columns `class` and `text`; several rows of a class give several texts."""
-    import pandas as pd
-
-    try:
-        rows = pd.read_csv(path, dtype=str, keep_default_na=False, encoding_errors="ignore")
-    except (OSError, ValueError) as error:
-        raise ZsarbenchError(f"class texts '{path}' cannot be read: {error}") from error
-    if not {"class", "text"} <= set(rows.columns):
-        raise ZsarbenchError(
-            f"class texts '{path}' need the columns 'class' and 'text'; it has {', '.join(rows.columns)}"
-        )
     by_class: dict[str, list[str]] = {}
-    for name, text in zip(rows["class"], rows["text"], strict=True):
-        official = match(name, dataset.classes, dataset.aliases)
+    for where, row in text_files.rows(path, "class texts", ("class", "text")):
+        official = match(row["class"], dataset.classes, dataset.aliases)
         if official is None:
-            raise ZsarbenchError(unknown(f"class in '{path}'", name, dataset.classes))
-        by_class.setdefault(official, []).append(text.strip())
+            raise UsageError(f"{where}: " + unknown("class", row["class"], dataset.classes))
+        by_class.setdefault(official, []).append(row["text"])
     return [ClassText(name, tuple(texts)) for name, texts in by_class.items()]

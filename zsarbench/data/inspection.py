@@ -8,21 +8,23 @@ from __future__ import annotations
 
 import logging
 import os
-import sqlite3
+from bisect import bisect_left
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import closing
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, get_args
 
+from zsarbench.data.files import files_below
+from zsarbench.data.probe_cache import ProbeCache
 from zsarbench.data.video import VIDEO_SUFFIXES
 from zsarbench.data.video.failures import FileState, file_state
 from zsarbench.data.video.frames import decoder_version
 from zsarbench.data.video.probe import Probe, ProbeFile
 from zsarbench.data.video.workers import Lost, WorkerPool
-from zsarbench.errors import ZsarbenchError
 from zsarbench.interfaces import Progress
+from zsarbench.utils.class_names import normalise
+from zsarbench.utils.file_names import shown
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -31,12 +33,9 @@ _log = logging.getLogger(__name__)
 State = Literal["missing", "unreadable", "truncated", "damaged"]
 SECONDS_PER_FILE = 120.0  # a file of hours is read in less, on a slow disk too
 FILES_AHEAD = 4  # for each worker
+NO_CLIP = "no clip of the data set"
+MAX_NEAR = 50  # names that begin as a missing clip's are looked at
 MIN_MISSING_SECONDS = 0.1  # annotated ends are not exact to a frame
-BUSY_SECONDS = 120.0
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS files (path TEXT PRIMARY KEY, size INTEGER, mtime_ns INTEGER, decoder TEXT,
-    thorough INTEGER, problem TEXT, truncated TEXT, damaged TEXT, seconds REAL) WITHOUT ROWID;
-"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,19 +53,21 @@ class BadClip:
 class Inspection:
     """The result of an inspection.
 
-    extra: videos under the user's folder that belong to no clip, sorted. n_probed: files that were probed now. n_known:
-    files that an earlier inspection had probed.
+    extra: why files, folders and links under the user's folder belong to no clip, by path, sorted. others: numbers of
+    files there that are no videos, by ending. n_probed: files that were probed now. n_known: files that an earlier
+    inspection had probed.
     """
 
     n_clips: int
     n_with_path: int
     bad: tuple[BadClip, ...]
-    extra: tuple[str, ...]
+    extra: Mapping[str, str]
+    others: Mapping[str, int]
     n_probed: int
     n_known: int
 
     def counts(self) -> dict[str, int]:
-        """Return the numbers of clips, of sound and bad ones by state, and of videos that belong to no clip."""
+        """Return the numbers of clips, of sound and bad ones by state, and of what belongs to no clip."""
         states = Counter(clip.state for clip in self.bad)
         return {
             "clips": self.n_clips,
@@ -94,59 +95,6 @@ class Inspection:
         }
 
 
-class ProbeCache:
-    """Probes of files, kept in an SQLite file; each is safe as soon as it is written.
-
-    thorough: whether only thorough probes count.
-    """
-
-    def __init__(self, path: Path, *, thorough: bool = False) -> None:
-        self.path = path
-        self.thorough = thorough
-
-    def read(self, states: Mapping[str, FileState]) -> dict[str, Probe]:
-        """Return the kept probes of these files by path, but those of files that have changed since."""
-        probes = {}
-        decoder = decoder_version()
-        with closing(self._open()) as index:
-            for path, size, mtime_ns, by, thorough, *fields in index.execute("SELECT * FROM files"):
-                if states.get(path) == (size, mtime_ns) and by == decoder and thorough >= self.thorough:
-                    problem, truncated, damaged, seconds = fields
-                    probes[path] = Probe(problem=problem, truncated=truncated, damaged=damaged, seconds=seconds)
-        return probes
-
-    def write(self, probes: Iterable[tuple[str, FileState, Probe]]) -> Iterator[tuple[str, Probe]]:
-        """Write each probe as it comes, and yield it."""
-        decoder = decoder_version()
-        with closing(self._open()) as index:
-            for path, state, probe in probes:
-                fields = (probe.problem, probe.truncated, probe.damaged, probe.seconds)
-                row = (path, *state, decoder, self.thorough, *fields)
-                index.execute("INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
-                yield path, probe
-
-    def _open(self) -> sqlite3.Connection:
-        """Open the file, a new one where it is damaged, since every probe can be repeated."""
-        try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            for last_try in (False, True):
-                index = sqlite3.connect(self.path, timeout=BUSY_SECONDS, isolation_level=None)
-                try:
-                    # Each probe is a transaction. A kill cannot undo one; after a power cut the file is created again.
-                    index.executescript("PRAGMA synchronous = OFF;" + _SCHEMA)
-                    index.execute("SELECT COUNT(*) FROM files").fetchone()
-                    return index
-                except sqlite3.DatabaseError as error:
-                    index.close()
-                    if last_try or isinstance(error, sqlite3.OperationalError):
-                        raise
-                    _log.warning("%s is damaged (%s): all files are probed again", self.path, error)
-                    self.path.unlink()
-            raise AssertionError
-        except (OSError, sqlite3.Error) as error:
-            raise ZsarbenchError(f"probes of files cannot be kept in {self.path}: {error}") from error
-
-
 def inspect_files(
     manifest: pd.DataFrame,
     root: Path | None,
@@ -165,7 +113,7 @@ def inspect_files(
     a `ProbeFile` as thorough as the cache.
 
     Raises:
-        ZsarbenchError: the cache cannot be written, or the processes cannot start.
+        ZsarbenchError: the processes cannot start.
     """
     columns = manifest.loc[:, ["clip_id", "label", "path", "start", "end"]]
     if only is not None:
@@ -181,12 +129,15 @@ def inspect_files(
         for path, result in _probe_files(work, new, cache, workers=workers, seconds_per_file=seconds_per_file):
             probes[path] = result
             bar.advance()
-    judged = (_judge(*row, probes=probes, has_root=root is not None) for row in rows)
+    extra, others = _of_no_clip(root, set(manifest["path"].dropna())) if root is not None else ({}, {})
+    near = _NearFiles(root, extra)
+    judged = (_judge(*row, probes=probes, has_root=root is not None, near=near) for row in rows)
     return Inspection(
         n_clips=len(rows),
         n_with_path=sum(path is not None for _, _, path, _, _ in rows),
         bad=tuple(clip for clip in judged if clip is not None),
-        extra=tuple(videos_below(root, set(manifest["path"].dropna()))) if root is not None else (),
+        extra=extra,
+        others=others,
         n_probed=len(new),
         n_known=len(known),
     )
@@ -232,16 +183,19 @@ def _judge(
     *,
     probes: Mapping[str, Probe],
     has_root: bool,
+    near: _NearFiles,
 ) -> BadClip | None:
     """Return what is wrong with a clip, None where nothing is."""
 
     def bad(state: State, reason: str) -> BadClip:
-        return BadClip(clip_id=clip_id, state=state, reason=reason, label=label, path=path)
+        return BadClip(
+            clip_id=clip_id, state=state, reason=reason, label=label, path=None if path is None else shown(path)
+        )
 
     if path is None:
         return bad("missing", "no file is named") if has_root else None
     if path not in probes:
-        return bad("missing", "missing file")
+        return bad("missing", "missing file" + near.to(clip_id, path))
     probe = probes[path]
     if probe.problem is not None:
         return bad("unreadable", probe.problem)
@@ -255,16 +209,32 @@ def _judge(
     return bad("damaged", probe.damaged) if probe.damaged is not None else None
 
 
-def videos_below(root: Path, known: Collection[str]) -> list[str]:
-    """Return the video files below a folder that are not among the known paths, sorted."""
-    top = Path(root).expanduser().absolute()
-    videos = (
-        os.path.join(folder, name)
-        for folder, _, names in os.walk(top)
-        for name in names
-        if os.path.splitext(name)[1].lower() in VIDEO_SUFFIXES
-    )
-    return sorted(set(videos) - set(known))
+def _of_no_clip(root: Path, known: Collection[str]) -> tuple[dict[str, str], Mapping[str, int]]:
+    """Return what is of no clip below a folder with the reason, sorted, and the numbers of other files by ending."""
+    found = files_below(Path(root).expanduser().absolute(), VIDEO_SUFFIXES)
+    extra = {path: NO_CLIP for path in map(str, found.taken) if path not in known}
+    left_out = {str(path): reason for path, reason in found.left_out.items() if str(path) not in known}
+    return dict(sorted((shown(path), reason) for path, reason in (extra | left_out).items())), found.others
+
+
+class _NearFiles:
+    """The videos of no clip, searched for one that a missing clip may be: a user should see what was not taken."""
+
+    def __init__(self, root: Path | None, extra: Mapping[str, str]) -> None:
+        self._root = "" if root is None else shown(Path(root).expanduser().absolute())
+        videos = [path for path, reason in extra.items() if reason == NO_CLIP]
+        self._by_stem = sorted((Path(path).stem, path) for path in videos)
+        self._by_letters = {normalise(stem): path for stem, path in reversed(self._by_stem)}
+
+    def to(self, clip_id: str, path: str) -> str:
+        """Return "; near it is FILE" where a file's name begins with that of the clip, or has the same letters."""
+        for name in dict.fromkeys((Path(path).stem, clip_id.rpartition("/")[2])):
+            longer = self._by_stem[bisect_left(self._by_stem, (name, "")) :][:MAX_NEAR]
+            begun = [near for stem, near in longer if stem.startswith(name) and not stem[len(name) :][:1].isalnum()]
+            alike = self._by_letters.get(normalise(name) or name)
+            if near := begun[0] if begun else alike:
+                return f"; near it is {os.path.relpath(near, self._root)}"
+        return ""
 
 
 def report(inspection: Inspection, head: Sequence[str], root: Path | None, *, absolute: bool = False) -> str:
@@ -273,17 +243,17 @@ def report(inspection: Inspection, head: Sequence[str], root: Path | None, *, ab
     head: lines that state what was inspected and counted. Paths are relative to the user's folder, or with `absolute`
     complete.
     """
-    top = Path(root).expanduser().absolute() if root is not None else None
+    top = Path(shown(Path(root).expanduser().absolute())) if root is not None else None
 
-    def shown(path: str | None) -> str:
+    def place(path: str | None) -> str:
         if path is None or absolute:
             return path or ""
         below = top is not None and Path(path).is_relative_to(top)
         return str(Path(path).relative_to(top)) if below and top is not None else Path(path).name
 
     rows: list[tuple[str, ...]] = [
-        (clip.state, clip.clip_id, clip.label or "", shown(clip.path), clip.reason) for clip in inspection.bad
+        (clip.state, clip.clip_id, clip.label or "", place(clip.path), clip.reason) for clip in inspection.bad
     ]
-    rows += [("extra", "", "", shown(path), "no clip of the data set") for path in inspection.extra]
+    rows += [("extra", "", "", place(path), reason) for path, reason in inspection.extra.items()]
     table = ("\t".join(row) for row in [("state", "clip", "label", "file", "reason"), *rows])
     return "\n".join([*head, f"decoder: {decoder_version()}", "", *table]) + "\n"

@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 from zsarbench.errors import ZsarbenchError, unknown
+from zsarbench.utils.class_names import namesakes
+from zsarbench.utils.file_names import shown
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from zsarbench.interfaces import Dataset
 
+_log = logging.getLogger(__name__)
 MANIFEST_COLUMNS = ("clip_id", "label", "path", "start", "end", "group")
 
 
 def checked_manifest(dataset: Dataset, name: str) -> pd.DataFrame:
-    """Return the manifest of a data set, sorted by clip id, after checking it.
+    """Return the manifest of a data set, sorted by clip id, after checking it; what is odd in its classes is logged.
 
     Raises:
-        ZsarbenchError: a column or every clip is missing, a clip id is empty or repeated, a label is not a class.
+        ZsarbenchError: a column or every clip is missing, a clip id is empty or repeated, a label is not a class, a
+            clip has no length or times that are none.
     """
     manifest = dataset.manifest()
     where = f"manifest of dataset '{name}'"
@@ -35,4 +41,38 @@ def checked_manifest(dataset: Dataset, name: str) -> pd.DataFrame:
         raise ZsarbenchError(f"{where} lists {len(repeated)} clip ids twice, e.g. '{repeated[0]}'")
     if unknown_labels := sorted(set(manifest["label"].dropna()) - set(dataset.classes)):
         raise ZsarbenchError(f"{where}: " + unknown("label", unknown_labels[0], dataset.classes))
+    _check_spans(manifest, where)
+    for remark in _remarks(dataset.classes):
+        _log.warning("dataset '%s': %s", name, remark)
     return manifest.sort_values("clip_id", ignore_index=True)
+
+
+def _check_spans(manifest: pd.DataFrame, where: str) -> None:
+    import pandas as pd
+
+    try:
+        start, end = (pd.to_numeric(manifest[column]).astype("float64") for column in ("start", "end"))
+    except (TypeError, ValueError) as error:
+        raise ZsarbenchError(f"{where}: start and end are not seconds: {error}") from error
+    unfit = (start < 0) | (start == float("inf")) | (end <= start.fillna(0.0)) | (end == float("inf"))
+    if unfit.any():
+        clip, first, last = manifest["clip_id"][unfit].iloc[0], start[unfit].iloc[0], end[unfit].iloc[0]
+        raise ZsarbenchError(
+            f"{where}: {int(unfit.sum())} clips have times that are none, e.g. '{shown(clip)}' goes from {first:g} to "
+            f"{last:g} seconds"
+        )
+
+
+def _remarks(classes: Collection[str]) -> list[str]:
+    """Return what a user should know of class names before anything is measured."""
+    remarks = [
+        f"the classes {' and '.join(repr(name) for name in names)} differ in spelling alone, and no protocol may have "
+        "them. Try: one name for all of their clips"
+        for names in namesakes(classes)
+    ]
+    if classes and all(name.isdecimal() for name in classes):
+        remarks.append(
+            f"its {len(classes)} classes are numbers, e.g. '{min(classes)}'; a method knows nothing else of a class. "
+            "Try: names as labels, or --class-text FILE.csv with the columns class and text"
+        )
+    return remarks

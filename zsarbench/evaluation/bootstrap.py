@@ -1,17 +1,26 @@
 """Intervals and comparisons over rounds, for clips that are not independent of each other.
 
 Clips of one class share its text, clips of one source video share almost everything, and rounds that are half splits of
-the same data set share classes and clips. So nothing here counts clips, or rounds, as independent draws: a bootstrap
-replicate draws the underlying classes with replacement, then source groups within each drawn class, and applies that
-one draw to every round; its value is the mean over rounds. All functions work on per-group sums and counts, so cost
-and memory grow with groups, not with clips.
+the same data set share classes and clips. So nothing here counts clips, source videos or rounds as independent draws: a
+bootstrap replicate draws the underlying classes with replacement, each with all of its clips, and applies that one draw
+to every round; its value is the mean over rounds. Whatever depends on each other inside a class stays together, so the
+spread over replicates holds the effects of class, source video and clip, each once. (To draw source videos within the
+drawn classes too would count what lies inside a class twice.)
 
-Pass distinct rounds: a round that repeats another's class list adds no information and would only weigh it twice.
+The bare percentiles of such replicates are too narrow where classes are few: their variance lacks n / (n - 1), and
+their tails are those of the normal distribution. So replicates are spread about the estimate by sqrt(n / (n - 1)) times
+the ratio of Student's quantile to the normal one; see `widening`. Below `MIN_CLASSES` classes no interval is given.
+`benchmarks/statistics/intervals.py` measures coverage and false positives of all this.
+
+All functions work on sums and counts per class, so cost and memory do not grow with clips. Pass distinct rounds: a
+round that repeats another's class list adds no information and would only weigh it twice.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import functools
+from collections.abc import Callable, Sequence
+from statistics import NormalDist
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -20,7 +29,11 @@ from numpy.typing import NDArray
 from zsarbench.evaluation.arrays import Values
 from zsarbench.evaluation.settings import Average
 
-# Resamples drawn at once are limited to this many group weights (8 bytes each).
+MIN_CLASSES = 10
+"""With fewer classes there is no interval: no method reaches its coverage there."""
+TOO_FEW_CLASSES = f"fewer than {MIN_CLASSES} classes"
+
+# Resamples drawn at once are limited to this many class weights (8 bytes each).
 BLOCK_WEIGHTS = 2_000_000
 
 
@@ -35,7 +48,7 @@ class ScoredRound(NamedTuple):
 
 
 class Interval(NamedTuple):
-    """The two ends of a percentile interval."""
+    """The two ends of an interval."""
 
     low: float
     high: float
@@ -45,80 +58,80 @@ class PairedInterval(NamedTuple):
     """A difference of two accuracies (first minus second), its interval, and how the replicates are distributed.
 
     `share_not_better` is the share of replicates in which the first is not above the second: near 0, the first is
-    better whatever classes and source videos are drawn; near 1, the second is. It is no p-value under a null.
+    better whatever classes are drawn; near 1, the second is. It is no p-value under a null. All but the difference are
+    None where there are fewer than `MIN_CLASSES` classes.
     """
 
     difference: float
-    low: float
-    high: float
-    share_not_better: float
+    low: float | None
+    high: float | None
+    share_not_better: float | None
 
 
 def bootstrap_interval(
     rounds: Sequence[ScoredRound],
     classes: NDArray[Any],
-    groups: NDArray[Any],
     *,
     average: Average,
     rng: np.random.Generator,
     n_resamples: int = 2000,
     level: float = 0.95,
-) -> Interval:
-    """Return the percentile interval of the mean accuracy over rounds, by classes and then source groups.
+) -> Interval | None:
+    """Return the interval of the mean accuracy over rounds, in [0, 1]; None below `MIN_CLASSES` classes.
 
-    `classes` (N,) and `groups` (N,) name class and source video of every clip of the data set (any sortable values;
-    equal group names in two classes are two groups); a clip without a known source is a group of its own. The classes
-    resampled are those that any round scores. `average` is that of the accuracy.
+    `classes` (N,) names the class of every clip of the data set (any sortable values); those that any round scores are
+    resampled. `average` is that of the accuracy.
 
     Raises:
-        ValueError: shapes disagree, or nothing is scored.
+        ValueError: shapes disagree, nothing is scored, or `level` is not between 0 and 1.
 
-    >>> classes, groups = np.repeat(np.arange(20), 6), np.tile([0, 0, 1, 1, 2, 2], 20)
+    >>> classes = np.repeat(np.arange(20), 6)
     >>> one_round = ScoredRound((classes % 2 == 0).astype(float))  # half of the classes right, the others wrong
-    >>> interval = bootstrap_interval(
-    ...     [one_round], classes, groups, average="per_class", rng=np.random.default_rng(0)
-    ... )
-    >>> 0.2 < interval.low < 0.4 < 0.6 < interval.high < 0.8
+    >>> interval = bootstrap_interval([one_round], classes, average="per_class", rng=np.random.default_rng(0))
+    >>> 0.2 < interval.low < 0.3 < 0.7 < interval.high < 0.8
     True
     """
-    means = _resampled(rounds, classes, groups, average, n_resamples, rng)
-    return _percentiles(_mean_over_rounds(means), level)
+    sampled = _Sampled.of(rounds, classes, average)
+    replicates = sampled.replicates(_mean_over_rounds, [sampled.n_rounds], n_resamples, level, rng)
+    return None if replicates is None else _percentiles(replicates, level, lowest=0.0)
 
 
 def harmonic_interval(
     seen: Sequence[ScoredRound],
     unseen: Sequence[ScoredRound],
     classes: NDArray[Any],
-    groups: NDArray[Any],
     *,
     average: Average,
     rng: np.random.Generator,
     n_resamples: int = 2000,
     level: float = 0.95,
-) -> Interval:
-    """Return the interval of the mean over rounds of the harmonic mean of seen and unseen accuracy.
+) -> Interval | None:
+    """Return the interval of the mean over rounds of the harmonic mean of seen and unseen accuracy, in [0, 1].
 
     Round r is given as its clips of seen classes in `seen[r]` and of unseen classes in `unseen[r]`; both are
-    resampled jointly. The other arguments are those of `bootstrap_interval`, which serves the seen and the unseen
-    accuracy alone.
+    resampled jointly, and the side with fewer classes decides how far the interval is widened, and whether there is
+    one. The other arguments are those of `bootstrap_interval`, which serves the seen and the unseen accuracy alone.
 
     Raises:
-        ValueError: the number of rounds differs, shapes disagree, or nothing is scored.
+        ValueError: the number of rounds differs, or as `bootstrap_interval` does.
     """
     if len(seen) != len(unseen):
         raise ValueError(f"every round needs both kinds of clips, got {len(seen)} seen and {len(unseen)} unseen rounds")
-    means = _resampled([*seen, *unseen], classes, groups, average, n_resamples, rng)
-    s, u = means[:, : len(seen)], means[:, len(seen) :]
-    with np.errstate(invalid="ignore"):  # 0 / 0 where both accuracies are 0: the harmonic mean is 0 there
-        harmonic = np.where(s + u == 0, 0.0, 2 * s * u / (s + u))
-    return _percentiles(_mean_over_rounds(harmonic), level)
+
+    def harmonic(means: Values) -> Values:
+        s, u = means[:, : len(seen)], means[:, len(seen) :]
+        with np.errstate(invalid="ignore"):  # 0 / 0 where both accuracies are 0: the harmonic mean is 0 there
+            return _mean_over_rounds(np.where(s + u == 0, 0.0, 2 * s * u / (s + u)))
+
+    sampled = _Sampled.of([*seen, *unseen], classes, average)
+    replicates = sampled.replicates(harmonic, [len(seen), len(unseen)], n_resamples, level, rng)
+    return None if replicates is None else _percentiles(replicates, level, lowest=0.0)
 
 
 def paired_interval(
     first: Sequence[ScoredRound],
     second: Sequence[ScoredRound],
     classes: NDArray[Any],
-    groups: NDArray[Any],
     *,
     average: Average,
     rng: np.random.Generator,
@@ -127,97 +140,124 @@ def paired_interval(
 ) -> PairedInterval:
     """Return how far the first method is above the second on the same rounds, with the interval of the difference.
 
-    Both are evaluated on the same draws of classes and source groups, so what makes a class hard for both cancels.
-    Where the methods were trained with several seeds, pass the rounds of every seed. The other arguments are those of
-    `bootstrap_interval`.
+    Both are evaluated on the same draws of classes, so what makes a class hard for both cancels. Where the methods were
+    trained with several seeds, pass the rounds of every seed. The other arguments are those of `bootstrap_interval`.
 
     Raises:
-        ValueError: the two do not hold the same rounds over the same clips, shapes disagree, or nothing is scored.
+        ValueError: the two do not hold the same rounds over the same clips, or as `bootstrap_interval` does.
     """
     if len(first) != len(second) or not all(_same_clips(a, b) for a, b in zip(first, second, strict=True)):
         raise ValueError("a paired comparison needs the same rounds over the same clips, in the same order")
-    means = _resampled([*first, *second], classes, groups, average, n_resamples, rng)
-    observed = _observed([*first, *second], classes, groups, average)
-    half = len(first)
-    differences = _mean_over_rounds(means[:, :half] - means[:, half:])
-    low, high = _percentiles(differences, level)
-    defined = differences[~np.isnan(differences)]
-    return PairedInterval(float((observed[:half] - observed[half:]).mean()), low, high, float((defined <= 0).mean()))
+
+    def difference(means: Values) -> Values:
+        return _mean_over_rounds(means[:, : len(first)] - means[:, len(first) :])
+
+    sampled = _Sampled.of([*first, *second], classes, average)
+    observed = sampled.observed(difference)
+    replicates = sampled.replicates(difference, [len(first), len(second)], n_resamples, level, rng)
+    if replicates is None:
+        return PairedInterval(observed, None, None, None)
+    low, high = _percentiles(replicates, level, lowest=-1.0)
+    return PairedInterval(observed, low, high, float((replicates <= 0).mean()))
 
 
-def _resampled(
-    rounds: Sequence[ScoredRound],
-    classes: NDArray[Any],
-    groups: NDArray[Any],
-    average: Average,
-    n_resamples: int,
-    rng: np.random.Generator,
-) -> Values:
-    """Return every round's accuracy (n_resamples, R) in every replicate; NaN where a replicate left a round empty."""
-    cells = _sufficient(rounds, classes, groups)
-    largest = max(sums.shape[0] for sums, _ in cells)
-    block = max(1, BLOCK_WEIGHTS // largest)
-    parts = []
-    for start in range(0, n_resamples, block):
-        size = min(block, n_resamples - start)
-        class_weights = rng.multinomial(len(cells), np.full(len(cells), 1 / len(cells)), size=size)
-        right, scored = np.zeros((size, len(rounds))), np.zeros((size, len(rounds)))
-        for number, (sums, counts) in enumerate(cells):
-            drawn, n_groups = class_weights[:, number], len(sums)
-            # A class drawn w times has its groups resampled w times: one multinomial of w * n_groups draws.
-            weights = rng.multinomial(drawn * n_groups, np.full(n_groups, 1 / n_groups)).astype(np.float64)
-            _add_class(right, scored, weights @ sums, weights @ counts, drawn[:, None], average)
-        parts.append(_ratio(right, scored))
-    return np.concatenate(parts)
+def widening(n_classes: float, level: float = 0.95) -> float:
+    """Return by what replicates of a mean over n classes are spread about the estimate before percentiles are taken.
+
+    sqrt(n / (n - 1)), which the variance of bootstrap replicates lacks, times Student's quantile with n - 1 degrees of
+    freedom over the normal one. `n_classes` may be the effective number of classes of unequal weight.
+
+    Raises:
+        ValueError: `level` is not between 0 and 1.
+
+    >>> [round(widening(n), 3) for n in (10, 34, 101)]
+    [1.217, 1.054, 1.017]
+    """
+    if not 0 < level < 1:
+        raise ValueError(f"level is {level}, but must lie between 0 and 1, such as 0.95")
+    n = max(n_classes, 2.0)
+    probability = (1 + level) / 2
+    return float(np.sqrt(n / (n - 1)) * _student_quantile(probability, n - 1) / NormalDist().inv_cdf(probability))
 
 
-def _observed(rounds: Sequence[ScoredRound], classes: NDArray[Any], groups: NDArray[Any], average: Average) -> Values:
-    """Return every round's accuracy (R,) on the clips as they are."""
-    right, scored = np.zeros((1, len(rounds))), np.zeros((1, len(rounds)))
-    once = np.ones((1, 1), dtype=np.int64)
-    for sums, counts in _sufficient(rounds, classes, groups):
-        class_sums, class_counts = sums.sum(axis=0, keepdims=True), counts.sum(axis=0, keepdims=True)
-        _add_class(right, scored, class_sums, class_counts, once, average)
-    return _ratio(right, scored).reshape(-1)
+@functools.lru_cache(maxsize=64)
+def _student_quantile(probability: float, freedom: float) -> float:
+    """Return the quantile of Student's distribution: with x = sqrt(f) tan(a), its density in a is cos(a)^(f - 1)."""
+    angle = np.linspace(-np.pi / 2, np.pi / 2, 40_001)
+    density = np.cos(angle).clip(min=0.0) ** (freedom - 1)
+    below = np.concatenate([[0.0], np.cumsum((density[1:] + density[:-1]) / 2)])
+    return float(np.sqrt(freedom) * np.tan(np.interp(probability * below[-1], below, angle)))
 
 
-def _add_class(
-    right: Values, scored: Values, sums: Values, counts: Values, drawn: NDArray[np.int64], average: Average
-) -> None:
-    """Add one class's correct (S, R) and scored (S, R) clips, drawn (S, 1) times, to the rounds' totals in place."""
-    if average == "per_video":
-        right += sums
-        scored += counts
-    else:
-        present = counts > 0
-        right += np.where(present, drawn * sums / np.maximum(counts, 1.0), 0.0)
-        scored += drawn * present
+class _Sampled(NamedTuple):
+    """What each class that a round scores adds to every round: right (C, R) and scored (C, R), by the average."""
+
+    right: Values
+    scored: Values
+
+    @classmethod
+    def of(cls, rounds: Sequence[ScoredRound], classes: NDArray[Any], average: Average) -> _Sampled:
+        classes = np.asarray(classes)
+        if classes.ndim != 1:
+            raise ValueError(f"classes must be (N,), got {classes.shape}")
+        if not rounds:
+            raise ValueError("there are no rounds to compute an interval of")
+        class_of = np.unique(classes, return_inverse=True)[1].reshape(-1)
+        right, scored = np.zeros((2, int(class_of.max(initial=-1)) + 1, len(rounds)))
+        for number, item in enumerate(rounds):
+            own = class_of[_clips(item, len(classes))]
+            right[:, number] = np.bincount(own, weights=item.correct, minlength=len(right))
+            scored[:, number] = np.bincount(own, minlength=len(right))
+        if average == "per_class":
+            right, scored = right / np.maximum(scored, 1.0), (scored > 0).astype(np.float64)
+        # Classes that no round scores are not part of what was sampled.
+        kept = scored.any(axis=1)
+        return cls(right[kept], scored[kept])
+
+    @property
+    def n_rounds(self) -> int:
+        return self.right.shape[1]
+
+    def observed(self, statistic: Callable[[Values], Values]) -> float:
+        """Return the statistic of the clips as they are."""
+        return float(statistic(_ratio(self.right.sum(axis=0), self.scored.sum(axis=0))[None])[0])
+
+    def replicates(
+        self,
+        statistic: Callable[[Values], Values],
+        sides: Sequence[int],
+        n_resamples: int,
+        level: float,
+        rng: np.random.Generator,
+    ) -> Values | None:
+        """Return the widened replicates of a statistic of the rounds' accuracies; None with too few classes.
+
+        statistic: takes (S, R) accuracies, NaN where a replicate left a round without clips, and returns (S,), NaN
+        where none is left; such replicates are dropped. sides: how many of the rounds belong to each side; that with
+        the fewest classes decides.
+        """
+        of_sides = np.split(self.scored, np.cumsum(sides)[:-1], axis=1)
+        widen = widening(min(map(_effective, of_sides)), level)
+        if min(int(side.any(axis=1).sum()) for side in of_sides) < MIN_CLASSES:
+            return None
+        n_classes, parts = len(self.right), []
+        block = max(1, BLOCK_WEIGHTS // n_classes)
+        for start in range(0, n_resamples, block):
+            size = min(block, n_resamples - start)
+            weights = rng.multinomial(n_classes, np.full(n_classes, 1 / n_classes), size=size).astype(np.float64)
+            parts.append(statistic(_ratio(weights @ self.right, weights @ self.scored)))
+        values, observed = np.concatenate(parts), self.observed(statistic)
+        spread: Values = observed + widen * (values[~np.isnan(values)] - observed)
+        return spread
 
 
-def _sufficient(
-    rounds: Sequence[ScoredRound], classes: NDArray[Any], groups: NDArray[Any]
-) -> list[tuple[Values, Values]]:
-    """Return, for every class that a round scores, sums (G, R) of correctness and counts (G, R) of clips by group."""
-    classes, groups = np.asarray(classes), np.asarray(groups)
-    if classes.ndim != 1 or classes.shape != groups.shape:
-        raise ValueError(f"classes and groups must both be (N,), got {classes.shape} and {groups.shape}")
-    if not rounds:
-        raise ValueError("there are no rounds to compute an interval of")
-    class_of, group_of = (np.unique(names, return_inverse=True)[1].reshape(-1) for names in (classes, groups))
-    pair = class_of * (int(group_of.max(initial=0)) + 1) + group_of
-    # np.unique sorts by class, then group: the cells of a class are contiguous.
-    _, first_clip, cell = np.unique(pair, return_index=True, return_inverse=True)
-    sums, counts = np.zeros((len(first_clip), len(rounds))), np.zeros((len(first_clip), len(rounds)))
-    for number, scored in enumerate(rounds):
-        clips = _clips(scored, len(classes))
-        cells = cell.reshape(-1)[clips]
-        sums[:, number] = np.bincount(cells, weights=scored.correct, minlength=len(first_clip))
-        counts[:, number] = np.bincount(cells, minlength=len(first_clip))
-    # Groups that no round scores are not part of what was sampled.
-    kept = counts.any(axis=1)
-    sums, counts, class_of_cell = sums[kept], counts[kept], class_of[first_clip][kept]
-    starts = np.flatnonzero(np.diff(class_of_cell)) + 1
-    return list(zip(np.split(sums, starts), np.split(counts, starts), strict=True))
+def _effective(scored: Values) -> float:
+    """Return how many classes of equal weight vary as little as these (C, R), which may be of unequal size.
+
+    Kish's number, of each class's mean share of the rounds.
+    """
+    shares = (scored / np.maximum(scored.sum(axis=0), 1.0)).mean(axis=1)
+    return float(shares.sum() ** 2 / np.square(shares).sum())
 
 
 def _clips(scored: ScoredRound, n_clips: int) -> NDArray[np.integer[Any]]:
@@ -243,9 +283,8 @@ def _mean_over_rounds(means: Values) -> Values:
     return _ratio(np.where(defined, means, 0.0).sum(axis=1), defined.sum(axis=1).astype(np.float64))
 
 
-def _percentiles(replicates: Values, level: float) -> Interval:
-    if not 0 < level < 1:
-        raise ValueError(f"level is {level}, but must lie between 0 and 1, such as 0.95")
+def _percentiles(replicates: Values, level: float, *, lowest: float) -> Interval:
+    """Return the ends of the interval, kept in [lowest, 1]."""
     tail = (1 - level) / 2
-    low, high = np.nanquantile(replicates, [tail, 1 - tail])
+    low, high = np.clip(np.quantile(replicates, [tail, 1 - tail]), lowest, 1.0)
     return Interval(float(low), float(high))

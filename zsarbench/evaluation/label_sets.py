@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from zsarbench.errors import ZsarbenchError
 from zsarbench.interfaces import ClassesKnown
+from zsarbench.utils import text_files
 from zsarbench.utils.class_names import normalise
 
 if TYPE_CHECKING:
@@ -54,10 +55,9 @@ def _label_file(name: str) -> LabelSet:
     package, _, inside = name.partition(":")
     try:
         path = Path(str(importlib.resources.files(package))) / inside
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (ImportError, OSError) as error:
+    except ImportError as error:
         raise ZsarbenchError(f"label set '{name}' cannot be read: {error}") from error
-    labels = tuple(line.strip() for line in lines if line.strip() and not line.startswith("#"))
+    labels = tuple(text_files.names(path, f"label set '{name}':"))
     if not labels:
         raise ZsarbenchError(f"label set '{name}' is empty: {path} has no name")
     return LabelSet(name, labels)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import zipfile
-import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zsarbench.errors import ZsarbenchError
+from zsarbench.utils.array_files import ArrayForm, read_arrays
+from zsarbench.utils.foreign import guarded
 
 Index: TypeAlias = NDArray[np.int32]
 Names: TypeAlias = NDArray[np.str_]
@@ -52,8 +53,8 @@ class RoundScores:
 class Scores:
     """All scores of one result; `rounds` are in the order of the result's `rounds`.
 
-    clip_ids: (N,). groups: (N,) source videos, which intervals resample. class_names: (C,). labels: (N,) indices into
-    `class_names`, -1 where unknown.
+    clip_ids: (N,). groups: (N,) source videos. class_names: (C,). labels: (N,) indices into `class_names`, -1 where
+    unknown.
     """
 
     clip_ids: Names
@@ -113,26 +114,49 @@ class Scores:
         return buffer.getvalue()
 
 
+_FORMS = {
+    "clip_ids": ArrayForm(1, "U"),
+    "groups": ArrayForm(1, "U"),
+    "class_names": ArrayForm(1, "U"),
+    "labels": ArrayForm(1, "i", np.int32),
+    "block_clips": ArrayForm(1, "i", np.int32),
+    "block_classes": ArrayForm(1, "i", np.int32),
+    "block_scores": ArrayForm(2, "f", np.float32),
+    "round_block": ArrayForm(0, "i", np.int32),
+    "round_clips": ArrayForm(1, "i", np.int32),
+    "round_classes": ArrayForm(1, "i", np.int32),
+    "round_seen": ArrayForm(1, "b", np.bool_),
+}
+
+
 def read(path: Path) -> Scores:
     """Return the scores of a file with the bytes of `Scores.to_bytes`.
 
     Raises:
-        ZsarbenchError: the file does not exist or is damaged, or an array is missing.
+        ZsarbenchError: the file does not exist or is damaged, an array is missing, is not what it must be, or does not
+            go with the others.
     """
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            return _from_arrays({name: archive[name] for name in archive.files})
-    except FileNotFoundError:
-        raise ZsarbenchError(
-            f"scores file {path} does not exist (large ones stay out of git); the result's command computes it again"
-        ) from None
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        raise ZsarbenchError(f"scores file {path} is damaged: {error}") from error
+    with guarded("scores file", path):
+        if not path.exists():
+            raise ZsarbenchError(
+                f"scores file {path} does not exist (large ones stay out of git); the result's command computes it "
+                "again"
+            )
+        scores = _from_arrays(read_arrays(path, "scores file", _FORMS))
+        _check(scores)
+    return scores
 
 
 def _from_arrays(arrays: Mapping[str, NDArray[Any]]) -> Scores:
     n_blocks = sum(name.startswith("block") and name.endswith("_scores") for name in arrays)
     n_rounds = sum(name.startswith("round") and name.endswith("_block") for name in arrays)
+    expected = {"clip_ids", "groups", "class_names", "labels"}
+    expected |= {f"block{number}_{what}" for number in range(n_blocks) for what in ("clips", "classes", "scores")}
+    expected |= {
+        f"round{number}_{what}" for number in range(n_rounds) for what in ("block", "clips", "classes", "seen")
+    }
+    if wrong := sorted(expected ^ set(arrays)):
+        raise ValueError(f"array '{wrong[0]}' is {'missing' if wrong[0] in expected else 'of no block or round'}")
     blocks = tuple(
         Block(arrays[f"block{b}_clips"], arrays[f"block{b}_classes"], arrays[f"block{b}_scores"])
         for b in range(n_blocks)
@@ -148,6 +172,46 @@ def _from_arrays(arrays: Mapping[str, NDArray[Any]]) -> Scores:
     )
     whole = {name: arrays[name] for name in ("clip_ids", "groups", "class_names", "labels")}
     return Scores(**whole, blocks=blocks, rounds=rounds)
+
+
+def _check(scores: Scores) -> None:
+    """Check that all indices point into what they index and that lengths agree.
+
+    Raises:
+        ValueError: one does not; the message says which.
+    """
+    n_clips, n_classes = len(scores.clip_ids), len(scores.class_names)
+    if len(scores.groups) != n_clips or len(scores.labels) != n_clips:
+        raise ValueError(f"{n_clips} clips have {len(scores.groups)} groups and {len(scores.labels)} labels")
+    for what, names in (("clip", scores.clip_ids), ("class", scores.class_names)):
+        if len(np.unique(names)) < len(names):
+            raise ValueError(f"a {what} is listed twice")
+    _check_index("labels", scores.labels, n_classes, lowest=-1)
+    for number, block in enumerate(scores.blocks):
+        if block.scores.shape != (len(block.clips), len(block.classes)):
+            raise ValueError(
+                f"block {number} has scores {block.scores.shape} for {len(block.clips)} clips and "
+                f"{len(block.classes)} classes"
+            )
+        _check_index(f"clips of block {number}", block.clips, n_clips, distinct=True)
+        _check_index(f"classes of block {number}", block.classes, n_classes, distinct=True)
+    for number, item in enumerate(scores.rounds):
+        if not 0 <= item.block < len(scores.blocks):
+            raise ValueError(f"round {number} is of block {item.block}; there are {len(scores.blocks)}")
+        _check_index(f"clips of round {number}", item.clips, n_clips, distinct=True)
+        _check_index(f"classes of round {number}", item.classes, n_classes, distinct=True)
+        if len(item.seen) != len(item.classes) or not len(item.clips):
+            raise ValueError(
+                f"round {number} has {len(item.clips)} clips, {len(item.classes)} classes and {len(item.seen)} marks "
+                "of seen ones"
+            )
+
+
+def _check_index(what: str, index: Index, length: int, *, lowest: int = 0, distinct: bool = False) -> None:
+    if index.size and not (lowest <= index.min() and index.max() < length):
+        raise ValueError(f"{what} point outside the {length} that there are")
+    if distinct and len(np.unique(index)) < len(index):
+        raise ValueError(f"{what} are listed twice")
 
 
 def _positions(index: Index, length: int) -> NDArray[np.int64]:

@@ -7,15 +7,17 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from zsarbench.errors import unknown
+from zsarbench.evaluation.bootstrap import TOO_FEW_CLASSES
 from zsarbench.evaluation.settings import SETTINGS, Setting
 from zsarbench.utils.schema import Count, Fraction
 
 STD_KIND = "population over rounds"
+NO_INTERVAL = "not computed for this metric"
 
 
 @dataclass(frozen=True)
@@ -48,9 +50,9 @@ class Summary:
     """One metric over all rounds.
 
     mean: over rounds, of the mean over seeds. std: of the same, population (ddof=0); null for one round. std_kind:
-    what `std` is taken over, and how. ci95: 95 % bootstrap over classes, then source groups; null where none was
-    computed. seed_std: population deviation over seeds of the mean over rounds; null for one seed. chance: mean over
-    rounds of what constant scores get; null where a round does not state it.
+    what `std` is taken over, and how. ci95: 95 % bootstrap over classes; null where there is none. seed_std:
+    population deviation over seeds of the mean over rounds; null for one seed. chance: mean over rounds of what
+    constant scores get; null where a round does not state it. no_ci95: why `ci95` is null; null where it is not.
     """
 
     mean: Fraction
@@ -59,20 +61,28 @@ class Summary:
     ci95: tuple[Fraction, Fraction] | None
     seed_std: Fraction | None
     chance: Fraction | None
+    no_ci95: str | None = None
 
 
 def summarise(
-    rounds: Sequence[RoundResult], ci95: Mapping[str, tuple[float, float]] | None = None
+    rounds: Sequence[RoundResult], ci95: Mapping[str, tuple[float, float] | None] | None = None
 ) -> dict[str, Summary]:
     """Return the summary of every metric that all rounds have, with the intervals of `ci95`, by metric.
 
-    Rounds that repeat another's class lists count, as the field counts them; only intervals and tests skip them.
+    ci95: None for a metric of too few classes, and nothing for one that has no interval. Rounds that repeat another's
+    class lists count, as the field counts them; only intervals and tests skip them.
     """
     shared = set(rounds[0].metrics).intersection(*(item.metrics for item in rounds))
-    return {name: _summary(name, rounds, (ci95 or {}).get(name)) for name in sorted(shared)}
+    summaries = {name: _summary(name, rounds) for name in sorted(shared)}
+    if ci95 is None:
+        return summaries
+    return {
+        name: replace(summary, ci95=ci95.get(name), no_ci95=_no_interval(name, ci95))
+        for name, summary in summaries.items()
+    }
 
 
-def _summary(name: str, rounds: Sequence[RoundResult], ci95: tuple[float, float] | None) -> Summary:
+def _summary(name: str, rounds: Sequence[RoundResult]) -> Summary:
     by_round, by_seed, chances = defaultdict(list), defaultdict(list), []
     for item in rounds:
         by_round[item.round].append(item.metrics[name])
@@ -85,10 +95,16 @@ def _summary(name: str, rounds: Sequence[RoundResult], ci95: tuple[float, float]
         mean=float(np.mean(of_rounds)),
         std=float(np.std(of_rounds)) if len(of_rounds) > 1 else None,
         std_kind=STD_KIND,
-        ci95=ci95,
+        ci95=None,
         seed_std=float(np.std(of_seeds)) if len(of_seeds) > 1 else None,
         chance=float(np.mean(chances)) if len(chances) == len(rounds) else None,
     )
+
+
+def _no_interval(name: str, ci95: Mapping[str, tuple[float, float] | None]) -> str | None:
+    if name not in ci95:
+        return NO_INTERVAL
+    return TOO_FEW_CLASSES if ci95[name] is None else None
 
 
 def round_problems(item: RoundResult, setting: Setting) -> list[str]:
@@ -120,4 +136,6 @@ def summary_problems(rounds: Sequence[RoundResult], summary: Mapping[str, Summar
                 problems.append(f"summary of {name}: {key} is {value}, but the rounds give {right}")
         if stated.ci95 is not None and stated.ci95[0] > stated.ci95[1]:
             problems.append(f"summary of {name}: ci95 is {list(stated.ci95)}, whose lower end is above the upper one")
+        if stated.ci95 is not None and stated.no_ci95 is not None:
+            problems.append(f"summary of {name}: no_ci95 is '{stated.no_ci95}', but there is a ci95")
     return problems

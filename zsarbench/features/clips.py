@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Self
 
 import numpy as np
+import xxhash
 
-from zsarbench.interfaces import CaptionsInSteps, ClipFeatures, Steps
+from zsarbench.interfaces import CaptionsInSteps, ClipFeatures, Digested, Steps
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -49,6 +50,11 @@ class ClipView(ABC):
     def __len__(self) -> int:
         """Return N."""
         return len(self.ids)
+
+    @property
+    def content_digest(self) -> str:
+        """A digest of the steps of all clips in order, "" where it is not known."""
+        return ""
 
     @abstractmethod
     def read(self, positions: np.ndarray) -> Steps:
@@ -92,6 +98,12 @@ class CaptionView(ClipView):
             positions=positions,
         )
         self.clips = clips
+
+    @property
+    def content_digest(self) -> str:
+        """A digest of the steps of all clips in order, "" where it is not known."""
+        shown = self.clips.content_digest if isinstance(self.clips, Digested) else ""
+        return shown and digest_of(shown.encode(), self._positions.tobytes())
 
     def read(self, positions: np.ndarray) -> Steps:
         """Return the steps of the clips at these positions."""
@@ -138,6 +150,12 @@ class MemoryClips(ClipView):
         )
         self._steps = Steps(torch.where(mask[..., None], values, 0.0).float(), mask)
 
+    @property
+    def content_digest(self) -> str:
+        """A digest of the steps of all clips in order."""
+        steps = self.read(self._positions)
+        return digest_of(steps.values.numpy().tobytes(), steps.mask.numpy().tobytes())
+
     def read(self, positions: np.ndarray) -> Steps:
         """Return the steps of the clips at these positions."""
         return Steps(self._steps.values[positions], self._steps.mask[positions])
@@ -146,3 +164,11 @@ class MemoryClips(ClipView):
 def as_positions(index: Sequence[int] | np.ndarray | Tensor) -> np.ndarray:
     """Return positions (B,) int64, whatever they came as; an empty list too."""
     return np.asarray(index, dtype=np.int64).reshape(-1)
+
+
+def digest_of(*parts: bytes) -> str:
+    """Return a digest of bytes in parts."""
+    digest = xxhash.xxh3_128()
+    for part in parts:
+        digest.update(part)
+    return digest.hexdigest()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from zsarbench.interfaces import Sampling
@@ -18,6 +18,7 @@ class FeatureKey:
     part: name and all options of the encoder (`PartSpec.identity()`), so also batch shape and compute dtype.
     fingerprint: of the encoder: the sha256 of its weights and how it prepares its input. sampling and decoder: where
     frames are decoded. text: identity and fingerprint of the text part where the encoder uses it. dtype: as stored.
+    dataset_options: those of the data set that are not paths.
     """
 
     dataset: str
@@ -28,11 +29,12 @@ class FeatureKey:
     decoder: str | None = None
     text: Mapping[str, Any] | None = None
     dtype: str = "float32"
+    dataset_options: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def digest(self) -> str:
         """The sha256 of the key as JSON with sorted keys."""
-        return hashlib.sha256(self.to_json().encode()).hexdigest()
+        return digest_of(self.to_json())
 
     def to_json(self) -> str:
         """Return the key as JSON, the same text for equal keys."""
@@ -42,3 +44,8 @@ class FeatureKey:
     def folder(self) -> str:
         """The name of the key's folder in the store."""
         return f"{self.dataset}-{self.part['name']}-{self.digest[:16]}".replace("/", "-")
+
+
+def digest_of(key: str) -> str:
+    """Return the digest of a key's JSON."""
+    return hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()

@@ -5,14 +5,16 @@ from __future__ import annotations
 import os
 import shutil
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from zsarbench.errors import UsageError, ZsarbenchError
-from zsarbench.features.store.shards import copy_shard, read_intact_sidecar
-from zsarbench.features.store.store import FeatureSet, FeatureStore
+from zsarbench.features.store.feature_set import ADVICE, FeatureSet
+from zsarbench.features.store.shards import copy_shard, data_path, read_intact_sidecar, sidecar_path
+from zsarbench.features.store.store import FeatureStore
 from zsarbench.features.store.verification import damaged_clips, orphans
+from zsarbench.utils.targets import check_folder
 
 SECONDS_PER_DAY = 86_400.0
 
@@ -40,7 +42,7 @@ def merge(store: FeatureStore, others: Iterable[Path] = ()) -> list[Merged]:
         ZsarbenchError: the disk is full.
     """
     sets = {stored.folder.name: stored for stored in store.sets()}
-    before = {name: stored.info()["clips"] for name, stored in sets.items()}
+    before = {name: stored.n_indexed() for name, stored in sets.items()}
     copied: dict[str, int] = {}
     problems: dict[str, list[str]] = {}
     for folder in others:
@@ -48,10 +50,13 @@ def merge(store: FeatureStore, others: Iterable[Path] = ()) -> list[Merged]:
             name = source.folder.name
             if store.root.resolve() == source.folder.parent.resolve():
                 continue
-            target = sets.setdefault(name, store.like(source))
+            if name not in sets or not sets[name].dim:  # none, or one without an intact sidecar
+                sets[name] = store.like(source)
+            target = sets[name]
             if target.key != source.key:
                 problems.setdefault(name, []).append(f"{source.folder} was written for another key and is left out")
                 continue
+            check_folder(target.shards, "features", ADVICE)
             count, new_problems = _copy_shards(source, target)
             copied[name] = copied.get(name, 0) + count
             problems.setdefault(name, []).extend(new_problems)
@@ -103,45 +108,72 @@ def _copy_shards(source: FeatureSet, target: FeatureSet) -> tuple[int, list[str]
 
 @dataclass(frozen=True, kw_only=True)
 class Garbage:
-    """Files of one set that nothing refers to, or, with `whole`, all files of a set unused for long."""
+    """Shards and files of one set that nothing refers to, or, with `whole`, all files of a set that nothing needs.
 
-    name: str
-    folder: Path
+    files: all that is removed. shards: names of those among them that the set's index has.
+    """
+
+    stored: FeatureSet
     files: tuple[Path, ...]
     bytes: int
+    shards: tuple[str, ...] = ()
     whole: bool = False
 
+    @property
+    def name(self) -> str:
+        """The name of the set."""
+        return self.stored.folder.name
 
-def garbage(sets: Iterable[FeatureSet], *, unused_days: float | None = None) -> list[Garbage]:
-    """Return what may be removed: orphan shards, remains of killed runs, and with `unused_days` sets unused for days.
 
-    Shards that other processes wrote are added to the index first, so none of theirs is an orphan.
+def garbage(store: FeatureStore, names: Sequence[str] = (), *, unused_days: float | None = None) -> list[Garbage]:
+    """Return what may be removed of all sets, or of these.
+
+    That is orphan shards, remains of killed runs, sets in another version of the format, and with `unused_days` sets
+    that were unused for so many days. Shards that other processes wrote are added to the index first, so none of theirs
+    is an orphan.
     """
-    removable = []
-    for stored in sets:
+    removable = [
+        _whole(FeatureSet(folder, "", 0, "")) for folder in store.outdated() if not names or folder.name in names
+    ]
+    for stored in store.sets():
+        if names and stored.folder.name not in names:
+            continue
         key_file = stored.folder / "key.json"
         last_used = key_file.stat().st_mtime if key_file.is_file() else 0.0
         if unused_days is not None and time.time() - last_used > unused_days * SECONDS_PER_DAY:
-            files = [path for path in sorted(stored.folder.rglob("*"), key=_removal_order) if not path.is_dir()]
-            removable.append(_garbage(stored, files, whole=True))
+            removable.append(_whole(stored))
             continue
-        stored.refresh()
-        if files := orphans(stored):
-            removable.append(_garbage(stored, files))
+        shards, files = orphans(stored)
+        files += [
+            path for name in shards for path in (sidecar_path(stored.shards, name), data_path(stored.shards, name))
+        ]
+        if files:
+            removable.append(
+                Garbage(stored=stored, files=tuple(files), bytes=_total_bytes(files), shards=tuple(shards))
+            )
     return removable
 
 
 def remove(item: Garbage) -> None:
-    """Unlink the files; none is truncated, so a process that has one open reads on."""
-    for path in item.files:
-        path.unlink(missing_ok=True)
+    """Unlink the files; none is truncated, so a process that has one open reads on. The index forgets them first.
+
+    Raises:
+        ZsarbenchError: a file cannot be removed.
+    """
+    try:
+        if item.shards:
+            item.stored.forget(item.shards)
+        for path in item.files:
+            path.unlink(missing_ok=True)
+    except OSError as error:
+        raise ZsarbenchError(f"{error.filename} cannot be removed: {error.strerror}") from error
     if item.whole:
-        shutil.rmtree(item.folder, ignore_errors=True)
+        shutil.rmtree(item.stored.folder, ignore_errors=True)
 
 
-def _garbage(stored: FeatureSet, files: list[Path], *, whole: bool = False) -> Garbage:
-    name, size = stored.folder.name, _total_bytes(files)
-    return Garbage(name=name, folder=stored.folder, files=tuple(files), bytes=size, whole=whole)
+def _whole(stored: FeatureSet) -> Garbage:
+    files = [path for path in sorted(stored.folder.rglob("*"), key=_removal_order) if not path.is_dir()]
+    return Garbage(stored=stored, files=tuple(files), bytes=_total_bytes(files), whole=True)
 
 
 def _removal_order(path: Path) -> tuple[int, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,9 @@ from zsarbench.errors import ZsarbenchError
 from zsarbench.features.key import FeatureKey
 from zsarbench.features.store.store import FeatureStore
 from zsarbench.interfaces import TextEncoder
+from zsarbench.plugins.guarding import checked_tensor
+
+_log = logging.getLogger(__name__)
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -35,8 +39,10 @@ class CachedTextEncoder:
         self.space: str | None = encoder.space
         self.fingerprint: Mapping[str, str] = dict(encoder.fingerprint)
         self.max_kept = max_kept
+        self._who = f"text encoder '{part.name}' of plugin '{part.plugin}'"
         self._stored = store.open(FeatureKey("sentences", "", part.identity(), self.fingerprint), self.dim)
         self._rows: dict[str, Tensor] = {}
+        self._writable = True
 
     @property
     def n_kept(self) -> int:
@@ -47,7 +53,8 @@ class CachedTextEncoder:
         """Return (N, D) float32, encoding only sentences that are not stored yet.
 
         Raises:
-            ZsarbenchError: the encoder returned another shape, or the store cannot be read or written.
+            ZsarbenchError: the encoder returned something else than finite rows (N, D), or the store cannot be read
+                or written.
         """
         import torch
 
@@ -66,18 +73,31 @@ class CachedTextEncoder:
     def _encode_missing(self, texts: Mapping[str, str]) -> None:
         """Encode and store those of these sentences, by id, that the store lacks."""
         stored = self._stored.stored_ids()
-        missing = [text_id for text_id in texts if text_id not in stored]
+        missing = [text_id for text_id in texts if text_id not in stored and text_id not in self._rows]
         for start in range(0, len(missing), SENTENCES_PER_SHARD):
             ids = missing[start : start + SENTENCES_PER_SHARD]
             values = self.encoder.encode([texts[text_id] for text_id in ids])
-            if tuple(values.shape) != (len(ids), self.dim):
-                raise ZsarbenchError(
-                    f"text encoder {type(self.encoder).__name__} returned {tuple(values.shape)} for {len(ids)} texts, "
-                    f"not ({len(ids)}, {self.dim})"
-                )
-            rows = {text_id: row[None] for text_id, row in zip(ids, values.detach().cpu().float(), strict=True)}
-            self._stored.adopt(self._stored.write(rows))
+            kept = checked_tensor(values, self._who, "vectors", (len(ids), self.dim))
+            self._keep({text_id: row[None] for text_id, row in zip(ids, kept, strict=True)})
+
+    def _keep(self, rows: Mapping[str, Tensor]) -> None:
+        """Store rows (1, D); where nothing can be written they are kept in memory."""
+        if self._writable:
+            try:
+                self._stored.adopt(self._stored.write(rows))
+                return
+            except ZsarbenchError as error:
+                _log.warning("%s. Sentences are encoded again by the next run", error)
+                self._writable = False
+        self._rows.update((text_id, row[0]) for text_id, row in rows.items())
 
     def _read(self, ids: Sequence[str]) -> Tensor:
-        """Return the stored rows (N, D) of different ids."""
-        return self._stored.clips(ids).rows(range(len(ids))).values[:, 0]
+        """Return the rows (N, D) of different ids, stored or in memory."""
+        import torch
+
+        stored = [text_id for text_id in ids if text_id not in self._rows]
+        rows = self._stored.clips(stored).rows(range(len(stored))).values[:, 0] if stored else torch.zeros(0, self.dim)
+        if len(stored) == len(ids):
+            return rows
+        place = {text_id: number for number, text_id in enumerate(stored)}
+        return torch.stack([rows[place[text_id]] if text_id in place else self._rows[text_id] for text_id in ids])

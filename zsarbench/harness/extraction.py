@@ -74,7 +74,7 @@ def run(
     compute = Compute.resolve(device_of(spec.device, share), spec.dtype, spec.threads)
     reuse_freed_memory()
     with compute.deterministic():
-        inputs = of_dataset(spec.data, spec.dataset.name, None)
+        inputs = of_dataset(spec.data, spec.dataset, None)
         clip_ids = _clips(spec, inputs)
         done = extract.compute(
             extract.Extraction(
@@ -85,6 +85,7 @@ def run(
                 executor=building.build_executor(spec.executor, registry),
                 settings=extract.Settings(device=str(compute.device), threads=compute.threads),
                 strict=spec.strict,
+                options=inputs.options,
             ),
             store,
             progress,

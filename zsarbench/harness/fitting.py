@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
@@ -20,6 +23,8 @@ from zsarbench.utils.cache import cache_dir
 if TYPE_CHECKING:
     from zsarbench.harness.inputs import Inputs, RoundClips
     from zsarbench.harness.preparation import Loaded, Prepared
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -155,10 +160,20 @@ def context(prepared: Prepared, fit: Fit) -> Context:
         device=prepared.compute.device,
         dtype=prepared.compute.dtype,
         generator=lambda name: seeding.generator(fit.seed, fit.round_seed, name),
-        checkpoints=cache_dir() / "checkpoints" / f"{what.method.name}-{digest}",
+        checkpoints=_checkpoint_folder(f"{what.method.name}-{digest}"),
         resume=prepared.spec.where.resume,
         progress=prepared.progress,
     )
+
+
+def _checkpoint_folder(name: str) -> Path | None:
+    """Return the folder for a fit's checkpoints, None where none is there and none can be made."""
+    folder = cache_dir() / "checkpoints" / name
+    existing = next(place for place in (folder, *folder.parents) if place.exists())
+    if existing != folder and not (existing.is_dir() and os.access(existing, os.W_OK)):
+        _log.info("no checkpoints are kept: %s cannot be written", existing)
+        return None
+    return folder
 
 
 def _loss(prepared: Prepared, fit: Fit) -> Loss | None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
     from zsarbench.harness.spec import RunSpec
     from zsarbench.interfaces import Dataset
+    from zsarbench.plugins.parts import PartSpec
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,8 @@ class RoundClips:
 class Inputs:
     """A data set as a run uses it. The manifest is indexed by clip id; texts are by class name.
 
-    aliases: other spelling to class name.
+    aliases: other spelling to class name. options: of the data set, but for those that are paths: what lies there is
+    in the revision.
     """
 
     dataset: str
@@ -48,6 +51,7 @@ class Inputs:
     texts: Mapping[str, ClassText]
     captions: Mapping[str, Sequence[str]]
     aliases: Mapping[str, str]
+    options: Mapping[str, Any] = field(default_factory=dict)
     rounds: tuple[RoundClips, ...] = ()
 
     def sources(self, clip_ids: Sequence[str]) -> list[ClipSource]:
@@ -86,7 +90,7 @@ def load(spec: RunSpec) -> Inputs:
             their number is not the one that the protocol's file states.
     """
     what = spec.what
-    bare = of_dataset(spec.data.tested, what.dataset.name, what.class_text)
+    bare = of_dataset(spec.data.tested, what.dataset, what.class_text)
     rows = bare.manifest.reset_index()
     rounds = []
     for item in what.protocol.on(spec.data.tested):
@@ -101,25 +105,30 @@ def load(spec: RunSpec) -> Inputs:
 
 def load_training(spec: RunSpec) -> Inputs | None:
     """Return the other data set a method is trained on (`--train-on DATASET`), or None."""
-    if spec.data.learnt is None:
+    if spec.data.learnt is None or spec.what.train_dataset is None:
         return None
-    return of_dataset(spec.data.learnt, spec.what.train_on, spec.what.class_text)
+    return of_dataset(spec.data.learnt, spec.what.train_dataset, spec.what.class_text)
 
 
-def of_dataset(dataset: Dataset, name: str, class_text: str | None) -> Inputs:
-    """Return a data set without rounds; class_text: form of the texts, None for none.
+def of_dataset(dataset: Dataset, part: PartSpec, class_text: str | None) -> Inputs:
+    """Return a data set without rounds; part: its name and options; class_text: form of the texts, None for none.
 
     Raises:
         ZsarbenchError: the manifest is malformed, or there are no texts of this form.
     """
     return Inputs(
-        dataset=name,
+        dataset=part.name,
         revision=dataset.revision,
         classes=tuple(dataset.classes),
-        manifest=checked_manifest(dataset, name).set_index("clip_id"),
+        manifest=checked_manifest(dataset, part.name).set_index("clip_id"),
         texts=class_texts.load(dataset, class_text) if dataset.classes and class_text is not None else {},
         captions=dataset.captions(),
         aliases=dataset.aliases,
+        options={
+            name: value
+            for name, value in part.identity()["options"].items()
+            if not isinstance(part.options[name], Path)
+        },
     )
 
 

@@ -208,6 +208,7 @@ def read_features(loaded: Loaded, data: Inputs, clip_ids: Sequence[str]) -> Clip
         executor=building.build_executor(where.executor, loaded.registry),
         settings=extraction.Settings(device=str(loaded.compute.device), threads=loaded.compute.threads),
         strict=where.strict,
+        options=data.options,
     )
     return extraction.ensure(request, loaded.store, loaded.progress)
 

@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from zsarbench import protocols, results
-from zsarbench.evaluation import caption_names, contamination, metrics
-from zsarbench.evaluation.bootstrap import Interval, ScoredRound, bootstrap_interval, harmonic_interval
+from zsarbench.evaluation import caption_names, contamination
 from zsarbench.evaluation.label_sets import LabelSet
-from zsarbench.evaluation.settings import SETTINGS, Average, Metric
-from zsarbench.evaluation.summary import RoundResult, summarise
+from zsarbench.evaluation.measures import measure_round, summarise_scores
+from zsarbench.evaluation.summary import RoundResult
 from zsarbench.features.text_cache import CachedTextEncoder
 from zsarbench.harness.environment import environment_of
 from zsarbench.interfaces import Fingerprinted, HasParameters
@@ -29,13 +25,10 @@ from zsarbench.results import (
     ProtocolInfo,
     RunResult,
 )
-from zsarbench.utils import seeding
 from zsarbench.utils.schema import plain
 
 if TYPE_CHECKING:
     from zsarbench.harness.execution import Outcome
-
-N_RESAMPLES = 2000
 
 
 def record(outcome: Outcome) -> RunResult:
@@ -66,7 +59,9 @@ def record(outcome: Outcome) -> RunResult:
         seed=what.seed,
         seeds=tuple(range(what.seed, what.seed + what.seeds)),
         rounds=rounds,
-        summary=summarise(rounds, _intervals(outcome)),
+        summary=summarise_scores(
+            rounds, outcome.scores, what.protocol.setting, what.denominator, partial=prepared.coverage.is_partial
+        ),
         failures=_failures(outcome),
         objections=spec.objections,
         flags=_flags(outcome),
@@ -92,78 +87,17 @@ def _failures(outcome: Outcome) -> tuple[ClipFailure, ...]:
 
 def _rounds(outcome: Outcome) -> tuple[RoundResult, ...]:
     what, fits = outcome.prepared.spec.what, list(outcome.fits)
-    rules = SETTINGS[what.protocol.setting]
-    rounds = []
-    for number, (fit, item) in enumerate(outcome.served):
-        scores, labels = outcome.scores.round(number)
-        values = metrics.evaluate(
-            scores,
-            labels,
-            setting=rules.name,
-            seen=outcome.scores.rounds[number].seen,
-            denominator=what.denominator,
+    return tuple(
+        RoundResult(
+            round=item.round.index,
+            seed=fit.seed,
+            fit=fits.index(fit),
+            n_seen=len(item.round.seen),
+            candidates_sha256=results.names_sha256(item.round.candidates),
+            duplicate_of=what.protocol.rounds[item.round.index].duplicate_of,
+            **measure_round(outcome.scores, number, what.protocol.setting, what.denominator)._asdict(),
         )
-        failed = int(np.isnan(scores).any(axis=1).sum())
-        candidates, n_seen = item.round.candidates, len(set(item.round.seen) & set(item.round.candidates))
-        rounds.append(
-            RoundResult(
-                round=item.round.index,
-                seed=fit.seed,
-                fit=fits.index(fit),
-                n_classes=len(candidates),
-                n_seen=len(item.round.seen),
-                n_expected=len(labels),
-                n_scored=len(labels) - failed,
-                n_failed=failed,
-                metrics=values,
-                chance={metric.name: rules.chance(metric, len(candidates), n_seen) for metric in rules.parse(values)},
-                candidates_sha256=results.names_sha256(candidates),
-                duplicate_of=what.protocol.rounds[item.round.index].duplicate_of,
-            )
-        )
-    return tuple(rounds)
-
-
-def _intervals(outcome: Outcome) -> dict[str, tuple[float, float]]:
-    """Return the 95 % interval of every metric that has one, by a bootstrap over classes and then source groups."""
-    rules = SETTINGS[outcome.prepared.spec.what.protocol.setting]
-    intervals: dict[str, tuple[float, float]] = {}
-    if outcome.prepared.coverage.is_partial:  # what is missing is unknown, and no resampling of the rest tells it
-        return intervals
-    for metric in filter(rules.has_interval, rules.metrics):
-        accuracies = (metric,) if metric.is_accuracy else rules.of_sides(metric)
-        rounds = [_correct(outcome, accuracy) for accuracy in accuracies]
-        if all(rounds):
-            low, high = _interval(outcome, rounds, metric.average)
-            intervals[metric.name] = (max(0.0, low), min(1.0, high))
-    return intervals
-
-
-def _correct(outcome: Outcome, metric: Metric) -> list[ScoredRound]:
-    """Return the correctness of every round that an accuracy is the mean of; duplicates left out."""
-    what, rounds = outcome.prepared.spec.what, []
-    for number, (_, item) in enumerate(outcome.served):
-        scores, labels = outcome.scores.round(number)
-        if what.protocol.rounds[item.round.index].duplicate_of is not None or scores.shape[1] <= metric.k:
-            continue
-        kept = metrics.counted(scores, what.denominator)
-        if metric.side is not None:
-            kept &= outcome.scores.rounds[number].seen[labels] == metric.side.of_seen
-        correct = metrics.topk_expectation(scores, labels, metric.k)
-        rounds.append(ScoredRound(correct[kept], outcome.scores.rounds[number].clips[kept]))
-    return rounds
-
-
-def _interval(outcome: Outcome, rounds: Sequence[list[ScoredRound]], average: Average) -> Interval:
-    """Return the interval of an accuracy, or of the harmonic mean of two; the draws are the same for every seed."""
-    rng, scores = seeding.numpy_generator(0, "bootstrap"), outcome.scores
-    if len(rounds) == 1:
-        return bootstrap_interval(
-            rounds[0], scores.labels, scores.groups, average=average, rng=rng, n_resamples=N_RESAMPLES
-        )
-    seen, unseen = rounds
-    return harmonic_interval(
-        seen, unseen, scores.labels, scores.groups, average=average, rng=rng, n_resamples=N_RESAMPLES
+        for number, (fit, item) in enumerate(outcome.served)
     )
 
 

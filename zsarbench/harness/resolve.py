@@ -106,8 +106,7 @@ def resolve_run(request: RunRequest, host: Host, builder: DataSetBuilder | None 
         data=data,
         command=(replace(request, protocol=None) if is_default else request).to_command(),
     )
-    objections = host.call_each("zsarbench_check_run", spec=spec)
-    return replace(spec, objections=tuple(f"{plugin}: {text}" for plugin, texts in objections for text in texts or ()))
+    return replace(spec, objections=tuple(host.objections_to(spec)))
 
 
 def resolve_extraction(request: ExtractionRequest, registry: Registry) -> ExtractionSpec:

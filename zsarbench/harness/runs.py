@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zsarbench import results
+from zsarbench.errors import ZsarbenchError
 from zsarbench.harness import presence, recording
 from zsarbench.harness.execution import execute
 from zsarbench.harness.fitting import fits
@@ -25,14 +27,19 @@ from zsarbench.harness.preparation import (
 from zsarbench.harness.resolve import resolve_run
 from zsarbench.harness.spec import RunSpec, request
 from zsarbench.plugins import Host, load_plugins
+from zsarbench.plugins.guarding import named
 from zsarbench.results import Predictions, RunResult
+from zsarbench.results.record import file_name
 from zsarbench.utils.progress import LogProgress
+from zsarbench.utils.targets import check_folder, unwritable
 
 if TYPE_CHECKING:
+    from zsarbench.evaluation.scores import Scores
     from zsarbench.harness.inputs import Inputs
     from zsarbench.interfaces import ClipSource, Progress
 
 _log = logging.getLogger(__name__)
+OUT = "Try: --out DIR, one that can be written, on a disk with free space"
 N_PROBED = 8  # clips that a plan extracts to estimate the rest; start-up of the decoders makes it an upper bound
 
 
@@ -40,12 +47,16 @@ def run(spec: RunSpec, host: Host, progress: Progress) -> tuple[RunResult, Path]
     """Run a spec, write its result under `spec.where.out`, notify the observers, and return the result and its path.
 
     Raises:
-        ZsarbenchError: the run cannot be finished; what was extracted and checkpointed is kept.
+        ZsarbenchError: nothing can be written there, or the run cannot be finished; what was extracted and
+            checkpointed is kept.
     """
-    outcome = execute(spec, host.registry, progress)
-    result = recording.record(outcome)
+    out = Path(spec.where.out)
+    check_folder(out / file_name(spec.what.protocol.name), "results", OUT)
+    with named(host.registry):
+        outcome = execute(spec, host.registry, progress)
+        result = recording.record(outcome)
     _warn_of_failures(result)
-    path = results.write(result, outcome.scores, Path(spec.where.out))
+    path = _write(result, outcome.scores, out)
     scores = path.with_suffix(".npz")
     predictions = Predictions(file=scores.name, sha256=hashlib.sha256(scores.read_bytes()).hexdigest())
     result = replace(result, predictions=predictions)  # as in the file, which need not be read and checked again
@@ -61,6 +72,23 @@ def _warn_of_failures(result: RunResult) -> None:
             _log.warning("%d clips %s, and count as wrong: %s", len(found), what, describe_failures(found))
 
 
+def _write(result: RunResult, scores: Scores, out: Path) -> Path:
+    """Write a result, elsewhere where the disk filled up while it was measured.
+
+    Raises:
+        ZsarbenchError: it is not where it was to be; the message says where it is.
+    """
+    try:
+        return results.write(result, scores, out)
+    except OSError as error:
+        problem = unwritable(out, "results", error, OUT)
+        try:
+            kept = results.write(result, scores, Path(tempfile.gettempdir()) / "zsarbench-results")
+        except OSError:
+            raise problem from error
+        raise ZsarbenchError(f"{problem}. The result is kept: {kept}") from error
+
+
 def run_request(method: str, *, progress: Progress | None = None, **arguments: Any) -> RunResult:
     """Run what a user names; see `zsarbench.run`."""
     host = load_plugins()
@@ -74,6 +102,11 @@ def plan(spec: RunSpec, host: Host, progress: Progress) -> dict[str, Any]:
     Minutes are estimated by extracting a few clips, which are kept. Fitting is not among them: only the method knows
     how long it learns.
     """
+    with named(host.registry):
+        return _plan(spec, host, progress)
+
+
+def _plan(spec: RunSpec, host: Host, progress: Progress) -> dict[str, Any]:
     loaded = load(spec, host.registry, progress)
     with loaded.compute.deterministic():
         used = [(loaded.inputs, loaded.inputs.used_clips())]
@@ -113,5 +146,5 @@ def _missing(loaded: Loaded, data: Inputs, clip_ids: Sequence[str]) -> list[Clip
     """Return which of these clips the store lacks features of."""
     encoder = encoder_part(loaded)
     assert encoder is not None
-    stored = loaded.store.open(encoder.key(data.dataset, data.revision), encoder.dim)
-    return list(stored.missing(data.sources(clip_ids)))
+    stored = loaded.store.open(encoder.key(data.dataset, data.revision, data.options), encoder.dim)
+    return list(stored.missing(data.sources(clip_ids), encoder.reads))

@@ -9,10 +9,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from zsarbench.errors import ZsarbenchError
 from zsarbench.evaluation.scores import Block, RoundScores
 from zsarbench.evaluation.settings import SETTINGS
 from zsarbench.harness.fitting import Fitted, controlled
+from zsarbench.plugins.guarding import checked_tensor
 
 if TYPE_CHECKING:
     from zsarbench.harness.inputs import RoundClips
@@ -27,8 +27,10 @@ def score_block(prepared: Prepared, fitted: Fitted, rounds: Sequence[RoundClips]
     The method sees no clip that was not read; its row is NaN, and where there is no other the method is not called.
 
     Raises:
-        ZsarbenchError: the method returned scores of another shape than (N, C).
+        ZsarbenchError: the method returned something else than scores (N, C), or infinite ones.
     """
+    method = prepared.spec.what.method
+    who = f"method '{method.name}' of plugin '{method.plugin}'"
     data, features = prepared.inputs, prepared.features
     index, columns = _axes(prepared, rounds)
     texts = [data.texts[data.classes[number]] for number in columns]
@@ -42,14 +44,10 @@ def score_block(prepared: Prepared, fitted: Fitted, rounds: Sequence[RoundClips]
             continue
         some = clips.subset(torch.from_numpy(rows))
         values = fitted.method.score(some, [texts[column] for column in among], fitted.context)
-        if tuple(values.shape) != (len(rows), len(among)):
-            raise ZsarbenchError(
-                f"method '{prepared.spec.what.method.name}' returned scores {tuple(values.shape)} for {len(rows)} "
-                f"clips and {len(among)} classes; they are (N, C)"
-            )
-        scores[np.ix_(read[rows], among)] = values.detach().to("cpu", torch.float32).numpy()
+        kept = checked_tensor(values, who, "scores (N, C)", (len(rows), len(among)), nan=True)
+        scores[np.ix_(read[rows], among)] = kept.numpy()
     without_score = index[np.isnan(scores).any(axis=1) & ~unread]
-    reason = f"method '{prepared.spec.what.method.name}' scored it NaN"
+    reason = f"method '{method.name}' scored it NaN"
     return _block(index, columns, scores), {features.ids[position]: reason for position in without_score}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -90,7 +91,7 @@ def parse_data_root(texts: Iterable[str], registry: Registry, problems: Problems
             problems.add(f"--data-root {text} is not of the form DATASET=DIR, e.g. {example}=/data/{example}")
         elif problems.catch(registry.get, "dataset", name) is not None:
             path = Path(folder).expanduser()
-            if not path.is_dir():
+            if not os.path.isdir(path):
                 problems.add(f"--data-root {name}: folder '{folder}' does not exist")
             folders[name] = str(path.absolute())
     return folders

@@ -13,7 +13,6 @@ label = "on captions"                     # optional: set after the method's nam
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +22,7 @@ from zsarbench.errors import UsageError, UsageErrors, unknown
 from zsarbench.harness import sweep
 from zsarbench.harness.spec import RunRequest, request
 from zsarbench.harness.sweep import Cell
+from zsarbench.utils.documents import read_toml
 
 if TYPE_CHECKING:
     from zsarbench.plugins import Host
@@ -76,14 +76,9 @@ def read(path: Path) -> RowsFile:
     """Return the rows of a TOML file.
 
     Raises:
-        UsageErrors: it does not exist, is not valid TOML, or a field is missing, unknown or of the wrong type.
+        ZsarbenchError: it does not exist, is not valid TOML, or a field is missing, unknown or of the wrong type.
     """
-    try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise UsageError(f"file of rows '{path}' does not exist") from None
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise UsageError(f"file of rows '{path}' is not valid TOML: {error}") from error
+    content = read_toml(path, "file of rows")
     problems = [
         unknown("field", name, ("protocols", "rows")) for name in sorted(content.keys() - {"protocols", "rows"})
     ]

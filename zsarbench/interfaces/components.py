@@ -38,8 +38,9 @@ if TYPE_CHECKING:
 class VisualEncoder(Protocol):
     """Turns the content of clips into steps of features; row i depends on clip i alone.
 
-    Where `needs` is "frames" it is also a `FrameEncoder`. Optional: `HasClassifier`, `CaptionSteps`, `StepBatches`,
-    `IndependentSteps`, `ColourOrdered`, `FindsClips`, `Movable`, `HasParameters`. A constructor parameter
+    Where `needs` is "frames" it is also a `FrameEncoder`. Optional: `HasClassifier`, `CaptionSteps`, `ChecksSources`,
+    `FindsClips`, `StepBatches`, `IndependentSteps`, `ColourOrdered`, `Movable`, `HasParameters`. A constructor
+    parameter `text_encoder` is filled with the run's text part.
     `text_encoder` is filled with the run's text part.
     """
 

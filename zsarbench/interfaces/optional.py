@@ -43,6 +43,14 @@ class CaptionSteps(Protocol):
 
 
 @runtime_checkable
+class ChecksSources(Protocol):
+    """A visual encoder that does not go with every clip."""
+
+    def check_sources(self, sources: Sequence[ClipSource]) -> None:
+        """Raise where the clips of a data set cannot be told apart or none has content; called with all of them."""
+
+
+@runtime_checkable
 class StepBatches(Protocol):
     """A visual encoder that states how many steps go through its model at once; without it 32."""
 
@@ -127,6 +135,14 @@ class HasFailures(Protocol):
 
     failures: Mapping[str, str]
     """The reason by clip id."""
+
+
+@runtime_checkable
+class Digested(Protocol):
+    """Clip features that can be told from others of the same clips, as of files that were replaced."""
+
+    content_digest: str
+    """A digest of the steps of all clips in order; "" where it is not known."""
 
 
 @runtime_checkable

@@ -20,6 +20,7 @@ from zsarbench.interfaces import (
     VisualEncoder,
 )
 from zsarbench.plugins import options
+from zsarbench.plugins.guarding import in_words
 
 if TYPE_CHECKING:
     import torch
@@ -61,10 +62,11 @@ def construct(target: Any, kind: str, name: str, arguments: Mapping[str, Any]) -
     """
     try:
         component = target(**arguments)
-    except ZsarbenchError:
+    except (ZsarbenchError, KeyboardInterrupt):
         raise
-    except Exception as error:
-        raise ZsarbenchError(f"{kind} '{name}' cannot be built: {type(error).__name__}: {error}") from error
+    except BaseException as error:
+        whose = str(getattr(target, "__module__", "")).partition(".")[0]
+        raise ZsarbenchError(f"{kind} '{name}' of {whose} cannot be built: {in_words(error)}") from error
     interface = _INTERFACES[kind]
     missing = [member for member in members(interface) if not has_member(component, member)]
     if missing:

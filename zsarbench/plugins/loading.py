@@ -12,6 +12,7 @@ from typing import Any
 import pluggy
 
 from zsarbench.plugins import builtin, hookspecs
+from zsarbench.plugins.guarding import checked_columns, checked_texts, in_words
 from zsarbench.plugins.registry import Registry
 
 GROUP = "zsarbench"
@@ -28,25 +29,62 @@ class PluginFailure:
 
 @dataclass(frozen=True)
 class Host:
-    """The loaded plugins: their hooks, their registry, and those that failed."""
+    """The loaded plugins: their hooks, their registry, those that failed, and what was logged of their hooks."""
 
     manager: pluggy.PluginManager
     registry: Registry
     failures: tuple[PluginFailure, ...] = field(default=())
+    logged: set[str] = field(default_factory=set)
 
     def call_each(self, hook: str, **arguments: Any) -> list[tuple[str, Any]]:
         """Call a hook of each plugin in its own try and return (plugin, value) of those that did not raise.
 
-        What a plugin raises is logged with its name: an observer never stops a run.
+        What a plugin raises is logged with its name, `SystemExit` too: an observer never stops a run.
         """
         values = []
         for implementation in getattr(self.manager.hook, hook).get_hookimpls():
             try:
                 accepted = {name: arguments[name] for name in implementation.argnames}
                 values.append((implementation.plugin_name, implementation.function(**accepted)))
-            except Exception:
-                _log.exception("plugin '%s' failed in %s", implementation.plugin_name, hook)
+            except KeyboardInterrupt:
+                raise
+            except BaseException as error:
+                self._log_failure(implementation.plugin_name, hook, in_words(error))
+                _log.debug("its traceback:", exc_info=error)
         return values
+
+    def columns_of(self, result: Any) -> dict[str, Any]:
+        """Return the columns that plugins add to a result's row, those of them that a table can hold."""
+        hook, columns = "zsarbench_add_columns", {}
+        for plugin, added in self.call_each(hook, result=result):
+            try:
+                own, problems = checked_columns(added)
+            except Exception as error:  # a mapping of the plugin's own
+                own, problems = {}, [in_words(error)]
+            columns |= own
+            for problem in problems:
+                self._log_failure(plugin, hook, problem)
+        return columns
+
+    def objections_to(self, spec: Any) -> list[str]:
+        """Return why plugins hold that a run must not be ranked, each with the plugin's name."""
+        hook, objections = "zsarbench_check_run", []
+        for plugin, texts in self.call_each(hook, spec=spec):
+            try:
+                own, problems = checked_texts(texts)
+            except Exception as error:  # a generator raises when it is read
+                own, problems = [], [in_words(error)]
+            objections += [f"{plugin}: {text}" for text in own]
+            for problem in problems:
+                self._log_failure(plugin, hook, problem)
+        return objections
+
+    def _log_failure(self, plugin: str, hook: str, problem: str) -> None:
+        """Log what is wrong with a hook of a plugin, once: tables call it for every result."""
+        message = f"plugin '{plugin}' failed in {hook}: {problem}"
+        if message not in self.logged:
+            self.logged.add(message)
+            _log.error("%s", message)
 
 
 def make_manager() -> pluggy.PluginManager:
@@ -87,11 +125,13 @@ def load_plugins(
             continue
         try:
             _load_one(manager, registry, name, loader)
-        except Exception as error:
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
             registry.remove_plugin(name)
             if manager.has_plugin(name):
                 manager.unregister(name=name)
-            failures.append(PluginFailure(name, f"{type(error).__name__}: {error}"))
+            failures.append(PluginFailure(name, in_words(error)))
     registry.freeze()
     return Host(manager, registry, tuple(failures))
 

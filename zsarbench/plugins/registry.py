@@ -5,13 +5,13 @@ from __future__ import annotations
 import importlib
 import importlib.resources
 import re
-import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from zsarbench.errors import UsageError, ZsarbenchError, unknown
+from zsarbench.utils.documents import read_toml
 
 KINDS = ("dataset", "protocol", "visual", "text", "negatives", "loss", "method", "labels", "reporter", "executor")
 RESERVED = {"dataset": ("none", "seen")}
@@ -54,10 +54,14 @@ class Entry:
         module, _, attribute = self.target.partition(":")
         try:
             return getattr(importlib.import_module(module), attribute)
-        except (ImportError, AttributeError) as error:
-            hint = f" Try: pip install 'zsarbench[{self.extra}]'" if self.extra else ""
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # an import runs the plugin's code, which may raise anything and end anything
+            of_import = isinstance(error, ImportError | AttributeError)
+            hint = f" Try: pip install 'zsarbench[{self.extra}]'" if self.extra and of_import else ""
+            reason = str(error) if of_import else f"{type(error).__name__}: {error}"
             raise ZsarbenchError(
-                f"{self.kind} '{self.name}' of plugin '{self.plugin}' cannot be loaded: {error}.{hint}"
+                f"{self.kind} '{self.name}' of plugin '{self.plugin}' cannot be loaded: {reason}.{hint}"
             ) from error
 
 
@@ -192,8 +196,7 @@ class Registrar:
     def add_protocols(self, package: str, folder: str = "protocols") -> None:
         """Add every protocol file (`*.toml`) of a folder inside a package."""
         for path in sorted(Path(str(importlib.resources.files(package))).joinpath(folder).glob("*.toml")):
-            with path.open("rb") as file:
-                head = tomllib.load(file)
+            head = read_toml(path, "protocol file")
             self.add(
                 "protocol",
                 head["name"],

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from zsarbench.errors import ZsarbenchError, unknown
@@ -86,11 +87,22 @@ def _clips_of(
     if listed is None:
         return list(manifest.loc[of_classes, "clip_id"])
     if missing := set(listed) - set(manifest["clip_id"]):
-        raise ZsarbenchError(f"{where}: {len(missing)} clips are not in the manifest, e.g. '{min(missing)}'")
+        raise ZsarbenchError(
+            f"{where}: {len(missing)} clips are not in the manifest, e.g. '{min(missing)}'"
+            + _meant(min(missing), set(manifest["clip_id"]))
+        )
     chosen = manifest["clip_id"].isin(listed)
     if len(others := manifest.loc[chosen & ~of_classes, "clip_id"]):
         raise ZsarbenchError(f"{where}: {len(others)} clips are of other classes than it has, e.g. '{others.iloc[0]}'")
     return list(manifest.loc[chosen, "clip_id"])
+
+
+def _meant(listed: str, known: Collection[str]) -> str:
+    """Return the clip that a list means by a file's name or path, as the end of a message; "" where it means none."""
+    path = PurePosixPath(listed.replace("\\", "/"))
+    forms = (str(path), str(path.parent / path.stem), path.name, path.stem)
+    found = next((form for form in forms if form in known), None)
+    return f"; did you mean '{found}'? A clip is listed by its id" if found else ""
 
 
 def _with_clips(

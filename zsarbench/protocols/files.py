@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -11,7 +12,8 @@ from zsarbench.errors import ZsarbenchError
 from zsarbench.evaluation.settings import Setting
 from zsarbench.plugins.parts import PART_KINDS
 from zsarbench.plugins.registry import KINDS
-from zsarbench.utils.documents import invalid, read_text, read_toml
+from zsarbench.utils import text_files
+from zsarbench.utils.documents import invalid, read_toml
 from zsarbench.utils.json_schema import json_schema
 from zsarbench.utils.schema import STRICT, Count, DoesNotFit, FilledText, OneOf, Positive, Rule, parse
 
@@ -136,10 +138,9 @@ def read_names(path: Path, value: str | Sequence[str]) -> tuple[str, ...]:
         return tuple(value)
     name, _, part = value.removeprefix("@").partition("#")
     file = path.parent.parent / "splits" / f"{name}.txt"
-    if not file.is_file():
+    if not os.path.isfile(file):
         file = path.parent / f"{name}.txt"
-    text = read_text(file, f"list '{value}' of protocol file {path}:")
-    lines = [line.strip() for line in text.splitlines() if line.strip() and not line.startswith("#")]
+    lines = text_files.names(file, f"list '{value}' of protocol file {path}:")
     if not part:
         return tuple(lines)
     if f"[{part}]" not in lines:

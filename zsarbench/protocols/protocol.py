@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -14,7 +15,7 @@ from zsarbench.evaluation.settings import SETTINGS
 from zsarbench.interfaces import Round
 from zsarbench.protocols.clips import with_listed_clips
 from zsarbench.protocols.files import Description, RoundTable, read_file, read_names
-from zsarbench.utils.class_names import match
+from zsarbench.utils.class_names import match, namesakes
 
 if TYPE_CHECKING:
     from zsarbench.interfaces import Dataset
@@ -72,19 +73,22 @@ class Protocol(Description):
             ZsarbenchError: all that is wrong with the lists: a class is unknown to the data set or appears twice in a
                 list; a seen class is a candidate where the setting has none, or none where it has them all; a
                 validation class is not seen, or with `validation_only` is seen or a candidate; a round equals an
-                earlier one and does not state it, or states it and does not.
+                earlier one and does not state it, or states it and does not; another class of the data set has the
+                same letters as one in a list.
         """
         if not dataset.classes:
             raise ZsarbenchError(
                 f"protocol '{self.name}': its data set '{self.dataset}' has no classes as it is. "
                 f"Try: --data-root {self.dataset}=DIR, or --set dataset.OPTION=VALUE (zsarbench show {self.dataset})"
             )
-        rounds, problems = [], []
+        rounds: list[Round] = []
+        problems: list[str] = []
         for listed in self.rounds:
             where = f"round {listed.round.index} of protocol '{self.name}'"
             item, name_problems = _official(listed.round, dataset, where)
             rounds.append(item)
             problems += name_problems or self._list_problems(item, where)
+        problems = [*problems, *self._namesake_problems(rounds, dataset)]
         if problems := problems or self._repeat_problems(rounds):
             raise ZsarbenchError("\n".join(problems))
         return tuple(rounds)
@@ -129,6 +133,16 @@ class Protocol(Description):
             problems.append(f"{where} has {len(candidates)} candidates; a choice needs two")
         return problems
 
+    def _namesake_problems(self, rounds: Sequence[Round], dataset: Dataset) -> list[str]:
+        """Return which classes in the lists share their letters with others, whose clips would be left out."""
+        listed = {name for item in rounds for name in (*item.seen, *item.candidates, *item.validation)}
+        return [
+            f"protocol '{self.name}' cannot tell {' and '.join(map(repr, names))} of data set '{self.dataset}' apart: "
+            "they differ in spelling alone. Try: one name for all of their clips"
+            for names in namesakes(dataset.classes)
+            if listed.intersection(names)
+        ]
+
     def _repeat_problems(self, rounds: Sequence[Round]) -> list[str]:
         first: dict[str, int] = {}
         problems = []
@@ -164,7 +178,7 @@ def load(registry: Registry, name: str) -> Protocol:
         ZsarbenchError: the file is malformed; see `read`.
     """
     if name.endswith(".toml"):
-        if not Path(name).is_file():
+        if not os.path.isfile(name):
             raise UsageError(f"protocol file '{name}' does not exist. Try: zsarbench list protocol")
         return read(Path(name))
     return read(registry.get("protocol", name).path())

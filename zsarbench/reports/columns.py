@@ -6,7 +6,7 @@ A new column is one `Column` in `FURTHER`. It reads its value from a result and 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pandas as pd
@@ -16,6 +16,7 @@ from zsarbench.interfaces import Table
 from zsarbench.plugins.parts import PART_KINDS
 from zsarbench.reports import cells
 from zsarbench.reports.cells import INTERVAL, NOTHING, Row
+from zsarbench.reports.escaping import terminal
 from zsarbench.results import RunResult
 
 # --- what a row holds -------------------------------------------------------------------------------------------------
@@ -100,7 +101,7 @@ def further_columns(rows: Sequence[Row], extra_columns: Sequence[str], *, page: 
     own = [column for column in FURTHER if (column.on_page if page else column.in_tables)]
     shown = {column.name: column.heading for column in own if any(not pd.isna(row.get(column.name)) for row in rows)}
     headings = shown | {name: name for name in extra_columns}
-    return [Column(heading=heading, cell=_text_of(name)) for name, heading in headings.items()]
+    return [Column(heading=terminal(heading), cell=_text_of(name)) for name, heading in headings.items()]
 
 
 def text_columns(table: Table, rows: Sequence[Row]) -> list[Column]:
@@ -117,8 +118,7 @@ def text_columns(table: Table, rows: Sequence[Row]) -> list[Column]:
         columns.append(_metric_column(table, name))
         if name == rank_by:
             columns.append(Column(heading=INTERVAL, cell=lambda row: cells.interval(row, rank_by)))
-    return [
-        *columns,
+    columns += [
         Column(heading="seed std", cell=lambda row: cells.percent(row[f"{rank_by}_seed_std"]), shared=_unstated),
         Column(heading="scored", cell=cells.scored, shared=lambda cell: f"scored {cell}"),
         Column(
@@ -126,8 +126,21 @@ def text_columns(table: Table, rows: Sequence[Row]) -> list[Column]:
             cell=lambda row: cells.percent(row[f"{rank_by}_chance"]),
             shared=lambda cell: f"chance {cell} ({ranking})",
         ),
-        *further_columns(rows, table.extra_columns),
     ]
+    return _distinct([*columns, *further_columns(rows, table.extra_columns)])
+
+
+def _distinct(columns: Sequence[Column]) -> list[Column]:
+    """Return columns of which none has the heading of one before it, as one that a plugin adds may."""
+    headings: set[str] = set()
+    distinct = []
+    for column in columns:
+        heading = column.heading
+        while heading in headings:
+            heading += " (added)"
+        headings.add(heading)
+        distinct.append(replace(column, heading=heading))
+    return distinct
 
 
 def shown_metrics(table: Table) -> list[str]:

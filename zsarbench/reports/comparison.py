@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
 
+from zsarbench.errors import ZsarbenchError
 from zsarbench.interfaces import Reporter
 from zsarbench.plugins import Host
+from zsarbench.plugins.guarding import named
 from zsarbench.reports import table
 from zsarbench.results import RunResult, reported
 
@@ -20,16 +21,9 @@ def render(host: Host, results: Sequence[RunResult], reporter: str, *, rank_by: 
         UsageError: the reporter does not exist, or no result has the metric.
     """
     component: Reporter = host.registry.get("reporter", reporter).load()()
-    columns = columns_of_plugins(host)
-    comparison = table.build(results, reported.read_all(), rank_by=rank_by, extra_columns=columns)
-    return component.render(comparison).rstrip("\n")
-
-
-def columns_of_plugins(host: Host) -> Callable[[RunResult], dict[str, Any]]:
-    """Return a function that gives the columns which plugins add to a result's row."""
-
-    def columns(result: RunResult) -> dict[str, Any]:
-        values = host.call_each("zsarbench_add_columns", result=result)
-        return {name: value for _, added in values for name, value in (added or {}).items()}
-
-    return columns
+    comparison = table.build(results, reported.read_all(), rank_by=rank_by, extra_columns=host.columns_of)
+    with named(host.registry):
+        text = component.render(comparison)
+    if not isinstance(text, str):
+        raise ZsarbenchError(f"reporter '{reporter}' returned {type(text).__name__}, not text")
+    return text.rstrip("\n")

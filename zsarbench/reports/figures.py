@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from zsarbench.errors import ZsarbenchError
 from zsarbench.utils import seeding
+from zsarbench.utils.targets import unwritable
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -148,7 +149,7 @@ def write_figure(figure: Figure, folder: Path, name: str) -> tuple[Path, Path]:
                 metadata = {"Date": None} if path.suffix == ".svg" else {"Software": None}
                 figure.savefig(path, dpi=DPI, bbox_inches="tight", metadata=metadata)
     except OSError as error:
-        raise ZsarbenchError(f"figures cannot be written to {folder}: {error.strerror}. Try: --out DIR") from error
+        raise unwritable(folder, "figures", error, "Try: --out DIR") from error
     return paths
 
 

@@ -6,18 +6,17 @@ Each renders a `zsarbench.interfaces.Table`.
 from __future__ import annotations
 
 import io
-import json
 import os
-import shutil
-import sys
 import textwrap
 from collections.abc import Collection, Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from zsarbench.reports import markdown
+from zsarbench.reports import escaping
 from zsarbench.reports.cells import INTERVAL, NOTHING
 from zsarbench.reports.layout import Layout, TextGroup, lay_out
 from zsarbench.reports.table import rows_of
+from zsarbench.utils import output
+from zsarbench.utils.documents import json_text
 from zsarbench.utils.schema import plain
 
 if TYPE_CHECKING:
@@ -49,15 +48,15 @@ class Rich:
         from rich.console import Console
         from rich.text import Text
 
-        width = self.width or shutil.get_terminal_size((PAGE_WIDTH, 24)).columns
-        styled = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+        width = self.width or output.columns(PAGE_WIDTH)
+        styled = output.stdout().isatty() and not os.environ.get("NO_COLOR")
         stream = io.StringIO()
         console = Console(file=stream, width=width, force_terminal=styled, no_color=True, highlight=False)
         shown = lay_out(table)
         groups = shown.groups
         if len(_pieces(groups, width, gap=2)) > 1:
             groups = tuple(_folded(group) for group in groups)
-        console.print(Text(table.title, style="bold"))
+        console.print(Text(shown.title, style="bold"))
         console.print(Text("\n".join(_wrapped_items(shown.common, width))))
         for columns in _pieces(groups, width, gap=2):
             console.print(Text())
@@ -80,14 +79,14 @@ class Markdown:
         """Return the table as GitHub-flavoured Markdown."""
         shown = lay_out(table)
         groups = [_parts_last(group) for group in shown.groups]
-        lines = [f"### {table.title}", "", shown.common, ""]
+        lines = [f"### {escaping.markdown(shown.title)}", "", escaping.markdown(shown.common), ""]
         for group in groups:
-            lines += [f"**{group.heading}**", ""]
+            lines += [f"**{escaping.markdown(group.heading)}**", ""]
             for columns in _pieces(groups, self.width, gap=3, edge=1):
                 if group.cells[columns[len(IDENTITY) :]].isin(["", NOTHING]).all(axis=None):
                     continue  # a piece of a wide table in which reported rows, say, have nothing
                 lines += [*_markdown_rows(groups, group, columns, shown.left), ""]
-        lines += [f"- {markdown.escape(line)}" for line in _limited(shown.lines)]
+        lines += [f"- {escaping.markdown(line)}" for line in _limited(shown.lines)]
         return "\n".join(lines).rstrip() + "\n"
 
 
@@ -97,7 +96,8 @@ class Csv:
     def render(self, table: Table) -> str:
         """Return the table as CSV; the title, the remarks and what was left out are not in it."""
         flat = table.frame.assign(notes=["; ".join(notes) for notes in table.frame["notes"]])
-        return str(flat.to_csv(index=False, lineterminator="\n"))
+        flat = flat.map(lambda value: escaping.csv_cell(value) if isinstance(value, str) else value)
+        return str(flat.rename(columns=escaping.csv_cell).to_csv(index=False, lineterminator="\n"))
 
 
 class Json:
@@ -112,7 +112,7 @@ class Json:
             row.update({name: None for name, value in row.items() if pd.api.types.is_scalar(value) and pd.isna(value)})
         about = {name: getattr(table, name) for name in ("title", "rank_by", "extra_columns", "remarks", "left_out")}
         content = plain(about | {"rows": rows}, "table")
-        return json.dumps(content, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n"
+        return json_text(content) + "\n"
 
 
 class Latex:
@@ -126,19 +126,19 @@ class Latex:
         cells = pd.concat([_with_group(group) for group in shown.groups], ignore_index=True)
         constant = [name for name in ("kind", "trained on", "class text") if cells[name].nunique() == 1]
         cells = cells.drop(columns=constant).rename(columns={"#": "rank"})
-        style = cells.style.format(escape="latex").format_index(escape="latex", axis=1).hide(axis="index")
         left = shown.left | {"kind", "trained on", "class text"}
         aligned = "".join("l" if name in left else "r" for name in cells)
-        tabular = style.to_latex(hrules=True, column_format=aligned)
+        escaped = cells.map(escaping.latex).rename(columns=escaping.latex)
+        tabular = escaped.style.hide(axis="index").to_latex(hrules=True, column_format=aligned)
         about = shown.groups[0].heading + "; " if len(shown.groups) == 1 else ""
         return "\n".join(
             [
                 *(f"% {line}" for line in _limited(shown.lines) if line not in shown.notes),
                 r"\begin{table}",
                 r"\centering",
-                rf"\caption{{{_latex(f'{table.title}; {about}{shown.common}.')}}}",
+                rf"\caption{{{escaping.latex(f'{shown.title}; {about}{shown.common}.')}}}",
                 tabular.rstrip("\n"),
-                *(rf"\par{{\footnotesize {_latex(line)}}}" for line in shown.notes),
+                *(rf"\par{{\footnotesize {escaping.latex(line)}}}" for line in shown.notes),
                 r"\end{table}",
                 "",
             ]
@@ -249,15 +249,14 @@ def _markdown_rows(
 
     rule = ["-" * width if is_left else "-" * (width - 1) + ":" for width, is_left in zip(widths, at_left, strict=True)]
     rows = group.cells[list(columns)].itertuples(index=False, name=None)
-    head = line([name if name in IDENTITY else markdown.escape(name) for name in columns])
-    return [head, "| " + " | ".join(rule) + " |", *(line([markdown.escape(str(cell)) for cell in row]) for row in rows)]
+    head = line([name if name in IDENTITY else escaping.markdown(name) for name in columns])
+    return [
+        head,
+        "| " + " | ".join(rule) + " |",
+        *(line([escaping.markdown(str(cell)) for cell in row]) for row in rows),
+    ]
 
 
 def _with_group(group: TextGroup) -> pd.DataFrame:
     about = {"kind": "kind", "train_on": "trained on", "class_text": "class text"}
     return group.cells.assign(**{heading: group.about[key] or "–" for key, heading in about.items()})
-
-
-def _latex(text: str) -> str:
-    special = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
-    return "".join(special.get(char, f"\\{char}" if char in "&%$#_{}" else char) for char in text)

@@ -11,6 +11,7 @@ from zsarbench.interfaces import Table
 from zsarbench.protocols import rounds_in_words
 from zsarbench.reports.cells import NOTHING, Row, group_heading
 from zsarbench.reports.columns import Column, text_columns
+from zsarbench.reports.escaping import terminal
 from zsarbench.reports.table import GROUP, rows_of
 
 
@@ -31,11 +32,12 @@ class TextGroup:
 class Layout:
     """A table in text.
 
-    common: what all measured rows share, in one line. groups: all with the same columns. left: headings of the columns
-    that are aligned left. notes: footnotes ("[a] text", the marks standing behind the methods' names), then remarks.
-    left_out: results that are not in the table, with reasons.
+    title: of the table. common: what all measured rows share, in one line. groups: all with the same columns. left:
+    headings of the columns that are aligned left. notes: footnotes ("[a] text", the marks standing behind the methods'
+    names), then remarks. left_out: results that are not in the table, with reasons.
     """
 
+    title: str
     common: str
     groups: tuple[TextGroup, ...]
     left: frozenset[str]
@@ -49,11 +51,11 @@ class Layout:
 
 
 def lay_out(table: Table) -> Layout:
-    """Return a table in text."""
+    """Return a table in text, every piece of it on one line, without control characters."""
     rows = rows_of(table)
     marks, footnotes = _footnotes(rows)
     columns = text_columns(table, rows)
-    cells = pd.DataFrame({column.heading: [column.cell(row) for row in rows] for column in columns})
+    cells = pd.DataFrame({column.heading: [terminal(column.cell(row)) for row in rows] for column in columns})
     cells["method"] = [cell + _marks(row, marks) for cell, row in zip(cells["method"], rows, strict=True)]
     common, shared = _common(columns, cells, table)
     cells = cells.drop(columns=shared)
@@ -61,14 +63,15 @@ def lay_out(table: Table) -> Layout:
     for number, row in enumerate(rows):
         by_group.setdefault(tuple(row[key] for key in GROUP), []).append(number)
     return Layout(
+        title=terminal(table.title),
         common=common,
         groups=tuple(
-            TextGroup(dict(zip(GROUP, key, strict=True)), cells.iloc[numbers].reset_index(drop=True))
+            TextGroup(dict(zip(GROUP, map(terminal, key), strict=True)), cells.iloc[numbers].reset_index(drop=True))
             for key, numbers in by_group.items()
         ),
         left=frozenset(column.heading for column in columns if column.left),
-        notes=(*footnotes, *table.remarks),
-        left_out=tuple(f"left out: {line}" for line in table.left_out),
+        notes=tuple(map(terminal, (*footnotes, *table.remarks))),
+        left_out=tuple(terminal(f"left out: {line}") for line in table.left_out),
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from zsarbench.evaluation.bootstrap import TOO_FEW_CLASSES
 from zsarbench.results import Flag, RunResult
 from zsarbench.results.reported import NOT_STATED, ReportedRow
 
@@ -11,6 +12,8 @@ from zsarbench.results.reported import NOT_STATED, ReportedRow
 def notes_of(result: RunResult) -> list[Flag]:
     """Return all that belongs under the table for a result: what unranks it, contamination, then remarks of the run."""
     remarks = [flag for flag in result.flags if flag.kind == "remark"]  # the others repeat a field of the result
+    if any(summary.no_ci95 == TOO_FEW_CLASSES for summary in result.summary.values()):
+        remarks.append(Flag("remark", f"no 95 % interval: {TOO_FEW_CLASSES}"))
     return [*objections(result), *contamination(result), *remarks]
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from zsarbench import results
 from zsarbench.evaluation.settings import SETTINGS
 from zsarbench.harness.sweep import Done
-from zsarbench.reports.markdown import escape
+from zsarbench.reports.escaping import markdown as escape
 
 
 def overview(done: Sequence[Done]) -> str:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from zsarbench import results
 from zsarbench.errors import UsageError, ZsarbenchError, unknown
 from zsarbench.evaluation import metrics
-from zsarbench.evaluation.bootstrap import PairedInterval, ScoredRound, paired_interval
+from zsarbench.evaluation.bootstrap import TOO_FEW_CLASSES, PairedInterval, ScoredRound, paired_interval
 from zsarbench.evaluation.scores import Scores
 from zsarbench.evaluation.settings import METRICS, SETTINGS, Metric
 from zsarbench.reports.table import differing_settings
@@ -38,8 +38,9 @@ Correctness: TypeAlias = dict[int, RoundClips]
 def paired(paths: Sequence[Path], *, metric: str | None = None, against: Path | None = None) -> pd.DataFrame:
     """Return how far each result is above one of them, by default the best, on the same clips of the same rounds.
 
-    Columns: method, settings, against, metric, difference (a fraction), low and high (its 95 % interval),
-    share_not_better (of bootstrap replicates in which the result is not above the other; no p-value), n_rounds, id.
+    Columns: method, settings, against, metric, difference (a fraction), low and high (its 95 % interval, missing where
+    there are too few classes), share_not_better (of bootstrap replicates in which the result is not above the other; no
+    p-value), n_rounds, id.
     Several training seeds are averaged clip by clip; rounds that repeat another's class lists count once.
 
     metric: by default the one that is compared in their setting.
@@ -71,12 +72,19 @@ def describe_differences(paths: Sequence[Path], *, metric: str | None = None, ag
     name = f"{by_id[base].method.name} {differing_settings(by_id.values())[base]}".strip()
     lines = [
         f"difference in {rows[0]['metric']} to {name} ({base})",
-        "on the same clips, percentage points, 95 % interval:",
+        f"on the same clips, percentage points, {_interval_heading(rows[0])}:",
     ]
     for row in rows:
-        difference, low, high = (100 * row[key] for key in ("difference", "low", "high"))
-        lines.append(f"  {difference:+6.1f} [{low:+.1f}, {high:+.1f}]  {row['method']} {row['settings']}".rstrip())
+        lines.append(f"  {100 * row['difference']:+6.1f}{_ends(row)}  {row['method']} {row['settings']}".rstrip())
     return "\n".join(lines) + "\n"
+
+
+def _interval_heading(row: Mapping[Hashable, Any]) -> str:
+    return f"no interval of {TOO_FEW_CLASSES}" if pd.isna(row["low"]) else "95 % interval"
+
+
+def _ends(row: Mapping[Hashable, Any]) -> str:
+    return "" if pd.isna(row["low"]) else f" [{100 * row['low']:+.1f}, {100 * row['high']:+.1f}]"
 
 
 def _paired(by_path: Mapping[Path, RunResult], metric: str | None, against: Path | None) -> pd.DataFrame:
@@ -153,7 +161,6 @@ def _interval(own: Correctness, base: Correctness, scores: Scores, metric: Metri
         _scored(own.values(), scores, order),
         _scored((base[number] for number in own), scores, order),
         scores.labels,
-        scores.groups,
         average=metric.average,
         rng=seeding.numpy_generator(0, "paired"),
     )

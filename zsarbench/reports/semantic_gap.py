@@ -41,6 +41,7 @@ class Gap:
     """One round of a run: classes by name, the class of each clip (n,), the points before and after the joint space.
 
     before: mean features of the clips, and the sentences' vectors; shared_before: whether these lie in one space.
+    difference: the largest one between the recorded scores and those of the fit made again.
     """
 
     names: tuple[str, ...]
@@ -48,6 +49,7 @@ class Gap:
     before: Points
     after: Points
     shared_before: bool
+    difference: float
 
 
 def of_run(spec: RunSpec, host: Host, progress: Progress, scores: Scores, number: int) -> Gap:
@@ -73,7 +75,7 @@ def of_run(spec: RunSpec, host: Host, progress: Progress, scores: Scores, number
         given, labels = scores.round(number)
         rows = _drawn(labels, np.flatnonzero(~np.isnan(given).any(axis=1)))
         clips = prepared.clips([item.test[row] for row in rows])
-        _compare(method.score(clips, texts, context).numpy(), given[rows])
+        difference = _difference(method.score(clips, texts, context).numpy(), given[rows])
         assert isinstance(method, Embeds)  # its class is
         joint, sentences, owner = method.embed(clips, texts, context)
         vectors = torch.zeros(len(owner), 0)
@@ -87,6 +89,7 @@ def of_run(spec: RunSpec, host: Host, progress: Progress, scores: Scores, number
             Points(_means(clips), vectors.numpy(), before_owner),
             Points(joint.numpy(), sentences.numpy(), owner.numpy()),
             spaces[0] is not None and spaces[0] == spaces[1],
+            difference,
         )
 
 
@@ -109,7 +112,8 @@ def _means(clips: ClipFeatures) -> Array:
     return found
 
 
-def _compare(again: Array, recorded: Array) -> None:
+def _difference(again: Array, recorded: Array) -> float:
+    """Return the largest difference between scores, and warn of one that is more than arithmetic."""
     worst = float(np.nanmax(np.abs(again - recorded)))
     if worst > TOLERANCE:
         _log.warning(
@@ -117,3 +121,4 @@ def _compare(again: Array, recorded: Array) -> None:
             "Threads, versions or data differ from those of the result",
             worst,
         )
+    return worst

@@ -1,8 +1,9 @@
 """Result files, and figures that papers report."""
 
 from zsarbench.results.coverage import Coverage
-from zsarbench.results.files import find, read, read_all, read_scores, recompute, write
+from zsarbench.results.files import find, has_scores, read, read_all, read_scores, recompute, rewrite, write
 from zsarbench.results.flags import Flag
+from zsarbench.results.recomputation import recomputed
 from zsarbench.results.record import (
     SCHEMA,
     ClassTextInfo,
@@ -38,11 +39,14 @@ __all__ = [
     "RunResult",
     "find",
     "from_json",
+    "has_scores",
     "names_sha256",
     "read",
     "read_all",
     "read_scores",
     "recompute",
+    "recomputed",
+    "rewrite",
     "schema",
     "spec_id",
     "utc_now",

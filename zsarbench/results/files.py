@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import json
 from pathlib import Path
 
 from zsarbench.errors import ZsarbenchError
@@ -13,8 +12,10 @@ from zsarbench.evaluation import scores as scores_module
 from zsarbench.evaluation.scores import Scores
 from zsarbench.results.record import Predictions, RunResult, file_name
 from zsarbench.results.validation import from_json, validate
+from zsarbench.utils.array_files import MAX_BYTES
 from zsarbench.utils.atomic import write_atomic
-from zsarbench.utils.documents import invalid, read_json
+from zsarbench.utils.documents import invalid, json_text, read_json
+from zsarbench.utils.foreign import guarded, sha256_of
 from zsarbench.utils.schema import DoesNotFit
 
 
@@ -32,16 +33,22 @@ def write(result: RunResult, scores: Scores, folder: Path) -> Path:
     target = _reserve(place, result.stem)
     try:
         predictions = Predictions(f"{target.stem}.npz", hashlib.sha256(content).hexdigest())
-        record = dataclasses.replace(result, predictions=predictions).to_json()
-        if problems := validate(record):
-            raise invalid("result file", target, problems)
-        text = json.dumps(record, sort_keys=True, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+        text = _text(dataclasses.replace(result, predictions=predictions), target)
         write_atomic(target.with_suffix(".npz"), content)
-        write_atomic(target, text.encode())
+        write_atomic(target, text)
     except BaseException:
         target.with_suffix(".npz").unlink(missing_ok=True)
         raise
     return target
+
+
+def rewrite(result: RunResult, path: Path) -> None:
+    """Write a result into its own file again, whose scores stay as they are.
+
+    Raises:
+        ZsarbenchError: the result is not valid.
+    """
+    write_atomic(path, _text(result, path))
 
 
 def read(path: Path) -> RunResult:
@@ -79,16 +86,25 @@ def recompute(path: Path) -> list[dict[str, float]]:
     scores = _scores_of(result, path)
     if len(scores.rounds) != len(result.rounds):
         raise ZsarbenchError(f"scores of {path} hold {len(scores.rounds)} rounds, but the result {len(result.rounds)}")
-    return [
-        metrics.evaluate(
-            *scores.round(number),
-            setting=result.protocol.setting,
-            seen=scores.rounds[number].seen,
-            denominator=result.denominator,
-            metrics=tuple(item.metrics),
-        )
-        for number, item in enumerate(result.rounds)
-    ]
+    with guarded("result file", path):
+        return [
+            metrics.evaluate(
+                *scores.round(number),
+                setting=result.protocol.setting,
+                seen=scores.rounds[number].seen,
+                denominator=result.denominator,
+                metrics=tuple(item.metrics),
+            )
+            for number, item in enumerate(result.rounds)
+        ]
+
+
+def has_scores(result: RunResult, path: Path) -> bool:
+    """Return whether the scores file that the result of a file names lies next to it."""
+    if result.predictions is None:
+        return False
+    with guarded("result file", path):
+        return (path.parent / Path(result.predictions.file).name).is_file()
 
 
 def find(folder: Path) -> list[Path]:
@@ -108,12 +124,24 @@ def read_all(*places: Path) -> tuple[dict[Path, RunResult], dict[Path, str]]:
     return valid, problems
 
 
+def _text(result: RunResult, path: Path) -> bytes:
+    """Return the JSON of a result file.
+
+    Raises:
+        ZsarbenchError: the result is not valid.
+    """
+    record = result.to_json()
+    if problems := validate(record):
+        raise invalid("result file", path, problems)
+    return (json_text(record) + "\n").encode()
+
+
 def _scores_of(result: RunResult, path: Path) -> Scores:
     predictions = result.predictions
     if predictions is None:
         raise ZsarbenchError(f"result file {path} names no scores file")
     file = path.parent / Path(predictions.file).name
-    if file.is_file() and hashlib.sha256(file.read_bytes()).hexdigest() != predictions.sha256:
+    if has_scores(result, path) and sha256_of(file, "scores file", MAX_BYTES) != predictions.sha256:
         raise ZsarbenchError(f"scores file {file} is not the one that {path.name} was written with (sha256 differs)")
     return scores_module.read(file)
 

@@ -31,6 +31,18 @@ def readable(name: str) -> str:
     return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name).replace("_", " ")
 
 
+def namesakes(classes: Iterable[str]) -> list[tuple[str, ...]]:
+    """Return the classes that are equal after `normalise`, which no spelling of another list can tell apart.
+
+    >>> namesakes(["HandStandPushups", "archery", "HandstandPushups"])
+    [('HandStandPushups', 'HandstandPushups')]
+    """
+    by_letters: dict[str, list[str]] = {}
+    for name in classes:
+        by_letters.setdefault(normalise(name) or name, []).append(name)
+    return [tuple(names) for names in by_letters.values() if len(names) > 1]
+
+
 def match(name: str, classes: Iterable[str], aliases: Mapping[str, str]) -> str | None:
     """Return the official class name for a spelling, or None.
 

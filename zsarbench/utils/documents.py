@@ -6,32 +6,21 @@ import datetime
 import json
 import math
 import tomllib
+from collections import Counter
 from collections.abc import Iterable, Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any, NoReturn
 
 from zsarbench.errors import ZsarbenchError
+from zsarbench.utils.foreign import unfit
+from zsarbench.utils.output import json_visible
+from zsarbench.utils.text_files import read_text
 
-MAX_BYTES = 256 * 2**20
+MAX_BYTES = 32 * 2**20
 """The largest file that is read. A result with 20,000 unread clips has 2 MB; what is larger than this is none."""
 
-
-def read_text(path: Path, what: str) -> str:
-    """Return the text of a UTF-8 file; `what` names it in messages, e.g. "result file".
-
-    Raises:
-        ZsarbenchError: the file does not exist, cannot be read, is larger than `MAX_BYTES` or is not UTF-8.
-    """
-    try:
-        if (size := path.stat().st_size) > MAX_BYTES:
-            raise ZsarbenchError(f"{what} {path} has {size:,} bytes; files of more than {MAX_BYTES:,} are not read")
-        return path.read_bytes().decode("utf-8")
-    except FileNotFoundError:
-        raise ZsarbenchError(f"{what} {path} does not exist") from None
-    except OSError as error:
-        raise ZsarbenchError(f"{what} {path} cannot be read: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise ZsarbenchError(f"{what} {path} is not UTF-8 text: {error}") from error
+MAX_PROBLEMS = 20  # of unfit values that a message lists
 
 
 def read_json(path: Path, what: str) -> Any:
@@ -39,11 +28,11 @@ def read_json(path: Path, what: str) -> Any:
 
     Raises:
         ZsarbenchError: see `read_text`; it is not valid JSON, or holds a key twice, NaN or an infinity, which JSON
-            does not have.
+            does not have, or what `zsarbench.utils.foreign.unfit` finds.
     """
-    text = read_text(path, what)
+    text = read_text(path, what, MAX_BYTES)
     try:
-        return json.loads(
+        content = json.loads(
             text, object_pairs_hook=_without_duplicates, parse_constant=_refuse_constant, parse_float=_finite
         )
     except json.JSONDecodeError as error:
@@ -52,23 +41,38 @@ def read_json(path: Path, what: str) -> Any:
         raise ZsarbenchError(f"{what} {path} is not valid JSON: {error}") from error
     except RecursionError:
         raise ZsarbenchError(f"{what} {path} is not valid JSON: its lists or objects are nested too deeply") from None
+    if problems := list(islice(unfit(content), MAX_PROBLEMS)):
+        raise invalid(what, path, problems)
+    return content
 
 
 def read_toml(path: Path, what: str) -> dict[str, Any]:
     """Return the content of a TOML file.
 
     Raises:
-        ZsarbenchError: see `read_text`; it is not valid TOML, or holds a date or a time outside quotes.
+        ZsarbenchError: see `read_text`; it is not valid TOML, or holds a date or a time outside quotes, or what
+            `zsarbench.utils.foreign.unfit` finds.
     """
-    text = read_text(path, what)
+    text = read_text(path, what, MAX_BYTES)
     try:
         content = tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # ValueError: also of numbers of more than 4,300 digits
         raise ZsarbenchError(f"{what} {path} is not valid TOML: {error}") from error
+    if problems := list(islice(unfit(content), MAX_PROBLEMS)):
+        raise invalid(what, path, problems)
     if dates := list(_dates(content, "")):
         lines = (f"{place} is the date or time {value}; write it as text in quotes" for place, value in dates)
         raise invalid(what, path, lines)
     return content
+
+
+def json_text(content: Any) -> str:
+    """Return JSON with sorted keys, as everything is written: control characters are escaped, NaN is refused.
+
+    Raises:
+        ValueError: a number is NaN or infinite, or a value is none of JSON's.
+    """
+    return json_visible(json.dumps(content, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False))
 
 
 def invalid(what: str, path: Path, problems: Iterable[str]) -> ZsarbenchError:
@@ -79,8 +83,7 @@ def invalid(what: str, path: Path, problems: Iterable[str]) -> ZsarbenchError:
 def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     content = dict(pairs)
     if len(content) < len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
+        twice = next(name for name, count in Counter(name for name, _ in pairs).items() if count > 1)
         raise ValueError(f"the key '{twice}' appears twice in an object")
     return content
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -14,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from prepares import MisbehavingPrepare
 
+from zsarbench.data.video.decoding import decode_clip
 from zsarbench.data.video.frames import PreparationError, read_steps
 from zsarbench.data.video.probe import Probe, ProbeFile
 from zsarbench.data.video.stream import VideoError
@@ -299,3 +301,23 @@ def test_the_real_corrupt_file_gives_what_it_holds_and_says_so(mirror: Path) -> 
     got = read_steps(ClipSource("clip", str(path)), Sampling(), KeepFrame())
     assert got.frames.shape == (5, 1, 3, 48, 64)
     assert any("cannot be decoded" in flag for flag in got.flags)
+
+
+@pytest.mark.parametrize(
+    "text", ["ffconcat version 1.0\nfile 'other.mp4'\n", "#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXTINF:2,\nother.mp4\n"]
+)
+def test_a_list_of_other_files_is_no_video(tmp_path: Path, text: str) -> None:
+    """A text file called .mp4 would stand for another clip in its folder."""
+    write_video(tmp_path / "other.mp4", 5)
+    (tmp_path / "list.mp4").write_text(text)
+    with pytest.raises(VideoError, match=r"is a list of other files, not a video|cannot be decoded"):
+        read_steps(ClipSource("list", str(tmp_path / "list.mp4")), Sampling(1.0, 1), KeepFrame())
+    assert ProbeFile()(str(tmp_path / "list.mp4")).problem is not None
+
+
+def test_a_name_that_is_not_utf8_or_no_name_at_all(tmp_path: Path) -> None:
+    path = os.fsdecode(os.fsencode(tmp_path) + b"/bad\xe9.mp4")
+    shutil.copy(write_video(tmp_path / "one.mp4", 5), path)
+    assert len(read_steps(ClipSource("a", path), Sampling(1.0, 1), KeepFrame()).frames) == 1
+    for name in ("nul\0.mp4", "x" * 300 + ".mp4"):
+        assert decode_clip(ClipSource("a", name), Sampling(1.0, 1), KeepFrame()).failure is not None

@@ -133,11 +133,3 @@ def test_times_that_do_not_rise_are_a_frame_apart(tmp_path: Path) -> None:
     path.write_bytes(one.read_bytes() + other.read_bytes())
     assert numbers(path) == [*range(20), *range(30)]
     assert numbers(path, start=1.8, end=2.3) == [18, 19, 0, 1, 2]
-
-
-def test_a_list_of_other_files_is_no_video(tmp_path: Path) -> None:
-    write_video(tmp_path / "other.mp4", 3)
-    (tmp_path / "clip.mp4").write_text("ffconcat version 1.0\nfile other.mp4\n")
-    with pytest.raises(VideoError, match=r"names other files \(concat\)"):
-        numbers(tmp_path / "clip.mp4")
-    assert "names other files" in (ProbeFile()(str(tmp_path / "clip.mp4")).problem or "")

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import pickle
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import torch
+import xxhash
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -19,7 +21,9 @@ from zsarbench.features import FeatureSet, FeatureStore
 from zsarbench.features.clips import MemoryClips
 from zsarbench.features.key import FeatureKey
 from zsarbench.features.maintenance import garbage, remove
-from zsarbench.features.store.shards import data_path, sidecar_path
+from zsarbench.features.store.index import Index
+from zsarbench.features.store.origins import Origin, origin_of
+from zsarbench.features.store.shards import data_path, read_sidecar, sidecar_path
 from zsarbench.features.store.verification import verify
 from zsarbench.features.text_cache import CachedTextEncoder
 from zsarbench.interfaces import ClipFeatures, ClipSource, Sampling
@@ -45,6 +49,7 @@ def stored_set(root: Path, rows: dict[str, torch.Tensor] | None = None) -> Featu
     for part in (ids[: len(ids) // 2], ids[len(ids) // 2 :]):
         if part:
             stored.adopt(stored.write({clip_id: rows[clip_id] for clip_id in part}))
+    stored.save()
     return stored
 
 
@@ -204,11 +209,12 @@ def test_every_field_of_the_key_matters_and_its_digest_is_the_same_everywhere(tm
         replace(KEY, decoder="pyav 2"),
         replace(KEY, text={"name": "minilm-l6"}),
         replace(KEY, dtype="bfloat16"),
+        replace(KEY, dataset_options={"captions": "long"}),
     ]
-    assert len({key.digest for key in (KEY, *others)}) == 9
+    assert len({key.digest for key in (KEY, *others)}) == 10
     reordered = replace(KEY, part={"options": {"batch_size": 16}, "name": "tiny"})
     assert reordered.digest == KEY.digest
-    assert KEY.digest == "07d835eb2a737d28d9a40db12d37bd64538c7bd6fbe4b2efd198c82005ccfd45"
+    assert KEY.digest == "84872634a55f39e9f31d0a4360d6dd7d35f5ff1b9b880c06fcad5b70776880e1"
     with pytest.raises(ZsarbenchError, match="cannot be stored as float64, only as float32 or bfloat16"):
         FeatureStore(tmp_path).open(replace(KEY, dtype="float64"), DIM)
 
@@ -226,30 +232,95 @@ def test_shards_that_a_killed_run_left_are_taken_in(tmp_path: Path) -> None:
 def test_a_lost_index_is_made_again(tmp_path: Path) -> None:
     stored = stored_set(tmp_path)
     before = stored.clips(["c0", "c1", "c2", "c3"]).rows(range(4))
-    (stored.folder / "index.sqlite").unlink()
+    (stored.folder / "index.bin").unlink()
     found = FeatureStore(tmp_path).open(KEY, DIM)
     assert torch.equal(found.clips(["c0", "c1", "c2", "c3"]).rows(range(4)).values, before.values)
 
 
-def test_a_damaged_index_says_what_to_type_and_is_rebuilt(tmp_path: Path) -> None:
+def test_a_damaged_index_is_named_and_built_again_from_the_sidecars(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     stored = stored_set(tmp_path)
-    (stored.folder / "index.sqlite").write_bytes(b"this is no database" * 100)
-    with pytest.raises(ZsarbenchError, match="features verify --rebuild"):
-        FeatureStore(tmp_path).open(KEY, DIM)
+    (stored.folder / "index.bin").write_bytes(b"this is no index" * 100)
+    assert any("is damaged" in problem and "--rebuild" in problem for problem in verify(stored).problems)
+    (stored.folder / "index.bin").write_bytes(b"")
     (again,) = FeatureStore(tmp_path).sets()
-    assert verify(again, rebuild=True).clips == 4
-    assert FeatureStore(tmp_path).open(KEY, DIM).stored_ids() == {"c0", "c1", "c2", "c3"}
+    with caplog.at_level(logging.WARNING):
+        assert again.info()["clips"] == 4
+    assert "is damaged: it is not as it was written; it is built again from the sidecars" in caplog.text
+    assert verify(again).problems == ()
 
 
-def test_verify_finds_the_index_and_the_shards_at_odds(tmp_path: Path) -> None:
+ROWS_OF_FLIPS = rows_of([1, 2, 1, 3])
+
+
+@pytest.fixture(scope="module")
+def indexed(tmp_path_factory: pytest.TempPathFactory) -> FeatureSet:
+    """Return a set of clips whose ids are one bit apart, with flags and a failure."""
+    stored = FeatureStore(tmp_path_factory.mktemp("flips")).open(KEY, DIM)
+    failures = {"c4": Failure("cannot be decoded", (3, 4))}
+    stored.adopt(stored.write(ROWS_OF_FLIPS, failures=failures, flags={"c1": ("truncated",)}))
+    stored.save()
+    return stored
+
+
+@settings(deadline=None, max_examples=200)
+@given(data=st.data())
+def test_no_flipped_bit_of_an_index_gives_a_clip_other_rows(indexed: FeatureSet, data: st.DataObject) -> None:
+    path = indexed.folder / "index.bin"
+    sound = path.read_bytes()
+    bit = data.draw(st.integers(0, 8 * len(sound) - 1))
+    flipped = bytearray(sound)
+    flipped[bit // 8] ^= 1 << bit % 8
+    path.write_bytes(flipped)
+    assert verify(FeatureStore(indexed.folder.parent).sets()[0]).problems
+    path.write_bytes(flipped)
+    clips = FeatureStore(indexed.folder.parent).open(KEY, DIM).clips([*ROWS_OF_FLIPS, "c4"])
+    for number, rows in enumerate(ROWS_OF_FLIPS.values()):
+        assert torch.equal(clips.rows([number]).values[0, : len(rows)], rows)
+    assert (clips.failures, clips.flags) == ({"c4": "cannot be decoded"}, {"c1": ("truncated",)})
+    assert path.read_bytes() == sound
+
+
+def test_a_row_is_read_as_that_of_its_own_clip_alone(tmp_path: Path) -> None:
+    stored = FeatureStore(tmp_path).open(KEY, DIM)
+    sidecar = read_sidecar(stored.shards, stored.write(rows_of([2, 2])))
+    swapped = [
+        replace(clip, clip_id=other.clip_id) for clip, other in zip(sidecar.clips, sidecar.clips[::-1], strict=True)
+    ]
+    stored.index.add(replace(sidecar, clips=tuple(swapped)))
+    (stored.shards / f"{sidecar.name}.safetensors").rename(
+        stored.shards / f"{replace(sidecar, clips=tuple(swapped)).name}.safetensors"
+    )
+    with pytest.raises(ZsarbenchError, match="its checksum does not match"):
+        stored.clips(["c0"]).rows([0])
+
+
+def test_verify_finds_an_index_that_says_other_than_the_sidecars(tmp_path: Path) -> None:
+    stored = stored_set(tmp_path)
+    name = stored.shard_names()[0]
+    sidecar = read_sidecar(stored.shards, name)
+    other = Index(stored.key)
+    other.add(replace(sidecar, clips=sidecar.clips[::-1]))
+    # the index of other rows, under the name of this shard: as a fault of the program would write it
+    written = stored.folder / "index.bin"
+    other.save(written)
+    content = written.read_bytes().replace(replace(sidecar, clips=sidecar.clips[::-1]).name.encode(), name.encode())
+    body = content[len(b"zsarbench index 1\n") + 16 :]
+    written.write_bytes(b"zsarbench index 1\n" + xxhash.xxh3_128_digest(body) + body)
+    assert any("the index says other than the sidecar" in problem for problem in verify(stored).problems)
+    assert verify(stored, rebuild=True).problems == ()
+    assert verify(stored).problems == ()
+
+
+def test_verify_finds_shards_of_the_index_that_are_gone(tmp_path: Path) -> None:
     stored = stored_set(tmp_path)
     assert verify(stored).problems == ()
     name = stored.write(rows_of([1], seed=3))
-    assert any(f"{name} is not in the index" in problem for problem in verify(stored).problems)
-    assert verify(stored, rebuild=True).problems == ()
-    assert verify(stored).problems == ()
+    assert verify(stored).problems == ()  # whoever opens the set adds it
     sidecar_path(stored.shards, name).unlink()
     assert any("of the index is missing" in problem for problem in verify(stored).problems)
+    assert verify(stored).problems == ()  # its clips are missing now, and computed again
 
 
 def test_a_flipped_byte_is_found_when_read_and_by_verify_and_computed_again(tmp_path: Path) -> None:
@@ -321,12 +392,12 @@ def test_garbage_is_unlinked_and_what_is_used_or_new_stays(tmp_path: Path) -> No
     half = stored.shards / ".x.safetensors.1.2.tmp"
     half.write_bytes(b"half")
     store = FeatureStore(tmp_path)
-    assert garbage([stored]) == []
+    assert garbage(store) == []
     long_ago = time.time() - 1e5
     for path in stored.shards.iterdir():
         os.utime(path, (long_ago, long_ago))
     size = sum(path.stat().st_size for path in set(stored.shards.iterdir()) - kept)
-    (found,) = garbage(store.sets())
+    (found,) = garbage(store)
     assert found.bytes == size
     assert half in found.files
     assert half.exists()
@@ -390,43 +461,128 @@ def test_cached_text_refuses_an_encoder_with_other_shapes(tmp_path: Path) -> Non
         text.encode(["a"])
 
 
-def test_a_replaced_file_is_read_again_and_its_features_take_the_place_of_the_old(tmp_path: Path) -> None:
+def origin(path: Path) -> Origin:
+    return origin_of(ClipSource("c0", str(path)), "frames", file_state(str(path)))
+
+
+@pytest.mark.parametrize("content", [b"another", b"two"], ids=["of another size", "of the same size"])
+def test_a_replaced_file_is_read_again_and_its_features_take_the_place_of_the_old(
+    tmp_path: Path, content: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
     path = tmp_path / "c0.mp4"
     path.write_bytes(b"one")
+    os.utime(path, ns=(1, 1))
     source = ClipSource("c0", str(path))
     stored = FeatureStore(tmp_path / "store").open(KEY, DIM)
     old, new = rows_of([2], seed=1), rows_of([3], seed=2)
-    stored.adopt(stored.write(old, sizes={"c0": 3}, flags={"c0": ("truncated",)}))
+    stored.adopt(stored.write(old, origins={"c0": origin(path)}, flags={"c0": ("truncated",)}))
     assert stored.missing([source]) == []
-    path.write_bytes(b"another")
+    path.write_bytes(content)
     assert stored.missing([source]) == [source]
+    assert "1 stored clips were made of something else and are computed again, e.g. 'c0': its file" in caplog.text
     time.sleep(0.01)  # the age of a sidecar shows which of two files is newer
-    stored.adopt(stored.write(new, sizes={"c0": 7}))
+    stored.adopt(stored.write(new, origins={"c0": origin(path)}))
+    stored.save()
     for _ in range(2):
         assert stored.missing([source]) == []
         assert torch.equal(stored.clips(["c0"]).rows([0]).values[0], new["c0"])
         assert stored.clips(["c0"]).flags == {}
         assert verify(stored, rebuild=True).problems == ()
-    (stored.folder / "index.sqlite").unlink()
+    (stored.folder / "index.bin").unlink()
     assert torch.equal(FeatureStore(tmp_path / "store").open(KEY, DIM).clips(["c0"]).rows([0]).values[0], new["c0"])
     path.unlink()  # videos may be deleted once their features are stored
     assert stored.missing([source]) == []
 
 
+def test_a_copy_of_a_file_is_known_again(tmp_path: Path) -> None:
+    path = tmp_path / "c0.mp4"
+    path.write_bytes(b"one")
+    stored = FeatureStore(tmp_path / "store").open(KEY, DIM)
+    stored.adopt(stored.write(rows_of([2]), origins={"c0": origin(path)}))
+    os.utime(path, ns=(1, 1))
+    assert stored.missing([ClipSource("c0", str(path))]) == []
+    assert verify(stored).problems == ()
+
+
+def test_another_span_or_other_captions_make_other_features(tmp_path: Path) -> None:
+    path = tmp_path / "a.mp4"
+    path.write_bytes(b"video")
+    cut = ClipSource("c0", str(path), 1.0, 2.0)
+    told = ClipSource("c1", captions=("a person jumps",))
+    stored = FeatureStore(tmp_path / "store").open(KEY, DIM)
+    origins = {"c0": origin_of(cut, "frames", file_state(str(path))), "c1": origin_of(told, "captions")}
+    stored.adopt(stored.write(rows_of([2, 2]), origins=origins))
+    assert stored.missing([cut]) == stored.missing([told], "captions") == []
+    later, other = replace(cut, start=1.5), replace(told, captions=("a person sits",))
+    assert stored.missing([later]) == [later]
+    assert stored.missing([other], "captions") == [other]
+    assert stored.missing([replace(cut, captions=("frames are read, not these",))]) == []
+
+
+def test_a_failure_of_another_span_is_tried_again(tmp_path: Path) -> None:
+    path = tmp_path / "a.mp4"
+    path.write_bytes(b"video")
+    cut = ClipSource("c0", str(path), 90.0, 100.0)
+    stored = FeatureStore(tmp_path / "store").open(KEY, DIM)
+    state = file_state(str(path))
+    failures = {"c0": Failure("the file ends before 90 s", state)}
+    stored.adopt(stored.write({}, failures=failures, origins={"c0": origin_of(cut, "frames", state)}))
+    assert stored.missing([cut]) == []
+    assert stored.missing([replace(cut, start=1.0)]) == [replace(cut, start=1.0)]
+
+
 def test_a_file_replaced_by_a_broken_one_has_no_features(tmp_path: Path) -> None:
     path = tmp_path / "c0.mp4"
+    path.write_bytes(b"sound")
+    stored = FeatureStore(tmp_path / "store").open(KEY, DIM)
+    stored.adopt(stored.write(rows_of([2]), origins={"c0": origin(path)}))
     path.write_bytes(b"broken now")
     source = ClipSource("c0", str(path))
-    stored = FeatureStore(tmp_path / "store").open(KEY, DIM)
-    stored.adopt(stored.write(rows_of([2]), sizes={"c0": 3}))
-    stored.adopt(stored.write({}, failures={"c0": Failure("cannot be decoded", file_state(str(path)))}))
+    stored.adopt(
+        stored.write(
+            {},
+            failures={"c0": Failure("cannot be decoded", file_state(str(path)))},
+            origins={"c0": origin(path)},
+        )
+    )
     assert stored.missing([source]) == []
     assert stored.clips(["c0"]).failures == {"c0": "cannot be decoded"}
 
 
-def test_shards_without_sizes_are_read_as_before(tmp_path: Path) -> None:
+def test_sets_of_another_version_of_the_format_are_named_not_read_and_removed_by_gc(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    old = stored_set(tmp_path)
+    for path in old.shards.glob("*.json"):
+        path.write_text(path.read_text().replace('"schema": 2', '"schema": 1'))
+    store = FeatureStore(tmp_path)
+    assert store.sets() == []
+    store.open(replace(KEY, revision="r2"), DIM)
+    assert "in the format of another version of zsarbench" in caplog.text
+    (found,) = garbage(store)
+    assert found.whole
+    remove(found)
+    assert not old.folder.exists()
+
+
+def test_what_is_stored_is_read_where_nothing_can_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     stored = stored_set(tmp_path)
-    assert "null" not in sidecar_path(stored.shards, next(stored.shards.glob("*.json")).stem).read_text()
-    path = tmp_path / "c0.mp4"
-    path.write_bytes(b"of any size")
-    assert stored.missing([ClipSource("c0", str(path))]) == []
+    expected = stored.clips(["c0", "c1"]).rows([0, 1]).values
+
+    def refuse(*args: object, **options: object) -> None:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    for name in ("utime", "mkdir", "replace", "fsync", "unlink"):
+        monkeypatch.setattr(os, name, refuse)
+    monkeypatch.setattr(Path, "write_bytes", refuse)
+    for damage in (False, True):
+        found = FeatureStore(tmp_path).open(KEY, DIM)
+        assert torch.equal(found.clips(["c0", "c1"]).rows([0, 1]).values, expected)
+        assert found.info()["clips"] == 4
+        if not damage:
+            with (stored.folder / "index.bin").open("r+b") as file:
+                file.write(b"no index")
+    absent = FeatureStore(tmp_path).open(replace(KEY, revision="r2"), DIM)
+    assert absent.missing([ClipSource("c0")]) == [ClipSource("c0")]
+    with pytest.raises(ZsarbenchError, match=r"features of 3 clips, .* cannot be written .*Read-only.*ZSARBENCH_CACHE"):
+        absent.check_writable(3)

@@ -5,6 +5,7 @@ Run as a script, this file fits the toy with checkpoints in a folder; the test o
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import signal
@@ -23,13 +24,16 @@ import torch
 from torch import Tensor, nn
 
 from zsarbench.errors import NoNegatives, UsageError, ZsarbenchError
+from zsarbench.features import MemoryClips
 from zsarbench.interfaces import ClassText, Context, NegativeDraw, Parts, Sampling, Steps, TrainSet
 from zsarbench.utils.seeding import generator
+from zsarbench_cezsar import checkpoints
 from zsarbench_cezsar.batches import Corpus, shown
 from zsarbench_cezsar.losses import HingeRank, InfoNCE, Sigmoid, Triplet
 from zsarbench_cezsar.method import Cezsar
 from zsarbench_cezsar.negatives import CosineWindow, Hardest, InBatch, SemiHard, Uniform
 from zsarbench_cezsar.pairs import make_pairs
+from zsarbench_cezsar.pretrained import load_model
 from zsarbench_cezsar.scoring import nearest
 
 MOTIONS, PROPS, CLIPS_A_CLASS, MAX_STEPS, DIM, TEXT_DIM = 6, 6, 6, 6, 48, 32
@@ -527,12 +531,64 @@ def test_a_loss_whose_file_was_moved_finds_its_checkpoint(tmp_path, caplog):
     assert "this fit finished after epoch 1; its weights are loaded" in caplog.text
 
 
-def test_a_damaged_checkpoint_is_named(tmp_path):
+def flip(path, place):
+    content = bytearray(path.read_bytes())
+    content[place % len(content)] ^= 1
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize("name", ["best-*.safetensors", "checkpoint.json"])
+def test_a_damaged_checkpoint_is_named_left_aside_and_trained_again(tmp_path, caplog, name):
+    caplog.set_level(logging.INFO)
+    whole = run_toy(tmp_path, False)
+    flip(next((tmp_path / "fit").glob(name)), -1)
+    assert torch.equal(run_toy(tmp_path, True), whole)
+    assert "it is left aside, and training starts from the beginning" in caplog.text
+    assert "this fit finished" not in caplog.text
+    assert torch.equal(run_toy(tmp_path, True), whole)
+    assert "this fit finished" in caplog.text
+
+
+def test_no_flipped_bit_of_a_checkpoint_s_state_changes_what_is_read(tmp_path):
+    tensors = {"best": {"a": torch.ones(2)}}
+    checkpoints.write(tmp_path, tensors, {"best": "best-0001.safetensors"}, {"identity": "x", "history": {"loss": 0.5}})
+    path, before = tmp_path / "checkpoint.json", checkpoints.read(tmp_path, "x")
+    sound = path.read_bytes()
+    for bit in range(8 * len(sound)):
+        flipped = bytearray(sound)
+        flipped[bit // 8] ^= 1 << bit % 8
+        path.write_bytes(flipped)
+        now = checkpoints.read(tmp_path, "x")
+        assert now is None or now.state == before.state
+
+
+@pytest.mark.parametrize(
+    "files", [["best"], {"best": "../x"}, {"best": ["../x", ""]}, {"best": ["", ""]}, {"best": [1, 2]}, None, {}]
+)
+def test_a_checkpoint_that_does_not_name_files_of_its_folder_is_refused(tmp_path, files):
+    state = {"schema": checkpoints.SCHEMA, "identity": "", "files": files, "sizes": {}}
+    text = json.dumps({**state, "sha256": checkpoints.identity(state)})
+    (tmp_path / "checkpoint.json").write_text(text)
+    with pytest.raises(ZsarbenchError, match=r"(does not name its files|has no best weights).*method.weights=DIR"):
+        load_model(tmp_path)
+    assert files == {} or checkpoints.read(tmp_path, "") is None
+
+
+def test_damaged_weights_of_a_pretrained_model_are_refused(tmp_path):
     run_toy(tmp_path, False)
-    best = next((tmp_path / "fit").glob("best-*.safetensors"))
-    best.write_bytes(best.read_bytes()[:-100])
-    with pytest.raises(ZsarbenchError, match=r"best-\d+\.safetensors' cannot be read.*without --resume"):
-        run_toy(tmp_path, True)
+    load_model(tmp_path / "fit")
+    flip(next((tmp_path / "fit").glob("best-*.safetensors")), -1)
+    with pytest.raises(ZsarbenchError, match=r"best-.*is damaged: it is not the file that was written"):
+        load_model(tmp_path / "fit")
+
+
+def test_a_checkpoint_of_other_features_of_the_same_clips_is_not_used(tmp_path, caplog):
+    train, *_ = split(toy()[0])
+    fitted(train, context(folder=tmp_path), max_epochs=1)
+    steps = train.clips.rows(range(len(train.clips)))
+    other = MemoryClips(train.clips.ids, 2 * steps.values, steps.mask, captions=train.clips.captions)
+    fitted(replace(train, clips=other), context(folder=tmp_path, resume=True), max_epochs=1)
+    assert "is of other settings or data and is ignored" in caplog.text
 
 
 def test_a_loss_with_parameters_is_trained_counted_and_left_as_it_was():

@@ -17,12 +17,12 @@ from zsarbench.errors import NoNegatives, UsageError
 from zsarbench.interfaces import NegativeDraw, NegativeSampler, TextDraw
 from zsarbench.utils.seeding import generator
 from zsarbench_cezsar.distances import Distances, Texts
-from zsarbench_cezsar.drawing import PART
+from zsarbench_cezsar.drawing import PART, resolve
 from zsarbench_cezsar.negatives import CosineWindow, Hardest, InBatch, SemiHard, Uniform
 from zsarbench_cezsar.pair_negatives import Negatives
 
 EVERY = (
-    CosineWindow(high=2.1), CosineWindow(high=2.1, draws="independent"), Uniform(), InBatch(), Hardest(), SemiHard(),
+    CosineWindow(high=2.1), CosineWindow(high=2.1, draws="shared"), Uniform(), InBatch(), Hardest(), SemiHard(),
 )  # fmt: skip
 
 
@@ -91,7 +91,7 @@ def test_the_window_is_drawn_from_uniformly_for_every_single_anchor(n_anchors, d
 
 @pytest.mark.parametrize(
     "sampler",
-    [CosineWindow(low=0.3, high=0.7), CosineWindow(low=0.3, high=0.7, draws="independent"), Uniform()],
+    [CosineWindow(low=0.3, high=0.7, draws="shared"), CosineWindow(low=0.3, high=0.7), Uniform()],
     ids=["shared", "independent", "uniform"],
 )
 def test_neighbours_in_the_pool_are_drawn_independently(sampler):
@@ -131,6 +131,32 @@ def test_draws_lie_in_the_window_and_are_distinct_where_there_are_enough(n, k, l
         drawn = set(chosen[row].tolist())
         assert drawn <= set(wider[row])
         assert len(drawn) >= min(k, len(narrower[row]))
+
+
+@pytest.mark.parametrize(
+    "sampler",
+    [CosineWindow(high=0.5, draws="shared"), CosineWindow(high=0.5), CosineWindow(high=1.2, draws="shared"), Uniform()],
+    ids=["shared", "independent", "shared, nearly all", "uniform"],
+)
+@pytest.mark.parametrize("n", [300, 1500, 2100])
+def test_how_often_each_text_is_drawn_over_the_corpus_varies_as_independent_draws_do(sampler, n):
+    """Beside what its windows give it: the sum over anchors of k in the number of texts of their window."""
+    vectors, groups = corpus(n)
+    high = 3.0 if isinstance(sampler, Uniform) else sampler.high
+    distances = cdist(vectors.double().numpy(), vectors.double().numpy(), "cosine")
+    inside = (distances < high) & (groups[:, None, 1] != groups[None, :, 1]).numpy()
+    expected = (4 / np.maximum(inside.sum(1), 4))[inside.any(1)] @ inside[inside.any(1)]
+    counts = np.bincount(sample(sampler, vectors, groups, 4).numpy().ravel(), minlength=n)
+    often = expected > 1
+    assert often.mean() > 0.6
+    dispersion = (np.square(counts - expected) / np.maximum(expected, 1e-9))[often].mean()
+    assert 0.6 < dispersion < 1.5
+
+
+def test_many_anchors_are_drawn_for_together_unless_requested_otherwise():
+    assert [resolve("auto", n) for n in (1, 100_000, 100_001)] == ["independent", "independent", "shared"]
+    assert [resolve(draws, 10**6) for draws in ("shared", "independent")] == ["shared", "independent"]
+    assert [resolve(draws, 1) for draws in ("shared", "independent")] == ["shared", "independent"]
 
 
 def test_independent_draws_of_two_anchors_meet_as_often_as_chance_has_it():
@@ -197,7 +223,7 @@ def test_the_acceptance_rate_is_the_share_of_other_texts_in_the_window():
 
 
 @pytest.mark.parametrize(
-    "sampler", [CosineWindow(high=1.5), CosineWindow(high=1.5, draws="independent"), Uniform(), InBatch()]
+    "sampler", [CosineWindow(high=1.5), CosineWindow(high=1.5, draws="shared"), Uniform(), InBatch()]
 )
 def test_the_seed_decides(sampler):
     vectors, groups = corpus(200)
@@ -208,10 +234,10 @@ def test_the_seed_decides(sampler):
 @pytest.mark.parametrize(
     ("sampler", "digest"),
     [
-        (CosineWindow(low=0.2, high=0.3), "a74874d75370fa53"),
-        (CosineWindow(low=0.2, high=0.3, draws="independent"), "71b47852d489296f"),
-        (CosineWindow(low_quantile=0.0, high_quantile=0.08), "cc445a08620be9fe"),
-        (Uniform(), "e349c667d01573c6"),
+        (CosineWindow(low=0.2, high=0.3, draws="shared"), "db86d3378ac55599"),
+        (CosineWindow(low=0.2, high=0.3), "71b47852d489296f"),
+        (CosineWindow(low_quantile=0.0, high_quantile=0.08), "2478aeecc6313752"),
+        (Uniform(), "7e1409abe180233c"),
     ],
     ids=["shared", "independent", "quantiles", "uniform"],
 )

@@ -287,6 +287,22 @@ def test_an_interrupted_pairing_continues(tmp_path: Path) -> None:
     assert watched.reads == [4, 8, 0, 4, 8, 0, 4, 8]  # other options, and without --resume
 
 
+@pytest.mark.parametrize("damaged", ["pairs.csv", "pairing.json"])
+def test_a_damaged_table_of_pairs_is_named_and_made_again(
+    tmp_path: Path, damaged: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    made = clips([15] * 4)
+    whole, record = add_sentences(train_set(made), Options(), context(), tmp_path)
+    table = (tmp_path / "pairs.csv").read_bytes()
+    content = bytearray((tmp_path / damaged).read_bytes())
+    content[len(content) - 3] ^= 1
+    (tmp_path / damaged).write_bytes(content)
+    resumed, again = add_sentences(train_set(made), Options(), context(resume=True), tmp_path)
+    assert f"{damaged} is damaged" in caplog.text or damaged == "pairing.json"
+    assert (tmp_path / "pairs.csv").read_bytes() == table
+    assert (resumed.clips.captions, again) == (whole.clips.captions, record)
+
+
 def test_what_cannot_be_paired_is_refused() -> None:
     bare = MemoryClips(["a"], [torch.zeros(1, toys.DIM)])
     with pytest.raises(UsageError, match="no captions"):

@@ -21,7 +21,7 @@ from zsarbench.results import RunResult
 from zsarbench_cezsar import pairing_table
 from zsarbench_datasets import activitynet_captions, ucf101
 
-pytestmark = [pytest.mark.realdata, pytest.mark.weights]
+pytestmark = [pytest.mark.slow, pytest.mark.realdata, pytest.mark.weights]
 VIDEOS = (
     "PKU-YuanGroup/LanguageBind/*/assets/video/0.mp4",
     "PKU-YuanGroup/LanguageBind/*/assets/video/1.mp4",

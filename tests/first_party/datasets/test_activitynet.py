@@ -7,6 +7,7 @@ import json
 from collections import defaultdict
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -53,6 +54,40 @@ def test_videos_are_found_with_and_without_the_prefix(made: Path, names: tuple[s
     assert paths.to_dict() == {f"v_{A}": str(root / names[0]), f"v_{B}": str(root / "val" / names[1])}
 
 
+@pytest.mark.parametrize(
+    ("entry", "message"),
+    [
+        ({"annotations": [{"label": "Archery", "segment": ["soon", 9]}]}, "is not \\[start, end\\] in seconds"),
+        ({"annotations": [{"label": "Archery", "segment": [1]}]}, "is not \\[start, end\\] in seconds"),
+        ({"annotations": [{"label": "Archery", "segment": [0, 10**400]}]}, "is not \\[start, end\\] in seconds"),
+        ({"annotations": [{"label": "Archery"}]}, "is not of the official form"),
+        ({"annotations": 3}, "is not of the official form"),
+        ({"annotations": [{"label": 3, "segment": [0, 1]}]}, "its subset or a label is no text"),
+        (3, "is not of the official form"),
+    ],
+)
+def test_entries_that_are_none_are_refused_with_their_video(
+    made: Path, tmp_path: Path, entry: Any, message: str
+) -> None:
+    path = tmp_path / "own.json"
+    content = {"subset": "training", **entry} if isinstance(entry, dict) else entry
+    path.write_text(json.dumps({"database": {A: content}}))
+    with pytest.raises(UsageError, match=f"annotations .*own.json, video '{A}'.*{message}"):
+        ActivityNet(annotations=path).manifest()
+
+
+def test_segments_without_length_are_left_out_and_logged(
+    made: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    segments = [{"label": "Archery", "segment": times} for times in ([3, 3], [-2, 5], [9, 4])]
+    path = tmp_path / "own.json"
+    content = json.dumps({"database": {A: {"subset": "training", "annotations": segments}}})
+    path.write_text(content, encoding="utf-8-sig")
+    frame = ActivityNet(annotations=path).manifest()
+    assert frame[["clip_id", "start", "end"]].to_numpy().tolist() == [[f"v_{A}_1", 0.0, 5.0]]
+    assert "2 segments without length are left out" in caplog.text
+
+
 def test_segments_of_the_official_annotations(made: Path) -> None:
     entry = {"subset": "training", "annotations": [{"label": "Archery", "segment": [1.5, 9]}] * 2}
     path = made / "activity_net.v1-3.min.json"
@@ -75,7 +110,7 @@ def test_segments_of_the_official_annotations(made: Path) -> None:
     with pytest.raises(ZsarbenchError, match="did you mean 'Archery'"):
         ActivityNet(annotations=path).manifest()
     path.write_text("[]")
-    with pytest.raises(UsageError, match="is not the official activity_net"):
+    with pytest.raises(UsageError, match="are not the official activity_net"):
         ActivityNet(annotations=path).manifest()
 
 

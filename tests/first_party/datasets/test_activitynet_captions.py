@@ -86,15 +86,28 @@ def test_segments_without_length_or_words_are_left_out_and_reported(
     ],
 )
 def test_another_format_is_refused_with_its_place(tmp_path: Path, content: Any) -> None:
-    with pytest.raises(UsageError, match=r"train\.json is not of the form"):
+    with pytest.raises(UsageError, match=r"train\.json.*(is not of the form|is not \[start, end\] in seconds)"):
         made(tmp_path, content).manifest()
 
 
+@pytest.mark.parametrize("times", ["[NaN, 3]", "[0, Infinity]", "[0, 1e400]", "[0, 1" + "0" * 400 + "]", '["0", "3"]'])
+def test_times_that_are_none_are_refused(tmp_path: Path, times: str) -> None:
+    path = tmp_path / "train.json"
+    path.write_text(f'{{"{A}": {{"duration": 9, "timestamps": [{times}], "sentences": ["One."]}}}}')
+    with pytest.raises(ZsarbenchError, match=r"train\.json"):
+        ActivityNetCaptions(train=path, lists=("train",)).manifest()
+
+
+def test_spans_that_differ_in_any_digit_are_clips_of_their_own(tmp_path: Path) -> None:
+    dataset = made(tmp_path, {A: entry([(0, 1.0000001), (0, 1.0000002), (-1, 2), (5, 4)], ["a", "b", "c", "d"])})
+    assert list(dataset.captions()) == [f"{A}#0-1.0000001", f"{A}#0-1.0000002", f"{A}#0-2"]
+
+
 def test_what_is_missing_is_named(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"gone\.json cannot be read"):
+    with pytest.raises(UsageError, match=r"gone\.json does not exist"):
         ActivityNetCaptions(train=tmp_path / "gone.json", lists=("train",)).captions()
     (tmp_path / "train.json").write_text("{")
-    with pytest.raises(UsageError, match=r"train\.json cannot be read"):
+    with pytest.raises(ZsarbenchError, match=r"train\.json is not valid JSON"):
         ActivityNetCaptions(train=tmp_path / "train.json", lists=("train",)).captions()
     with pytest.raises(UsageError, match=r"your own file.*train_dataset\.train=.*--set dataset\.train=train\.json"):
         ActivityNetCaptions(lists=("train",))

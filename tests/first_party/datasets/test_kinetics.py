@@ -14,6 +14,7 @@ import pandas as pd
 import pytest
 
 from zsarbench import protocols
+from zsarbench.cli.main import main
 from zsarbench.data.downloads import Download, RemoteFile
 from zsarbench.errors import UsageError, ZsarbenchError
 from zsarbench.utils.class_names import match
@@ -133,7 +134,7 @@ def test_official_files_of_the_users_add_clips(made: Path, tmp_path: Path, caplo
     assert data.splits()["train"] == ("aaaaaaaaaaa", "bbbbbbbbbbb")
     assert set(data.splits()["val"]) == {BOTH, NO_TIME}
     assert data.revision != Kinetics400().revision
-    assert "list val labels 2 clips otherwise" in caplog.text
+    assert "list val has other labels of 2 clips than lists before it" in caplog.text
     touch(made / "whole" / f"{NO_TIME}.mp4")
     timed = Kinetics400(root=made / "whole", annotations=folder, trimmed=False).manifest()
     assert spans(timed)[NO_TIME] == (7.0, 17.0)
@@ -174,6 +175,129 @@ def test_missing_official_files_and_forms_are_explained(made: Path, tmp_path: Pa
         Kinetics400(annotations=tmp_path / "none.csv").manifest()
     with pytest.raises(UsageError, match="it has: name, sentence"):
         Kinetics400().class_texts("sentences")
+
+
+# --- files of other times, and CSV files as people keep them ---
+
+
+@pytest.mark.parametrize(
+    ("names", "file"),
+    [
+        ([f"{BOTH}_000004_000014.mp4"], f"{BOTH}_000004_000014.mp4"),
+        ([f"{BOTH}_000004_000014.mp4", f"{BOTH}_000100_000110.mp4", f"{BOTH}.mp4"], f"{BOTH}_000004_000014.mp4"),
+        ([f"{BOTH}.webm"], f"{BOTH}.webm"),  # named by the id alone: it can be no other clip
+        ([f"{BOTH}_000100_000110.mp4"], None),
+        ([f"{BOTH}_000004_000015.mp4"], None),
+        ([f"{BOTH}.mp4", f"{BOTH}_000100_000110.mp4"], None),  # which of the two it is, nobody says
+        ([f"{BOTH[:-1]}x_000004_000014.mp4"], None),
+        ([f"._{BOTH}_000004_000014.mp4", "other_file.mp4"], None),
+    ],
+)
+def test_a_file_is_the_clip_of_its_id_and_its_times(made: Path, names: list[str], file: str | None) -> None:
+    root = made / "videos"
+    touch(*(root / name for name in [*names, "any.mp4"]))
+    path = Kinetics400(root=root).manifest().set_index("clip_id").at[BOTH, "path"]
+    assert path == str(root / (file or f"{BOTH}_000004_000014.mp4"))
+    assert Path(path).is_file() == (file is not None)
+
+
+def test_a_clip_without_listed_times_is_the_only_file_of_its_id(made: Path, caplog: pytest.LogCaptureFixture) -> None:
+    root = made / "videos"
+    touch(root / f"{NO_TIME}_000001_000011.mp4")
+    with caplog.at_level(logging.INFO):
+        paths = Kinetics400(root=root).manifest().set_index("clip_id")["path"]
+    assert paths[NO_TIME] == str(root / f"{NO_TIME}_000001_000011.mp4")
+    assert "of 1 files the name or the list has no times" in caplog.text
+    touch(root / f"{NO_TIME}_000050_000060.mp4")
+    paths = Kinetics400(root=root).manifest().set_index("clip_id")["path"]
+    assert not Path(paths[NO_TIME]).exists()
+
+
+def test_files_of_other_times_are_logged_and_verify_names_them(
+    made: Path, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = made / "videos"
+    touch(root / "val" / "abseiling" / f"{BOTH}_000100_000110.mp4")
+    Kinetics400(root=root).manifest()
+    assert f"named with other times, so these clips are missing: {BOTH}_000100_000110.mp4 (annotated is 4-14)" in (
+        caplog.text
+    )
+    with pytest.raises(SystemExit) as end:
+        main(["data", "verify", "kinetics400", "--data-root", f"kinetics400={root}", "--json"])
+    assert end.value.code == 1
+    found = json.loads(capsys.readouterr().out)
+    assert found["sound"] == 0
+    reasons = {clip["clip_id"]: clip["reason"] for clip in found["bad"]}
+    assert reasons[BOTH] == f"missing file; near it is val/abseiling/{BOTH}_000100_000110.mp4"
+    assert reasons[CSV_ONLY] == "missing file"
+
+
+def test_an_untrimmed_video_holds_its_clip_whatever_other_clips_of_it_there_are(made: Path) -> None:
+    root = made / "videos"
+    touch(root / f"{BOTH}.mp4", root / f"{BOTH}_000100_000110.mp4")
+    frame = Kinetics400(root=root, trimmed=False).manifest().set_index("clip_id")
+    assert frame.at[BOTH, "path"] == str(root / f"{BOTH}.mp4")
+    assert spans(frame.reset_index())[BOTH] == (4.0, 14.0)
+
+
+def test_feature_files_are_named_as_the_archives_name_clips(made: Path) -> None:
+    videos = Kinetics400().manifest().set_index("clip_id")["video"]
+    assert videos[BOTH] == f"{BOTH}_000004_000014"
+    assert videos[NO_TIME] == NO_TIME
+
+
+HEADER = "label,youtube_id,time_start,time_end,split\n"
+
+
+@pytest.mark.parametrize(
+    ("content", "span"),
+    [
+        (f"\ufeff{HEADER}archery,aaaaaaaaaaa,417,427,val\r\n".encode(), (417.0, 427.0)),
+        (f"{HEADER}archery,aaaaaaaaaaa,,,val\n".encode(), None),
+        (f"{HEADER} archery , aaaaaaaaaaa ,417,427,val \n".encode(), (417.0, 427.0)),
+    ],
+)
+@pytest.mark.usefixtures("made")
+def test_official_files_are_read_as_spreadsheets_save_them(
+    tmp_path: Path, content: bytes, span: tuple[float, float] | None
+) -> None:
+    (tmp_path / "own.csv").write_bytes(content)
+    root = tmp_path / "whole"
+    touch(root / "aaaaaaaaaaa.mp4")
+    data = Kinetics400(annotations=tmp_path / "own.csv", root=root, trimmed=False)
+    assert data.splits()["val"] == ("aaaaaaaaaaa",)
+    assert spans(data.manifest()).get("aaaaaaaaaaa") == span
+    assert "aaaaaaaaaaa" in data.manifest()["clip_id"].to_list()
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        ("archery,aaaaaaaaaaa,nan,10", "line 2: start and end are seconds, not 'nan'"),
+        ("archery,aaaaaaaaaaa,0,inf", "line 2: start and end are seconds"),
+        ("archery,aaaaaaaaaaa,20,10", "line 2: a clip cannot go from 20 to 10"),
+        ("archery,aaaaaaaaaaa,,10", "line 2: one of time_start and time_end is empty"),
+        ("archery,#NAME?,0,10", "line 2: '#NAME\\?' is not a YouTube id"),  # what a spreadsheet makes of -abc
+        ("archéry,aaaaaaaaaaa,0,10", "line 2 is not UTF-8 text"),
+    ],
+)
+@pytest.mark.usefixtures("made")
+def test_rows_that_cannot_be_meant_are_refused_with_their_line(tmp_path: Path, row: str, message: str) -> None:
+    (tmp_path / "own.csv").write_text("label,youtube_id,time_start,time_end\n" + row, encoding="latin-1")
+    with pytest.raises(UsageError, match=message):
+        Kinetics400(annotations=tmp_path / "own.csv").manifest()
+
+
+@pytest.mark.usefixtures("made")
+def test_a_clip_that_is_annotated_twice_and_otherwise_is_logged(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    rows = ["archery,aaaaaaaaaaa,0,10,val", "archery,aaaaaaaaaaa,0,10,val", "archery,aaaaaaaaaaa,30,40,val"]
+    (tmp_path / "own.csv").write_text(HEADER + "\n".join(rows))
+    data = Kinetics400(annotations=tmp_path / "own.csv")
+    assert data.splits()["val"] == ("aaaaaaaaaaa",)
+    assert "1 clips are annotated twice, and otherwise; the first counts" in caplog.text
+    assert "line 4" in caplog.text
 
 
 def test_aliases_are_renamed_classes_and_nothing_else() -> None:

@@ -151,3 +151,13 @@ def test_real_vectors_of_class_names_know_every_class_of_ucf101(
     cello = [described.name for described in texts].index("PlayingCello")
     nearest = (unit @ unit[cello]).topk(6).indices.tolist()
     assert all(texts[index].name.startswith("Playing") for index in nearest)
+
+
+def test_a_byte_order_mark_is_no_letter_and_another_encoding_is_refused(tmp_path: Path) -> None:
+    assert rows(encoder(tmp_path, b"\xef\xbb\xbf" + glove(VECTORS)), "dog") == [VECTORS["dog"]]
+    for content, message in (
+        ("dog 1 2 3\ncaf\u00e9 4 5 6\n".encode("latin-1"), "line 2 is not UTF-8 text: it looks like Windows-1252"),
+        ("dog 1 2 3\n".encode("utf-16"), "line 1 is not UTF-8 text: it looks like UTF-16"),
+    ):
+        with pytest.raises(ZsarbenchError, match=message):
+            encoder(tmp_path, content)

@@ -156,7 +156,7 @@ def test_wrong_names_and_files_are_reported(towers: Any, tiny: dict[str, str], t
     safetensors.torch.save_file({"a": torch.zeros(1)}, tmp_path / "wrong.safetensors")
     with pytest.raises(ZsarbenchError, match="does not fit"):
         towers.OpenClipImages(model=tiny["model"], weights=str(tmp_path / "wrong.safetensors"))
-    with pytest.raises(ZsarbenchError, match="cannot be read"):
+    with pytest.raises(ZsarbenchError, match="does not exist"):
         towers.OpenClipImages(model=tiny["model"], weights=str(tmp_path / "missing.safetensors"))
 
 

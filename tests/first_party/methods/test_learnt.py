@@ -136,20 +136,21 @@ def minimum(objective: Callable[[Tensor], Tensor], shape: tuple[int, int]) -> Te
     return torch.from_numpy(found.reshape(shape))
 
 
+@pytest.mark.parametrize(("targets", "others"), [("0/1", 0.0), ("-1/+1", -1.0)])
 @pytest.mark.parametrize(("gamma", "lam"), [(0.3, 2.0), (5.0, 0.1), (1.0, 1.0)])
-def test_eszsl_minimises_its_objective(gamma: float, lam: float) -> None:
+def test_eszsl_minimises_its_objective(gamma: float, lam: float, targets: str, others: float) -> None:
     seen = random_seen()
     x, s = seen.features.double().T, seen.vectors.double().T
-    y = 2 * F.one_hot(seen.labels).double() - 1
+    y = torch.where(F.one_hot(seen.labels) == 1, 1.0, others).double()
 
     def objective(v: Tensor) -> Tensor:
         squared = [(x.T @ v @ s - y), gamma**0.5 * (v @ s), lam**0.5 * (x.T @ v), (gamma * lam) ** 0.5 * v]
         return sum((term**2).sum() for term in squared)
 
     expected = minimum(objective, (9, 5))
-    grid = {"gamma": (gamma,), "lam": (lam,)}
+    grid = {"targets": (targets,), "gamma": (gamma,), "lam": (lam,)}
     [(settings, scorer)] = ESZSL().learn(seen, grid, None)
-    assert settings == {"gamma": gamma, "lam": lam}
+    assert settings == {"targets": targets, "gamma": gamma, "lam": lam}
     torch.testing.assert_close(scorer(torch.eye(9), torch.eye(5)), expected, rtol=1e-6, atol=1e-6)
 
 
@@ -175,7 +176,7 @@ def test_sae_has_a_finite_solution_where_it_is_not_unique() -> None:
 
 
 def test_one_grid_gives_what_single_settings_give() -> None:
-    seen, grid = random_seen(), {"gamma": (0.1, 10.0), "lam": (1.0, 3.0)}
+    seen, grid = random_seen(), {"targets": ("0/1", "-1/+1"), "gamma": (0.1, 10.0), "lam": (1.0, 3.0)}
     for settings, scorer in ESZSL().learn(seen, grid, None):
         [(_, alone)] = ESZSL().learn(seen, {name: (value,) for name, value in settings.items()}, None)
         assert torch.equal(scorer(seen.features, seen.vectors), alone(seen.features, seen.vectors))
@@ -421,7 +422,7 @@ def test_a_class_vector_is_the_mean_of_its_texts(planted: Planted) -> None:
     both = ClassText("both", ("text40", "text41"))
     mean = ClassText("mean", ("mean",))
     table = {**planted.text.table, "mean": planted.text.encode(["text40", "text41"]).mean(0) * 3}
-    method = ESZSL(gamma=1.0, lam=1.0, features="l2")
+    method = ESZSL(gamma=1.0, lam=1.0, targets="0/1", features="l2")
     method.fit(planted.train, planted.context())
     scores = method.score(planted.test, [both, mean], replace(planted, text=Vectors(table)).context())
     torch.testing.assert_close(scores[:, 0], scores[:, 1])
@@ -431,10 +432,10 @@ def test_a_class_vector_is_the_mean_of_its_texts(planted: Planted) -> None:
 
 
 def test_given_options_skip_the_selection(planted: Planted) -> None:
-    method = ESZSL(gamma=1.0, lam=0.1, features="standardised")
+    method = ESZSL(gamma=1.0, lam=0.1, targets="-1/+1", features="standardised")
     method.fit(planted.train, planted.context())
     assert method.record() == {
-        "settings": {"features": "standardised", "gamma": 1.0, "lam": 0.1},
+        "settings": {"features": "standardised", "targets": "-1/+1", "gamma": 1.0, "lam": 0.1},
         "chosen_on": "given",
     }
 
@@ -474,7 +475,7 @@ def test_settings_are_chosen_on_the_validation_classes_and_learnt_from_all_seen_
     assert learnt == [seen[10:], seen]
     record = method.record()
     assert record["chosen_on"] == list(planted.train.validation)
-    assert len(record["tried"]) == 49
+    assert len(record["tried"]) == 2 * 49  # both targets, seven values of gamma and of lam
     assert record["validation_top1_per_class"] == max(row["validation_top1_per_class"] for row in record["tried"])
     assert {**record["settings"], "validation_top1_per_class": record["validation_top1_per_class"]} in record["tried"]
 

@@ -31,6 +31,7 @@ ray = pytest.importorskip("ray", reason="the extra `ray` is not installed")
 cluster_utils = importlib.import_module("ray.cluster_utils")
 RayExecutor = importlib.import_module("zsarbench_ray.executor").RayExecutor
 
+pytestmark = pytest.mark.slow
 N_CLIPS = 30
 IDS = [f"{number:02}" for number in range(N_CLIPS)]
 ENCODER = """

@@ -9,7 +9,7 @@ from types import TracebackType
 
 import numpy as np
 
-from zsarbench.data.video.failures import Failure, file_state
+from zsarbench.data.video.failures import Failure, FileState, file_state
 from zsarbench.data.video.frames import PreparationError, read_steps
 from zsarbench.data.video.stream import VideoError
 from zsarbench.data.video.workers import Lost, WorkerPool
@@ -25,7 +25,7 @@ _PREPARE_ADVICE = (
 class Decoded:
     """A decoded clip: frames (T, F, 3, h, w) or a failure.
 
-    flags: remarks on its file. seconds: spent on it. size: of its file in bytes, before it was read.
+    flags: remarks on its file. seconds: spent on it. state: of its file, before it was read.
     """
 
     source: ClipSource
@@ -33,7 +33,7 @@ class Decoded:
     failure: Failure | None = None
     flags: tuple[str, ...] = ()
     seconds: float = 0.0
-    size: int | None = None
+    state: FileState | None = None
 
 
 def decode_clip(source: ClipSource, sampling: Sampling, prepare: Prepare) -> Decoded:
@@ -58,7 +58,7 @@ def decode_clip(source: ClipSource, sampling: Sampling, prepare: Prepare) -> Dec
         failure=failure,
         flags=flags,
         seconds=time.perf_counter() - start,
-        size=state[0] if state else None,
+        state=state,
     )
 
 

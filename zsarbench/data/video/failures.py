@@ -26,6 +26,6 @@ def file_state(path: str | None) -> FileState | None:
     """Return size and time of change of a file, None where it does not exist."""
     try:
         stat = os.stat(path) if path is not None else None
-    except OSError:
+    except (OSError, ValueError):  # a ValueError is a name that no file can have
         return None
     return (stat.st_size, stat.st_mtime_ns) if stat else None

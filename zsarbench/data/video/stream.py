@@ -18,8 +18,7 @@ from zsarbench.interfaces import ClipSource
 # Larger frames than 8192 x 8192 come from broken headers, and would exhaust memory before they fail.
 MAX_PIXELS = 8192 * 8192
 FALLBACK_RATE = Fraction(25)
-# Formats that name other files: what they show is not in the file that a list means.
-_PLAYLISTS = frozenset(("concat", "dash", "hls", "imf"))
+_LISTS = frozenset(("concat", "dash", "hls", "imf", "sdp", "webm_dash_manifest"))  # formats that name other files
 # A tag of broken UTF-8 is no reason to fail. PyAV 19 and newer read any bytes of a tag; older ones need an option.
 _ANY_TAGS: dict[str, Any] = {"metadata_errors": "ignore"} if int(av.__version__.partition(".")[0]) < 19 else {}
 _TIME = re.compile(r"(\d{1,6}):(\d\d):(\d\d(?:\.\d{1,12})?)", re.ASCII)
@@ -34,7 +33,7 @@ def open_video(path: str | None) -> Iterator[Video]:
     """Open the video stream of a file inside the block.
 
     Raises:
-        VideoError: the file is missing, empty, holds no video or names other files.
+        VideoError: the file is missing, empty, holds no video or is a list of other files.
     """
     if path is None:
         raise VideoError("no file is named")
@@ -50,12 +49,12 @@ def open_video(path: str | None) -> Iterator[Video]:
         raise VideoError("empty file")
     try:
         # The prefix keeps a colon in a name from being taken for an address.
-        container = av.open(f"file:{path}", **_ANY_TAGS)
+        container = av.open(f"file:{path}", options={"protocol_whitelist": "file"}, **_ANY_TAGS)
     except (av.FFmpegError, OSError, ValueError) as error:
         raise VideoError(f"cannot be decoded: {describe(error)}") from error
     with container:
-        if not _PLAYLISTS.isdisjoint(container.format.name.split(",")):
-            raise VideoError(f"names other files ({container.format.name}) and holds no video itself")
+        if not _LISTS.isdisjoint(container.format.name.split(",")):
+            raise VideoError("is a list of other files, not a video")
         attached = av.stream.Disposition.attached_pic
         streams = [stream for stream in container.streams.video if not stream.disposition & attached]
         if not streams or streams[0].codec_context is None:

@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from zsarbench.data.video.decoding import Decoded, DecodePool
-from zsarbench.data.video.failures import Failure
+from zsarbench.data.video.failures import Failure, FileState
 from zsarbench.data.video.workers import in_order
 from zsarbench.errors import ZsarbenchError
-from zsarbench.interfaces import Clips, ClipSource, IndependentSteps, Sampling, StepBatches, VisualEncoder
+from zsarbench.interfaces import Clips, ClipSource, IndependentSteps, Sampling, StepBatches, Steps, VisualEncoder
+from zsarbench.plugins.guarding import check_tensor
 from zsarbench.utils.cores import cores
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ class Settings:
 class EncodedClip:
     """An encoded clip: rows (t, D), or a failure.
 
-    flags: remarks on its file. seconds: spent on it, by stage. size: of its file in bytes, where one was decoded.
+    flags: remarks on its file. seconds: spent on it, by stage. state: of its file before it was decoded.
     """
 
     source: ClipSource
@@ -64,7 +65,7 @@ class EncodedClip:
     failure: Failure | None = None
     flags: tuple[str, ...] = ()
     seconds: Mapping[str, float] = field(default_factory=dict)
-    size: int | None = None
+    state: FileState | None = None
 
 
 class Piece(NamedTuple):
@@ -222,7 +223,7 @@ def _join_pieces(encoded: Iterable[EncodedPieces]) -> Iterator[EncodedClip]:
         rows_of_parts = [part for part in parts if part is not None and not isinstance(part, Failure)]
         seconds_by_stage = {"decode": clip.seconds, "encode": spent}
         result = failed or (torch.cat(rows_of_parts) if rows_of_parts else None)
-        yield _encoded_clip(clip.source, result, clip.flags, seconds_by_stage, clip.size)
+        yield _encoded_clip(clip.source, result, clip.flags, seconds_by_stage, clip.state)
         parts, spent = [], 0.0
 
 
@@ -271,13 +272,18 @@ def _encode_rows(encoder: VisualEncoder, clips: Clips, when_none: str) -> dict[s
 
     with torch.no_grad():
         steps = encoder.encode(clips)
-    values, mask = steps.values.detach().float().cpu(), steps.mask.cpu()
+    who = f"visual encoder {type(encoder).__name__}"
+    if not isinstance(steps, Steps) or not isinstance(steps.mask, torch.Tensor) or steps.mask.dtype != torch.bool:
+        raise ZsarbenchError(f"{who} returned {type(steps).__name__}; Steps with a mask (N, T) of booleans are needed")
+    mask = steps.mask.cpu()
     shape = (len(clips.ids), mask.shape[1] if clips.mask is None else clips.mask.shape[1])
-    if tuple(mask.shape) != shape or tuple(values.shape) != (*shape, encoder.dim):
+    given = tuple(getattr(steps.values, "shape", ()))
+    if tuple(mask.shape) != shape or given != (*shape, encoder.dim):
         raise ZsarbenchError(
-            f"visual encoder {type(encoder).__name__} returned values {tuple(values.shape)} and mask "
-            f"{tuple(mask.shape)}, not {(*shape, encoder.dim)} and {shape}"
+            f"{who} returned values {given} and mask {tuple(mask.shape)}, not {(*shape, encoder.dim)} and {shape}"
         )
+    check_tensor(steps.values, who, "values", given)
+    values = steps.values.detach().float().cpu()
     results: dict[str, Tensor | Failure] = {}
     for clip_id, value, kept in zip(clips.ids, values, mask, strict=True):
         rows = value[kept]
@@ -295,10 +301,10 @@ def _encoded_clip(
     result: Tensor | Failure | None,
     flags: tuple[str, ...],
     seconds: Mapping[str, float],
-    size: int | None = None,
+    state: FileState | None = None,
 ) -> EncodedClip:
     rows, failure = (None, result) if result is None or isinstance(result, Failure) else (result, None)
-    return EncodedClip(source=source, rows=rows, failure=failure, flags=flags, seconds=seconds, size=size)
+    return EncodedClip(source=source, rows=rows, failure=failure, flags=flags, seconds=seconds, state=state)
 
 
 def _clip_bytes(prepare: Prepare, sampling: Sampling) -> int:

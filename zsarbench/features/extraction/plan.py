@@ -6,13 +6,16 @@ import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 from zsarbench.errors import ZsarbenchError
 from zsarbench.features.extraction.encoding import Settings
 from zsarbench.features.extraction.task import EncoderPart, EncodeTask
 from zsarbench.features.store.clips import StoredClips
+from zsarbench.features.store.feature_set import FeatureSet
+from zsarbench.features.store.origins import Reads
 from zsarbench.features.store.shards import sidecar_path
-from zsarbench.features.store.store import FeatureSet, FeatureStore
+from zsarbench.features.store.store import FeatureStore
 from zsarbench.interfaces import ClipSource, Executor, ExtractionTask, Progress, Shard, ShardReport
 
 __all__ = ["EncodeTask", "EncoderPart", "Extraction", "LocalExecutor", "Settings", "Share", "compute", "ensure", "plan"]
@@ -23,7 +26,7 @@ _log = logging.getLogger(__name__)
 class Extraction:
     """What to extract and how: clips of a data set, a visual part, and who encodes.
 
-    strict: whether a clip that cannot be read is an error.
+    options: of the data set. strict: whether a clip that cannot be read is an error.
     """
 
     dataset: str
@@ -33,6 +36,7 @@ class Extraction:
     executor: Executor
     settings: Settings = field(default_factory=Settings)
     strict: bool = False
+    options: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def clip_ids(self) -> list[str]:
@@ -97,18 +101,21 @@ def compute(extraction: Extraction, store: FeatureStore, progress: Progress, sha
     depend on that clip alone, so they are the same as without interruption.
 
     Raises:
-        ZsarbenchError: the disk is full, the encoder broke its contract, or, with `strict`, a clip cannot be read.
+        ZsarbenchError: the disk is full, the encoder broke its contract or refuses the clips, or, with `strict`, a
+            clip cannot be read.
     """
     ids, encoder, settings = extraction.clip_ids, extraction.encoder, extraction.settings
     if len(set(ids)) < len(ids):
         raise ZsarbenchError(f"{len(ids) - len(set(ids))} clips of dataset '{extraction.dataset}' are listed twice")
-    stored = store.open(encoder.key(extraction.dataset, extraction.revision), encoder.dim)
-    planned = plan(extraction.sources, stored, settings.clips_per_shard)
+    encoder.check(extraction.sources)
+    stored = store.open(encoder.key(extraction.dataset, extraction.revision, extraction.options), encoder.dim)
+    planned = plan(extraction.sources, stored, settings.clips_per_shard, encoder.reads)
     shards = [shard for shard in planned if share.contains(shard)]
     lacking = {clip.clip_id for shard in planned for clip in shard.clips}
     n_before, n_own, n_computed = len(stored.stored_ids().intersection(ids) - lacking), _n_clips(shards), 0
     failures: dict[str, str] = {}
     if shards:
+        stored.check_writable(n_own)
         _log.info("features of %s by %s: %d of %d clips to compute", extraction.dataset, encoder.name, n_own, len(ids))
         reports = extraction.executor.map(EncodeTask(encoder, stored, settings), shards)
         with progress.task(f"features of {extraction.dataset}", n_own) as bar, _closing(reports):
@@ -119,18 +126,21 @@ def compute(extraction: Extraction, store: FeatureStore, progress: Progress, sha
                 bar.advance(len(report.clip_ids) + len(report.failures))
                 if extraction.strict:
                     _refuse(report.failures)
+        stored.save()
     return Computed(
         stored=stored, n_before=n_before, n_computed=n_computed, n_left=len(lacking) - n_own, failures=failures
     )
 
 
-def plan(sources: Sequence[ClipSource], stored: FeatureSet, clips_per_shard: int) -> list[Shard]:
+def plan(
+    sources: Sequence[ClipSource], stored: FeatureSet, clips_per_shard: int, reads: Reads = "frames"
+) -> list[Shard]:
     """Return the missing clips in shards.
 
     Boundaries are those of the whole list, whatever of it is missing: so several processes agree on their shares of the
     shards while each of them finishes some.
     """
-    missing = {source.clip_id for source in stored.missing(sources)}
+    missing = {source.clip_id for source in stored.missing(sources, reads)}
     shards = []
     for index, start in enumerate(range(0, len(sources), clips_per_shard)):
         clips = tuple(source for source in sources[start : start + clips_per_shard] if source.clip_id in missing)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +16,17 @@ from zsarbench.features.extraction.encoding import (
     threads_per_pass,
 )
 from zsarbench.features.key import FeatureKey
-from zsarbench.interfaces import CaptionsInSteps, CaptionSteps, ClipSource, Sampling, Shard, ShardReport, VisualEncoder
+from zsarbench.features.store.origins import Reads, origin_of
+from zsarbench.interfaces import (
+    CaptionsInSteps,
+    CaptionSteps,
+    ChecksSources,
+    ClipSource,
+    Sampling,
+    Shard,
+    ShardReport,
+    VisualEncoder,
+)
 from zsarbench.plugins import building, options
 from zsarbench.utils.compute import deterministic, processor, reuse_freed_memory
 
@@ -38,6 +48,7 @@ class EncoderPart:
         self.text_part = text_part if options.takes(type(encoder), "text_encoder") else None
         self.name = part.name
         self.dim = encoder.dim
+        self.reads: Reads = encoder.needs
         self.decodes = encoder.needs == "frames"
         self.captions_in_steps: CaptionsInSteps = "all" if encoder.needs == "captions" else "none"
         if isinstance(encoder, CaptionSteps):
@@ -47,14 +58,16 @@ class EncoderPart:
         self._text_fingerprint = dict(text.fingerprint) if text is not None else {}
         self._encoder: VisualEncoder | None = encoder
 
-    def key(self, dataset: str, revision: str, dtype: str = "float32") -> FeatureKey:
-        """Return the key that features of a data set by this encoder are stored under."""
+    def key(self, dataset: str, revision: str, options: Mapping[str, Any] | None = None) -> FeatureKey:
+        """Return the key that features of a data set with these options by this encoder are stored under."""
         text = None
         if self.text_part is not None:
             text = {**self.text_part.identity(), "fingerprint": self._text_fingerprint}
         decoder = decoder_version() if self.decodes else None
         part = self.part.identity()
-        return FeatureKey(dataset, revision, part, self._fingerprint, self._sampling, decoder, text, dtype)
+        return FeatureKey(
+            dataset, revision, part, self._fingerprint, self._sampling, decoder, text, dataset_options=options or {}
+        )
 
     def build(self, device: str) -> VisualEncoder:
         """Return the encoder, building it where only its part was pickled."""
@@ -62,6 +75,11 @@ class EncoderPart:
             text = None if self.text_part is None else building.build_text(self.text_part, None, device)
             self._encoder = building.build_visual(self.part, None, device, text)
         return self._encoder
+
+    def check(self, sources: Sequence[ClipSource]) -> None:
+        """Raise where the encoder does not go with these clips, if it says so."""
+        if isinstance(self._encoder, ChecksSources):
+            self._encoder.check_sources(sources)
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_encoder": None}
@@ -110,7 +128,7 @@ class EncodeTask:
         name = self.stored.write(
             rows,
             flags={each.source.clip_id: each.flags for each in clips if each.flags},
-            sizes={each.source.clip_id: each.size for each in clips if each.size is not None},
+            origins={each.source.clip_id: origin_of(each.source, self.encoder.reads, each.state) for each in clips},
             failures=failures,
             provenance=self._provenance(encoder),
         )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
-from zsarbench.features.clips import ClipView, as_positions
+from zsarbench.features.clips import ClipView, as_positions, digest_of
 from zsarbench.features.store.reader import RowReader, RowTable
 from zsarbench.interfaces import CaptionsInSteps, Steps
 
@@ -41,6 +41,12 @@ class StoredClips(ClipView):
         self.failures = failures
         self.flags = flags
         self._table = table
+
+    @property
+    def content_digest(self) -> str:
+        """A digest of the steps of all clips in order, from their checksums."""
+        columns = (self._table.checksum[self._positions], self._table.steps[self._positions])
+        return digest_of(*(column.tobytes() for column in columns), str(self.max_steps).encode())
 
     def read(self, positions: np.ndarray) -> Steps:
         """Return the steps of the clips at these positions of the table.

@@ -1,186 +1,220 @@
-"""The index of stored features, an SQLite file: where the steps of each clip are, or why a clip has none.
+"""The index of a feature set: where the steps of each clip are, or why a clip has none.
 
-Each function takes a connection inside a transaction of `open_index`.
+In memory it is columns; on the disk one file that is written whole, with a digest over all of it. The sidecars hold
+everything that it holds. So it may be lost, old or damaged: what it lacks is read from them, and a damaged one is built
+again. It needs no database, no lock and no folder that can be written.
 """
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import Collection, Iterator, Sequence
-from contextlib import closing, contextmanager
+import json
+from array import array
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import xxhash
 
-from zsarbench.data.video.failures import Failure
+from zsarbench.data.video.failures import FileState
 from zsarbench.errors import ZsarbenchError
+from zsarbench.features.store.origins import Origin, same
 from zsarbench.features.store.reader import RowTable
-from zsarbench.features.store.shards import Sidecar
+from zsarbench.features.store.shards import Sidecar, StoredClip, StoredFailure, id_checksum
+from zsarbench.utils.atomic import write_atomic
 
-BUSY_SECONDS = 120.0  # how long to wait while another run writes
-ROWS_PER_READ = 10_000  # all rows of a large data set at once would take ten times the memory of their table
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS shards (id INTEGER PRIMARY KEY, name TEXT UNIQUE, bytes INTEGER);
-CREATE TABLE IF NOT EXISTS clips (clip_id TEXT PRIMARY KEY, shard INTEGER, position INTEGER, steps INTEGER,
-    checksum INTEGER) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS sizes (clip_id TEXT PRIMARY KEY, size INTEGER) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS flags (clip_id TEXT, flag TEXT, PRIMARY KEY (clip_id, flag)) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS failures (clip_id TEXT PRIMARY KEY, reason TEXT, size INTEGER, mtime_ns INTEGER,
-    lasting INTEGER) WITHOUT ROWID;
-"""
+FILE = "index.bin"
+_MAGIC = b"zsarbench index 1\n"
+_DIGEST_BYTES = 16
+_INTEGERS = ("shard", "position", "steps", "checksum", "size", "mtime_ns")  # of each clip, 8 bytes each
+_DIGESTS = ("content", "file")  # of each clip, 16 bytes each, zeros where not known
+_NO_DIGEST = bytes(_DIGEST_BYTES)
 
 
 class DamagedIndex(ZsarbenchError):
-    """A file that is not a valid SQLite database; everything in it can be read from the sidecars again."""
+    """An index file that is not as it was written; everything in it can be read from the sidecars again."""
 
 
-@contextmanager
-def open_index(path: Path, *, write: bool = False) -> Iterator[sqlite3.Connection]:
-    """Open an index inside one transaction, which is rolled back where the block raises.
+class Index:
+    """The clips of the shards of one set.
 
-    Raises:
-        DamagedIndex: the file is damaged.
-        ZsarbenchError: it cannot be read or written for another reason.
+    key: digest of the feature key. shards: size of each data file in bytes, by name, in the order of their numbers.
+    flags: remarks on the files of clips, by id. failures: of clips without features, by id.
     """
-    try:
-        # A rollback journal, not WAL, which network file systems do not support.
-        with closing(sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)) as index:
-            index.executescript("PRAGMA synchronous = FULL;" + _SCHEMA)
-            index.execute("BEGIN IMMEDIATE" if write else "BEGIN")
-            try:
-                yield index
-            except BaseException:
-                index.rollback()
-                raise
-            index.commit()
-    except sqlite3.OperationalError as error:
-        raise ZsarbenchError(f"the feature index {path} cannot be used: {error}; is the disk full?") from error
-    except sqlite3.DatabaseError as error:
-        raise DamagedIndex(
-            f"the feature index {path} is damaged: {error}. Try: zsarbench features verify --rebuild"
-        ) from error
 
+    def __init__(self, key: str) -> None:
+        self.key = key
+        self.shards: dict[str, int] = {}
+        self.flags: dict[str, tuple[str, ...]] = {}
+        self.failures: dict[str, StoredFailure] = {}
+        self._place: dict[str, int] = {}  # of each clip in the columns; shard -1 there: it lost its features
+        self._integers = {name: array("q") for name in _INTEGERS}
+        self._digests = {name: bytearray() for name in _DIGESTS}
 
-def add_shard(index: sqlite3.Connection, sidecar: Sidecar, damaged: Collection[str] = ()) -> None:
-    """Add a shard, without its damaged clips; a clip stays with the first shard that has it.
+    def add(self, sidecar: Sidecar) -> None:
+        """Add a shard; a clip stays with the first shard that has it.
 
-    Features remove a failure of the same clip. Features or a failure of a file of another size, that is of a replaced
-    one, replace what is stored of the clip.
-    """
-    index.execute("INSERT OR IGNORE INTO shards (name, bytes) VALUES (?, ?)", (sidecar.name, sidecar.bytes))
-    (number,) = index.execute("SELECT id FROM shards WHERE name = ?", (sidecar.name,)).fetchone()
-    for clip, position in sidecar.positions():
-        if clip.clip_id in damaged:
-            continue
-        _drop_replaced(index, clip.clip_id, clip.size)
-        row = (clip.clip_id, number, position, clip.steps, clip.checksum)
-        index.execute("INSERT OR IGNORE INTO clips VALUES (?, ?, ?, ?, ?)", row)
-        if clip.size is not None:
-            index.execute("INSERT OR IGNORE INTO sizes VALUES (?, ?)", (clip.clip_id, clip.size))
-        index.executemany("INSERT OR IGNORE INTO flags VALUES (?, ?)", [(clip.clip_id, flag) for flag in clip.flags])
-        index.execute("DELETE FROM failures WHERE clip_id = ?", (clip.clip_id,))
-    for clip_id, failure in sidecar.failures.items():
-        size, mtime_ns = failure.state or (None, None)
-        _drop_replaced(index, clip_id, size)
-        index.execute(
-            "INSERT OR REPLACE INTO failures SELECT ?1, ?2, ?3, ?4, ?5 "
-            "WHERE NOT EXISTS (SELECT 1 FROM clips WHERE clip_id = ?1)",
-            (clip_id, failure.reason, size, mtime_ns, failure.permanent),
+        Features remove a failure of the same clip. Features or a failure made of something else, such as a replaced
+        file, replace what is stored of the clip.
+        """
+        name = sidecar.name
+        number = list(self.shards).index(name) if name in self.shards else len(self.shards)
+        self.shards[name] = sidecar.bytes
+        for clip, position in sidecar.positions():
+            held = self.origin(clip.clip_id) if clip.clip_id in self._place else None
+            if held is None or not same(held, clip.origin):
+                self._put(clip, number, position)
+            self.failures.pop(clip.clip_id, None)
+        for clip_id, failed in sidecar.failures.items():
+            held = self.origin(clip_id)
+            if held is not None and not same(held, failed.origin):
+                self._integers["shard"][self._place[clip_id]] = -1
+                self.flags.pop(clip_id, None)
+                held = None
+            if held is None:
+                self.failures[clip_id] = failed
+
+    def _put(self, clip: StoredClip, number: int, position: int) -> None:
+        origin = clip.origin
+        size, mtime_ns = origin.state or (-1, -1)
+        row = (number, position, clip.steps, clip.checksum, size, mtime_ns)
+        digests = (bytes.fromhex(origin.content) or _NO_DIGEST, bytes.fromhex(origin.file) or _NO_DIGEST)
+        place = self._place.setdefault(clip.clip_id, len(self._place))
+        if place == len(self._integers["shard"]):
+            for name, value in zip(_INTEGERS, row, strict=True):
+                self._integers[name].append(value)
+            for name, digest in zip(_DIGESTS, digests, strict=True):
+                self._digests[name] += digest
+        else:
+            for name, value in zip(_INTEGERS, row, strict=True):
+                self._integers[name][place] = value
+            for name, digest in zip(_DIGESTS, digests, strict=True):
+                self._digests[name][place * _DIGEST_BYTES : (place + 1) * _DIGEST_BYTES] = digest
+        self.flags.pop(clip.clip_id, None)
+        if clip.flags:
+            self.flags[clip.clip_id] = clip.flags
+
+    def stored_ids(self) -> set[str]:
+        """Return the ids of all clips with features."""
+        shard = self._integers["shard"]
+        return {clip_id for clip_id, place in self._place.items() if shard[place] >= 0}
+
+    def origin(self, clip_id: str) -> Origin | None:
+        """Return what a clip's features were made of, None where it has none."""
+        place = self._place.get(clip_id)
+        if place is None or self._integers["shard"][place] < 0:
+            return None
+        size = self._integers["size"][place]
+        state = None if size < 0 else (size, self._integers["mtime_ns"][place])
+        return Origin(self._hex("content", place), state, self._hex("file", place))
+
+    def see(self, clip_id: str, state: FileState) -> None:
+        """Note that a clip's file, of the same bytes, is in this state now."""
+        self._integers["size"][self._place[clip_id]], self._integers["mtime_ns"][self._place[clip_id]] = state
+
+    def table(self, ids: Sequence[str]) -> RowTable:
+        """Return where the steps of N clips are; shard -1 and no steps for a clip without features."""
+        place = self._place.get
+        places = np.fromiter((place(clip_id, -1) for clip_id in ids), dtype=np.int64, count=len(ids))
+        columns = {name: self._column(name)[places] if self._place else places.copy() for name in _INTEGERS[:4]}
+        absent = (places < 0) | (columns["shard"] < 0)
+        for name, column in columns.items():
+            column[absent] = -1 if name == "shard" else 0
+        of_ids = np.fromiter(map(id_checksum, ids), dtype=np.uint64, count=len(ids)).view(np.int64)
+        return RowTable(
+            names=tuple(self.shards),
+            shard=columns["shard"].astype(np.int32),
+            position=columns["position"],
+            steps=columns["steps"],
+            checksum=columns["checksum"] ^ of_ids,
+            verified=np.zeros(len(ids), dtype=bool),
         )
 
+    def shards_in_use(self) -> set[str]:
+        """Return the names of the shards from which features of a clip are read."""
+        names = list(self.shards)
+        return {names[number] for number in set(self._integers["shard"]) if number >= 0}
 
-def _drop_replaced(index: sqlite3.Connection, clip_id: str, size: int | None) -> None:
-    """Remove a clip whose features were computed from a file of another size."""
-    held = index.execute("SELECT size FROM sizes WHERE clip_id = ?", (clip_id,)).fetchone()
-    if held is not None and size is not None and held != (size,):
-        for table in ("clips", "sizes", "flags"):
-            index.execute(f"DELETE FROM {table} WHERE clip_id = ?", (clip_id,))
+    def clips_of(self, name: str) -> int:
+        """Return the number of clips whose features are read from a shard."""
+        return self._integers["shard"].count(list(self.shards).index(name))
 
+    def rows(self) -> Iterator[tuple[str, str, tuple[Any, ...]]]:
+        """Yield each clip with features: its id, its shard's name, and position, steps, checksum, content and flags."""
+        names = list(self.shards)
+        for clip_id, place in self._place.items():
+            shard, *values = (self._integers[name][place] for name in _INTEGERS[:4])
+            if shard >= 0:
+                row = (*values, self._hex("content", place), self.flags.get(clip_id, ()))
+                yield clip_id, names[shard], row
 
-def remove_shard(index: sqlite3.Connection, name: str) -> int:
-    """Remove a shard and its clips, and return the number of clips."""
-    (number,) = index.execute("SELECT id FROM shards WHERE name = ?", (name,)).fetchone()
-    for table in ("flags", "sizes"):
-        index.execute(f"DELETE FROM {table} WHERE clip_id IN (SELECT clip_id FROM clips WHERE shard = ?)", (number,))
-    index.execute("DELETE FROM shards WHERE id = ?", (number,))
-    return index.execute("DELETE FROM clips WHERE shard = ?", (number,)).rowcount
+    def counts(self) -> dict[str, int]:
+        """Return the numbers of stored shards, clips, steps, failures and bytes."""
+        used = self._column("shard") >= 0
+        return {
+            "shards": len(self.shards),
+            "clips": int(used.sum()),
+            "steps": int(self._column("steps")[used].sum()),
+            "failures": len(self.failures),
+            "bytes": sum(self.shards.values()),
+        }
 
+    def save(self, path: Path) -> None:
+        """Write the index.
 
-def rebuild(index: sqlite3.Connection, intact: Sequence[tuple[Sidecar, Collection[str]]]) -> None:
-    """Replace the content by that of sidecars, each given with the ids of its damaged clips."""
-    for table in ("shards", "clips", "sizes", "flags", "failures"):
-        index.execute(f"DELETE FROM {table}")
-    for sidecar, damaged in intact:
-        add_shard(index, sidecar, damaged)
+        Raises:
+            OSError: the file cannot be written; nothing is lost by that but time.
+        """
+        header = {
+            "key": self.key,
+            "shards": list(self.shards.items()),
+            "ids": list(self._place),
+            "flags": self.flags,
+            "failures": {clip_id: failed.to_list() for clip_id, failed in self.failures.items()},
+        }
+        text = json.dumps(header).encode()
+        columns = [self._integers[name].tobytes() for name in _INTEGERS] + [self._digests[name] for name in _DIGESTS]
+        content = b"".join([len(text).to_bytes(8, "little"), text, *columns])
+        write_atomic(path, _MAGIC + xxhash.xxh3_128_digest(content) + content)
 
+    @classmethod
+    def read(cls, path: Path, key: str) -> Index:
+        """Return the index that a file holds.
 
-def shard_sizes(index: sqlite3.Connection) -> dict[str, int]:
-    """Return the size in bytes of every shard's data file, by name."""
-    return dict(index.execute("SELECT name, bytes FROM shards"))
+        Raises:
+            FileNotFoundError: there is none.
+            DamagedIndex: it cannot be read, is not as it was written, or is of another key or version.
+        """
+        try:
+            content = memoryview(path.read_bytes())
+        except FileNotFoundError:
+            raise
+        except OSError as error:
+            raise DamagedIndex(f"the feature index {path} cannot be read: {error.strerror}") from error
+        start = len(_MAGIC) + _DIGEST_BYTES
+        if content[:start] != _MAGIC + xxhash.xxh3_128_digest(content[start:]):
+            raise DamagedIndex(f"the feature index {path} is damaged: it is not as it was written")
+        index, rest = cls(key), content[start:]
+        length = int.from_bytes(rest[:8], "little")
+        header, rest = json.loads(bytes(rest[8 : 8 + length])), rest[8 + length :]
+        if header["key"] != key:
+            raise DamagedIndex(f"the feature index {path} is of another key")
+        index.shards = dict(header["shards"])
+        index.flags = {clip_id: tuple(flags) for clip_id, flags in header["flags"].items()}
+        index.failures = {clip_id: StoredFailure.of_list(fields) for clip_id, fields in header["failures"].items()}
+        index._place = {clip_id: place for place, clip_id in enumerate(header["ids"])}
+        n = len(index._place)
+        for name in _INTEGERS:
+            index._integers[name].frombytes(rest[: 8 * n])
+            rest = rest[8 * n :]
+        for name in _DIGESTS:
+            index._digests[name], rest = bytearray(rest[: _DIGEST_BYTES * n]), rest[_DIGEST_BYTES * n :]
+        return index
 
+    def _column(self, name: str) -> np.ndarray:
+        column = self._integers[name]
+        return np.frombuffer(column, dtype=np.int64) if column else np.zeros(0, dtype=np.int64)
 
-def shards_in_use(index: sqlite3.Connection) -> set[str]:
-    """Return the names of the shards from which features of a clip are read."""
-    return {name for (name,) in index.execute("SELECT name FROM shards WHERE id IN (SELECT shard FROM clips)")}
-
-
-def stored_ids(index: sqlite3.Connection) -> set[str]:
-    """Return the ids of all clips with features."""
-    return {clip_id for (clip_id,) in index.execute("SELECT clip_id FROM clips")}
-
-
-def file_sizes(index: sqlite3.Connection) -> dict[str, int]:
-    """Return the size in bytes of the file behind each clip's features by id, where one was decoded."""
-    return dict(index.execute("SELECT clip_id, size FROM sizes"))
-
-
-def failures(index: sqlite3.Connection) -> dict[str, Failure]:
-    """Return why clips have no features, by id."""
-    return {
-        clip_id: Failure(reason, None if size is None else (size, mtime_ns), bool(permanent))
-        for clip_id, reason, size, mtime_ns, permanent in index.execute("SELECT * FROM failures")
-    }
-
-
-def flags(index: sqlite3.Connection) -> dict[str, tuple[str, ...]]:
-    """Return the remarks on the files of clips, by id."""
-    remarks: dict[str, tuple[str, ...]] = {}
-    for clip_id, flag in index.execute("SELECT clip_id, flag FROM flags"):
-        remarks[clip_id] = (*remarks.get(clip_id, ()), flag)
-    return remarks
-
-
-def row_table(index: sqlite3.Connection, ids: Sequence[str]) -> RowTable:
-    """Return where the steps of N clips are; shard -1 and no steps for a clip without features."""
-    place = {clip_id: number for number, clip_id in enumerate(ids)}
-    columns = np.zeros((4, len(ids)), dtype=np.int64)
-    columns[0] = -1
-    cursor = index.execute("SELECT clip_id, shard, position, steps, checksum FROM clips")
-    while rows := cursor.fetchmany(ROWS_PER_READ):
-        known = [(place[row[0]], *row[1:]) for row in rows if row[0] in place]
-        if known:
-            number, *values = np.array(known, dtype=np.int64).T
-            columns[:, number] = values
-    names = dict(index.execute("SELECT id, name FROM shards"))
-    number_of = {identity: number for number, identity in enumerate(names)}
-    shard = np.array([number_of.get(identity, -1) for identity in columns[0].tolist()], dtype=np.int32)
-    return RowTable(
-        names=tuple(names.values()),
-        shard=shard,
-        position=columns[1],
-        steps=columns[2],
-        checksum=columns[3],
-        verified=np.zeros(len(ids), dtype=bool),
-    )
-
-
-def counts(index: sqlite3.Connection) -> dict[str, int]:
-    """Return the numbers of stored shards, clips, steps, failures and bytes."""
-    queries = {
-        "shards": "COUNT(*) FROM shards",
-        "clips": "COUNT(*) FROM clips",
-        "steps": "COALESCE(SUM(steps), 0) FROM clips",
-        "failures": "COUNT(*) FROM failures",
-        "bytes": "COALESCE(SUM(bytes), 0) FROM shards",
-    }
-    return {name: index.execute(f"SELECT {query}").fetchone()[0] for name, query in queries.items()}
+    def _hex(self, name: str, place: int) -> str:
+        digest = bytes(self._digests[name][place * _DIGEST_BYTES : (place + 1) * _DIGEST_BYTES])
+        return "" if digest == _NO_DIGEST else digest.hex()

@@ -19,31 +19,69 @@ import xxhash
 
 from zsarbench.data.video.failures import Failure
 from zsarbench.errors import ZsarbenchError
+from zsarbench.features.store.origins import UNKNOWN, Origin
 from zsarbench.utils.atomic import write_atomic
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 ITEM_BYTES = {"float32": 4, "bfloat16": 2}
+SCHEMA = 2
+
+
+class Outdated(ZsarbenchError):
+    """A sidecar of another version of the format."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class StoredClip:
-    """One clip of a shard: its number of steps, the xxh3-64 of their bytes as a signed integer, remarks on its file.
+    """One clip of a shard: its number of steps, a checksum of their bytes and of its id, remarks on its file.
 
-    size: of that file in bytes, so that a replaced file is noticed; None where no file was decoded.
+    origin: what the rows were made of.
     """
 
     clip_id: str
     steps: int
     checksum: int
     flags: tuple[str, ...] = ()
-    size: int | None = None
+    origin: Origin = UNKNOWN
 
     def to_list(self) -> list[Any]:
-        """Return the fields in JSON types; an unknown size is left out, as in sidecars without sizes."""
-        size = [] if self.size is None else [self.size]
-        return [self.clip_id, self.steps, self.checksum, list(self.flags), *size]
+        """Return the fields in JSON types."""
+        state = list(self.origin.state) if self.origin.state else None
+        fields = [self.clip_id, self.steps, self.checksum, list(self.flags)]
+        return [*fields, self.origin.content, state, self.origin.file]
+
+    @classmethod
+    def of_list(cls, fields: Sequence[Any]) -> StoredClip:
+        """Return the clip that `to_list` wrote."""
+        clip_id, steps, checksum, flags, content, state, file = fields
+        origin = Origin(content, (state[0], state[1]) if state else None, file)
+        return cls(clip_id=clip_id, steps=steps, checksum=checksum, flags=tuple(flags), origin=origin)
+
+
+@dataclass(frozen=True)
+class StoredFailure:
+    """Why a clip has no features, and the digest of what was read of it besides its file."""
+
+    failure: Failure
+    content: str = ""
+
+    @property
+    def origin(self) -> Origin:
+        """What could not be read."""
+        return Origin(self.content, self.failure.state)
+
+    def to_list(self) -> list[Any]:
+        """Return the fields in JSON types."""
+        failure = self.failure
+        return [failure.reason, list(failure.state) if failure.state else None, failure.permanent, self.content]
+
+    @classmethod
+    def of_list(cls, fields: Sequence[Any]) -> StoredFailure:
+        """Return the failure that `to_list` wrote."""
+        reason, state, permanent, content = fields
+        return cls(Failure(reason, (state[0], state[1]) if state else None, permanent), content)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,7 +98,7 @@ class Sidecar:
     bytes: int
     data_start: int
     clips: tuple[StoredClip, ...]
-    failures: Mapping[str, Failure]
+    failures: Mapping[str, StoredFailure]
     provenance: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -81,17 +119,14 @@ class Sidecar:
 
     def _content(self) -> dict[str, Any]:
         return {
-            "schema": 1,
+            "schema": SCHEMA,
             "key": self.key,
             "dim": self.dim,
             "dtype": self.dtype,
             "bytes": self.bytes,
             "data_start": self.data_start,
             "clips": [clip.to_list() for clip in self.clips],
-            "failures": {
-                clip_id: [failure.reason, list(failure.state) if failure.state else None, failure.permanent]
-                for clip_id, failure in self.failures.items()
-            },
+            "failures": {clip_id: failed.to_list() for clip_id, failed in self.failures.items()},
         }
 
 
@@ -111,7 +146,7 @@ def write_shard(
     rows: Mapping[str, Tensor],
     *,
     flags: Mapping[str, Sequence[str]],
-    sizes: Mapping[str, int],
+    origins: Mapping[str, Origin],
     failures: Mapping[str, Failure],
     provenance: Mapping[str, Any],
 ) -> Sidecar:
@@ -129,14 +164,14 @@ def write_shard(
     clips, stored = [], []
     for clip_id, row in rows.items():
         row = row.to(getattr(torch, dtype)).contiguous()
-        checksum = checksum_of(row.view(torch.uint8).numpy().data.cast("B"))
+        checksum = joined(checksum_of(row.view(torch.uint8).numpy().data.cast("B")), clip_id)
         clips.append(
             StoredClip(
                 clip_id=clip_id,
                 steps=len(row),
                 checksum=checksum,
                 flags=tuple(flags.get(clip_id, ())),
-                size=sizes.get(clip_id),
+                origin=origins.get(clip_id, UNKNOWN),
             )
         )
         stored.append(row)
@@ -149,7 +184,10 @@ def write_shard(
         bytes=len(content),
         data_start=start,
         clips=tuple(clips),
-        failures=dict(failures),
+        failures={
+            clip_id: StoredFailure(failure, origins.get(clip_id, UNKNOWN).content)
+            for clip_id, failure in failures.items()
+        },
         provenance=dict(provenance),
     )
     try:
@@ -188,27 +226,28 @@ def read_sidecar(folder: Path, name: str) -> Sidecar:
     """Return the sidecar of a shard.
 
     Raises:
+        Outdated: it is of another version of the format.
         ZsarbenchError: the file is missing or damaged.
     """
     path = sidecar_path(folder, name)
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
+        if isinstance(content["schema"], int) and content["schema"] != SCHEMA:
+            raise Outdated(f"sidecar {path} is of version {content['schema']} of the format, not {SCHEMA}")
         sidecar = Sidecar(
             key=content["key"],
             dim=content["dim"],
             dtype=content["dtype"],
             bytes=content["bytes"],
             data_start=content["data_start"],
-            clips=tuple(_stored_clip(*fields) for fields in content["clips"]),
-            failures={
-                clip_id: Failure(reason, (state[0], state[1]) if state else None, permanent)
-                for clip_id, (reason, state, permanent) in content["failures"].items()
-            },
+            clips=tuple(StoredClip.of_list(fields) for fields in content["clips"]),
+            failures={clip_id: StoredFailure.of_list(fields) for clip_id, fields in content["failures"].items()},
             provenance=content["provenance"],
         )
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        intact = sidecar.name == name
+    except (OSError, ValueError, KeyError, IndexError, TypeError, AttributeError, RecursionError) as error:
         raise ZsarbenchError(f"sidecar {path} cannot be read: {error}") from error
-    if sidecar.name != name:
+    if not intact:
         raise ZsarbenchError(f"sidecar {path} is damaged: its content does not match its name")
     return sidecar
 
@@ -236,11 +275,20 @@ def size_problem(folder: Path, name: str, size: int) -> str | None:
 
 
 def checksum_of(raw: memoryview) -> int:
-    """Return the xxh3-64 of bytes as the signed integer that SQLite can hold."""
-    value: int = xxhash.xxh3_64_intdigest(raw)
+    """Return the xxh3-64 of bytes as a signed integer of 64 bits."""
+    return _signed(xxhash.xxh3_64_intdigest(raw))
+
+
+def id_checksum(clip_id: str) -> int:
+    """Return the xxh3-64 of a clip's id."""
+    value: int = xxhash.xxh3_64_intdigest(clip_id.encode("utf-8", "surrogatepass"))
+    return value
+
+
+def joined(checksum: int, clip_id: str) -> int:
+    """Return the checksum of rows joined with that of their clip's id, or, of a joined one, that of the rows."""
+    return checksum ^ _signed(id_checksum(clip_id))
+
+
+def _signed(value: int) -> int:
     return value - 2**64 if value >= 2**63 else value
-
-
-def _stored_clip(clip_id: str, steps: int, checksum: int, flags: Sequence[str], size: int | None = None) -> StoredClip:
-    """Return a clip from the JSON list that `StoredClip.to_list` gives."""
-    return StoredClip(clip_id=clip_id, steps=steps, checksum=checksum, flags=tuple(flags), size=size)

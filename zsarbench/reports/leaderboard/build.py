@@ -8,16 +8,19 @@ import re
 from collections.abc import Iterable
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 import jinja2
 from markupsafe import Markup
 
 from zsarbench import results
 from zsarbench.errors import ZsarbenchError
+from zsarbench.reports import escaping
 from zsarbench.reports.leaderboard.rows import Board, Row, Unplaced
-from zsarbench.reports.markdown import escape
 from zsarbench.results import RunResult
 from zsarbench.utils.atomic import write_atomic
+from zsarbench.utils.output import visible
+from zsarbench.utils.targets import unwritable
 
 
 def read_results(folder: Path) -> list[RunResult]:
@@ -53,9 +56,16 @@ def markdown(board: Board) -> str:
 
 
 def write(path: Path, text: str) -> Path:
-    """Write a text file atomically, create the folders it needs, and return its path."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_atomic(path, text.encode())
+    """Write a text file atomically, create the folders it needs, and return its path.
+
+    Raises:
+        ZsarbenchError: it cannot be written.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_atomic(path, text.encode())
+    except OSError as error:
+        raise unwritable(path, "the leaderboard", error) from error
     return path
 
 
@@ -67,10 +77,16 @@ def _template(name: str, *, autoescape: bool) -> jinja2.Template:
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
+        finalize=_finalized,
     )
-    environment.filters |= {"md": escape, "fence": _fence}
+    environment.filters |= {"md": escaping.markdown, "fence": _fence}
     environment.globals["noted"] = _noted
     return environment.get_template(name)
+
+
+def _finalized(value: Any) -> Any:
+    """Return what a template inserts, control characters of others shown; styles and scripts are the package's own."""
+    return visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
 def _noted(rows: Iterable[Row | Unplaced]) -> dict[str, int]:
@@ -91,14 +107,10 @@ def _policy_hash(text: str) -> str:
 # --- Markdown ---------------------------------------------------------------------------------------------------------
 
 
-def _one_line(text: str) -> str:
-    return " ".join(text.split())
-
-
 def _fence(rows: Iterable[Row]) -> str:
     """Return the commands of measured rows as a block, fenced by more backticks than any of them holds."""
     commands = [(f"# {row.method}, {row.date}", row.command) for row in rows if row.command]
-    lines = [_one_line(line) for pair in commands for line in pair]
+    lines = [escaping.terminal(line) for pair in commands for line in pair]
     longest = max((len(run) for line in lines for run in re.findall(r"`+", line)), default=0)
     fence = "`" * max(3, longest + 1)
     return "\n".join([f"{fence}bash", *lines, fence])

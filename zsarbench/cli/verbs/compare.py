@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from zsarbench.cli.toolkit import format_option, host_of
+from zsarbench.cli.toolkit import echo, echo_rendered, format_option, host_of
 from zsarbench.errors import UsageError, unknown
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def command(
         raise UsageError(f"'{missing[0]}' does not exist; give result files or folders that hold them")
     sound, problems = results.read_all(*paths or (Path("results"),))
     for file, problem in problems.items():
-        click.echo(f"warning: {file} is left out: {problem}", err=True)
+        echo(f"warning: {file} is left out: {problem}", err=True)
     by_protocol: dict[str, dict[Path, RunResult]] = defaultdict(dict)
     for file, result in sound.items():
         by_protocol[result.protocol.name][file] = result
@@ -57,6 +57,6 @@ def command(
     for name in sorted(by_protocol):
         if protocol in (None, name):
             compared = by_protocol[name]
-            click.echo(render(host, list(compared.values()), format_, rank_by=rank_by) + "\n")
+            echo_rendered(render(host, list(compared.values()), format_, rank_by=rank_by) + "\n")
             if paired and len(compared) > 1:
-                click.echo(describe_differences(list(compared), metric=rank_by))
+                echo(describe_differences(list(compared), metric=rank_by))

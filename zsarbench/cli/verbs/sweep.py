@@ -11,7 +11,7 @@ import click
 from click.core import ParameterSource
 
 from zsarbench.cli.request import with_options_of
-from zsarbench.cli.toolkit import echo_json, format_option, host_of
+from zsarbench.cli.toolkit import echo, echo_json, echo_rendered, format_option, host_of
 from zsarbench.errors import UsageError
 from zsarbench.harness.spec import RunRequest
 
@@ -76,6 +76,7 @@ def command(
       zsarbench sweep --file benchmarks/ucf101.toml --out benchmarks/results --jobs 2
     """
     from zsarbench.reports.overview import overview
+    from zsarbench.utils.targets import check_folder
 
     host, out = host_of(ctx), Path(request["out"])
     typed = {name: value for name, value in request.items() if _is_typed(ctx, name)}
@@ -88,12 +89,13 @@ def command(
     if plan:
         _show_plan(cells, out)
         return
+    check_folder(out, "results", "Try: --out DIR, one that can be written, on a disk with free space")
     places = {id(cell): place for place, cell in enumerate(cells)}
     done = sorted(_measured(ctx, cells, out, jobs), key=lambda item: places[id(item.cell)])
     if as_json:
         echo_json([item.to_json() for item in done])
     elif file is not None:
-        click.echo(overview(done))
+        echo(overview(done))
     else:
         _show(host, done, format_)
     if any(item.failed for item in done):
@@ -106,7 +108,7 @@ def _show_plan(cells: list[Cell], out: Path) -> None:
     answers = sweep.measured(out)
     for cell in cells:
         path = answers.get(cell.key) if cell.key is not None else None
-        click.echo(f"{cell.title}: {cell.reason or path or 'to measure'}")
+        echo(f"{cell.title}: {cell.reason or path or 'to measure'}")
 
 
 def _is_typed(ctx: click.Context, name: str) -> bool:
@@ -159,7 +161,7 @@ def _measured(ctx: click.Context, cells: list[Cell], out: Path, jobs: int | None
     blocked = ctx.find_root().params["no_plugin"]
     for number, item in enumerate(in_processes.run(cells, out, jobs, blocked), start=1):
         what = item.path or item.reason
-        click.echo(f"{number} of {len(cells)}: {item.cell.title}: {what} ({item.seconds:.1f} s)", err=True)
+        echo(f"{number} of {len(cells)}: {item.cell.title}: {what} ({item.seconds:.1f} s)", err=True)
         yield item
 
 
@@ -174,9 +176,9 @@ def _show(host: Host, done: list[Done], format_: str) -> None:
         if item.path is not None:
             by_protocol[results.read(item.path).protocol.name].append(item.path)
     for files in by_protocol.values():
-        click.echo(render(host, [results.read(file) for file in files], format_) + "\n")
+        echo_rendered(render(host, [results.read(file) for file in files], format_) + "\n")
         if len(files) > 1:
-            click.echo(describe_differences(files, against=files[0]))
+            echo(describe_differences(files, against=files[0]))
     for item in done:
         if item.path is None:
-            click.echo(f"not measured: {item.cell.label}: {item.reason}")
+            echo(f"not measured: {item.cell.label}: {item.reason}")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from zsarbench.cli.request import train_on_option
-from zsarbench.cli.toolkit import data_root_option, echo_json, host_of, json_option, settings_option
+from zsarbench.cli.toolkit import data_root_option, echo, echo_json, host_of, json_option, settings_option
 from zsarbench.errors import UsageError
 
 if TYPE_CHECKING:
@@ -91,13 +91,13 @@ def _parts(
 
 def _show(protocol: str, found: Contamination) -> None:
     n_unseen = found.n_overlapping + found.n_clean
-    click.secho(f"{protocol}: {found.n_overlapping} of {n_unseen} unseen classes overlap", bold=True)
+    echo(f"{protocol}: {found.n_overlapping} of {n_unseen} unseen classes overlap", bold=True)
     for name, declared in found.audited.items():
-        click.echo(f"{name}: {', '.join(map(str, declared))}")
+        echo(f"{name}: {', '.join(map(str, declared))}")
     for item in found.overlapping:
         how = item.how if item.similarity is None else f"{item.how} {item.similarity:.2f}"
-        click.echo(f"  {item.candidate:24} {how:10} {item.label}  ({item.label_set})")
+        echo(f"  {item.candidate:24} {how:10} {item.label}  ({item.label_set})")
     if found.audited and found.near_by is None:
-        click.echo("near names were not looked for: no label set of actions, or the extra `offline` is not installed")
+        echo("near names were not looked for: no label set of actions, or the extra `offline` is not installed")
     for unknown in found.unknown:
-        click.echo(f"unknown: {unknown}")
+        echo(f"unknown: {unknown}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from zsarbench.cli.toolkit import echo_json, host_of, json_option
+from zsarbench.cli.toolkit import echo, echo_json, host_of, json_option
 from zsarbench.errors import UsageError, unknown
 from zsarbench.plugins.registry import KINDS
 
@@ -33,7 +33,7 @@ def command(ctx: click.Context, kind: str | None, as_json: bool) -> None:
     for shown in KINDS:
         rows = [entry for entry in entries if entry.kind == shown]
         if rows:
-            click.secho(shown, bold=True)
+            echo(shown, bold=True)
             for entry in rows:
                 mark = " (default)" if (shown, entry.name) == ("protocol", registry.default_protocol) else ""
-                click.echo(f"  {entry.name:<{width}}  {entry.summary}{mark}")
+                echo(f"  {entry.name:<{width}}  {entry.summary}{mark}")

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import importlib.resources
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from zsarbench.cli.toolkit import host_of
+from zsarbench.cli.toolkit import echo, host_of
 from zsarbench.errors import UsageError, ZsarbenchError
+from zsarbench.utils.targets import check_file
 
 if TYPE_CHECKING:
     from zsarbench.plugins import Host
@@ -35,6 +37,7 @@ def command() -> None:
       zsarbench leaderboard build --out site/
       zsarbench leaderboard build --out site/ --results results/
       zsarbench leaderboard check
+      zsarbench leaderboard seal
     """
 
 
@@ -53,13 +56,15 @@ def build(ctx: click.Context, out: Path, folder: Path | None, markdown: Path | N
     The same results give the same bytes. Exit code 1 if a result file is not valid.
     """
     folder = _results_folder(folder)
+    markdown = markdown or (CHECKOUT if folder == CHECKOUT / "results" else out) / MARKDOWN
+    for path in (out / "index.html", markdown):
+        check_file(path, "the leaderboard", "Try: --out DIR, one that can be written")
     board = _board(host_of(ctx), folder)
 
     from zsarbench.reports.leaderboard import build as builder
 
-    markdown = markdown or (CHECKOUT if folder == CHECKOUT / "results" else out) / MARKDOWN
-    click.echo(builder.write(out / "index.html", builder.page(board)))
-    click.echo(builder.write(markdown, builder.markdown(board)))
+    echo(builder.write(out / "index.html", builder.page(board)))
+    echo(builder.write(markdown, builder.markdown(board)))
 
 
 @command.command("check")
@@ -73,12 +78,11 @@ def build(ctx: click.Context, out: Path, folder: Path | None, markdown: Path | N
 def check(ctx: click.Context, folder: Path | None, markdown: Path | None) -> None:
     """Check the committed results and that the Markdown file is what they give; change nothing.
 
-    Exit code 1 if a result file is not valid, was measured under another version of its protocol, does not follow from
-    the scores next to it or is too large, if reported figures are on a protocol that is not registered, or if the
+    Exit code 1 if a result file is not valid, disagrees with its spec or its protocol, was measured under another
+    version of it, does not follow from the scores next to it, is not the one that SHA256SUMS lists or is too large, if
+    reported figures are on a protocol that is not registered, or if the
     Markdown file is stale.
     """
-    from zsarbench import protocols
-    from zsarbench.harness.datasets import dataset_named
     from zsarbench.reports.leaderboard import build as builder
     from zsarbench.reports.leaderboard import check as checks
     from zsarbench.results import reported
@@ -86,11 +90,7 @@ def check(ctx: click.Context, folder: Path | None, markdown: Path | None) -> Non
     host = host_of(ctx)
     folder = _results_folder(folder)
 
-    def hash_of(name: str) -> str:
-        protocol = protocols.load(host.registry, name)
-        return protocol.hash(dataset_named(host.registry, protocol.dataset))
-
-    problems = checks.result_problems(folder, hash_of)
+    problems = checks.result_problems(folder, partial(checks.known_protocol, host.registry))
     problems += checks.reported_problems(reported.read_all(), host.registry.names("protocol"))
     try:
         board = _board(host, folder)
@@ -98,11 +98,25 @@ def check(ctx: click.Context, folder: Path | None, markdown: Path | None) -> Non
         problems.append("the leaderboard cannot be built from these results, so it is not checked")
     else:
         problems += checks.stale_problems(markdown or folder.parent / MARKDOWN, builder.markdown(board))
-        click.echo(f"{board.n_results} results, {board.n_figures} reported figures: {len(problems)} problems")
+        echo(f"{board.n_results} results, {board.n_figures} reported figures: {len(problems)} problems")
     for problem in problems:
-        click.echo(f"error: {problem}", err=True)
+        echo(f"error: {problem}", err=True)
     if problems:
         ctx.exit(1)
+
+
+@command.command("seal")
+@results_option
+def seal(folder: Path | None) -> None:
+    """List the SHA-256 of new result files in SHA256SUMS in their folder; `check` compares all with it.
+
+    No listed file may be another one: what is measured anew is a new file. Exit code 1 where one is, or is not valid.
+    """
+    from zsarbench.reports.leaderboard import digests
+
+    folder = _results_folder(folder)
+    added, dropped = digests.seal(folder)
+    echo(f"{folder / digests.FILE}: {len(added)} results added, {len(dropped)} dropped that do not exist any more")
 
 
 def _results_folder(folder: Path | None) -> Path:
@@ -122,12 +136,10 @@ def _board(host: Host, folder: Path) -> Board:
     Raises:
         ZsarbenchError: a result is not valid.
     """
-    from zsarbench.reports.comparison import columns_of_plugins
     from zsarbench.reports.leaderboard import board, build
     from zsarbench.results import reported
 
-    columns = columns_of_plugins(host)
     summaries = {entry.name: entry.summary for entry in host.registry if entry.kind == "protocol"}
     return board.build_board(
-        build.read_results(folder), reported.read_all(), summaries=summaries, extra_columns=columns
+        build.read_results(folder), reported.read_all(), summaries=summaries, extra_columns=host.columns_of
     )

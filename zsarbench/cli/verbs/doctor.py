@@ -13,7 +13,7 @@ from typing import Any
 import click
 
 from zsarbench import __version__
-from zsarbench.cli.toolkit import echo_json, host_of, json_option
+from zsarbench.cli.toolkit import echo, echo_json, host_of, json_option
 from zsarbench.utils.cache import cache_dir
 from zsarbench.utils.cores import cores
 
@@ -49,11 +49,11 @@ def command(ctx: click.Context, as_json: bool) -> None:
     else:
         for key, value in content.items():
             if isinstance(value, dict):
-                click.echo(f"{key}:" + ("" if value else " none"))
+                echo(f"{key}:" + ("" if value else " none"))
                 for name, item in value.items():
-                    click.echo(f"  {name}: {item}")
+                    echo(f"  {name}: {item}")
             else:
-                click.echo(f"{key}: {', '.join(value) if isinstance(value, list) else value}")
+                echo(f"{key}: {', '.join(value) if isinstance(value, list) else value}")
     ctx.exit(0 if content["decoder"] == "ok" and not host.failures else 1)
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from zsarbench import protocols
-from zsarbench.cli.toolkit import data_root_option, echo_json, host_of, json_option, settings_option
+from zsarbench.cli.toolkit import data_root_option, echo, echo_json, host_of, json_option, settings_option
 from zsarbench.data.manifest import checked_manifest
 
 if TYPE_CHECKING:
@@ -49,10 +49,10 @@ def show(ctx: click.Context, name: str, data_root: tuple[str, ...], settings: tu
         echo_json(content | {"rounds": rounds})
         return
     _echo(content)
-    click.echo(protocols.rounds_in_words(len(rounds), protocol.n_distinct))
+    echo(protocols.rounds_in_words(len(rounds), protocol.n_distinct))
     for item in rounds:
-        click.secho(f"round {item['round']}: {', '.join(_round_texts(item, protocol.validation_only))}", bold=True)
-        click.echo("  candidates: " + ", ".join(item["candidates"]))
+        echo(f"round {item['round']}: {', '.join(_round_texts(item, protocol.validation_only))}", bold=True)
+        echo("  candidates: " + ", ".join(item["candidates"]))
 
 
 @command.command("check")
@@ -104,7 +104,7 @@ def _about(protocol: Protocol) -> dict[str, Any]:
 def _echo(content: dict[str, Any]) -> None:
     for key, value in content.items():
         if value and key not in ("distinct_rounds", "validation_only"):
-            click.echo(f"{key.replace('_', ' ')}: {value}")
+            echo(f"{key.replace('_', ' ')}: {value}")
 
 
 def _round(protocol: Protocol, item: Round) -> dict[str, Any]:
@@ -140,16 +140,16 @@ def _round_texts(item: dict[str, Any], validation_only: bool) -> list[str]:
 
 def _echo_findings(protocol: Protocol, findings: Findings, name: str) -> None:
     for item in findings.rounds:
-        click.echo(f"round {item.round}: {', '.join(_count_texts(item))}")
+        echo(f"round {item.round}: {', '.join(_count_texts(item))}")
     for kind, lines in (("wrong", findings.problems), ("warning", findings.warnings)):
         for line in lines:
-            click.echo(f"{kind}: {line}")
+            echo(f"{kind}: {line}")
     if findings.warnings:
-        click.echo(f"the protocol's notes may explain more: zsarbench protocol show {name}")
+        echo(f"the protocol's notes may explain more: zsarbench protocol show {name}")
     if findings.problems:
-        click.echo(f"{protocol.name} does not hold: {len(findings.problems)} wrong")
+        echo(f"{protocol.name} does not hold: {len(findings.problems)} wrong")
     else:
-        click.echo(f"{protocol.name} holds: {protocols.rounds_in_words(len(protocol.rounds), protocol.n_distinct)}")
+        echo(f"{protocol.name} holds: {protocols.rounds_in_words(len(protocol.rounds), protocol.n_distinct)}")
 
 
 def _count_texts(item: Counts) -> list[str]:

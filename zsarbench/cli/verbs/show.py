@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from zsarbench import protocols
-from zsarbench.cli.toolkit import echo_json, host_of, json_option
+from zsarbench.cli.toolkit import echo, echo_json, host_of, json_option
 from zsarbench.errors import UsageError, unknown
 from zsarbench.plugins import options
 from zsarbench.plugins.registry import Entry, Registry
@@ -36,14 +36,14 @@ def command(ctx: click.Context, name: str, as_json: bool) -> None:
         echo_json(described)
         return
     for content in described:
-        click.secho(f"{content['kind']} {content['name']}", bold=True)
+        echo(f"{content['kind']} {content['name']}", bold=True)
         for key, value in content.items():
             if key not in ("kind", "name", "options") and value not in ("", [], {}, None):
-                click.echo(f"  {key.replace('_', ' ')}: {_text(value)}")
+                echo(f"  {key.replace('_', ' ')}: {_text(value)}")
         if content["trained_on"] is None and content["kind"] in _TRAINED:
-            click.echo("  trained on: unknown")
+            echo("  trained on: unknown")
         for option, row in content.get("options", {}).items():
-            click.echo(f"  --set {content['kind']}.{option}={row['default']}  ({row['type']})")
+            echo(f"  --set {content['kind']}.{option}={row['default']}  ({row['type']})")
 
 
 def _describe(entry: Entry, registry: Registry) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from zsarbench.cli.toolkit import data_root_option, echo_json, host_of, json_option, settings_option
+from zsarbench.cli.toolkit import data_root_option, echo, echo_json, host_of, json_option, settings_option
 from zsarbench.errors import UsageError, ZsarbenchError, unknown
 
 if TYPE_CHECKING:
@@ -73,9 +73,7 @@ def command(
         echo_json([asdict(outcome) for outcome in everything])
     else:
         n_skipped = sum(outcome.skipped is not None for outcome in everything)
-        click.echo(
-            f"{len(everything)} checks of {len(entries)} components: {len(problems)} bugs, {n_skipped} not tried here"
-        )
+        echo(f"{len(everything)} checks of {len(entries)} components: {len(problems)} bugs, {n_skipped} not tried here")
     if problems:
         ctx.exit(1)
 
@@ -134,9 +132,9 @@ def _show(entry: Entry, outcomes: Sequence[CheckOutcome]) -> None:
             skipped.setdefault(outcome.skipped, []).append(outcome.check)
     n_sound = len(outcomes) - len(problems) - sum(map(len, skipped.values()))
     state = f"{len(problems)} bugs" if problems else "no bug" if n_sound else "not tried"
-    click.echo(f"{entry.kind} {entry.name}: {state} ({n_sound} of {len(outcomes)} checks passed)")
+    echo(f"{entry.kind} {entry.name}: {state} ({n_sound} of {len(outcomes)} checks passed)")
     for problem in problems:
-        click.echo(f"  {problem.check}: {problem.message}")
-        click.echo(f"    contract: {problem.contract}")
+        echo(f"  {problem.check}: {problem.message}")
+        echo(f"    contract: {problem.contract}")
     for reason, checks in skipped.items():
-        click.echo(f"  not tried here ({', '.join(checks)}): {reason}")
+        echo(f"  not tried here ({', '.join(checks)}): {reason}")

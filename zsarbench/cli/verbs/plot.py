@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from zsarbench.cli.toolkit import data_root_option, host_of
+from zsarbench.cli.toolkit import data_root_option, echo, host_of
 from zsarbench.errors import UsageError
 
 if TYPE_CHECKING:
@@ -107,7 +107,9 @@ def semantic_gap(ctx: click.Context, /, path: Path, number: int, out: Path, **ma
     from zsarbench.reports import figures
     from zsarbench.reports import semantic_gap as gap
     from zsarbench.utils.progress import default_progress
+    from zsarbench.utils.targets import check_folder
 
+    check_folder(out, "figures", "Try: --out DIR")
     result, scores = results.read(path), results.read_scores(path)
     index = _index(number, scores)
     spec = resolve_run(_request(result, **machine), host)
@@ -146,4 +148,4 @@ def _write(figure: Figure, out: Path, path: Path, what: str) -> None:
     from zsarbench.reports import figures
 
     for file in figures.write_figure(figure, out, f"{path.stem}-{what}"):
-        click.echo(file)
+        echo(file)

@@ -5,13 +5,12 @@ from __future__ import annotations
 import os
 from dataclasses import asdict
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from zsarbench.cli.request import with_options_of
-from zsarbench.cli.toolkit import echo_json, host_of, json_option
+from zsarbench.cli.toolkit import echo, echo_json, host_of, json_option
 from zsarbench.errors import UsageError, unknown
 from zsarbench.harness.spec import ExtractionRequest
 from zsarbench.utils.cache import cache_dir
@@ -42,7 +41,8 @@ def extract(ctx: click.Context, /, shard: str | None, as_json: bool, **request: 
 
     Interrupt it at any time: the same command, here or on another machine with the same folders, continues. With
     --shard several processes share the work, each in the same cache folder or in one of its own: they write no index;
-    `features merge` or the next run adds their shards to it. --shard auto reads torchrun's or SLURM's variables.
+    `features merge` or the next run adds their shards to it. --shard auto reads torchrun's or SLURM's variables. Exit
+    code 1 when no clip of all could be read.
 
     \b
     Examples:
@@ -62,19 +62,19 @@ def extract(ctx: click.Context, /, shard: str | None, as_json: bool, **request: 
     registry = host_of(ctx).registry
     share = extraction.share_of(shard) if shard is not None else Share()
     spec = resolve_extraction(ExtractionRequest(**request), registry)
-    with TemporaryDirectory(prefix="zsarbench-") as folder:
-        store = _store(index_root=Path(folder) if share.count > 1 else None)
-        done = extraction.run(spec, registry, store, default_progress(), share=share)
+    done = extraction.run(spec, registry, _store(), default_progress(), share=share)
+    nothing = bool(done["failed"]) and not done["already_stored"] + done["made"] + done["left_to_others"]
     if as_json:
         echo_json(done)
-        return
+        ctx.exit(1 if nothing else 0)
     others = f", {done['left_to_others']} left to others" if done["left_to_others"] else ""
-    click.echo(
+    echo(
         f"{done['features']}: {done['clips']} clips, {done['already_stored']} already stored, {done['made']} made, "
         f"{len(done['failed'])} failed{others}"
     )
     for clip_id, reason in done["failed"].items():
-        click.echo(f"  {clip_id}: {reason}")
+        echo(f"  {clip_id}: {reason}")
+    ctx.exit(1 if nothing else 0)
 
 
 @command.command("merge")
@@ -98,12 +98,12 @@ def merge(ctx: click.Context, folders: tuple[Path, ...], as_json: bool) -> None:
         echo_json([asdict(item) for item in done])
     else:
         for item in done:
-            click.echo(
+            echo(
                 f"{item.name}: {item.clips} clips, {item.clips - item.clips_before} of them new, "
                 f"{item.copied} shards copied, {item.failures} unreadable"
             )
             for problem in item.problems:
-                click.echo(f"  {problem}")
+                echo(f"  {problem}")
     ctx.exit(1 if any(item.problems for item in done) else 0)
 
 
@@ -115,8 +115,8 @@ def merge(ctx: click.Context, folders: tuple[Path, ...], as_json: bool) -> None:
 def gc(names: tuple[str, ...], unused_days: float | None, yes: bool, as_json: bool) -> None:
     """List what can be removed of all sets or of NAMES, and with --yes remove it.
 
-    That is orphan shards, whose clips are all in other shards, and what killed runs left; files younger than an hour
-    stay.
+    That is orphan shards, whose clips are all in other shards, what killed runs left, and sets of an older version of
+    zsarbench; files younger than an hour stay.
 
     \b
     Examples:
@@ -125,7 +125,8 @@ def gc(names: tuple[str, ...], unused_days: float | None, yes: bool, as_json: bo
     """
     from zsarbench.features import maintenance
 
-    garbage = maintenance.garbage(_sets(names), unused_days=unused_days)
+    _sets(names)  # unknown names are errors
+    garbage = maintenance.garbage(_store(), names, unused_days=unused_days)
     for item in garbage:
         if yes:
             maintenance.remove(item)
@@ -139,25 +140,27 @@ def gc(names: tuple[str, ...], unused_days: float | None, yes: bool, as_json: bo
         return
     for item in garbage:
         what = "the whole set" if item.whole else f"{len(item.files)} files"
-        click.echo(f"{item.name}: {what}, {item.bytes / 1e6:.1f} MB {'removed' if yes else 'may go'}")
+        echo(f"{item.name}: {what}, {item.bytes / 1e6:.1f} MB {'removed' if yes else 'may go'}")
     if not garbage:
-        click.echo("nothing to remove")
+        echo("nothing to remove")
     elif not yes:
-        click.echo("nothing was removed; --yes does it")
+        echo("nothing was removed; --yes does it")
 
 
-def _store(index_root: Path | None = None) -> FeatureStore:
+def _store() -> FeatureStore:
     from zsarbench.features import FeatureStore
 
-    return FeatureStore(cache_dir() / "features", index_root)
+    return FeatureStore(cache_dir() / "features")
 
 
 def _sets(names: tuple[str, ...]) -> list[FeatureSet]:
-    """Return the stored sets of these names, or all."""
-    stored_sets = {stored.folder.name: stored for stored in _store().sets()}
+    """Return the stored sets of these names, or all; those of another version of the format are named."""
+    store = _store()
+    stored_sets = {stored.folder.name: stored for stored in store.sets()}
+    outdated = store.name_outdated()
     for name in names:
-        if name not in stored_sets:
-            raise UsageError(unknown("set of features", name, stored_sets, "zsarbench features info"))
+        if name not in stored_sets and name not in outdated:
+            raise UsageError(unknown("set of features", name, [*stored_sets, *outdated], "zsarbench features info"))
     return [stored for name, stored in stored_sets.items() if not names or name in names]
 
 
@@ -171,24 +174,24 @@ def info(names: tuple[str, ...], as_json: bool) -> None:
         echo_json(rows)
         return
     for row in rows:
-        click.secho(row["name"], bold=True)
-        click.echo(
+        echo(row["name"], bold=True)
+        echo(
             f"  {row['clips']} clips, {row['steps']} steps, {row['failures']} unreadable, "
             f"{row['shards']} shards, {row['bytes'] / 1e6:.1f} MB"
         )
     if not rows:
-        click.echo(f"nothing is stored in {cache_dir() / 'features'}")
+        echo(f"nothing is stored in {cache_dir() / 'features'}")
 
 
 @command.command("verify")
 @click.argument("names", nargs=-1)
-@click.option("--rebuild", is_flag=True, help="Build the index again from what is undamaged.")
+@click.option("--rebuild", is_flag=True, help="Remove what is damaged and build the index again.")
 @json_option
 @click.pass_context
 def verify(ctx: click.Context, names: tuple[str, ...], rebuild: bool, as_json: bool) -> None:
-    """Compare every stored row with its checksum; exit code 1 when one does not match.
+    """Compare every stored row with its checksum and with the index; exit code 1 when one does not match.
 
-    With --rebuild the index is built again without the damaged rows, which the next run computes again.
+    With --rebuild damaged rows are removed, which the next run computes again, and the index is built again.
     """
     from zsarbench.features.store.verification import verify as verify_set
 
@@ -198,7 +201,7 @@ def verify(ctx: click.Context, names: tuple[str, ...], rebuild: bool, as_json: b
     else:
         for item in verified:
             state = f"{len(item.problems)} problems" if item.problems else "sound"
-            click.echo(f"{item.name}: {item.shards} shards, {item.clips} clips, {state}")
+            echo(f"{item.name}: {item.shards} shards, {item.clips} clips, {state}")
             for problem in item.problems:
-                click.echo(f"  {problem}")
+                echo(f"  {problem}")
     ctx.exit(1 if any(item.problems for item in verified) else 0)

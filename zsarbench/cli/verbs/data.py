@@ -9,7 +9,7 @@ import click
 
 from zsarbench.cli.data_lint import lint
 from zsarbench.cli.data_verify import verify
-from zsarbench.cli.toolkit import echo_json, host_of, json_option
+from zsarbench.cli.toolkit import echo, echo_json, host_of, json_option
 from zsarbench.errors import UsageErrors, unknown
 from zsarbench.interfaces import Downloadable
 from zsarbench.plugins.options import options_of
@@ -73,10 +73,10 @@ def list_(ctx: click.Context, as_json: bool) -> None:
         echo_json(rows)
         return
     for row in rows:
-        click.secho(row["name"], bold=True)
-        click.echo(f"  {row['summary']}\n  source: {row['source']}")
+        echo(row["name"], bold=True)
+        echo(f"  {row['summary']}\n  source: {row['source']}")
         for name, download in row["downloads"].items():
-            click.echo(
+            echo(
                 f"  get {name}: {download['files']} files, {download['bytes'] / 1e6:.1f} MB, {download['licence']}, "
                 f"{download['source']}"
             )
@@ -98,6 +98,6 @@ def get(ctx: click.Context, names: tuple[str, ...]) -> None:
         raise UsageErrors(unknown("download", name, known, "zsarbench data list") for name in missing)
     for name in names:
         download = known[name]
-        click.echo(f"{name}: {download.summary}\n  source: {download.homepage}\n  licence: {download.licence}")
+        echo(f"{name}: {download.summary}\n  source: {download.homepage}\n  licence: {download.licence}")
         folder = fetch(download, progress=default_progress())
-        click.echo(f"  {len(download.files)} files in {folder}")
+        echo(f"  {len(download.files)} files in {folder}")

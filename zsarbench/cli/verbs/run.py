@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from zsarbench.cli.request import with_options_of
-from zsarbench.cli.toolkit import echo_json, format_option, host_of
+from zsarbench.cli.toolkit import echo, echo_json, echo_rendered, format_option, host_of
 from zsarbench.harness.resolve import resolve_run
 from zsarbench.harness.spec import RunRequest
 
@@ -40,11 +40,11 @@ def command(ctx: click.Context, /, plan: bool, format_: str, as_json: bool, **re
         if as_json:
             echo_json(content)
         else:
-            click.echo("\n".join(f"{key}: {value}" for key, value in content.items()))
+            echo("\n".join(f"{key}: {value}" for key, value in content.items()))
         return
     result, path = runs.run(spec, host, progress)
     if as_json:
-        click.echo(path.read_text(encoding="utf-8"), nl=False)
+        echo(path.read_text(encoding="utf-8"), nl=False)
         return
-    click.echo(render(host, [result], format_))
-    click.echo(f"result: {path}", err=True)
+    echo_rendered(render(host, [result], format_))
+    echo(f"result: {path}", err=True)

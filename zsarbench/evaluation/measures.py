@@ -1,0 +1,96 @@
+"""What the scores of a result give: the counts, metrics and chance of a round, and the intervals over all of them.
+
+A run's result and its recomputation take both from here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from zsarbench.evaluation import metrics
+from zsarbench.evaluation.bootstrap import Interval, ScoredRound, bootstrap_interval, harmonic_interval
+from zsarbench.evaluation.scores import Scores
+from zsarbench.evaluation.settings import SETTINGS, Metric, Setting
+from zsarbench.evaluation.summary import RoundResult, Summary, summarise
+from zsarbench.interfaces import Denominator
+from zsarbench.utils import seeding
+
+
+class RoundMeasures(NamedTuple):
+    """The fields of a `RoundResult` that its scores decide; see there."""
+
+    n_classes: int
+    n_expected: int
+    n_scored: int
+    n_failed: int
+    metrics: Mapping[str, float]
+    chance: Mapping[str, float]
+
+
+def measure_round(scores: Scores, number: int, setting: Setting, denominator: Denominator) -> RoundMeasures:
+    """Return what the scores of the round at this position give.
+
+    Raises:
+        ZsarbenchError: no clip is left to average over, or the clips of one kind are missing.
+    """
+    rules, seen = SETTINGS[setting], scores.rounds[number].seen
+    matrix, labels = scores.round(number)
+    values = metrics.evaluate(matrix, labels, setting=setting, seen=seen, denominator=denominator)
+    n_classes, n_failed = matrix.shape[1], int(np.isnan(matrix).any(axis=1).sum())
+    chance = {metric.name: rules.chance(metric, n_classes, int(seen.sum())) for metric in rules.parse(values)}
+    return RoundMeasures(n_classes, len(labels), len(labels) - n_failed, n_failed, values, chance)
+
+
+def summarise_scores(
+    rounds: Sequence[RoundResult],
+    scores: Scores,
+    setting: Setting,
+    denominator: Denominator,
+    *,
+    partial: bool = False,
+) -> dict[str, Summary]:
+    """Return the summary of every metric over rounds in the order of their scores, with intervals of these.
+
+    partial: many clips are missing: what they would have is unknown, no resampling of the rest tells it, and there is
+    no interval.
+    """
+    distinct = [item.duplicate_of is None for item in rounds]
+    return summarise(rounds, {} if partial else intervals(scores, distinct, setting, denominator))
+
+
+def intervals(
+    scores: Scores, distinct: Sequence[bool], setting: Setting, denominator: Denominator
+) -> dict[str, Interval | None]:
+    """Return the 95 % interval of every metric that has one, by a bootstrap over classes; None with too few of them.
+
+    distinct: for each round of the scores, whether it counts: one that repeats another's class lists does not. The
+    draws are the same for every metric and seed.
+    """
+    rules = SETTINGS[setting]
+    found: dict[str, Interval | None] = {}
+    for metric in filter(rules.has_interval, rules.metrics):
+        accuracies = (metric,) if metric.is_accuracy else rules.of_sides(metric)
+        rounds = [_correct(scores, distinct, accuracy, denominator) for accuracy in accuracies]
+        if all(rounds):
+            rng = seeding.numpy_generator(0, "bootstrap")
+            interval = bootstrap_interval if metric.is_accuracy else harmonic_interval
+            found[metric.name] = interval(*rounds, scores.labels, average=metric.average, rng=rng)
+    return found
+
+
+def _correct(scores: Scores, distinct: Sequence[bool], metric: Metric, denominator: Denominator) -> list[ScoredRound]:
+    """Return the correctness of every round that an accuracy is the mean of."""
+    rounds = []
+    for number, (item, counts) in enumerate(zip(scores.rounds, distinct, strict=True)):
+        matrix, labels = scores.round(number)
+        if not counts or matrix.shape[1] <= metric.k:
+            continue
+        kept = metrics.counted(matrix, denominator)
+        if metric.side is not None:
+            kept &= item.seen[labels] == metric.side.of_seen
+        correct = metrics.topk_expectation(matrix, labels, metric.k)
+        rounds.append(ScoredRound(correct[kept], item.clips[kept]))
+    return rounds

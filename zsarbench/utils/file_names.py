@@ -1,0 +1,44 @@
+"""Names of files as text, and those that a system made for itself."""
+
+from __future__ import annotations
+
+import os
+import re
+import unicodedata
+
+_SYSTEM = frozenset(
+    ("@eadir", "@recycle", "#recycle", "$recycle.bin", "__macosx", "lost+found", "system volume information")
+)
+_NO_TEXT = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+
+
+def shown(path: str | os.PathLike[str]) -> str:
+    r"""Return a path as text that every terminal, database and JSON file takes.
+
+    File names are bytes on Linux. Those that are not UTF-8, and control characters, are written as numbers.
+
+    >>> shown(os.fsdecode(b"bad\xe9\n.mp4"))
+    'bad\\xe9\\x0a.mp4'
+    """
+    return _NO_TEXT.sub(_number, os.fspath(path))
+
+
+def is_hidden(name: str) -> bool:
+    """Return whether a file or folder is hidden, or one that a system keeps for itself, as `._a.mp4` and `@eaDir`."""
+    return name.startswith(".") or name.lower() in _SYSTEM
+
+
+def same_name(one: str, other: str) -> bool:
+    """Return whether two names are equal but for the case of their ending and the Unicode form of their letters."""
+    return _levelled(one) == _levelled(other)
+
+
+def _levelled(name: str) -> tuple[str, str]:
+    stem, ending = os.path.splitext(unicodedata.normalize("NFC", name))
+    return stem, ending.lower()
+
+
+def _number(match: re.Match[str]) -> str:
+    code = ord(match[0])
+    code -= 0xDC00 if 0xDC80 <= code <= 0xDCFF else 0  # as Python keeps a byte that it cannot decode
+    return f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}"

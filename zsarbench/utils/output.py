@@ -1,0 +1,108 @@
+"""What leaves for a terminal: results alone on stdout, and control characters of others shown, not sent."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stdout
+from contextvars import ContextVar
+from typing import TextIO
+
+_CONTROL = (
+    "\x00-\x08\x0b-\x1f\x7f-\x9f"  # C0 without tab and line feed, DEL, C1
+    "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"  # what turns the direction of text
+    "\u2028\u2029\ufeff\ufff9-\ufffb"  # further line ends, byte order mark, annotations
+    "\ud800-\udfff"  # halves of characters
+    "\U000e0000-\U000e007f"  # tags, which are not shown
+)
+_ACTING = re.compile(f"[{_CONTROL}]")
+_reserved: ContextVar[TextIO | None] = ContextVar("reserved", default=None)
+
+
+def visible(text: str) -> str:
+    r"""Return text whose control characters, but for tabs and line feeds, are shown as `\x1b`.
+
+    >>> print(visible("a\x1b[31mred\x07"))
+    a\x1b[31mred\x07
+    """
+    return _ACTING.sub(lambda found: _escape(found[0]), text)
+
+
+def one_line(text: str) -> str:
+    r"""Return text as `visible` does, on one line and with single blanks.
+
+    >>> one_line("a\n  b\x1b")
+    'a b\\x1b'
+    """
+    return visible(" ".join(text.split()))
+
+
+def json_visible(text: str) -> str:
+    r"""Return JSON in which the control characters of its strings are written as JSON writes them, as `\u009b`."""
+
+    def escape(found: re.Match[str]) -> str:
+        units = found[0].encode("utf-16-be", "surrogatepass")
+        return "".join(f"\\u{units[i : i + 2].hex()}" for i in range(0, len(units), 2))
+
+    return _ACTING.sub(escape, text)
+
+
+def _escape(char: str) -> str:
+    code = ord(char)
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+
+
+# --- stdout -----------------------------------------------------------------------------------------------------------
+
+
+def stdout() -> TextIO:
+    """Return where results are written: the stdout that `reserved_stdout` keeps, else `sys.stdout`."""
+    return _reserved.get() or sys.stdout
+
+
+def columns(default: int) -> int:
+    """Return the width of the terminal that results are written to, `default` where there is none."""
+    try:
+        if "COLUMNS" not in os.environ:
+            return os.get_terminal_size(stdout().fileno()).columns or default
+    except (OSError, ValueError, AttributeError):
+        return default
+    return shutil.get_terminal_size((default, 24)).columns
+
+
+@contextmanager
+def reserved_stdout() -> Iterator[None]:
+    """Keep stdout for what is written to `stdout()`: all else that is printed inside, by plugins too, goes to stderr.
+
+    That holds for programs and libraries that write to the file descriptor, where stdout is the process's own.
+    """
+    if _reserved.get() is not None:
+        yield
+        return
+    real = sys.stdout
+    real.flush()
+    kept = _second_of_process(real)
+    token = _reserved.set(kept or real)
+    try:
+        with redirect_stdout(sys.stderr):
+            yield
+    finally:
+        _reserved.reset(token)
+        if kept is not None:
+            os.dup2(kept.fileno(), 1)
+            kept.close()  # BrokenPipeError where nobody reads any more
+
+
+def _second_of_process(real: TextIO) -> TextIO | None:
+    """Return another stream to the process's stdout, whose descriptor becomes stderr's; None for other streams."""
+    try:
+        if real.fileno() != 1:
+            return None
+        second = os.dup(1)
+        os.dup2(2, 1)
+    except (OSError, ValueError, AttributeError):
+        return None
+    return open(second, "w", encoding=real.encoding, errors=real.errors, buffering=1)

@@ -147,7 +147,7 @@ def test_the_verb_names_what_is_not_there(
     assert "it has: name" in lint(capsys, *videos, code=2)  # by default sentences are checked
     assert "this verb has no loss part for --set loss.margin" in lint(capsys, *videos, "--set", "loss.margin=1", code=2)
     path = written(tmp_path, [("archry", "To shoot.")])
-    assert "did you mean 'archery'" in lint(capsys, *videos, "--class-text", path, code=1)
+    assert "did you mean 'archery'" in lint(capsys, *videos, "--class-text", path, code=2)
 
 
 def test_the_verb_says_so_where_nothing_can_compare(

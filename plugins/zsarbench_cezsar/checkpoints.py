@@ -23,7 +23,7 @@ from torch.optim import Optimizer
 from zsarbench.errors import ZsarbenchError
 from zsarbench.interfaces import ClipFeatures, Digested, Fingerprinted
 from zsarbench.utils.atomic import write_atomic
-from zsarbench.utils.targets import unwritable
+from zsarbench.utils.targets import CACHE, unwritable
 
 _log = logging.getLogger(__name__)
 STATE = "checkpoint.json"
@@ -147,7 +147,7 @@ def write(
             if path.suffix in (".safetensors", ".tmp") and path.name not in files.values():
                 path.unlink()
     except OSError as error:
-        raise unwritable(folder, "checkpoints", error, "Try: ZSARBENCH_CACHE=FOLDER, one with free space") from error
+        raise unwritable(folder, "checkpoints", error, CACHE) from error
 
 
 def _sha256_of(folder: Path, name: str) -> str:

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from zsarbench.errors import UsageError, ZsarbenchError
 from zsarbench.utils.atomic import atomic_path, write_atomic
-from zsarbench.utils.targets import check_folder, unwritable
+from zsarbench.utils.targets import CACHE, check_folder, unwritable
 
 _log = logging.getLogger(__name__)
 STATE, TABLE = "pairing.json", "pairs.csv"
@@ -68,7 +68,7 @@ class PairingTable:
                 stale += [*folder.glob("part-*.csv"), folder / TABLE, state]
             for path in stale:
                 path.unlink(missing_ok=True)
-        check_folder(folder, "the table of pairs", "Try: ZSARBENCH_CACHE=FOLDER")
+        check_folder(folder, "the table of pairs", CACHE)
 
     @property
     def path(self) -> Path | None:
@@ -118,7 +118,7 @@ def _writing(folder: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise unwritable(folder, "the table of pairs", error, "Try: ZSARBENCH_CACHE=FOLDER") from error
+        raise unwritable(folder, "the table of pairs", error, CACHE) from error
 
 
 def read(path: Path) -> Iterator[Row]:

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from zsarbench.errors import UsageError, ZsarbenchError
 from zsarbench.interfaces import ColourOrdered, VisualEncoder
-from zsarbench.utils.targets import check_folder
+from zsarbench.utils.targets import OUT, check_folder
 from zsarbench_cezsar import checkpoints
 from zsarbench_cezsar.model import N_HEADS, JointModel, restored
 from zsarbench_encoders.weights import file_sha256, read_state_dict
@@ -61,7 +61,7 @@ def convert(file: Path, folder: Path) -> JointModel:
     """
     if folder.exists() and any(folder.iterdir()):
         raise UsageError(f"folder '{folder}' is not empty; give a new one: zsarbench cezsar convert {file} --out DIR")
-    check_folder(folder, "weights", "Try: --out DIR, another one")
+    check_folder(folder, "weights", OUT)
     named = renamed(_tensors(file), file)
     model = _model_of(named, file)
     checkpoints.write(

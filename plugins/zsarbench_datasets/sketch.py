@@ -20,7 +20,7 @@ from zsarbench.errors import UsageError, ZsarbenchError
 from zsarbench.interfaces import ClassText
 from zsarbench.utils.atomic import write_atomic
 from zsarbench.utils.cache import cache_dir
-from zsarbench.utils.targets import check_folder
+from zsarbench.utils.targets import CACHE, check_folder
 from zsarbench_datasets import sketch_drawing, sketch_plans, sketch_words
 from zsarbench_datasets.sketch_drawing import ClipPlan
 
@@ -184,7 +184,7 @@ def draw_missing(folder: Path, seed: int, clips_per_class: int) -> None:
     # A clip that is not noted is whole too: a drawing that was killed leaves such, and one that goes on elsewhere.
     lacking = [name for name, digest in found.items() if digest is None or noted.get(name, digest) != digest]
     if lacking:
-        check_folder(folder, f"{len(lacking)} drawn clips of sketch", "Try: ZSARBENCH_CACHE=FOLDER")
+        check_folder(folder, f"{len(lacking)} drawn clips of sketch", CACHE)
         if damaged := [name for name in lacking if found[name] is not None]:
             log.warning("sketch: %d clips are damaged and drawn again, e.g. %s", len(damaged), folder / damaged[0])
         for name in damaged:

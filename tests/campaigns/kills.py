@@ -198,6 +198,8 @@ def begun(verb: Verb, folder: Path, log: Path) -> int:
         verb.run(folder)
     except SystemExit as end:
         code = int(end.code or 0)
+    except KeyboardInterrupt:  # before the command line began, or in a function that is none
+        code = 130
     except BaseException:
         traceback.print_exc()
     finally:

@@ -13,6 +13,7 @@ from zsarbench.cli.toolkit import data_root_option, echo, echo_json, host_of, js
 from zsarbench.errors import UsageError, ZsarbenchError
 from zsarbench.interfaces import HasRoot
 from zsarbench.utils.cache import cache_dir
+from zsarbench.utils.targets import check_file
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -69,11 +70,9 @@ def verify(ctx: click.Context, /, name: str, as_json: bool, **options: Any) -> N
     from zsarbench.plugins.building import build_dataset
     from zsarbench.utils.cores import cores
     from zsarbench.utils.progress import default_progress
-    from zsarbench.utils.targets import check_file
 
     registry, chosen = host_of(ctx).registry, Options(**options)
-    if chosen.report is not None:
-        check_file(chosen.report, "the report", "Try: --report FILE, another one")
+    _check_report(chosen.report)
     rules = _rules(registry, chosen.protocol, name) if chosen.protocol is not None else None
     parts, roots = resolve_parts(
         registry, {"dataset": name}, protocol=rules, data_root=chosen.data_root, settings=chosen.settings
@@ -113,6 +112,11 @@ def verify(ctx: click.Context, /, name: str, as_json: bool, **options: Any) -> N
     else:
         _show(lines, result)
     ctx.exit(1 if result.bad else 0)
+
+
+def _check_report(path: Path | None) -> None:
+    if path is not None:
+        check_file(path, "the report", "Try: --report FILE, another one")
 
 
 def _rules(registry: Registry, name: str, dataset: str) -> Protocol:

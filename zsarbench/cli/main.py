@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import io
 import logging
 import sys
 import traceback
@@ -122,8 +123,9 @@ def main(arguments: list[str] | None = None) -> Any:
     except click.exceptions.Exit as error:
         status = error.exit_code
     except click.ClickException as error:
-        error.message = visible(error.message)
-        error.show()
+        stream = io.StringIO()
+        error.show(stream)
+        echo(stream.getvalue(), err=True, nl=False)
         status = error.exit_code
     except (click.Abort, KeyboardInterrupt):
         echo("interrupted; what was finished is kept. Type the same command again to go on", err=True)

@@ -23,7 +23,7 @@ from zsarbench.data import transfers
 from zsarbench.data.transfers import ByteCount, Part, locked
 from zsarbench.errors import ZsarbenchError
 from zsarbench.utils.cache import cache_dir
-from zsarbench.utils.targets import check_folder
+from zsarbench.utils.targets import CACHE, check_folder
 
 if TYPE_CHECKING:
     import requests
@@ -123,7 +123,8 @@ def fetch(download: Download, *, progress: Progress | None = None) -> Path:
             "%s: fetching %d files from %s (%s)", download.name, len(lacking), download.homepage, download.licence
         )
         for parent in {folder, *((folder / file.path).parent for file in lacking)}:
-            check_folder(parent, f"download '{download.name}'", "Try: ZSARBENCH_CACHE=FOLDER, one that can be written")
+            check_folder(parent, f"download '{download.name}'", CACHE)
+            parent.mkdir(parents=True, exist_ok=True)
         waiting = f"{download.name}: another process is fetching it; waiting for it to end"
         with locked(folder / ".lock", lambda: _log.warning(waiting)), transfers.new_session() as session:
             _in_parallel(lambda file: _fetch_file(download, file, session, count), lacking)

@@ -69,8 +69,9 @@ def _entries(folder: Path, max_depth: int | None) -> Iterator[tuple[os.DirEntry[
                 yield entry, ""
             elif depth != max_depth:
                 target = os.path.realpath(entry.path) if entry.is_symlink() else None
-                if target is not None and any(_leads_back(target, top) for top in tops):
-                    yield entry, f"a link to {shown(target)}, whose files are found in their own place, or not meant"
+                if target is not None and any(_holds(target, top) or _holds(top, target) for top in tops):
+                    above = _holds(target, os.path.realpath(parent))
+                    yield entry, f"a link to {shown(target)}, {'a folder above it' if above else 'which is searched'}"
                 else:
                     waiting.append((entry.path, depth + 1, tops if target is None else (*tops, target)))
 
@@ -83,6 +84,6 @@ def _listed(folder: str) -> list[os.DirEntry[str]]:
         raise UsageError(f"folder {shown(folder)} cannot be read: {error.strerror}") from error
 
 
-def _leads_back(target: str, top: str) -> bool:
-    """Return whether one of two real folders holds the other, or both are one."""
-    return os.path.commonpath((target, top)) in (target, top)
+def _holds(folder: str, other: str) -> bool:
+    """Return whether a real folder is another one, or holds it."""
+    return os.path.commonpath((folder, other)) == folder

@@ -230,29 +230,22 @@ def _cut(connection: Any) -> None:
 def new_session() -> requests.Session:
     """Return a session whose connections can be cut, and which follows no redirects."""
     import requests
-    from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
-    from urllib3.connection import HTTPConnection, HTTPSConnection
 
-    class Plain(HTTPConnection):
-        def request(self, *args: Any, **options: Any) -> None:
-            _IN_USE[threading.get_ident()] = self
-            super().request(*args, **options)
+    def watched(pool: Any) -> Any:
+        """Return a class of connection pools whose connections are known by the thread that uses them."""
 
-    class Secure(HTTPSConnection):
-        def request(self, *args: Any, **options: Any) -> None:
-            _IN_USE[threading.get_ident()] = self
-            super().request(*args, **options)
+        class Connection(pool.ConnectionCls):  # type: ignore[misc]
+            def request(self, *args: Any, **options: Any) -> None:
+                _IN_USE[threading.get_ident()] = self
+                super().request(*args, **options)
 
-    class PlainPool(HTTPConnectionPool):
-        ConnectionCls = Plain
-
-    class SecurePool(HTTPSConnectionPool):
-        ConnectionCls = Secure
+        return type(pool.__name__, (pool,), {"ConnectionCls": Connection})
 
     class Adapter(requests.adapters.HTTPAdapter):
         def init_poolmanager(self, *args: Any, **options: Any) -> None:
             super().init_poolmanager(*args, **options)
-            self.poolmanager.pool_classes_by_scheme = {"http": PlainPool, "https": SecurePool}
+            pools = self.poolmanager.pool_classes_by_scheme
+            self.poolmanager.pool_classes_by_scheme = {scheme: watched(pool) for scheme, pool in pools.items()}
 
     class Session(requests.Session):
         def get_redirect_target(self, resp: Any) -> None:

@@ -82,8 +82,11 @@ def intervals(
         rounds = [_correct(scores, distinct, accuracy, denominator) for accuracy in accuracies]
         if all(rounds):
             rng = seeding.numpy_generator(0, "bootstrap")
-            interval = bootstrap_interval if metric.is_accuracy else harmonic_interval
-            found[metric.name] = interval(*rounds, scores.labels, average=metric.average, rng=rng)
+            found[metric.name] = (
+                bootstrap_interval(rounds[0], scores.labels, average=metric.average, rng=rng)
+                if metric.is_accuracy
+                else harmonic_interval(rounds[0], rounds[1], scores.labels, average=metric.average, rng=rng)
+            )
     return found
 
 

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from zsarbench.errors import UsageError, ZsarbenchError
-from zsarbench.features.store.feature_set import ADVICE, FeatureSet
+from zsarbench.features.store.feature_set import FeatureSet
 from zsarbench.features.store.shards import copy_shard, data_path, read_intact_sidecar, sidecar_path
 from zsarbench.features.store.store import FeatureStore
 from zsarbench.features.store.verification import damaged_clips, orphans
-from zsarbench.utils.targets import check_folder
+from zsarbench.utils.targets import CACHE, check_folder
 
 SECONDS_PER_DAY = 86_400.0
 
@@ -56,7 +56,7 @@ def merge(store: FeatureStore, others: Iterable[Path] = ()) -> list[Merged]:
             if target.key != source.key:
                 problems.setdefault(name, []).append(f"{source.folder} was written for another key and is left out")
                 continue
-            check_folder(target.shards, "features", ADVICE)
+            check_folder(target.shards, "features", CACHE)
             count, new_problems = _copy_shards(source, target)
             copied[name] = copied.get(name, 0) + count
             problems.setdefault(name, []).extend(new_problems)

@@ -31,7 +31,7 @@ from zsarbench.plugins.guarding import named
 from zsarbench.results import Predictions, RunResult
 from zsarbench.results.record import file_name
 from zsarbench.utils.progress import LogProgress
-from zsarbench.utils.targets import check_folder, unwritable
+from zsarbench.utils.targets import OUT, check_folder, unwritable
 
 if TYPE_CHECKING:
     from zsarbench.evaluation.scores import Scores
@@ -39,7 +39,6 @@ if TYPE_CHECKING:
     from zsarbench.interfaces import ClipSource, Progress
 
 _log = logging.getLogger(__name__)
-OUT = "Try: --out DIR, one that can be written, on a disk with free space"
 N_PROBED = 8  # clips that a plan extracts to estimate the rest; start-up of the decoders makes it an upper bound
 
 

@@ -99,7 +99,7 @@ def checked_tensor(value: Any, who: str, what: str, shape: tuple[int, ...], *, n
     import torch
 
     check_tensor(value, who, what, shape)
-    kept = value.detach().to("cpu", torch.float32)
+    kept: Tensor = value.detach().to("cpu", torch.float32)
     wrong = kept.isinf() if nan else ~kept.isfinite()
     if wrong.any():
         first = value.detach()[tuple(wrong.nonzero()[0])].item()

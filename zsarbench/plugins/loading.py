@@ -55,7 +55,8 @@ class Host:
 
     def columns_of(self, result: Any) -> dict[str, Any]:
         """Return the columns that plugins add to a result's row, those of them that a table can hold."""
-        hook, columns = "zsarbench_add_columns", {}
+        hook = "zsarbench_add_columns"
+        columns: dict[str, Any] = {}
         for plugin, added in self.call_each(hook, result=result):
             try:
                 own, problems = checked_columns(added)
@@ -68,7 +69,8 @@ class Host:
 
     def objections_to(self, spec: Any) -> list[str]:
         """Return why plugins hold that a run must not be ranked, each with the plugin's name."""
-        hook, objections = "zsarbench_check_run", []
+        hook = "zsarbench_check_run"
+        objections: list[str] = []
         for plugin, texts in self.call_each(hook, spec=spec):
             try:
                 own, problems = checked_texts(texts)

@@ -63,7 +63,7 @@ def read_header(file: IO[bytes]) -> Header:
         ValueError: it is none, or one of objects, of records, or with sizes that no array has.
     """
     try:
-        version = np.lib.format.read_magic(file)  # type: ignore[no-untyped-call]
+        version = np.lib.format.read_magic(file)
         if version not in _LENGTHS:
             raise ValueError(f"version {version[0]}.{version[1]} of the format is not read")
         length = struct.calcsize(_LENGTHS[version])

@@ -10,15 +10,17 @@ from pathlib import Path
 
 from zsarbench.errors import UsageError, ZsarbenchError
 
-__all__ = ["TRYING", "check_file", "check_folder", "unwritable"]
+__all__ = ["CACHE", "OUT", "TRYING", "check_file", "check_folder", "unwritable"]
 
 TRYING = "Try: a folder that you can write to, on a disk with free space"
+OUT = "Try: --out DIR, one that can be written, on a disk with free space"
+CACHE = "Try: ZSARBENCH_CACHE=FOLDER, one that can be written, on a disk with free space"
 PROBE_BYTES = 2**16  # a full disk still takes empty files
 _OF_THE_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EIO)
 
 
 def check_folder(folder: Path, what: str, advice: str = TRYING) -> None:
-    """Make a folder and write a small file in it, which is deleted again.
+    """Make a folder and write a small file in it; what was not there is removed again.
 
     what: what will be written there, in the plural, e.g. "results".
 
@@ -26,6 +28,7 @@ def check_folder(folder: Path, what: str, advice: str = TRYING) -> None:
         UsageError: it cannot be a folder, or may not be written.
         ZsarbenchError: the disk is full, or broken.
     """
+    made = [place for place in (folder, *folder.parents) if not os.path.lexists(place)]
     probe = folder / f".zsarbench-{os.getpid()}-{threading.get_ident()}.tmp"
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -36,6 +39,10 @@ def check_folder(folder: Path, what: str, advice: str = TRYING) -> None:
                 probe.unlink(missing_ok=True)
     except (OSError, ValueError) as error:
         raise unwritable(folder, what, error, advice) from error
+    finally:
+        for place in made:
+            with contextlib.suppress(OSError, ValueError):  # another process may have written there already
+                place.rmdir()
 
 
 def check_file(path: Path, what: str, advice: str = TRYING) -> None:

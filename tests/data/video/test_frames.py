@@ -310,7 +310,7 @@ def test_a_list_of_other_files_is_no_video(tmp_path: Path, text: str) -> None:
     """A text file called .mp4 would stand for another clip in its folder."""
     write_video(tmp_path / "other.mp4", 5)
     (tmp_path / "list.mp4").write_text(text)
-    with pytest.raises(VideoError, match=r"is a list of other files, not a video|cannot be decoded"):
+    with pytest.raises(VideoError, match=r"other files|cannot be decoded"):
         read_steps(ClipSource("list", str(tmp_path / "list.mp4")), Sampling(1.0, 1), KeepFrame())
     assert ProbeFile()(str(tmp_path / "list.mp4")).problem is not None
 

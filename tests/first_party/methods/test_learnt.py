@@ -386,11 +386,12 @@ def test_seen_bias_is_taken_off_seen_classes_alone(planted: Planted, name: str) 
     target, given = METHODS[name]
     classes = (*planted.train.classes[:2], *planted.unseen[:2])
     scores = []
-    for bias in (0.0, 2.5):
-        method = target(**given, seen_bias=bias)
+    for bias in ({}, {"seen_bias": 0.0}, {"seen_bias": 2.5}):
+        method = target(**given, **bias)
         method.fit(planted.train, planted.context())
         scores.append(method.score(planted.test, classes, planted.context()))
-    difference = (scores[0] - scores[1]).mean(0)
+    assert torch.equal(scores[0], scores[1])  # nothing is taken off unless requested
+    difference = (scores[1] - scores[2]).mean(0)
     torch.testing.assert_close(difference, torch.tensor([2.5, 2.5, 0.0, 0.0]), rtol=1e-4, atol=1e-4)
 
 

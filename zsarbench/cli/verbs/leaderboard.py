@@ -11,7 +11,7 @@ import click
 
 from zsarbench.cli.toolkit import echo, host_of
 from zsarbench.errors import UsageError, ZsarbenchError
-from zsarbench.utils.targets import check_file
+from zsarbench.utils.targets import OUT, check_file
 
 if TYPE_CHECKING:
     from zsarbench.plugins import Host
@@ -58,7 +58,7 @@ def build(ctx: click.Context, out: Path, folder: Path | None, markdown: Path | N
     folder = _results_folder(folder)
     markdown = markdown or (CHECKOUT if folder == CHECKOUT / "results" else out) / MARKDOWN
     for path in (out / "index.html", markdown):
-        check_file(path, "the leaderboard", "Try: --out DIR, one that can be written")
+        check_file(path, "the leaderboard", OUT)
     board = _board(host_of(ctx), folder)
 
     from zsarbench.reports.leaderboard import build as builder

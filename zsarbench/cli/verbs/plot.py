@@ -11,6 +11,7 @@ import click
 
 from zsarbench.cli.toolkit import data_root_option, echo, host_of
 from zsarbench.errors import UsageError
+from zsarbench.utils.foreign import guarded
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -80,8 +81,9 @@ def training(path: Path, out: Path) -> None:
     from zsarbench.reports import figures
 
     result = results.read(path)
-    fits = result.method.record.get("fits", [])
-    _write(figures.draw_training(fits, _title(result)), out, path, "training")
+    with guarded("result file", path):  # what a method records is free
+        figure = figures.draw_training(result.method.record.get("fits", []), _title(result))
+    _write(figure, out, path, "training")
 
 
 @command.command("semantic-gap")
@@ -107,9 +109,9 @@ def semantic_gap(ctx: click.Context, /, path: Path, number: int, out: Path, **ma
     from zsarbench.reports import figures
     from zsarbench.reports import semantic_gap as gap
     from zsarbench.utils.progress import default_progress
-    from zsarbench.utils.targets import check_folder
+    from zsarbench.utils.targets import OUT, check_folder
 
-    check_folder(out, "figures", "Try: --out DIR")
+    check_folder(out, "figures", OUT)
     result, scores = results.read(path), results.read_scores(path)
     index = _index(number, scores)
     spec = resolve_run(_request(result, **machine), host)

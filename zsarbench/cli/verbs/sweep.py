@@ -14,6 +14,7 @@ from zsarbench.cli.request import with_options_of
 from zsarbench.cli.toolkit import echo, echo_json, echo_rendered, format_option, host_of
 from zsarbench.errors import UsageError
 from zsarbench.harness.spec import RunRequest
+from zsarbench.utils.targets import OUT, check_folder
 
 if TYPE_CHECKING:
     from zsarbench.harness.sweep import Cell, Done
@@ -76,7 +77,6 @@ def command(
       zsarbench sweep --file benchmarks/ucf101.toml --out benchmarks/results --jobs 2
     """
     from zsarbench.reports.overview import overview
-    from zsarbench.utils.targets import check_folder
 
     host, out = host_of(ctx), Path(request["out"])
     typed = {name: value for name, value in request.items() if _is_typed(ctx, name)}
@@ -89,7 +89,6 @@ def command(
     if plan:
         _show_plan(cells, out)
         return
-    check_folder(out, "results", "Try: --out DIR, one that can be written, on a disk with free space")
     places = {id(cell): place for place, cell in enumerate(cells)}
     done = sorted(_measured(ctx, cells, out, jobs), key=lambda item: places[id(item.cell)])
     if as_json:
@@ -155,6 +154,7 @@ def _measured(ctx: click.Context, cells: list[Cell], out: Path, jobs: int | None
     from zsarbench.harness import sweep
     from zsarbench.utils.progress import default_progress
 
+    check_folder(out, "results", OUT)
     if jobs is None:
         yield from sweep.run(cells, out, host_of(ctx), default_progress())
         return

@@ -27,13 +27,12 @@ from zsarbench.features.store.shards import (
     write_shard,
 )
 from zsarbench.interfaces import CaptionsInSteps, ClipSource
-from zsarbench.utils.targets import check_folder
+from zsarbench.utils.targets import CACHE, check_folder
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 _log = logging.getLogger(__name__)
-ADVICE = "Try: ZSARBENCH_CACHE=FOLDER, one that can be written"
 
 
 class FeatureSet:
@@ -105,7 +104,7 @@ class FeatureSet:
         Raises:
             ZsarbenchError: they cannot.
         """
-        check_folder(self.shards, f"features of {n_clips} clips, which are not stored yet,", ADVICE)
+        check_folder(self.shards, f"features of {n_clips} clips, which are not stored yet,", CACHE)
 
     def write(
         self,

@@ -165,15 +165,8 @@ def write_shard(
     for clip_id, row in rows.items():
         row = row.to(getattr(torch, dtype)).contiguous()
         checksum = joined(checksum_of(row.view(torch.uint8).numpy().data.cast("B")), clip_id)
-        clips.append(
-            StoredClip(
-                clip_id=clip_id,
-                steps=len(row),
-                checksum=checksum,
-                flags=tuple(flags.get(clip_id, ())),
-                origin=origins.get(clip_id, UNKNOWN),
-            )
-        )
+        remarks, origin = tuple(flags.get(clip_id, ())), origins.get(clip_id, UNKNOWN)
+        clips.append(StoredClip(clip_id=clip_id, steps=len(row), checksum=checksum, flags=remarks, origin=origin))
         stored.append(row)
     content = safetensors.torch.save({"rows": torch.cat(stored)}) if stored else b""
     start = len(content) - sum(clip.steps for clip in clips) * dim * ITEM_BYTES[dtype]

@@ -16,9 +16,10 @@ from pathlib import Path
 
 from zsarbench.errors import ZsarbenchError
 from zsarbench.features.key import FeatureKey, digest_of
-from zsarbench.features.store.feature_set import ADVICE, FeatureSet
+from zsarbench.features.store.feature_set import FeatureSet
 from zsarbench.features.store.shards import ITEM_BYTES, Outdated, read_sidecar
 from zsarbench.utils.atomic import write_atomic
+from zsarbench.utils.targets import CACHE
 
 _log = logging.getLogger(__name__)
 _NO_WRITING = (errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOSPC, errno.EDQUOT)  # reading may still be possible
@@ -91,7 +92,7 @@ class FeatureStore:
                 os.utime(key_file)
         except OSError as error:
             if error.errno not in _NO_WRITING:
-                raise ZsarbenchError(f"features cannot be stored in {folder}: {error.strerror}. {ADVICE}") from error
+                raise ZsarbenchError(f"features cannot be stored in {folder}: {error.strerror}. {CACHE}") from error
             _log.debug("%s cannot be written: %s", folder, error.strerror)
         return folder
 

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from zsarbench.errors import ZsarbenchError
-from zsarbench.features.store.feature_set import ADVICE, FeatureSet
+from zsarbench.features.store.feature_set import FeatureSet
 from zsarbench.features.store.index import DamagedIndex, Index
 from zsarbench.features.store.reader import RowReader
 from zsarbench.features.store.shards import Sidecar, joined, read_intact_sidecar, sidecar_path
-from zsarbench.utils.targets import check_folder
+from zsarbench.utils.targets import CACHE, check_folder
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -58,13 +58,13 @@ def verify(stored: FeatureSet, *, rebuild: bool = False) -> Verification:
     if problem := stored.key_problem():
         problems.append(problem)
     if rebuild:
-        check_folder(stored.shards, "the rebuilt index", ADVICE)
+        check_folder(stored.shards, "the rebuilt index", CACHE)
         for name, kept in bad.items():
             if kept is not None:
                 _keep_intact_rows(stored, kept, damaged[name])
         stored.forget(bad)
     else:
-        problems += disagreements(stored, intact)
+        problems += disagreements(stored, intact, set(bad))
     counts = stored.refresh().counts()
     return Verification(
         name=stored.folder.name,
@@ -121,10 +121,11 @@ def _keep_intact_rows(stored: FeatureSet, sidecar: Sidecar, damaged: list[str]) 
     os.utime(sidecar_path(stored.shards, name), ns=(age, age))
 
 
-def disagreements(stored: FeatureSet, intact: Mapping[str, Sidecar]) -> list[str]:
+def disagreements(stored: FeatureSet, intact: Mapping[str, Sidecar], bad: Collection[str]) -> list[str]:
     """Return a sentence for each way in which the index file says other than the intact sidecars.
 
-    A shard that it lacks is none: whoever opens the set adds it.
+    bad: names of the shards that are not intact, or hold damaged rows. A shard that the index lacks is no problem:
+    whoever opens the set adds it.
     """
     try:
         index = Index.read(stored.index_file, stored.key)
@@ -132,7 +133,8 @@ def disagreements(stored: FeatureSet, intact: Mapping[str, Sidecar]) -> list[str
         return []
     except DamagedIndex as error:
         return [f"{error}; it is built again from the sidecars. Try: zsarbench features verify --rebuild"]
-    lost = [name for name in index.shards if name not in intact]
+    listed = set(stored.shard_names())  # by now: a run may have added shards since `intact` was read
+    lost = [name for name in index.shards if name not in intact and (name in bad or name not in listed)]
     problems = [f"shard {name} of the index is missing or damaged" for name in lost]
     expected = {
         (clip.clip_id, name): (position, clip.steps, clip.checksum, clip.origin.content, clip.flags)

@@ -6,6 +6,7 @@ A run's result and its recomputation take both from here.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -17,6 +18,9 @@ from zsarbench.evaluation.settings import SETTINGS, Metric, Setting
 from zsarbench.evaluation.summary import RoundResult, Summary, summarise
 from zsarbench.interfaces import Denominator
 from zsarbench.utils import seeding
+
+PARTIAL = "many clips are missing"
+"""Why there is no interval where a collection is not whole."""
 
 
 class RoundMeasures(NamedTuple):
@@ -58,7 +62,9 @@ def summarise_scores(
     no interval.
     """
     distinct = [item.duplicate_of is None for item in rounds]
-    return summarise(rounds, {} if partial else intervals(scores, distinct, setting, denominator))
+    if partial:
+        return {name: replace(summary, no_ci95=PARTIAL) for name, summary in summarise(rounds).items()}
+    return summarise(rounds, intervals(scores, distinct, setting, denominator))
 
 
 def intervals(

@@ -220,7 +220,8 @@ def simulate_harmonic(case: Case, population: Population, rng: np.random.Generat
     if case.halves:
         one = rng.normal(0.0, CLASS_DEVIATION, case.classes)
         of_both = [SEEN_MEAN + one, case.mean + one]
-    seen, unseen = [], []
+    seen: list[ScoredRound] = []
+    unseen: list[ScoredRound] = []
     for _ in range(case.rounds):
         order = rng.permutation(case.classes) if case.halves else np.arange(case.classes)
         for side, some, logits in zip((seen, unseen), np.split(order, [case.seen]), of_both, strict=True):
@@ -245,7 +246,7 @@ def simulate_pair(case: Case, rng: np.random.Generator) -> tuple[PairedInterval,
         both.append([ScoredRound(right[some].astype(float), some) for some in clips])
     deviations = CLASS_DEVIATION, SOURCE_DEVIATION, case.own
     truth = expected(case.mean + case.difference, *deviations) - expected(case.mean, *deviations)
-    return paired_interval(*both, population.classes, average=case.average, rng=rng), truth
+    return paired_interval(both[0], both[1], population.classes, average=case.average, rng=rng), truth
 
 
 def share(hits: int, n: int) -> str:

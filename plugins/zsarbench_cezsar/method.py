@@ -179,15 +179,17 @@ class Cezsar:
     def _choose_by_trial(self, train: TrainSet, labels: Tensor, context: Context) -> Positives:
         """Fit with both positives without the validation classes, and return the one that recognises these better."""
         validation = train.validation_set
-        if validation is not None and validation.labels is not None and len(validation.classes) > 1:
+        if validation is not None and validation.labels is not None and len(validation.labels.unique()) > 1:
             return self._better(replace(train, validation=(), validation_set=None), validation, context)
         names = [described.name for described in train.classes]
-        held = [name for name in names if name in train.validation]
+        filled = [name for number, name in enumerate(names) if (labels == number).any()]  # those that have clips
+        held = [name for name in filled if name in train.validation]
         if len(held) < 2:
             order = torch.randperm(len(names), generator=context.generator("validation-classes")).tolist()
-            held = sorted(names[i] for i in order[: max(2, round(DRAWN_VALIDATION * len(names)))])
-        if len(held) > len(names) - 2:
-            _log.warning("%d seen classes are too few to choose the positives by; captions are taken", len(names))
+            drawn = [names[i] for i in order if names[i] in filled]
+            held = sorted(drawn[: max(2, round(DRAWN_VALIDATION * len(filled)))])
+        if len(held) > len(filled) - 2:
+            _log.warning("%d seen classes are too few to choose the positives by; captions are taken", len(filled))
             return "captions"
         is_held = torch.tensor([name in held for name in names])
         return self._better(_of_classes(train, labels, ~is_held), _of_classes(train, labels, is_held), context)

@@ -143,7 +143,7 @@ def _by_sight(model: JointModel, clips: ClipFeatures, context: Context, options:
     """Return clips in the joint space by what they show, (N, J)."""
     embedded = []
     clips = first_steps(clips, options.max_steps)
-    for index in torch.arange(len(clips)).split(SCORE_BATCH):
+    for index in torch.arange(len(clips)).split(SCORE_BATCH) if len(clips) else ():
         filled = torch.cat([index, index[:1].expand(SCORE_BATCH - len(index))])
         steps = clips.rows(filled)
         values, mask = fit_steps(steps.values, steps.mask, options.max_steps, options.padding)

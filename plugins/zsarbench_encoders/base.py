@@ -85,7 +85,7 @@ class FrozenNetwork:
         """Return the logits (..., L) that the model's own classifier gives for stored features (..., D)."""
         rows = features.reshape(-1, self.dim)
         logits = self._in_batches(lambda batch: self._computed(self._logits, batch).cpu(), rows)
-        return logits.reshape(*features.shape[:-1], -1)
+        return logits.reshape(*features.shape[:-1], logits.shape[-1])  # -1 is not known of no rows
 
     def _in_batches(self, forward: Callable[[Tensor], Tensor], rows: Tensor) -> Tensor:
         device = self._mean.device

@@ -15,7 +15,7 @@ from zsarbench.errors import UsageError
 from zsarbench.interfaces import Clips, ClipSource, Sampling, Steps
 from zsarbench.utils.array_files import map_array, read_header
 
-from .file_index import FileIndex
+from .file_index import FileIndex, Match
 from .preparation import ColourOrder
 
 if TYPE_CHECKING:
@@ -78,8 +78,7 @@ class FeatureFiles:
         """
         import torch
 
-        if self.folder is None:
-            raise UsageError("visual 'feature-files' reads a folder of .npy files. Try: --set visual.folder=FOLDER")
+        self._check_folder()
         if clips.sources is None:
             raise ValueError("the sources of the clips are needed")
         loaded = [self._rows(source) for source in clips.sources]
@@ -100,6 +99,19 @@ class FeatureFiles:
         """
         if self._index is not None:
             self._index.check(sources)
+
+    def finds(self, source: ClipSource) -> bool:
+        """Return whether a clip, or the video that it is cut out of, has a file.
+
+        Raises:
+            UsageError: no folder was named.
+        """
+        self._check_folder()
+        return self._index is not None and isinstance(self._index.find(source), Match)
+
+    def _check_folder(self) -> None:
+        if self.folder is None:
+            raise UsageError("visual 'feature-files' reads a folder of .npy files. Try: --set visual.folder=FOLDER")
 
     @property
     def _files(self) -> Mapping[str, Path]:

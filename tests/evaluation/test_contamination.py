@@ -20,7 +20,8 @@ from zsarbench import protocols, results
 from zsarbench.cli.main import cli
 from zsarbench.errors import UsageError, ZsarbenchError
 from zsarbench.evaluation import contamination
-from zsarbench.evaluation.contamination import NearNames, Overlap, audit, declarations, overlaps, sentences_naming
+from zsarbench.evaluation.caption_names import sentences_naming
+from zsarbench.evaluation.contamination import NearNames, Overlap, audit, declarations, overlaps
 from zsarbench.evaluation.declared import Declared
 from zsarbench.evaluation.label_sets import LabelSet, find
 from zsarbench.evaluation.metrics import topk_expectation

@@ -14,13 +14,14 @@ import pytest
 import torch
 from torch import Tensor
 
-from zsarbench import hookimpl, results
+from zsarbench import hookimpl, protocols, results
 from zsarbench.errors import ZsarbenchError
 from zsarbench.harness import runs
 from zsarbench.harness.resolve import resolve_run
 from zsarbench.harness.spec import request
 from zsarbench.interfaces import ClassText, ClipFeatures, Context, LearnsFrom, TrainSet
 from zsarbench.plugins import load_plugins
+from zsarbench.protocols.check import check
 from zsarbench.reports.comparison import render
 from zsarbench.reports.paired import describe_differences, paired
 from zsarbench.results import RunResult
@@ -219,3 +220,17 @@ def test_what_a_run_returns_is_what_its_file_holds(tmp_path: Path) -> None:
     assert result.predictions is not None
     assert results.read(path) == result
     assert results.read_scores(path).rounds
+
+
+def test_test_clips_of_a_source_video_that_was_learnt_from_are_counted(tmp_path: Path) -> None:
+    lists = {"train_clips": ["A0", "B0"], "test_clips": ["A1", "A2", "B2", *clips_of("CD")]}  # A0 and A1 are of one
+    where = write(tmp_path, {"seen": ["A", "B"], "candidates": list("ABCD"), **lists}, setting="gzsl")
+    text = "1 of 3 test clips of seen classes share a source video with training clips"
+    result, _ = run(tmp_path, where)
+    assert text in [str(flag) for flag in result.flags]
+    found = check(protocols.read(Path(where)), Letters(), Letters().manifest())
+    assert (found.problems, found.warnings) == ((), (f"round 0: {text}, e.g. 'A1'",))
+    lists = {"train_clips": ["A0", "B0"], "test_clips": ["A2", "B2", *clips_of("CD")]}
+    where = write(tmp_path, {"seen": ["A", "B"], "candidates": list("ABCD"), **lists}, setting="gzsl")
+    assert not any("share a source" in str(flag) for flag in run(tmp_path, where)[0].flags)
+    assert check(protocols.read(Path(where)), Letters(), Letters().manifest()).warnings == ()

@@ -187,7 +187,7 @@ def test_unreadable_files_count_as_wrong_and_are_listed(drawn: Path, first: dict
     arguments = [
         "run", "--method", "objects2action", "--protocol", str(tmp_path / "broken.toml"),
         "--out", str(tmp_path / "out"), "--data-root", f"folder={tmp_path}",
-        "--set", f"dataset.annotations={tmp_path / 'list.csv'}", "--json",
+        "--set", f"dataset.annotations={tmp_path / 'list.csv'}", "--partial", "--json",
     ]  # fmt: skip
     result = json.loads(zsarbench(*arguments, cache=drawn).stdout)
     (item,) = result["rounds"]

@@ -15,7 +15,7 @@ PUBLIC = {
     "zsarbench.interfaces": """
         CaptionSteps CaptionsInSteps CaptionsTrained ChecksParts ChecksSources ClassText ClassesKnown ClipFeatures
         ClipSource Clips ColourOrdered Context Control Cuttable Dataset Denominator Digested Downloadable Embeds
-        Executor ExtractionTask Fingerprinted FrameEncoder HasClassifier HasFailures HasParameters HasRoot
+        Executor ExtractionTask FindsClips Fingerprinted FrameEncoder HasClassifier HasFailures HasParameters HasRoot
         IndependentSteps LearnsFrom Loss Method Movable NegativeDraw NegativeSampler Parts Prepare Progress
         Recording Reporter Round SamplesTexts Sampling Shard ShardReport StepBatches Steps Table Task TextDraw
         TextEncoder TrainSet VisualEncoder

@@ -48,6 +48,14 @@ def test_a_confusion_matrix_names_every_class_on_both_sides(tmp_path: Path, n_cl
     assert all(text.count(f">{name}<") == 2 for name in names)
 
 
+def test_names_of_others_are_drawn_as_they_are(tmp_path: Path) -> None:
+    names = [r"$\frac{$", "a$b$\x1b[2J\x07"]
+    figure = figures.draw_confusion(np.eye(2), np.array([0, 1]), names, r"$\undefined$ <b>")
+    svg = next(path for path in figures.write_figure(figure, tmp_path, "x") if path.suffix == ".svg").read_text()
+    assert r"$\frac{$" in svg
+    assert "\x1b" not in svg
+
+
 def test_the_cells_are_percentages_of_the_class_and_unread_clips_are_in_none() -> None:
     scores = np.array([[1, 0], [1, 0], [0, 1], [np.nan, np.nan]])
     figure = figures.draw_confusion(scores, np.array([0, 0, 1, 1]), ["a", "b"], "a title")

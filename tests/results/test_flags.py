@@ -19,7 +19,7 @@ def test_any_text_of_a_result_file_comes_back_as_it_was(text: str) -> None:
     assert str(Flag.parse(text)) == text
 
 
-@pytest.mark.parametrize("kind", ["control", "limit", "denominator", "remark"])
+@pytest.mark.parametrize("kind", ["control", "limit", "denominator", "partial", "remark"])
 def test_what_a_run_writes_keeps_its_kind(kind: FlagKind) -> None:
     flag = Flag(kind, "loss.margin=0.5")
     assert Flag.parse(str(flag)) == flag
@@ -42,4 +42,4 @@ def test_a_flag_that_is_no_text_is_refused() -> None:
 
 def test_kinds_that_unrank_are_those_that_change_what_is_measured_and_objections() -> None:
     unranking = {kind for kind in get_args(FlagKind) if Flag(kind, "").unranks}
-    assert unranking == {"objection", "control", "limit", "denominator"}
+    assert unranking == {"objection", "control", "limit", "denominator", "partial"}

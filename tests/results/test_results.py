@@ -24,7 +24,7 @@ from zsarbench.results import Flag
 
 
 def test_the_format_is_the_golden_file() -> None:
-    """A change of the format needs a new schema number and an upgrade, and then a new golden file."""
+    """A new field with a default needs a new golden file; another change a new schema number and an upgrade too."""
     result = sample_result(
         sample_scores(n_rounds=2, n_seeds=2, unread=[5]), seeds=(0, 1), flags=(Flag("remark", "a flag"),)
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
@@ -9,11 +10,15 @@ import click
 
 from zsarbench.cli.request import class_text_option
 from zsarbench.cli.toolkit import data_root_option, echo, echo_json, host_of, json_option, settings_option
+from zsarbench.errors import ZsarbenchError
 
 if TYPE_CHECKING:
     from zsarbench.data.class_text_lint import Finding
+    from zsarbench.evaluation.caption_names import CaptionFinding, CaptionNaming
+    from zsarbench.interfaces import Dataset
 
 MAX_CHARACTERS = 100  # of a text that is shown
+MAX_CAPTIONS = 5
 
 
 @click.command("lint")
@@ -34,6 +39,9 @@ def lint(
     as_json: bool,
 ) -> None:
     """Find suspicious class texts of data set NAME: the empty, the duplicate, and those unrelated to their class.
+
+    Captions are a finding where many name the class of their clip, or where one holds the path of a file: a method that
+    reads them is told the answer.
 
     A text is called unrelated where ten or more names of other classes are nearer to it in text embedding than the name
     of its own; the worst come first. A finding is a question, not a verdict: a good definition that shares no word with
@@ -64,6 +72,7 @@ def lint(
     chosen = class_texts.choose(all_texts, class_text, encoder)
     texts = [chosen.get(label, ClassText(label, ())) for label in dataset.classes]
     findings = check(texts, encoder)
+    counted, given_away = _captions(dataset, name)
     about = {
         "dataset": name,
         "class_text": class_text,
@@ -72,10 +81,29 @@ def lint(
         "text_encoder": near.name if near is not None else text,
     }
     if as_json:
-        echo_json(about | {"findings": [asdict(finding) for finding in findings]})
+        captions = asdict(counted) | {"problem": counted.problem, "findings": list(map(asdict, given_away))}
+        echo_json(about | {"findings": [asdict(finding) for finding in findings], "captions": captions})
     else:
         _show(about, findings)
-    ctx.exit(1 if findings else 0)
+        _show_captions(counted, given_away)
+    ctx.exit(1 if findings or counted.problem else 0)
+
+
+def _captions(dataset: Dataset, name: str) -> tuple[CaptionNaming, list[CaptionFinding]]:
+    """Return how often the captions of a data set give the class away, and those that do where that is a finding."""
+    from zsarbench.data.manifest import checked_manifest
+    from zsarbench.evaluation import caption_names
+
+    captions: Mapping[str, Sequence[str]] = {}
+    labels: dict[str, str] = {}
+    try:
+        if captions := dataset.captions():
+            by_clip = checked_manifest(dataset, name).set_index("clip_id")["label"].dropna()
+            labels = {str(clip): str(label) for clip, label in by_clip.items()}
+    except ZsarbenchError as error:
+        click.echo(f"warning: the captions of {name} are not looked at: {error}", err=True)
+    counted, found = caption_names.naming(captions, labels, dataset.classes, dataset.aliases)
+    return counted, found if counted.problem else []
 
 
 def _show(about: dict[str, object], findings: list[Finding]) -> None:
@@ -89,3 +117,12 @@ def _show(about: dict[str, object], findings: list[Finding]) -> None:
             text = " ".join(finding.text.split())
             echo(f"    {text if len(text) <= MAX_CHARACTERS else text[: MAX_CHARACTERS - 1] + '…'}")
     echo(f"{len(findings)} findings")
+
+
+def _show_captions(counted: CaptionNaming, found: list[CaptionFinding]) -> None:
+    if counted.n_sentences:
+        echo(f"captions: {counted.n_sentences:,}, of which {counted.n_own:,} name the class of their clip")
+    if counted.problem:
+        echo(f"finding: {counted.problem}, e.g.")
+    for finding in found[:MAX_CAPTIONS]:
+        echo(f"    {finding.clip_id} ({finding.label}): {' '.join(finding.text.split())[:MAX_CHARACTERS]}")

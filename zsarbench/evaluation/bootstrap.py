@@ -216,7 +216,7 @@ class _Sampled(NamedTuple):
 
     @property
     def n_rounds(self) -> int:
-        return self.right.shape[1]
+        return int(self.right.shape[1])
 
     def observed(self, statistic: Callable[[Values], Values]) -> float:
         """Return the statistic of the clips as they are."""

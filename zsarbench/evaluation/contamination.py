@@ -7,8 +7,7 @@ under a name that nothing here finds. "Clean" always means: as far as the declar
 from __future__ import annotations
 
 import logging
-import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal
@@ -17,6 +16,7 @@ import numpy as np
 
 from zsarbench.errors import ZsarbenchError
 from zsarbench.evaluation import metrics
+from zsarbench.evaluation.caption_names import CaptionNaming
 from zsarbench.evaluation.declared import Declared
 from zsarbench.evaluation.label_sets import LabelSet, find
 from zsarbench.evaluation.settings import TOP1_PER_CLASS, TOP1_PER_VIDEO
@@ -75,7 +75,9 @@ class Contamination:
     n_sentences: captions of all clips that the method was given to learn from, each clip once however many fits; clips
     that could not be read were not given, and do not count. What the method leaves out of these itself, such as clips
     that it validates on, does count; what it writes beside them, such as CEZSAR's sentences about objects, does not.
-    None where it learns from no captions. naming: how many of them name an unseen class, by class.
+    None where it learns from no captions. naming: how many of them name an unseen class, by class. tested: how often
+    the captions that the visual part reads of test clips give their class away; null where it reads none, and in
+    results that do not state it.
     """
 
     audited: Mapping[str, tuple[Declared, ...]]
@@ -87,6 +89,7 @@ class Contamination:
     accuracy: Mapping[str, Mapping[str, Fraction]]
     n_sentences: Count | None = None
     naming: Mapping[str, Count] = field(default_factory=dict)
+    tested: CaptionNaming | None = None
 
     @property
     def unknown_of_clips(self) -> tuple[Declared, ...]:
@@ -247,33 +250,6 @@ def similarities(names: Sequence[str], labels: Sequence[str], encoder: TextEncod
     rows = [encoder.encode([readable(name).lower() for name in side]).float().numpy() for side in (names, labels)]
     left, right = (row / np.linalg.norm(row, axis=1, keepdims=True) for row in rows)
     return np.asarray(left @ right.T)
-
-
-def sentences_naming(
-    classes: Sequence[str], sentences: Iterable[str], *, aliases: Mapping[str, str] = NO_ALIASES
-) -> dict[str, int]:
-    """Return how many sentences name a class, by class, those that none names left out.
-
-    A sentence names a class that stands in it word by word, as words or written together, or by an alias. A sentence
-    that has the action in another form ("brushes his teeth") is not counted: a lower bound.
-
-    >>> sentences_naming(["BrushingTeeth", "Punch"], ["A boy is brushing teeth.", "He punches a bag."])
-    {'BrushingTeeth': 1}
-    """
-    spellings = {name: [name, *(alias for alias, official in aliases.items() if official == name)] for name in classes}
-    patterns = {name: {_padded(form) for text in texts for form in (text, readable(text))}
-                for name, texts in spellings.items()}  # fmt: skip
-    counts = dict.fromkeys(classes, 0)
-    for sentence in map(_padded, sentences):
-        for name, forms in patterns.items():
-            counts[name] += any(form in sentence for form in forms)
-    return {name: count for name, count in counts.items() if count}
-
-
-def _padded(text: str) -> str:
-    """Return a text's words in lower case, with a blank before and after each."""
-    words = re.findall(r"[^\W_]+", text.lower())
-    return f" {' '.join(words)} "
 
 
 def accuracies(

@@ -45,11 +45,20 @@ def measure_round(scores: Scores, number: int, setting: Setting, denominator: De
 
 
 def summarise_scores(
-    rounds: Sequence[RoundResult], scores: Scores, setting: Setting, denominator: Denominator
+    rounds: Sequence[RoundResult],
+    scores: Scores,
+    setting: Setting,
+    denominator: Denominator,
+    *,
+    partial: bool = False,
 ) -> dict[str, Summary]:
-    """Return the summary of every metric over rounds in the order of their scores, with intervals of these."""
+    """Return the summary of every metric over rounds in the order of their scores, with intervals of these.
+
+    partial: many clips are missing: what they would have is unknown, no resampling of the rest tells it, and there is
+    no interval.
+    """
     distinct = [item.duplicate_of is None for item in rounds]
-    return summarise(rounds, intervals(scores, distinct, setting, denominator))
+    return summarise(rounds, {} if partial else intervals(scores, distinct, setting, denominator))
 
 
 def intervals(
@@ -67,8 +76,11 @@ def intervals(
         rounds = [_correct(scores, distinct, accuracy, denominator) for accuracy in accuracies]
         if all(rounds):
             rng = seeding.numpy_generator(0, "bootstrap")
-            interval = bootstrap_interval if metric.is_accuracy else harmonic_interval
-            found[metric.name] = interval(*rounds, scores.labels, average=metric.average, rng=rng)
+            found[metric.name] = (
+                bootstrap_interval(rounds[0], scores.labels, average=metric.average, rng=rng)
+                if metric.is_accuracy
+                else harmonic_interval(rounds[0], rounds[1], scores.labels, average=metric.average, rng=rng)
+            )
     return found
 
 

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from zsarbench.evaluation.scores import Block, RoundScores, Scores
-from zsarbench.harness.fitting import Fit, fits, fitted
+from zsarbench.harness.fitting import Fit, Fitted, clips_of, fits, fitted
 from zsarbench.harness.preparation import Prepared, prepare
-from zsarbench.harness.scoring import round_scores, score_block
+from zsarbench.harness.scoring import block_without_scores, round_scores, score_block
 from zsarbench.interfaces import Method, Parts, Progress, Recording
 from zsarbench.utils.compute import Stopwatch
 
@@ -66,20 +66,32 @@ def _fit_and_score(prepared: Prepared, watch: Stopwatch) -> Outcome:
     records: list[dict[str, Any]] = []
     learnt: dict[str, None] = {}
     failures = dict(prepared.unread)
+    nowhere = not any(clips_of(prepared, fit)[0] for fit in all_fits)  # then the first fit says what is wrong
+    done: Fitted | None = None
     for number, fit in enumerate(all_fits, start=1):
-        n_train = len(fit.train) if prepared.train_features is None else len(prepared.train_features)
-        _log.info("fit %d of %d (seed %d, %d training clips)", number, len(all_fits), fit.seed, n_train)
-        with watch("fit"):
-            done = fitted(prepared, fit)
-        learnt |= dict.fromkeys(done.learnt)
-        records.append(dict(done.method.record()) if isinstance(done.method, Recording) else {})
+        n_train, n_choosing = map(len, clips_of(prepared, fit))
+        more = f" and {n_choosing} to choose settings by" if n_choosing else ""
+        _log.info("fit %d of %d (seed %d, %d training clips%s)", number, len(all_fits), fit.seed, n_train, more)
+        current: Fitted | None = None
+        if n_train or nowhere:
+            with watch("fit"):
+                current = done = fitted(prepared, fit)
+            learnt |= dict.fromkeys(current.learnt)
+        else:
+            _log.warning("no training clip of fit %d can be read: its test clips count as wrong", number)
+        method = current.method if current is not None else None
+        records.append(dict(method.record()) if isinstance(method, Recording) else {})
         with watch("score"):
-            for rounds in [fit.rounds] if done.method.class_independent else [(item,) for item in fit.rounds]:
-                block, without_score = score_block(prepared, done, rounds)
+            together = method is None or method.class_independent
+            for rounds in [fit.rounds] if together else [(item,) for item in fit.rounds]:
+                block, without_score = (
+                    score_block(prepared, current, rounds) if current else block_without_scores(prepared, rounds)
+                )
                 scored += [round_scores(prepared, item, len(blocks)) for item in rounds]
                 served += [(fit, item) for item in rounds]
                 blocks.append(block)
                 failures |= without_score
+    assert done is not None
     return Outcome(
         prepared=prepared,
         parts=done.context.parts,

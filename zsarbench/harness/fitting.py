@@ -94,18 +94,35 @@ def train_set(prepared: Prepared, fit: Fit) -> TrainSet | None:
     if prepared.training is not None and prepared.train_features is not None:
         return _labelled(prepared, fit, prepared.training, prepared.train_features, prepared.training.classes)
     data = prepared.inputs
-    labels = data.manifest.loc[list(fit.train), "label"].drop(list(prepared.unread), errors="ignore")
-    for_choosing = labels.isin(fit.validation if protocol.validation_only else ())
-    clips, held = (prepared.clips(list(labels.index[kept])) for kept in (~for_choosing, for_choosing))
+    learnt, for_choosing = clips_of(prepared, fit)
+    clips, held = prepared.clips(learnt), prepared.clips(for_choosing)
     if not len(clips):
         raise ZsarbenchError(
             f"protocol '{protocol.name}' has seen classes, but none of their training clips can be read. "
-            f"Try: zsarbench protocol check {protocol.name}"
+            f"Try: zsarbench data verify {data.dataset}, or zsarbench protocol check {protocol.name}"
         )
     return replace(
         _labelled(prepared, fit, data, clips, fit.seen),
         validation=fit.validation,
         validation_set=_labelled(prepared, fit, data, held, fit.validation) if len(held) else None,
+    )
+
+
+def clips_of(prepared: Prepared, fit: Fit) -> tuple[list[str], list[str]]:
+    """Return the ids of the clips that a fit can learn from, and of those that are for choosing settings alone.
+
+    Clips that could not be read are among neither; of another training data set all are learnt from.
+    """
+    if prepared.method_class.learns_from == "nothing":
+        return [], []
+    if prepared.train_features is not None:
+        return list(prepared.train_features.ids), []
+    chosen_on = set(fit.validation) if prepared.spec.what.protocol.validation_only else set()
+    readable = prepared.readable(fit.train)
+    labels = prepared.inputs.manifest["label"]
+    return (
+        [clip_id for clip_id in readable if labels[clip_id] not in chosen_on],
+        [clip_id for clip_id in readable if labels[clip_id] in chosen_on],
     )
 
 

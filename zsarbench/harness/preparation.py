@@ -15,9 +15,11 @@ from zsarbench.features import FeatureStore
 from zsarbench.features.clips import MemoryClips
 from zsarbench.features.extraction import plan as extraction
 from zsarbench.features.text_cache import CachedTextEncoder
-from zsarbench.harness import inputs
+from zsarbench.harness import inputs, presence
+from zsarbench.harness.presence import Presence, Side
 from zsarbench.interfaces import ChecksParts, ClipFeatures, HasFailures, Parts, Progress, TextEncoder
 from zsarbench.plugins import building
+from zsarbench.results import Coverage
 from zsarbench.utils.cache import cache_dir
 from zsarbench.utils.compute import Compute, Stopwatch, reuse_freed_memory
 
@@ -58,18 +60,25 @@ class Prepared(Loaded):
     """What a run works on, with the features of every clip that a round trains on or tests.
 
     train_features: of the clips of `training` that can be read. positions: of clips in `features`, by id. unread: why
-    clips of `features` could not be read, by id. flags: remarks on the features, for the result.
+    clips of `features` could not be read, by id. presence: which clips were there before they were read. coverage: how
+    many were, and were read. flags: remarks on the features, for the result.
     """
 
     features: ClipFeatures
     train_features: ClipFeatures | None
     positions: Mapping[str, int]
     unread: Mapping[str, str]
+    presence: Presence
+    coverage: Coverage
     flags: tuple[str, ...]
 
     def clips(self, clip_ids: Sequence[str]) -> ClipFeatures:
         """Return the features of these clips."""
         return self.features.subset([self.positions[clip_id] for clip_id in clip_ids])
+
+    def readable(self, clip_ids: Sequence[str]) -> list[str]:
+        """Return those of these clips that could be read."""
+        return [clip_id for clip_id in clip_ids if clip_id not in self.unread]
 
 
 def load(spec: RunSpec, registry: Registry, progress: Progress, watch: Stopwatch | None = None) -> Loaded:
@@ -116,26 +125,73 @@ def prepare(spec: RunSpec, registry: Registry, progress: Progress, watch: Stopwa
     """Return what a run works on; features that the store lacks are extracted.
 
     Raises:
-        ZsarbenchError: see `load`; no clip of the training data can be read, or, with `strict`, any clip cannot.
+        UsageError: too few clips are there (`zsarbench.harness.presence`).
+        ZsarbenchError: see `load`; no test clip or no clip of the training data can be read, or, with `strict`, any
+            clip cannot.
     """
     watch = watch or Stopwatch()
     loaded = load(spec, registry, progress, watch)
     reuse_freed_memory()
+    present = presence_of(loaded)
+    presence.require(present, spec)
+    if loaded.parts.visual is not None:
+        presence.announce(present, spec)
     with loaded.compute.deterministic(), watch("features"):
         features = read_features(loaded, loaded.inputs, loaded.inputs.used_clips())
         flags = _remarks(features, loaded.inputs)
-        train_features = None
+        unread = failures_of(features)
+        _check_any_read(loaded, present, unread)
+        train_features, unread_of_training = None, unread
         if loaded.training is not None:
-            train_features, more = _training_features(loaded, loaded.training)
+            train_features, unread_of_training, more = _training_features(loaded, loaded.training)
             flags += more
     return Prepared(
         **vars(loaded),
         features=features,
         train_features=train_features,
         positions={clip_id: index for index, clip_id in enumerate(features.ids)},
-        unread=failures_of(features),
+        unread=unread,
+        presence=present,
+        coverage=present.coverage(unread, unread_of_training),
         flags=tuple(flags),
     )
+
+
+def presence_of(loaded: Loaded) -> Presence:
+    """Return which of the clips that a run tests or may learn from are there; no file is opened."""
+    tested, training = loaded.inputs, loaded.training
+    clips = frozenset(clip for item in tested.rounds for clip in item.test)
+    learnt: frozenset[str] = frozenset()
+    if training is not None:
+        learnt = frozenset(training.manifest.index)
+    elif loaded.method_class.learns_from != "nothing":
+        learnt = frozenset(clip for item in tested.rounds for clip in item.train)
+    visual = loaded.parts.visual
+    return Presence(
+        tested=_side(loaded, tested, clips),
+        learnt=_side(loaded, training or tested, learnt),
+        needs="" if visual is None else visual.needs,
+    )
+
+
+def _side(loaded: Loaded, data: Inputs, clips: frozenset[str]) -> Side:
+    encoder, visual = encoder_part(loaded), loaded.parts.visual
+    if encoder is None or visual is None:
+        return Side(dataset=data.dataset, clips=clips)
+    stored = loaded.store.open(encoder.key(data.dataset, data.revision), encoder.dim).stored_ids()
+    sources = data.sources(sorted(clips - stored))
+    return Side(dataset=data.dataset, clips=clips, absent=presence.absent_clips(sources, visual))
+
+
+def _check_any_read(loaded: Loaded, present: Presence, unread: Mapping[str, str]) -> None:
+    """Raise where not one test clip could be read, though some were there."""
+    clips = present.tested.clips
+    if clips and not clips.difference(unread):
+        reasons = describe_failures({clip_id: unread[clip_id] for clip_id in clips})
+        raise ZsarbenchError(
+            f"no test clip of protocol '{loaded.spec.what.protocol.name}' can be read: {reasons}. "
+            f"Try: zsarbench data verify {present.tested.dataset}, or another visual part (zsarbench list visual)"
+        )
 
 
 def read_features(loaded: Loaded, data: Inputs, clip_ids: Sequence[str]) -> ClipFeatures:
@@ -179,8 +235,10 @@ def _remarks(features: ClipFeatures, data: Inputs) -> list[str]:
     return [f"{len(remarks)} clips of {data.dataset} have remarks, e.g. {clip_id}: {texts[0]}"]
 
 
-def _training_features(loaded: Loaded, data: Inputs) -> tuple[ClipFeatures, list[str]]:
-    """Return the features of the clips of another data set that can be read, and flags; one states how many cannot.
+def _training_features(loaded: Loaded, data: Inputs) -> tuple[ClipFeatures, Mapping[str, str], list[str]]:
+    """Return the features of the clips of another data set that can be read, why others cannot, and flags.
+
+    One flag states how many can be read.
 
     Raises:
         ZsarbenchError: none can be read.
@@ -191,7 +249,7 @@ def _training_features(loaded: Loaded, data: Inputs) -> tuple[ClipFeatures, list
     summary = f"trained on {data.dataset}, revision {data.revision}: {n_read} of {len(clips)} clips"
     flags = [*_remarks(clips, data), summary]
     if not failures:
-        return clips, flags
+        return clips, failures, flags
     reasons = describe_failures(failures)
     _log.warning("%s can be read; not read: %s", summary, reasons)
     if n_read == 0:
@@ -199,7 +257,8 @@ def _training_features(loaded: Loaded, data: Inputs) -> tuple[ClipFeatures, list
             f"no clip of the training data set '{data.dataset}' can be read: {reasons}. "
             f"Try: --data-root {data.dataset}=DIR, or a visual part that reads what the data set has"
         )
-    return clips.subset([number for number, clip_id in enumerate(clips.ids) if clip_id not in failures]), flags
+    readable = [number for number, clip_id in enumerate(clips.ids) if clip_id not in failures]
+    return clips.subset(readable), failures, flags
 
 
 def describe_failures(failures: Mapping[str, str]) -> str:

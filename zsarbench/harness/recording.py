@@ -7,8 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from zsarbench import results
-from zsarbench.evaluation import contamination
+from zsarbench import protocols, results
+from zsarbench.evaluation import caption_names, contamination
 from zsarbench.evaluation.label_sets import LabelSet
 from zsarbench.evaluation.measures import measure_round, summarise_scores
 from zsarbench.evaluation.summary import RoundResult
@@ -59,8 +59,10 @@ def record(outcome: Outcome) -> RunResult:
         seed=what.seed,
         seeds=tuple(range(what.seed, what.seed + what.seeds)),
         rounds=rounds,
-        summary=summarise_scores(rounds, outcome.scores, what.protocol.setting, what.denominator),
-        failures=tuple(ClipFailure(clip_id, reason) for clip_id, reason in sorted(outcome.failures.items())),
+        summary=summarise_scores(
+            rounds, outcome.scores, what.protocol.setting, what.denominator, partial=prepared.coverage.is_partial
+        ),
+        failures=_failures(outcome),
         objections=spec.objections,
         flags=_flags(outcome),
         environment=environment_of(prepared.compute, what.dtype),
@@ -70,6 +72,16 @@ def record(outcome: Outcome) -> RunResult:
         spec_id=results.spec_id(what.identity()),
         command=spec.command,
         contamination=_contamination(outcome),
+        coverage=prepared.coverage,
+    )
+
+
+def _failures(outcome: Outcome) -> tuple[ClipFailure, ...]:
+    """Return the clips of the tested data set that have no features or no scores, those that are missing marked."""
+    present = outcome.prepared.presence
+    missing = present.tested.absent | (present.learnt.absent if outcome.prepared.training is None else frozenset())
+    return tuple(
+        ClipFailure(clip_id, reason, missing=clip_id in missing) for clip_id, reason in sorted(outcome.failures.items())
     )
 
 
@@ -112,13 +124,28 @@ def _contamination(outcome: Outcome) -> contamination.Contamination:
         else None,
     )
     overlapping = {overlap.candidate for overlap in audit.overlapping}
-    audit = replace(audit, accuracy=contamination.accuracies(outcome.scores, overlapping, what.denominator))
+    audit = replace(
+        audit,
+        accuracy=contamination.accuracies(outcome.scores, overlapping, what.denominator),
+        tested=_tested_captions(outcome),
+    )
     if outcome.method.learns_from != "captions":
         return audit
     data = training or prepared.inputs
     sentences = [sentence for clip in outcome.learnt for sentence in data.captions.get(clip, ())]
-    naming = contamination.sentences_naming(unseen, sentences, aliases=aliases)
+    naming = caption_names.sentences_naming(unseen, sentences, aliases=aliases)
     return replace(audit, n_sentences=len(sentences), naming=naming)
+
+
+def _tested_captions(outcome: Outcome) -> caption_names.CaptionNaming | None:
+    """Return how often the captions that stand for test clips give their class away; None where none are read."""
+    visual, data = outcome.parts.visual, outcome.prepared.inputs
+    if visual is None or visual.needs != "captions":
+        return None
+    tested = sorted({clip for _, item in outcome.served for clip in item.test})
+    labels = {str(clip): str(label) for clip, label in data.manifest.loc[tested, "label"].dropna().items()}
+    candidates = list(dict.fromkeys(name for _, item in outcome.served for name in item.round.candidates))
+    return caption_names.naming(data.captions, labels, candidates, data.aliases)[0]
 
 
 def _method(outcome: Outcome) -> MethodInfo:
@@ -160,6 +187,10 @@ def _flags(outcome: Outcome) -> tuple[Flag, ...]:
         flags.append(Flag("limit", f"at most {what.limit} clips a class"))
     if what.control != "none":
         flags.append(Flag("control", what.control))
+    if text := _shared_sources(outcome):
+        flags.append(Flag("remark", text))
+    if text := outcome.prepared.coverage.lacks:
+        flags.append(Flag("partial" if outcome.prepared.coverage.is_partial else "remark", text))
     parts = {"method": what.method, **what.parts, "dataset": what.dataset, "train_dataset": what.train_dataset}
     for kind, part in parts.items():
         if part is None:
@@ -172,6 +203,24 @@ def _flags(outcome: Outcome) -> tuple[Flag, ...]:
     for fit in outcome.records:
         flags += [flag for flag in map(Flag.parse, fit.get("flags", ())) if flag not in flags]
     return tuple(flags)
+
+
+def _shared_sources(outcome: Outcome) -> str:
+    """Return how many test clips of seen classes show a source video that was learnt from; "" for none."""
+    prepared = outcome.prepared
+    if outcome.method.learns_from == "nothing" or prepared.training is not None:
+        return ""
+    shared: set[str] = set()
+    tested: set[str] = set()
+    for _, item in outcome.served:
+        train = prepared.readable(item.train)
+        found, of_seen = protocols.sharing_a_source(item.round, train, item.test, prepared.inputs.manifest)
+        shared.update(found)
+        tested.update(of_seen)
+    if not shared:
+        return ""
+    count = f"{len(shared):,} of {len(tested):,}"
+    return f"{count} test clips of seen classes share a source video with training clips"
 
 
 def _form(class_text: str) -> str:

@@ -13,10 +13,17 @@ from typing import TYPE_CHECKING, Any
 
 from zsarbench import results
 from zsarbench.errors import ZsarbenchError
-from zsarbench.harness import recording
+from zsarbench.harness import presence, recording
 from zsarbench.harness.execution import execute
 from zsarbench.harness.fitting import fits
-from zsarbench.harness.preparation import Loaded, describe_failures, encoder_part, load, read_features
+from zsarbench.harness.preparation import (
+    Loaded,
+    describe_failures,
+    encoder_part,
+    load,
+    presence_of,
+    read_features,
+)
 from zsarbench.harness.resolve import resolve_run
 from zsarbench.harness.spec import RunSpec, request
 from zsarbench.plugins import Host, load_plugins
@@ -47,14 +54,21 @@ def run(spec: RunSpec, host: Host, progress: Progress) -> tuple[RunResult, Path]
     with named(host.registry):
         outcome = execute(spec, host.registry, progress)
         result = recording.record(outcome)
-    if outcome.failures:
-        _log.warning("%d clips count as wrong: %s", len(outcome.failures), describe_failures(outcome.failures))
+    _warn_of_failures(result)
     path = _write(result, outcome.scores, out)
     scores = path.with_suffix(".npz")
     predictions = Predictions(file=scores.name, sha256=hashlib.sha256(scores.read_bytes()).hexdigest())
     result = replace(result, predictions=predictions)  # as in the file, which need not be read and checked again
     host.call_each("zsarbench_run_finished", result=result, path=path)
     return result, path
+
+
+def _warn_of_failures(result: RunResult) -> None:
+    """Log how many clips have no score, those that are missing apart from those that are there."""
+    for missing, what in ((True, "are missing"), (False, "could not be read or scored")):
+        found = {failure.clip_id: failure.reason for failure in result.failures if failure.missing is missing}
+        if found:
+            _log.warning("%d clips %s, and count as wrong: %s", len(found), what, describe_failures(found))
 
 
 def _write(result: RunResult, scores: Scores, out: Path) -> Path:
@@ -105,6 +119,11 @@ def _plan(spec: RunSpec, host: Host, progress: Progress) -> dict[str, Any]:
         visual = loaded.parts.visual
         if visual is None:
             return content | {"clips_to_extract": 0}
+        present = presence_of(loaded)
+        presence.announce(present, spec)
+        content["clips_there"] = content["clips"] - len(present.tested.absent | present.learnt.absent)
+        if present.coverage().is_partial and not spec.what.partial:
+            content["needs"] = "--partial"
         missing = [(data, source) for data, clip_ids in used for source in _missing(loaded, data, clip_ids)]
         paths = [Path(source.path) for _, source in missing if source.path is not None]
         content |= {

@@ -24,33 +24,52 @@ Positions = NDArray[np.integer[Any]]
 def score_block(prepared: Prepared, fitted: Fitted, rounds: Sequence[RoundClips]) -> tuple[Block, Mapping[str, str]]:
     """Return one score matrix over the clips and candidates of these rounds, and why clips that were read have NaN.
 
-    Rows of clips that were not read are NaN.
+    The method sees no clip that was not read; its row is NaN, and where there is no other the method is not called.
 
     Raises:
         ZsarbenchError: the method returned something else than scores (N, C), or infinite ones.
     """
     method = prepared.spec.what.method
     who = f"method '{method.name}' of plugin '{method.plugin}'"
-    data, positions = prepared.inputs, prepared.positions
-    index = np.array(sorted({positions[clip_id] for item in rounds for clip_id in item.test}))
-    candidates = {name for item in rounds for name in item.round.candidates}
-    columns = np.array([number for number, name in enumerate(data.classes) if name in candidates])
+    data, features = prepared.inputs, prepared.features
+    index, columns = _axes(prepared, rounds)
     texts = [data.texts[data.classes[number]] for number in columns]
-    clips = controlled(prepared, prepared.features.subset(torch.from_numpy(index)), prepared.spec.what.seed, "test")
+    unread = np.array([features.ids[i] in prepared.unread for i in index], dtype=bool)
+    read = np.flatnonzero(~unread)
+    clips = controlled(prepared, features.subset(torch.from_numpy(index[read])), prepared.spec.what.seed, "test")
     scores = np.full((len(index), len(columns)), -np.inf, dtype=np.float32)
-    for rows, among in _kinds(prepared, rounds, index, columns):
+    scores[unread] = np.nan
+    for rows, among in _kinds(prepared, rounds, index[read], columns):
+        if not len(rows):
+            continue
         some = clips.subset(torch.from_numpy(rows))
         values = fitted.method.score(some, [texts[column] for column in among], fitted.context)
         kept = checked_tensor(values, who, "scores (N, C)", (len(rows), len(among)), nan=True)
-        scores[np.ix_(rows, among)] = kept.numpy()
-    unread = np.array([prepared.features.ids[i] in prepared.unread for i in index])
-    scores[unread] = np.nan
+        scores[np.ix_(read[rows], among)] = kept.numpy()
     without_score = index[np.isnan(scores).any(axis=1) & ~unread]
     reason = f"method '{method.name}' scored it NaN"
-    return (
-        Block(index.astype(np.int32), columns.astype(np.int32), scores),
-        {prepared.features.ids[position]: reason for position in without_score},
-    )
+    return _block(index, columns, scores), {features.ids[position]: reason for position in without_score}
+
+
+def block_without_scores(prepared: Prepared, rounds: Sequence[RoundClips]) -> tuple[Block, Mapping[str, str]]:
+    """Return the matrix of rounds for which nothing could be learnt, all NaN, and why, for the clips that were read."""
+    index, columns = _axes(prepared, rounds)
+    scores = np.full((len(index), len(columns)), np.nan, dtype=np.float32)
+    ids = [prepared.features.ids[position] for position in index]
+    reason = "no training clip of its round can be read"
+    return _block(index, columns, scores), dict.fromkeys(prepared.readable(ids), reason)
+
+
+def _axes(prepared: Prepared, rounds: Sequence[RoundClips]) -> tuple[Positions, Positions]:
+    """Return the clips and the classes of these rounds, as positions among the features and in the data set."""
+    index = sorted({prepared.positions[clip_id] for item in rounds for clip_id in item.test})
+    candidates = {name for item in rounds for name in item.round.candidates}
+    columns = [number for number, name in enumerate(prepared.inputs.classes) if name in candidates]
+    return np.array(index, dtype=np.int64), np.array(columns, dtype=np.int64)
+
+
+def _block(index: Positions, columns: Positions, scores: NDArray[np.float32]) -> Block:
+    return Block(index.astype(np.int32), columns.astype(np.int32), scores)
 
 
 def _kinds(

@@ -133,6 +133,7 @@ class RunRequest:
     denominator: str = _option("all", "all, or survivors (flags the row).", choices=DENOMINATORS)
     control: str = _option("none", "shuffle-captions or shuffle-labels: must fall to chance.", choices=CONTROLS)
     limit: int | None = _option(None, "At most N clips per class (flags the row).", metavar="N", minimum=1)
+    partial: bool = _option(False, "Measure although many clips are missing (the row is never ranked).")
     executor: str = _option("local", **_EXECUTOR)
     out: str = _option("results", "Folder for result files.")
     strict: bool = _option(False, **_STRICT)
@@ -146,7 +147,8 @@ class RunRequest:
             value = getattr(self, option.name)
             values = list(value) if option.multiple else [] if value == option.default else [value]
             if option.name not in local:
-                words += [word for one in values for word in (option.flag, str(one))]
+                pairs = [(option.flag,) if one is True else (option.flag, str(one)) for one in values]
+                words += [word for pair in pairs for word in pair]
         return shlex.join(words)
 
     @classmethod
@@ -209,7 +211,8 @@ class ExtractionRequest:
 class Measurement:
     """What decides the scores of a run; nothing here is of one machine.
 
-    train_dataset: the other data set that is learnt from; None where it is the protocol's seen classes.
+    train_dataset: the other data set that is learnt from; None where it is the protocol's seen classes. partial: may
+    rest on a small part of the clips, those that are there; so it is another measurement than one of all of them.
     A field that is added later takes a default, which keeps it out of the identity of the runs before it.
     """
 
@@ -226,6 +229,7 @@ class Measurement:
     denominator: Denominator
     control: Control
     limit: int | None
+    partial: bool = False
 
     @property
     def train_on(self) -> str:

@@ -69,6 +69,17 @@ class IndependentSteps(Protocol):
 
 
 @runtime_checkable
+class FindsClips(Protocol):
+    """A visual encoder that knows which clips it has something of, before it reads them.
+
+    Without it a clip is there where its file exists, or its captions, by what the encoder needs.
+    """
+
+    def finds(self, source: ClipSource) -> bool:
+        """Return whether there is something to read of a clip; it may turn out not to be readable."""
+
+
+@runtime_checkable
 class ColourOrdered(Protocol):
     """A visual encoder that states the channel order of the frames that its model gets."""
 

@@ -1,6 +1,6 @@
 """Versioned, hashed protocols: which classes are seen, which compete, and which clips count."""
 
-from zsarbench.protocols.clips import protocol_clips, round_clips
+from zsarbench.protocols.clips import protocol_clips, round_clips, sharing_a_source
 from zsarbench.protocols.files import CLIP_LISTS, schema
 from zsarbench.protocols.protocol import ListedRound, Protocol, load, miscounted, read, rounds_in_words
 
@@ -15,4 +15,5 @@ __all__ = [
     "round_clips",
     "rounds_in_words",
     "schema",
+    "sharing_a_source",
 ]

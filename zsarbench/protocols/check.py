@@ -59,7 +59,8 @@ def check(protocol: Protocol, dataset: Dataset, manifest: pd.DataFrame) -> Findi
         protocol.with_official_names(dataset)
     except ZsarbenchError as error:
         return Findings(hash=None, rounds=(), problems=tuple(str(error).splitlines()), warnings=())
-    labels = dict(zip(manifest["clip_id"], manifest["label"], strict=True))
+    clips = manifest.set_index("clip_id")
+    labels = clips["label"].to_dict()
     counts, problems = [], []
     rounds_of: dict[str, list[int]] = defaultdict(list)
     for item in protocol.on(dataset):
@@ -84,7 +85,7 @@ def check(protocol: Protocol, dataset: Dataset, manifest: pd.DataFrame) -> Findi
                 duplicate_of=protocol.rounds[item.index].duplicate_of,
             )
         )
-        for warning in _warnings(item, set(given)):
+        for warning in [*_warnings(item, set(given)), *_shared_sources(item, train, test, clips)]:
             rounds_of[warning].append(item.index)
     warnings = (f"{_rounds(numbers, protocol)}: {warning}" for warning, numbers in rounds_of.items())
     return Findings(
@@ -108,6 +109,16 @@ def _warnings(item: Round, with_clips: set[str]) -> list[str]:
             "methods choose on seen classes held out"
         )
     return warnings
+
+
+def _shared_sources(item: Round, train: Sequence[str], test: Sequence[str], clips: pd.DataFrame) -> list[str]:
+    shared, tested = protocols.sharing_a_source(item, train, test, clips)
+    if not shared:
+        return []
+    return [
+        f"{len(shared)} of {len(tested)} test clips of seen classes share a source video with training clips, "
+        f"e.g. '{shared[0]}'"
+    ]
 
 
 def _rounds(numbers: Sequence[int], protocol: Protocol) -> str:

@@ -46,6 +46,21 @@ def protocol_clips(rounds: Iterable[Round], manifest: pd.DataFrame) -> tuple[lis
     return [clip for clip in ids if clip in learnt], [clip for clip in ids if clip in tested]
 
 
+def sharing_a_source(
+    item: Round, train: Iterable[str], test: Iterable[str], clips: pd.DataFrame
+) -> tuple[list[str], list[str]]:
+    """Return the test clips of seen classes that share a source video with a training clip, and all of seen classes.
+
+    Much of what such a clip shows was seen in training. clips: the manifest by clip id.
+    """
+    if not set(item.seen) & set(item.candidates):
+        return [], []
+    tested = clips.loc[list(test)]
+    tested = tested[tested["label"].isin(item.seen)]
+    learnt = set(clips.loc[list(train), "group"].dropna())
+    return list(tested.index[tested["group"].isin(learnt)]), list(tested.index)
+
+
 def with_listed_clips(
     rounds: Sequence[Round], clip_lists: Sequence[Mapping[str, str]], dataset: Dataset
 ) -> tuple[Round, ...]:

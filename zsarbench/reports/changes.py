@@ -15,12 +15,10 @@ def changes(old: RunResult, new: RunResult) -> list[str]:
         if before != after:
             own, other = _text(before), _text(after)
             found.append(f"{name} {own} -> {other}" if own != other else f"{name} in digits not shown")
-    for what, own, other in (
-        ("rounds", old.rounds, new.rounds),
-        ("contamination", old.contamination, new.contamination),
-    ):
-        if own != other:
-            found.append(f"{what} changed")
+    if old.rounds != new.rounds:
+        found.append("rounds changed")
+    if old.contamination != new.contamination:
+        found.append("contamination changed")
     return found
 
 

@@ -51,6 +51,15 @@ def latex(text: str) -> str:
     return "".join(_LATEX.get(char, char) for char in one_line(text))
 
 
+def figure(text: str) -> str:
+    r"""Return text on one line that matplotlib draws as it is, not as a formula.
+
+    >>> print(figure("$\\frac$"))
+    \$\frac\$
+    """
+    return one_line(text).replace("$", r"\$")
+
+
 def csv_cell(text: str) -> str:
     r"""Return a text that no spreadsheet takes for a formula: one that could be is preceded by an apostrophe.
 

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zsarbench.errors import ZsarbenchError
+from zsarbench.reports import escaping
 from zsarbench.utils import seeding
 from zsarbench.utils.targets import OUT, unwritable
 
@@ -37,6 +38,7 @@ def draw_confusion(scores: Array, labels: NDArray[np.int64], names: Sequence[str
 
     scores (N, C), labels (N,), names of the C classes. A clip that could not be read is in no column.
     """
+    names, title = [escaping.figure(name) for name in names], escaping.figure(title)
     read = ~np.isnan(scores).any(axis=1)
     counts = np.zeros((len(names), len(names)))
     np.add.at(counts, (labels[read], scores[read].argmax(axis=1)), 1)
@@ -90,7 +92,7 @@ def draw_training(fits: Sequence[Mapping[str, Any]], title: str) -> Figure:
     for number, (fit, colour) in enumerate(zip(drawn, colours, strict=True)):
         epochs = range(1, len(fit["losses"]) + 1)
         for name in names:
-            label = "training loss" if name == "loss" else name.replace("_", " ")
+            label = "training loss" if name == "loss" else escaping.figure(name.replace("_", " "))
             values = [float(row.get(name, math.nan)) for row in fit["losses"]]
             line = "-" if "validation" in name else "--"
             label += f" of fit {number + 1}" if len(drawn) > 1 else ""
@@ -105,7 +107,9 @@ def draw_training(fits: Sequence[Mapping[str, Any]], title: str) -> Figure:
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.grid(color="0.92")
     kind = "solid: validation, dashed: training; " if "validation_loss" in names else ""
-    axes.set_title(f"{title}\n{len(drawn)} fit{'s' * (len(drawn) > 1)}; {kind}ring: weights kept", fontsize=9)
+    axes.set_title(
+        f"{escaping.figure(title)}\n{len(drawn)} fit{'s' * (len(drawn) > 1)}; {kind}ring: weights kept", fontsize=9
+    )
     if len(drawn) <= 6:
         axes.legend(fontsize=7, frameon=False)
     return figure
@@ -128,8 +132,10 @@ def draw_semantic_gap(gap: Gap, title: str) -> Figure:
     for number, name in enumerate(gap.names if many else ()):
         column, place = divmod(number, math.ceil(len(gap.names) / columns))
         x, y = 1 + 1.9 * column / figure.get_figwidth(), 0.95 - 0.9 * place / NAMES_PER_COLUMN
-        figure.text(x, y, f"{number + 1}  {name}", fontsize=6.5, color=_darker(colours[number]))
-    figure.suptitle(f"{title}\nt-SNE; points: {len(gap.labels)} clips, stars: class sentences", fontsize=10)
+        figure.text(x, y, f"{number + 1}  {escaping.figure(name)}", fontsize=6.5, color=_darker(colours[number]))
+    figure.suptitle(
+        f"{escaping.figure(title)}\nt-SNE; points: {len(gap.labels)} clips, stars: class sentences", fontsize=10
+    )
     return figure
 
 
@@ -187,7 +193,7 @@ def _scatter(axes: Axes, points: Points, gap: Gap, colours: Sequence[Any], many:
         named = [(np.median(placed[gap.labels == label], axis=0), label) for label in np.unique(gap.labels)]
     halo = [patheffects.withStroke(linewidth=1.6, foreground="white")]
     for (x, y), owner in named:
-        label = str(owner + 1) if many else gap.names[owner]
+        label = str(owner + 1) if many else escaping.figure(gap.names[owner])
         axes.annotate(label, (x, y), (3, 3), textcoords="offset points", fontsize=7, path_effects=halo, zorder=4)
     axes.set_xticks([])
     axes.set_yticks([])

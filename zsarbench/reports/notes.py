@@ -51,6 +51,8 @@ def objections(result: RunResult) -> list[Flag]:
     if result.denominator == "survivors":
         text = "clips that could not be read are left out of the denominator"
         reasons.append(Flag("denominator", text))
+    if result.coverage is not None and result.coverage.is_partial:
+        reasons.append(Flag("partial", result.coverage.lacks))
     return reasons
 
 
@@ -71,6 +73,8 @@ def contamination(result: RunResult) -> list[Flag]:
         texts.append(f"{count} unseen classes were trained on ({trained}); top-1/video {', '.join(sides)} classes")
     if hidden := audit.unknown_of_clips:
         texts.append(f"unknown what was trained on: {', '.join(map(str, hidden))}")
+    if audit.tested is not None and (problem := audit.tested.problem):
+        texts.append(f"of test clips {problem}")
     if audit.naming:
         n_naming = sum(audit.naming.values())
         texts.append(f"{n_naming:,} of {audit.n_sentences:,} training sentences name an unseen class")

@@ -125,6 +125,8 @@ def _check_comparable(compared: Sequence[RunResult], metric: str) -> None:
                 raise ZsarbenchError(f"{result.stem} and {first.stem} cannot be paired: the {what} differs")
         if result.denominator != "all":
             raise ZsarbenchError(f"{result.stem} cannot be paired: it leaves unread clips out of the denominator")
+        if result.coverage is not None and result.coverage.is_partial:
+            raise ZsarbenchError(f"{result.stem} cannot be paired: {result.coverage.lacks}")
         if metric not in result.summary:
             raise ZsarbenchError(unknown(f"metric of {result.stem}", metric, result.summary))
 

@@ -1,5 +1,6 @@
 """Result files, and figures that papers report."""
 
+from zsarbench.results.coverage import Coverage
 from zsarbench.results.files import find, has_scores, read, read_all, read_scores, recompute, rewrite, write
 from zsarbench.results.flags import Flag
 from zsarbench.results.recomputation import recomputed
@@ -26,6 +27,7 @@ __all__ = [
     "UPGRADES",
     "ClassTextInfo",
     "ClipFailure",
+    "Coverage",
     "DatasetInfo",
     "Environment",
     "Flag",

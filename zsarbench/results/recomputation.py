@@ -45,7 +45,8 @@ def _from_scores(result: RunResult, scores: Scores) -> RunResult:
     if audit is not None:
         overlapping = {overlap.candidate for overlap in audit.overlapping}
         audit = dataclasses.replace(audit, accuracy=accuracies(scores, overlapping, denominator))
-    summary = summarise_scores(rounds, scores, setting, denominator)
+    partial = result.coverage is not None and result.coverage.is_partial
+    summary = summarise_scores(rounds, scores, setting, denominator, partial=partial)
     return dataclasses.replace(result, rounds=rounds, summary=summary, contamination=audit)
 
 

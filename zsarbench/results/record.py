@@ -18,6 +18,7 @@ from zsarbench.evaluation.contamination import Contamination
 from zsarbench.evaluation.settings import Setting
 from zsarbench.evaluation.summary import RoundResult, Summary
 from zsarbench.interfaces import Control, Denominator, LearnsFrom, Sampling
+from zsarbench.results.coverage import Coverage
 from zsarbench.results.flags import Flag
 from zsarbench.utils.schema import STRICT, Count, Positive, Rule, plain
 
@@ -109,11 +110,13 @@ class ClassTextInfo:
 class ClipFailure:
     """A clip that could not be read or scored.
 
-    clip_id: as in the manifest. reason: why it could not.
+    clip_id: as in the manifest. reason: why it could not. missing: nothing of it was there: no file, no captions, no
+    features.
     """
 
     clip_id: str
     reason: str
+    missing: bool = False
 
 
 @dataclass(frozen=True)
@@ -162,7 +165,8 @@ class RunResult:
     defaults, for readers. environment: where it ran. seconds: by stage. created: UTC, ISO 8601. spec: all that
     identifies the run. spec_id: the first 8 hex digits of the sha256 of `spec` as JSON with sorted keys. command: what
     reproduces the run. contamination: which unseen classes were trained on; null where that was not audited.
-    predictions: the scores; null where they were not kept. schema: the version of this format.
+    predictions: the scores; null where they were not kept. coverage: how much of the clips was there and was read; null
+    in results that do not state it. schema: the version of this format.
     """
 
     __pydantic_config__ = STRICT
@@ -193,6 +197,7 @@ class RunResult:
     command: str
     contamination: Contamination | None = None
     predictions: Predictions | None = None
+    coverage: Coverage | None = None
     schema: Literal[1] = SCHEMA
 
     @property

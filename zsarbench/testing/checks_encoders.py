@@ -231,7 +231,7 @@ def declares_itself(subject: ComponentUnderTest) -> None:
 
 
 def classifies(subject: ComponentUnderTest) -> None:
-    """An encoder with labels has a name and a definition for each, and `classify` gives a logit for each."""
+    """An encoder with labels has a name and a definition for each; `classify` gives a logit for each, of no row too."""
     encoder = subject.component
     if not isinstance(encoder, HasClassifier):
         expect(getattr(encoder, "labels", None) is None, "`classify`, since it has labels", "it has none")
@@ -244,6 +244,8 @@ def classifies(subject: ComponentUnderTest) -> None:
     rows = _encoded(subject).values
     logits = encoder.classify(rows)
     expect(is_tensor(logits, (*rows.shape[:-1], len(labels))), f"(..., {len(labels)}), one a label", shape_of(logits))
+    logits, shape = encoder.classify(rows[:0, 0]), (0, len(labels))
+    expect(is_tensor(logits, shape), f"{shape} where a block of clips holds none that could be read", shape_of(logits))
 
 
 # --- text encoders ----------------------------------------------------------------------------------------------------

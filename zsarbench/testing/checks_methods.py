@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 METHOD = "zsarbench.interfaces.Method"
+N_UNREAD = 1100
+"""Clips in a row that could not be read: more than methods take at once."""
 
 
 @dataclass(frozen=True)
@@ -99,6 +101,44 @@ def fits_without_classes(subject: ComponentUnderTest) -> None:
     scores = scored(fit(subject, train=toys.train_set(labelled=False)), clips, classes)
     shape = (len(clips), len(classes))
     expect(tuple(scores.shape) == shape, f"scores {shape} after learning from clips without labels", shape_of(scores))
+
+
+def takes_unread_clips(subject: ComponentUnderTest) -> None:
+    """Clips that could not be read, in any number and place, change no other clip's scores; there may be no other."""
+    fitted_method, classes = fitted(subject), toys.class_texts(toys.UNSEEN)
+    alone = scored(fitted_method, unseen_clips(), classes)
+    clips = unseen_clips(unread=N_UNREAD)
+    n_read = len(clips) - N_UNREAD
+    order = [*range(n_read, len(clips)), *range(n_read)]  # whole blocks of them come first
+    for chosen in (order, order[:N_UNREAD], order[:1], []):
+        scores = scored(fitted_method, clips.subset(chosen), classes)
+        shape = (len(chosen), len(classes))
+        expect(tuple(scores.shape) == shape, f"scores {shape}, whatever could be read", shape_of(scores))
+        if chosen == order:
+            difference = f"after {N_UNREAD} that could not be read {farthest(scores[N_UNREAD:], alone)}"
+            expect(close(scores[N_UNREAD:], alone), "the scores that the clips have alone", difference)
+
+
+def takes_classes_without_clips(subject: ComponentUnderTest) -> None:
+    """A class that is learnt from, or that settings are chosen on, may have no clip that can be read."""
+    if subject.component.learns_from == "nothing":
+        return
+    clips, classes, held = unseen_clips(), toys.class_texts(toys.UNSEEN), toys.SEEN[-2:]
+    whole, apart = toys.train_set(), toys.train_set(apart=True)
+    assert apart.validation_set is not None
+    cases: dict[str, TrainSet] = {
+        "without clips of a seen class": toys.lacking(whole, toys.SEEN[:1]),
+        "without clips of a validation class": toys.lacking(whole, held[:1]),
+        "without clips of all validation classes": toys.lacking(whole, held),
+        "without clips of a class to choose on": replace(
+            apart, validation_set=toys.lacking(apart.validation_set, held[:1])
+        ),
+        "without clips to choose on": replace(apart, validation_set=None),
+    }
+    for what, train in cases.items():
+        scores = scored(fit(subject, train=train), clips, classes)
+        bad = int(scores.isnan().any(1).sum())
+        expect(not bad, "no NaN for a clip that was read", f"{bad} of {len(clips)} clips have one, fitted {what}")
 
 
 def any_dimensions(subject: ComponentUnderTest) -> None:
@@ -237,6 +277,8 @@ def method_checks() -> tuple[Check, ...]:
         *checks_constructors.checks("method"),
         Check("method", "gives-scores", f"{METHOD}.score", gives_scores),
         Check("method", "fits-without-classes", "zsarbench.interfaces.TrainSet", fits_without_classes),
+        Check("method", "takes-unread-clips", f"{METHOD}.score", takes_unread_clips),
+        Check("method", "takes-classes-without-clips", f"{METHOD}.fit", takes_classes_without_clips),
         Check("method", "any-dimensions", "zsarbench.interfaces.VisualEncoder.space", any_dimensions),
         Check("method", "same-seed-same-scores", "zsarbench.interfaces.Context.generator", same_seed_same_scores),
         Check("method", "independence-is-true", f"{METHOD}.class_independent", independence_is_true),

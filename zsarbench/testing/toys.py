@@ -7,6 +7,7 @@ can be compared by cosine, and a method that learns anything learns it here.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -166,6 +167,19 @@ def train_set(
     if apart:
         return clips_of(SEEN[:-2], validation=held, validation_set=clips_of(held, validation=()))
     return clips_of(SEEN, validation=held if labelled else ())
+
+
+def lacking(train: TrainSet, classes: Sequence[str]) -> TrainSet:
+    """Return a labelled training set without the clips of some classes, which stay among its classes."""
+    names = [described.name for described in train.classes]
+    labels = [] if train.labels is None else train.labels.tolist()
+    kept = [number for number, label in enumerate(labels) if names[label] not in classes]
+    return replace(
+        train,
+        clips=train.clips.subset(kept),
+        labels=torch.tensor([labels[number] for number in kept], dtype=torch.long),
+        groups=tuple(train.groups[number] for number in kept),
+    )
 
 
 def context(

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import importlib
 import logging
 import pickle
 import sys
@@ -334,8 +335,55 @@ def test_a_prepare_whose_module_is_not_there_is_explained(
         assert len(list(decoding.decode(videos[:1]))) == 1
     (tmp_path / "only_here.py").unlink()
     sys.path.remove(str(tmp_path))
-    with pool(only_here.prepare) as decoding, pytest.raises(ZsarbenchError, match="cannot start: ModuleNotFoundError"):
+    reason = r"cannot start: importing only_here, the module .*`prepare`, raises ModuleNotFoundError.*top of a module"
+    with pool(only_here.prepare) as decoding, pytest.raises(ZsarbenchError, match=reason):
         list(decoding.decode(videos[:1]))
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        (
+            "raise OSError('libGL.so.1 is not here')",
+            r"importing badly, the module .* raises OSError: libGL",
+        ),
+        (
+            "import no_such_library",
+            r"importing badly, .* raises ModuleNotFoundError: No .*no_such_library'$",
+        ),
+        ("raise SystemExit(3)", r"importing badly, the module .* raises SystemExit: 3$"),
+        ("os._exit(7)", r"it ended with exit code 7 while it imported badly, the module"),
+    ],
+)
+def test_a_module_that_fails_in_a_decoding_process_is_named_with_its_own_error(
+    tmp_path: Path, videos: list[ClipSource], monkeypatch: pytest.MonkeyPatch, line: str, reason: str
+) -> None:
+    module = tmp_path / "badly.py"
+    module.write_text("import os\ndef prepare(rgb): return rgb.transpose(2, 0, 1)\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    badly = importlib.import_module("badly")
+    module.write_text(f"import os\n{line}\n")
+    with pytest.raises(ZsarbenchError, match=reason) as raised, pool(badly.prepare) as decoding:
+        list(decoding.decode(videos[:1]))
+    assert "must be" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        ("raise RuntimeError('a broken file')", "importing zsarbench raises RuntimeError: a broken file"),
+        ("import os; os._exit(5)", "it ended with exit code 5 while it imported zsarbench"),
+    ],
+)
+def test_a_process_that_dies_at_its_own_import_is_not_blamed_on_the_encoder(
+    tmp_path: Path, videos: list[ClipSource], monkeypatch: pytest.MonkeyPatch, line: str, reason: str
+) -> None:
+    (tmp_path / "av.py").write_text(line)
+    monkeypatch.syspath_prepend(tmp_path)
+    expected = pytest.raises(ZsarbenchError, match=f"a decoding process cannot start: {reason}.*doctor")
+    with expected as raised, pool(KeepFrame()) as decoding:
+        list(decoding.decode(videos[:1]))
+    assert "prepare" not in str(raised.value)
 
 
 def test_decoding_processes_are_light_and_say_when_they_are_not(

@@ -106,6 +106,15 @@ def test_fused_vectors_are_the_weighted_sum_of_both_sides() -> None:
     torch.testing.assert_close(alone, sides["visual"])
 
 
+def test_arithmetic_is_below_float32_where_the_run_asks_for_it_alone() -> None:
+    method, clips, classes = fitted(object_sentences=0), toys.clips(toys.UNSEEN), toys.class_texts(toys.UNSEEN)
+    whole, half = (
+        method.score(clips, classes, replace(context(), dtype=dtype)) for dtype in (torch.float32, torch.bfloat16)
+    )
+    assert not torch.equal(whole, half)
+    torch.testing.assert_close(whole, half, rtol=0.0, atol=0.1)
+
+
 @pytest.mark.parametrize("mode", ["object", "visual_object"])
 def test_a_clip_that_was_not_read_scores_nan_in_every_mode(mode: str) -> None:
     clips = toys.clips(toys.UNSEEN, unread=2)

@@ -79,6 +79,21 @@ def square_map(self: Any, train: Any, context: Any) -> None:
     self.map = torch.eye(16)
 
 
+def needs_a_clip(self: Any, clips: Any, *rest: Any) -> Tensor:
+    """Scores the steps that there are, and takes it that there are some."""
+    steps = clips.rows(range(len(clips)))
+    steps.values[steps.mask].reshape(*steps.values[steps.mask].shape[:-1], -1)
+    return Centroids.score(self, clips, *rest)
+
+
+def class_means(self: Any, train: Any, context: Any) -> None:
+    """Learns from the mean of each class's clips."""
+    x = self.means(train.clips.rows(range(len(train.clips))))
+    x = torch.stack([x[train.labels == number].mean(0) for number in range(len(train.classes))])
+    y = self.texts(train.classes, context)
+    self.map = torch.linalg.solve(x.T @ x + self.ridge * torch.eye(x.shape[1]), x.T @ y)
+
+
 def relabels(self: Any, train: Any, context: Any) -> None:
     train.labels.sub_(train.labels.min() - 1).sub_(1).clamp_(max=4)
     Centroids.fit(self, train, context)
@@ -150,6 +165,8 @@ METHOD = [
     (altered(Centroids, learns_from="nothing"), "gives-scores"),  # it is given None to learn from
     (altered(Centroids, score=transposed), "gives-scores"),
     (altered(Centroids, score=lambda *given: Centroids.score(*given) * torch.nan), "gives-scores"),
+    (altered(Centroids, score=needs_a_clip), "takes-unread-clips"),
+    (altered(Centroids, fit=class_means), "takes-classes-without-clips"),
     (altered(Centroids, learns_from="captions"), "fits-without-classes"),
     (altered(Centroids, fit=square_map), "any-dimensions"),
     (altered(Centroids, score=noisy), "same-seed-same-scores"),

@@ -77,7 +77,7 @@ def command(ctx: click.Context, /, protocol: str, as_json: bool, train_on: str, 
         _show(rules.name, found)
 
 
-_OF_A_RUN = ("accuracy", "n_sentences", "naming")
+_OF_A_RUN = ("accuracy", "n_sentences", "naming", "tested")
 
 
 def _parts(

@@ -11,6 +11,7 @@ import click
 
 from zsarbench.cli.toolkit import data_root_option, echo, host_of
 from zsarbench.errors import UsageError
+from zsarbench.utils.foreign import guarded
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -80,8 +81,9 @@ def training(path: Path, out: Path) -> None:
     from zsarbench.reports import figures
 
     result = results.read(path)
-    fits = result.method.record.get("fits", [])
-    _write(figures.draw_training(fits, _title(result)), out, path, "training")
+    with guarded("result file", path):  # what a method records is free
+        figure = figures.draw_training(result.method.record.get("fits", []), _title(result))
+    _write(figure, out, path, "training")
 
 
 @command.command("semantic-gap")

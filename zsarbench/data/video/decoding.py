@@ -10,7 +10,8 @@ from types import TracebackType
 import numpy as np
 
 from zsarbench.data.video.failures import Failure, FileState, file_state
-from zsarbench.data.video.frames import PreparationError, VideoError, read_steps
+from zsarbench.data.video.frames import PreparationError, read_steps
+from zsarbench.data.video.stream import VideoError
 from zsarbench.data.video.workers import Lost, WorkerPool
 from zsarbench.interfaces import ClipSource, Prepare, Sampling
 
@@ -61,6 +62,10 @@ def decode_clip(source: ClipSource, sampling: Sampling, prepare: Prepare) -> Dec
     )
 
 
+def _module_of(prepare: Prepare) -> str:
+    return str(getattr(prepare, "__module__", type(prepare).__module__))
+
+
 @dataclass(frozen=True)
 class DecodeClip:
     """The work of a decoding process."""
@@ -89,6 +94,7 @@ class DecodePool:
             what="decoding",
             seconds_per_item=seconds_per_clip,
             max_ahead=max_ahead,
+            origin=f"{_module_of(prepare)}, the module of the visual encoder's `prepare`,",
             advice=_PREPARE_ADVICE,
         )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from fractions import Fraction
 
-from zsarbench.data.video.frames import Video, VideoError, open_video
+from zsarbench.data.video.stream import Video, VideoError, open_video
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -13,8 +13,8 @@ class Probe:
     """What is known of a video file.
 
     problem: why no frame of it can be read, None where one can. truncated: a sentence where it ends before its declared
-    length, else None. damaged: what could not be decoded, None where everything could. seconds: its length, as its
-    packets give it.
+    length, else None. damaged: what could not be decoded, None where everything could. seconds: from the start of the
+    file to the end of the video, as its packets give it.
     """
 
     problem: str | None = None
@@ -44,26 +44,23 @@ class ProbeFile:
 
 
 def _probe(video: Video, thorough: bool) -> Probe:
-    has_timestamps = video.container.format.name != "avi"
-    first: Fraction | None = None
-    last = Fraction(0)
+    last: Fraction | None = None
     count = 0
     sound = False
     for packet in video.until_broken(video.container.demux(video.stream)):
         if thorough or not sound:
             sound = video.gives_sound_frame(packet) or sound
-        if packet is None or packet.size == 0:
+        if packet is None or packet.size == 0 or packet.is_discard:  # an edit list cuts what is marked
             continue
         count += 1
         stamp = packet.pts if packet.pts is not None else packet.dts
-        if has_timestamps and stamp is not None and packet.time_base:
-            shown = stamp * Fraction(packet.time_base)
+        if video.has_timestamps and stamp is not None and packet.time_base:
             length = packet.duration * Fraction(packet.time_base) if packet.duration else 1 / video.rate()
-            first = shown if first is None else min(first, shown)
-            last = max(last, shown + length)
+            shown = video.since_start(stamp * Fraction(packet.time_base) + length)
+            last = shown if last is None else max(last, shown)
     if not sound:
         return Probe(problem=video.no_frame_reason(Fraction(0)))
-    end = count / video.rate() if first is None else last - first
+    end = count / video.rate() + video.dropped if last is None else last
     declared = video.declared_seconds()
     truncated = None if declared is None else video.truncation(end, declared)
     if truncated is None and video.stopped:

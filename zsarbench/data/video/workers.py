@@ -7,6 +7,7 @@ imported into it, so that it starts in half a second and needs no guard in a use
 from __future__ import annotations
 
 import logging
+import multiprocessing.connection
 import os
 import queue
 import signal
@@ -14,6 +15,7 @@ import subprocess
 import sys
 import threading
 import time
+import traceback
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
@@ -32,6 +34,18 @@ Answer = TypeVar("Answer")
 # A worker may be killed by the machine, as for want of memory: only the second death is blamed on the item.
 MAX_DEATHS = 2
 START_SECONDS = 120.0
+# The program of a worker: imports its module and that of its work, or sends what one of them raises to the parent.
+_PROGRAM = """
+import importlib, sys
+try:
+    from zsarbench.data.video.workers import main
+    importlib.import_module(sys.argv[2])
+except BaseException as error:
+    from multiprocessing.connection import Connection
+    Connection(int(sys.argv[1])).send(f"{type(error).__name__}: {error}")
+    raise SystemExit(1)
+main()
+"""
 
 
 @dataclass(frozen=True)
@@ -59,7 +73,8 @@ class WorkerPool(Generic[Item, Answer]):
     work: called in the processes with one item, so it must be picklable, and light. workers: processes. what: the work
     as a noun for messages, such as "decoding". seconds_per_item: after this long a process is considered hung; it is
     replaced, and its item is lost. max_ahead: at most so many items are begun before their answer is consumed, which
-    bounds memory. advice: for messages, what to do where `work` cannot be sent or is not light.
+    bounds memory. origin: for messages, where what `work` imports comes from. advice: for messages, what to do where
+    `work` cannot be sent, cannot be found, or is not light.
     """
 
     def __init__(
@@ -70,11 +85,12 @@ class WorkerPool(Generic[Item, Answer]):
         what: str,
         seconds_per_item: float,
         max_ahead: int,
+        origin: str = "what it works with",
         advice: str = "",
     ) -> None:
         self._max_ahead = max(1, max_ahead)
         self._idle: queue.SimpleQueue[_Worker] = queue.SimpleQueue()
-        self._workers = [_Worker(work, what, seconds_per_item, advice) for _ in range(workers)]
+        self._workers = [_Worker(work, what, seconds_per_item, origin, advice) for _ in range(workers)]
         for worker in self._workers:
             self._idle.put(worker)
         # One thread per worker waits for it, so that its clock runs while the caller is busy otherwise.
@@ -124,10 +140,11 @@ class WorkerPool(Generic[Item, Answer]):
 class _Worker:
     """One process that works on an item at a time; started when first needed and again after it hung or died."""
 
-    def __init__(self, work: Any, what: str, seconds_per_item: float, advice: str) -> None:
+    def __init__(self, work: Any, what: str, seconds_per_item: float, origin: str, advice: str) -> None:
         self._work = work
         self._what = what
         self._limit = seconds_per_item
+        self._origin = origin
         self._advice = advice
         self._process: subprocess.Popen[bytes] | None = None
         self._connection: Connection | None = None
@@ -164,7 +181,7 @@ class _Worker:
             self._connection, theirs = Pipe()
             # Standard input is the lifeline: it ends when this process does, whatever it died of.
             self._process = subprocess.Popen(
-                [sys.executable, "-c", "from zsarbench.data.video.workers import main; main()", str(theirs.fileno())],
+                [sys.executable, "-c", _PROGRAM, str(theirs.fileno()), type(self._work).__module__],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.DEVNULL,
                 pass_fds=[theirs.fileno()],
@@ -172,23 +189,36 @@ class _Worker:
             )
             theirs.close()
             connection = self._connection
-        try:
-            connection.send(self._work)
-            problem = f"no answer in {START_SECONDS:g} s"
-            if connection.poll(START_SECONDS):
-                problem, heavy = connection.recv()
-                if heavy:
-                    _log.warning(
-                        "each %s process loads torch, and takes its time and memory. %s", self._what, self._advice
-                    )
-        except (EOFError, OSError):
-            problem = f"it ended with exit code {self.end()}"
-        except Exception as error:  # whatever a user's object raises when it is pickled
-            problem = f"the work cannot be sent to it: {error}"
-        if problem:
+        if problem := self._hand_over(connection):
             self.end()
-            raise ZsarbenchError(f"a {self._what} process cannot start: {problem}. {self._advice}".rstrip())
+            raise ZsarbenchError(f"a {self._what} process cannot start: {problem}".rstrip())
         return connection
+
+    def _hand_over(self, connection: Connection) -> str:
+        """Wait until a process is ready and send it its work; return why it is not, "" where it is."""
+        stage = "while it imported zsarbench. Try: zsarbench doctor"
+        try:
+            if not connection.poll(START_SECONDS):
+                return f"no answer in {START_SECONDS:g} s {stage}"
+            if error := connection.recv():
+                return f"importing zsarbench raises {error}. Try: zsarbench doctor"
+            stage = f"while it imported {self._origin}"
+            try:
+                connection.send(self._work)
+            except OSError:
+                raise
+            except Exception as unsent:  # whatever a user's object raises when it is pickled
+                return f"the work cannot be sent to it: {unsent}. {self._advice}"
+            if not connection.poll(START_SECONDS):
+                return f"no answer in {START_SECONDS:g} s {stage}"
+            error, findable, heavy = connection.recv()
+        except (EOFError, OSError):
+            return f"it ended with exit code {self.end()} {stage}"
+        if error:
+            return f"importing {self._origin} raises {error}" + ("" if findable else f". {self._advice}")
+        if heavy:
+            _log.warning("each %s process loads torch, and takes its time and memory. %s", self._what, self._advice)
+        return ""
 
     def stop(self) -> None:
         """Kill the process permanently; a thread that waits for it sees its end."""
@@ -218,16 +248,26 @@ def main() -> None:
     threading.Thread(target=_end_with_parent, daemon=True).start()
     with Connection(int(sys.argv[1])) as connection:
         try:
-            work = connection.recv()
-        except Exception as error:
-            connection.send((f"{type(error).__name__}: {error}", False))
-            return
-        try:
-            connection.send(("", "torch" in sys.modules))
+            connection.send("")
+            try:
+                work = connection.recv()
+            except EOFError:
+                return
+            except BaseException as error:  # a module may raise anything when it is imported, SystemExit too
+                connection.send((f"{type(error).__name__}: {error}", _is_findable(error), False))
+                return
+            connection.send(("", True, "torch" in sys.modules))
             while True:
                 connection.send(work(connection.recv()))
         except (EOFError, BrokenPipeError, ConnectionResetError):
             return
+
+
+def _is_findable(error: BaseException) -> bool:
+    """Return whether what pickle looked for was found, and raised an error of its own."""
+    own = (__file__, multiprocessing.connection.__file__)
+    files = (frame.f_code.co_filename for frame, _ in traceback.walk_tb(error.__traceback__))
+    return any(not file.startswith("<frozen") and file not in own for file in files)
 
 
 def _end_with_parent() -> None:

@@ -178,8 +178,10 @@ class FeatureSet:
         """Return the features of these clips, which are read when they are needed.
 
         Raises:
-            ZsarbenchError: a clip has neither features nor a failure.
+            ZsarbenchError: a clip has neither features nor a failure, or no sidecar of the set can be read.
         """
+        if not self.dim:
+            raise ZsarbenchError(f"no sidecar in {self.shards} can be read. Try: zsarbench features verify --rebuild")
         table, absent = self._look_up(ids)
         if absent:  # another process may have stored them
             self.refresh()

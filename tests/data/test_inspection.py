@@ -208,6 +208,7 @@ def test_the_command_line_writes_json_and_a_report_and_sets_its_exit_code(
     with pytest.raises(SystemExit) as end:
         main(command)
     assert end.value.code == 0
+    (tmp_path / "no").write_text("a file")
     with pytest.raises(SystemExit) as end:
         main([*command, "--report", str(tmp_path / "no" / "folder.txt")])
     assert end.value.code == 2

@@ -178,7 +178,7 @@ def _side(loaded: Loaded, data: Inputs, clips: frozenset[str]) -> Side:
     encoder, visual = encoder_part(loaded), loaded.parts.visual
     if encoder is None or visual is None:
         return Side(dataset=data.dataset, clips=clips)
-    stored = loaded.store.open(encoder.key(data.dataset, data.revision), encoder.dim).stored_ids()
+    stored = loaded.store.open(encoder.key(data.dataset, data.revision, data.options), encoder.dim).stored_ids()
     sources = data.sources(sorted(clips - stored))
     return Side(dataset=data.dataset, clips=clips, absent=presence.absent_clips(sources, visual))
 

@@ -206,7 +206,7 @@ def test_a_task_travels_without_its_weights_and_builds_them_where_it_runs(
 
 
 def test_the_plan_cuts_the_whole_list_whatever_is_missing(tmp_path: Path, videos: list[ClipSource]) -> None:
-    stored = FeatureStore(tmp_path).open(part_of().key("made", "r1"), 8)
+    stored = FeatureStore(tmp_path).open(part_of().key("made", "r1", {}), 8)
     before = plan(videos, stored, 4)
     assert [[clip.clip_id for clip in shard.clips] for shard in before] == [
         ["c00", "c01", "c02", "c03"], ["c04", "c05", "c06", "c07"], ["c08", "c09", "c10", "c11"],
@@ -259,7 +259,7 @@ def test_captions_are_encoded_without_decoding(tmp_path: Path) -> None:
         PartSpec("text", "toy", "zsarbench.testing.toys:ToyText", "test"),
     ]
     part = EncoderPart(specs[0], captions.Captions(text_encoder=text), specs[1], text)
-    assert part.key("made", "r1").text == {**specs[1].identity(), "fingerprint": text.fingerprint}
+    assert part.key("made", "r1", {}).text == {**specs[1].identity(), "fingerprint": text.fingerprint}
     clips = extracted(tmp_path, sources, part)
     assert clips.failures == {"b": "the clip has no captions"}
     assert clips.captions == (("lifting cup", "a person"), (), ("x",))

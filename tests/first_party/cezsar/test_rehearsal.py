@@ -90,6 +90,7 @@ def run(files: Path, *more: str, **asked: Any) -> RunResult:
     return zsarbench.run(
         "cezsar", protocol=str(files / "rehearsal.toml"), train_on="activitynet-captions",
         visual="efficientnet-lite0", text="minilm-l6", negatives="cosine-window", threads=1, out=str(files / "out"),
+        partial=True,  # one video of the annotations is gone, as many of ActivityNet are
         data_root=[f"activitynet-captions={files / 'anet'}", f"ucf101={files / 'ucf'}"],
         settings=[*SMALL, f"train_dataset.train={files / 'anet' / 'train.json'}", *more], **asked,
     )  # fmt: skip

@@ -58,7 +58,7 @@ class EncoderPart:
         self._text_fingerprint = dict(text.fingerprint) if text is not None else {}
         self._encoder: VisualEncoder | None = encoder
 
-    def key(self, dataset: str, revision: str, options: Mapping[str, Any] | None = None) -> FeatureKey:
+    def key(self, dataset: str, revision: str, options: Mapping[str, Any]) -> FeatureKey:
         """Return the key that features of a data set with these options by this encoder are stored under."""
         text = None
         if self.text_part is not None:
@@ -66,7 +66,7 @@ class EncoderPart:
         decoder = decoder_version() if self.decodes else None
         part = self.part.identity()
         return FeatureKey(
-            dataset, revision, part, self._fingerprint, self._sampling, decoder, text, dataset_options=options or {}
+            dataset, revision, part, self._fingerprint, self._sampling, decoder, text, dataset_options=options
         )
 
     def build(self, device: str) -> VisualEncoder:

@@ -61,9 +61,9 @@ class NamesProps(SeesProps):
         self.labels = tuple((word, "") for word in WORDS)
 
 
-def context(visual: SeesProps | None = None) -> Context:
+def context(visual: SeesProps | None = None, seed: int = 0) -> Context:
     parts = {"visual": visual or SeesProps(), "text": toys.ToyText(), "negatives": Uniform(), "loss": Triplet()}
-    return toys.context(parts=parts)
+    return toys.context(parts=parts, seed=seed)
 
 
 def fitted(**options: Any) -> Cezsar:
@@ -77,17 +77,22 @@ def scored(method: Cezsar, classes: tuple[ClassText, ...] = (), clips: MemoryCli
 
 
 def test_the_modes_differ_and_each_beats_chance() -> None:
-    """The toys' unseen classes have four different props, so that the likeliest object's name tells them apart."""
-    found = {}
-    given = context(visual=NamesProps())
-    for mode in ("visual", "object", "visual_object"):
-        method = Cezsar(**SMALL, mode=mode, objects_per_clip=1)
-        method.fit(toys.train_set(), given)
-        found[mode] = method.score(toys.clips(toys.UNSEEN), toys.class_texts(toys.UNSEEN), given)
-    for mode, scores in found.items():
-        assert toys.accuracy(scores) > 0.4, mode  # chance is 0.25
-    assert not torch.equal(found["visual"], found["object"])
-    assert not torch.equal(found["visual"], found["visual_object"])
+    """The toys' unseen classes have four different props, so that the likeliest object's name tells them apart.
+
+    A toy has few clips, and one fit of it may miss all of two classes: the mean over four seeds is what counts.
+    """
+    n_seeds, reached, first = 4, dict.fromkeys(("visual", "object", "visual_object"), 0.0), {}
+    for mode in reached:
+        for seed in range(n_seeds):
+            given = context(visual=NamesProps(), seed=seed)
+            method = Cezsar(**SMALL, mode=mode, objects_per_clip=1)
+            method.fit(toys.train_set(), given)
+            scores = method.score(toys.clips(toys.UNSEEN), toys.class_texts(toys.UNSEEN), given)
+            reached[mode] += toys.accuracy(scores) / n_seeds
+            first.setdefault(mode, scores)
+    assert all(accuracy > 0.4 for accuracy in reached.values()), reached  # chance is 0.25
+    assert not torch.equal(first["visual"], first["object"])
+    assert not torch.equal(first["visual"], first["visual_object"])
 
 
 def test_fused_vectors_are_the_weighted_sum_of_both_sides() -> None:

@@ -59,7 +59,6 @@ def test_videos_are_found_with_and_without_the_prefix(made: Path, names: tuple[s
     [
         ({"annotations": [{"label": "Archery", "segment": ["soon", 9]}]}, "is not \\[start, end\\] in seconds"),
         ({"annotations": [{"label": "Archery", "segment": [1]}]}, "is not \\[start, end\\] in seconds"),
-        ({"annotations": [{"label": "Archery", "segment": [0, 10**400]}]}, "is not \\[start, end\\] in seconds"),
         ({"annotations": [{"label": "Archery"}]}, "is not of the official form"),
         ({"annotations": 3}, "is not of the official form"),
         ({"annotations": [{"label": 3, "segment": [0, 1]}]}, "its subset or a label is no text"),

@@ -398,8 +398,7 @@ def test_base_to_novel(tmp_path: Path, features: Path, monkeypatch: pytest.Monke
         2 * base.mean * novel.mean / (base.mean + novel.mean)
     )
     assert (base.chance, novel.chance) == (1 / 6, 1 / 4)
-    assert base.ci95 is not None
-    assert base.ci95[0] <= base.mean <= base.ci95[1]
+    assert (base.ci95, base.no_ci95) == (None, "fewer than 10 classes")
     assert novel.mean > novel.chance
 
 
@@ -462,7 +461,9 @@ def test_clips_of_the_other_data_set_that_cannot_be_read_are_not_learnt_from_and
     assert f"trained on other, revision 1: {n_clips - 1} of {n_clips} clips" in map(str, result.flags)
     for file in features.glob("other-*.npy"):
         file.unlink()
-    with pytest.raises(ZsarbenchError, match=r"no clip of the training data set 'other' can be read: 24 × no \.npy"):
+    with pytest.raises(
+        ZsarbenchError, match=r"no clip that .* learns from can be read: .* nothing of the clips of other"
+    ):
         learnt()
 
 

@@ -123,7 +123,7 @@ def _why(side: Side, presence: Presence, spec: RunSpec) -> str:
         if _has_folder(side.dataset, spec):
             return f"none of their files is in the folder of {side.dataset}{_lister(presence, spec)}"
         return f"no folder of {side.dataset} is named. Try: --data-root {side.dataset}=DIR"
-    return f"the visual part finds nothing of them. {other}"
+    return f"the visual part finds nothing of the clips of {side.dataset}. {other}"
 
 
 def _built(dataset: str, spec: RunSpec) -> Dataset:

@@ -162,6 +162,7 @@ def test_classes_that_differ_in_spelling_alone_are_refused(tmp_path: Path, named
     done = zsarbench("protocol", "check", tmp_path / "p.toml", *root)
     assert done.exit_code == 1
     assert "cannot tell 'HandStandPushups' and 'HandstandPushups' of data set 'folder' apart" in done.output
+    pytest.importorskip("torch", reason="a run needs torch")
     run = zsarbench("run", "--method", "chance", "--protocol", tmp_path / "p.toml", *root)
     assert "cannot tell 'HandStandPushups' and 'HandstandPushups'" in str(run.exception)
 

@@ -95,8 +95,11 @@ class Csv:
 
     def render(self, table: Table) -> str:
         """Return the table as CSV; the title, the remarks and what was left out are not in it."""
+        import pandas as pd
+
         flat = table.frame.assign(notes=["; ".join(notes) for notes in table.frame["notes"]])
-        flat = flat.map(lambda value: escaping.csv_cell(value) if isinstance(value, str) else value)
+        for name in flat.columns[[not pd.api.types.is_numeric_dtype(dtype) for dtype in flat.dtypes]]:
+            flat[name] = flat[name].map(lambda value: escaping.csv_cell(value) if isinstance(value, str) else value)
         return str(flat.rename(columns=escaping.csv_cell).to_csv(index=False, lineterminator="\n"))
 
 

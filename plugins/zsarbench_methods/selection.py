@@ -89,7 +89,16 @@ def choose(
         "settings": settings,
         "chosen_on": list(judged.names),
         "validation_top1_per_class": best,
-        "tried": [{**setting, "validation_top1_per_class": accuracy} for setting, accuracy in tried],
+        "tried": _in_order_of(grid, tried),
+    }
+
+
+def _in_order_of(grid: Grid, tried: Sequence[tuple[Settings, float]]) -> dict[str, Any]:
+    """Return the grid and the accuracy of every combination, in the order of `settings_of`: a record of small size."""
+    reached = {tuple(settings[name] for name in grid): accuracy for settings, accuracy in tried}
+    return {
+        "grid": {name: list(values) for name, values in grid.items()},
+        "validation_top1_per_class": [reached[tuple(settings.values())] for settings in settings_of(grid)],
     }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -29,7 +30,7 @@ from zsarbench_methods.eszsl import ESZSL
 from zsarbench_methods.latem import LatEm
 from zsarbench_methods.representation import Scaling, pooled
 from zsarbench_methods.sae import SAE
-from zsarbench_methods.selection import Seen, choose, held_out
+from zsarbench_methods.selection import Seen, choose, held_out, settings_of
 from zsarbench_methods.sje import SJE
 
 METHODS: Mapping[str, tuple[type, Mapping[str, Any]]] = {
@@ -476,9 +477,11 @@ def test_settings_are_chosen_on_the_validation_classes_and_learnt_from_all_seen_
     assert learnt == [seen[10:], seen]
     record = method.record()
     assert record["chosen_on"] == list(planted.train.validation)
-    assert len(record["tried"]) == 2 * 49  # both targets, seven values of gamma and of lam
-    assert record["validation_top1_per_class"] == max(row["validation_top1_per_class"] for row in record["tried"])
-    assert {**record["settings"], "validation_top1_per_class": record["validation_top1_per_class"]} in record["tried"]
+    grid, reached = record["tried"]["grid"], record["tried"]["validation_top1_per_class"]
+    assert len(reached) == math.prod(map(len, grid.values())) == 2 * 49  # both targets, seven of gamma and of lam
+    assert record["validation_top1_per_class"] == max(reached)
+    settings = list(settings_of(grid))[reached.index(max(reached))]
+    assert settings == record["settings"]
 
 
 def test_the_better_setting_on_validation_classes_is_taken() -> None:
@@ -490,7 +493,7 @@ def test_the_better_setting_on_validation_classes_is_taken() -> None:
 
     settings, record = choose(seen, {"good": (-1, 1, 0)}, candidates, ("e", "f"), torch.Generator())
     assert settings == {"good": 1}
-    assert [row["validation_top1_per_class"] for row in record["tried"]] == [0.0, 1.0, 0.5]
+    assert record["tried"] == {"grid": {"good": [-1, 1, 0]}, "validation_top1_per_class": [0.0, 1.0, 0.5]}
 
 
 def test_classes_are_drawn_where_the_protocol_names_none() -> None:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from zsarbench.plugins.registry import Registrar
 
-SOURCE = "CEZSAR, arXiv:2605.01165; written anew after the release valterlej/cezsar (MIT)"
+SOURCE = "CEZSAR, arXiv:2605.01165; re-implemented after the release valterlej/cezsar (MIT)"
 
 
 @hookimpl

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from zsarbench.utils.file_names import shown
 from zsarbench_datasets import common
 from zsarbench_datasets.kinetics_lists import Annotation, parse_name
-from zsarbench_datasets.locating import locate
+from zsarbench_datasets.locating import first_of, locate
 from zsarbench_datasets.spans import Span, span_name
 
 if TYPE_CHECKING:
@@ -74,9 +74,7 @@ class _Choice:
             return None
         if found is not exact and self._trimmed:
             self._unchecked.append(shown(found[0].name))
-        for other in found[1:]:
-            log.warning("clip %s lies in two places; %s is used, not %s", clip, shown(found[0]), shown(other))
-        return found[0]
+        return first_of(clip, found)
 
     def log(self, dataset: str) -> None:
         """Log the files that are not the clips of their ids, and those whose times could not be compared."""

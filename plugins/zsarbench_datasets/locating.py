@@ -68,7 +68,7 @@ def locate(
             unlisted.append(shown(path))
         else:
             files.setdefault(clip, []).append(path)
-    chosen = {clip: (choose or _first)(clip, paths) for clip, paths in files.items()}
+    chosen = {clip: (choose or first_of)(clip, paths) for clip, paths in files.items()}
     paths = {clip: path for clip, path in chosen.items() if path is not None}
     log.info("%s: %d of %d listed clips are under %s", dataset, len(paths), len(labels), shown(root))
     if unlisted:
@@ -81,7 +81,7 @@ def locate(
     }
 
 
-def _first(clip: str, paths: Sequence[Path]) -> Path:
+def first_of(clip: str, paths: Sequence[Path]) -> Path:
     """Return the first of the files of a clip, and log that there are more."""
     for other in paths[1:]:
         log.warning("clip %s lies in two places; %s is used, not %s", clip, shown(paths[0]), shown(other))

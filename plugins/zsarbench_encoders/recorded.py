@@ -15,6 +15,8 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor
 
+from zsarbench.utils.foreign import first_line
+
 _log = logging.getLogger(__name__)
 
 
@@ -60,7 +62,7 @@ class RecordedPass:
                 with _waiting_is_an_error():
                     self._forward(self._batch)
             except RuntimeError as error:
-                _log.info("the forward pass is not recorded: %s", str(error).splitlines()[0])
+                _log.info("the forward pass is not recorded: %s", first_line(error))
                 return None
             finally:
                 current.wait_stream(other)

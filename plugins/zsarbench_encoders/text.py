@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING
 
 from zsarbench.errors import ZsarbenchError
 from zsarbench.utils.batching import in_fixed_batches
+from zsarbench.utils.foreign import first_line
 
-from .weights import check_files, first_line, package_folder, pinned, state_dict_sha256
+from .weights import check_files, package_folder, pinned, state_dict_sha256
 
 if TYPE_CHECKING:
     import torch
@@ -196,7 +197,7 @@ def load(model: str, revision: str | None = None) -> SentenceTransformer:
     except (OSError, ValueError) as error:
         place = f"folder {model}" if Path(model).exists() else f"https://huggingface.co/{hub_name(model)}"
         raise ZsarbenchError(
-            f"text model '{model}' cannot be loaded from {place}: {first_line(error)} "
+            f"text model '{model}' cannot be loaded from {place}: {first_line(error)}. "
             "Use a folder that holds the saved model: --text sentence-transformers --set text.model=FOLDER "
             "(for paraphrase-distilroberta: --set text.weights=FOLDER), or the encoder that needs no download: "
             "--text minilm-l6"

@@ -12,11 +12,12 @@ from torchvision.models import get_model, get_model_weights
 from zsarbench.errors import UsageError, ZsarbenchError, unknown
 from zsarbench.interfaces import Sampling
 from zsarbench.utils import seeding
+from zsarbench.utils.foreign import first_line
 
 from .base import ComputeDtype, FrozenNetwork
 from .preparation import BilinearCrop
 from .visual import load_weights
-from .weights import file_sha256, first_line, state_dict_sha256
+from .weights import file_sha256, state_dict_sha256
 
 CLASSIFIERS = {
     "r3d_18": "fc",
@@ -112,7 +113,7 @@ class TorchvisionVideo(FrozenNetwork):
         except (OSError, RuntimeError) as error:
             raise ZsarbenchError(
                 f"the weights of video model '{self.model}' cannot be fetched from {self._published.url}: "
-                f"{first_line(error)} Use a local file, safetensors or a state dict: --set visual.weights=FILE"
+                f"{first_line(error)}. Use a local file, safetensors or a state dict: --set visual.weights=FILE"
             ) from error
         return state
 

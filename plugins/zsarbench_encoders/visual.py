@@ -14,10 +14,11 @@ from torch import Tensor, nn
 from zsarbench.errors import UsageError, ZsarbenchError, unknown
 from zsarbench.interfaces import Sampling
 from zsarbench.utils import seeding
+from zsarbench.utils.foreign import first_line
 
 from .base import ComputeDtype, FrozenNetwork
 from .preparation import ColourOrder, ResizeCrop
-from .weights import check_files, file_sha256, first_line, package_folder, read_state_dict, state_dict_sha256
+from .weights import check_files, file_sha256, package_folder, read_state_dict, state_dict_sha256
 
 LITE0_FILE = "models/efficientnet-lite0-57934424.pth"
 LITE0_SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
@@ -209,7 +210,7 @@ def create_network(model: str, *, pretrained: bool) -> nn.Module:
             raise
         raise ZsarbenchError(
             f"the weights of timm model '{model}' cannot be fetched from {weights_address(model)}: "
-            f"{first_line(error)} Use a local file, safetensors or a state dict: --set visual.weights=FILE, "
+            f"{first_line(error)}. Use a local file, safetensors or a state dict: --set visual.weights=FILE, "
             "or the encoder that needs no download: --visual efficientnet-lite0"
         ) from error
 

@@ -161,9 +161,3 @@ def _check_names(file: IO[bytes]) -> None:
         pass  # what is no pickle is torch's to refuse
     if longest > MAX_NAME:
         raise ValueError(f"a name in it has {longest:,} characters")
-
-
-def first_line(error: Exception) -> str:
-    """Return what an error of a library says first, as one sentence inside a message of ours."""
-    text = str(error).strip().partition("\n")[0] or type(error).__name__
-    return text if text.endswith(".") else text + "."

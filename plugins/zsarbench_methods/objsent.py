@@ -30,8 +30,8 @@ class ObjSent:
 
     - objects: as Objects2action, with an object's definition in place of its name (describe), objects_per_class and
       objects_per_clip;
-    - sentences: a network of one hidden layer learns to tell the sentences of the candidate classes apart, and is asked
-      for the class of the clip's captions, joined by spaces; the classes_per_clip likeliest are kept;
+    - sentences: a network of one hidden layer learns to tell the sentences of the candidate classes apart, and then
+      scores the classes for the clip's captions, joined by spaces; the classes_per_clip likeliest are kept;
     - object_weight times the first plus the rest times the second. A clip without captions has the objects alone.
 
     Nothing is learnt from clips. Expects a visual part with a classifier and several sentences a class (--class-text

@@ -13,6 +13,7 @@ import ray.exceptions
 
 from zsarbench.errors import ZsarbenchError
 from zsarbench.interfaces import ExtractionTask, Shard, ShardReport
+from zsarbench.utils.foreign import first_line
 
 _log = logging.getLogger(__name__)
 _tasks: dict[str, ExtractionTask] = {}  # of this worker process: its encoder is built once and not for each shard
@@ -85,7 +86,7 @@ class RayExecutor:
             ray.init(address=self.address, log_to_driver=False, logging_level=logging.WARNING, **local)
         except (ConnectionError, ValueError, RuntimeError, ray.exceptions.RayError) as error:
             raise ZsarbenchError(
-                f"no Ray cluster can be joined at '{self.address}': {_first_line(error)}. "
+                f"no Ray cluster can be joined at '{self.address}': {first_line(error)}. "
                 "Try: ray start --head --include-dashboard=false --disable-usage-stats, "
                 "or --set executor.address=local; where the cluster requires a token, RAY_AUTH_MODE=token"
             ) from error
@@ -121,7 +122,7 @@ class RayExecutor:
         except ray.exceptions.RayError as error:
             raise ZsarbenchError(
                 f"shard {shard.index} could not be computed, its workers died {self.retries + 1} times: "
-                f"{_first_line(error)}. What was finished is kept; type the same command to continue"
+                f"{first_line(error)}. What was finished is kept; type the same command to continue"
             ) from error
         return report
 
@@ -133,11 +134,6 @@ def _make(name: str, shared: list[Any], shard: Shard) -> ShardReport:
         _tasks[name] = ray.get(shared[0])
     (report,) = _tasks[name].run([shard])
     return report
-
-
-def _first_line(error: Exception) -> str:
-    """Return the first line of a message of Ray, without its full stop."""
-    return str(error).strip().partition("\n")[0].rstrip(".")
 
 
 def _alive() -> list[dict[str, Any]]:

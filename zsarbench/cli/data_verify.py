@@ -93,15 +93,7 @@ def verify(ctx: click.Context, /, name: str, as_json: bool, **options: Any) -> N
         progress=default_progress(),
         only=None if rules is None else {clip for clips in lists.values() for clip in clips},
     )
-    about = {
-        "dataset": name,
-        "revision": dataset.revision,
-        **({"protocol": rules.name} if rules is not None else {}),
-        "classes": len(dataset.classes),
-        "with_captions": len(dataset.captions()),
-        **result.counts(),
-        "other_files": {ending or "without an ending": n for ending, n in result.others.items()},
-    }
+    about = {"dataset": name, **_about(dataset, rules, result)}
     by_list = result.by_list(lists)
     lines = _lines(about | {f"list {key}": counts for key, counts in by_list.items()})
     if chosen.report is not None:
@@ -112,6 +104,18 @@ def verify(ctx: click.Context, /, name: str, as_json: bool, **options: Any) -> N
     else:
         _show(lines, result)
     ctx.exit(1 if result.bad else 0)
+
+
+def _about(dataset: Dataset, rules: Protocol | None, result: Inspection) -> dict[str, Any]:
+    """Return what was inspected, and the counts of what was found."""
+    return {
+        "revision": dataset.revision,
+        **({"protocol": rules.name} if rules is not None else {}),
+        "classes": len(dataset.classes),
+        "with_captions": len(dataset.captions()),
+        **result.counts(),
+        "other_files": {ending or "without an ending": n for ending, n in result.others.items()},
+    }
 
 
 def _check_report(path: Path | None) -> None:

@@ -166,21 +166,23 @@ def presence_of(loaded: Loaded) -> Presence:
         learnt = frozenset(training.manifest.index)
     elif loaded.method_class.learns_from != "nothing":
         learnt = frozenset(clip for item in tested.rounds for clip in item.train)
+    absent = _absent(loaded, tested, clips if training is not None else clips | learnt)
+    absent_learnt = absent if training is None else _absent(loaded, training, learnt)
     visual = loaded.parts.visual
     return Presence(
-        tested=_side(loaded, tested, clips),
-        learnt=_side(loaded, training or tested, learnt),
+        tested=Side(dataset=tested.dataset, clips=clips, absent=clips & absent),
+        learnt=Side(dataset=(training or tested).dataset, clips=learnt, absent=learnt & absent_learnt),
         needs="" if visual is None else visual.needs,
     )
 
 
-def _side(loaded: Loaded, data: Inputs, clips: frozenset[str]) -> Side:
+def _absent(loaded: Loaded, data: Inputs, clips: frozenset[str]) -> frozenset[str]:
+    """Return which clips have neither stored features nor anything that the visual part could read."""
     encoder, visual = encoder_part(loaded), loaded.parts.visual
     if encoder is None or visual is None:
-        return Side(dataset=data.dataset, clips=clips)
+        return frozenset()
     stored = loaded.store.open(encoder.key(data.dataset, data.revision, data.options), encoder.dim).stored_ids()
-    sources = data.sources(sorted(clips - stored))
-    return Side(dataset=data.dataset, clips=clips, absent=presence.absent_clips(sources, visual))
+    return presence.absent_clips(data.sources(sorted(clips - stored)), visual)
 
 
 def _check_any_read(loaded: Loaded, present: Presence, unread: Mapping[str, str]) -> None:

@@ -19,6 +19,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from zsarbench.errors import UsageError
 from zsarbench.utils.cores import cores
+from zsarbench.utils.foreign import first_line
 
 _log = logging.getLogger(__name__)
 BFLOAT16 = ("avx512_bf16", "amx_bf16", "bf16")
@@ -71,7 +72,7 @@ class Compute:
             torch.zeros(1, device=resolved).item()
         except (RuntimeError, AssertionError, NotImplementedError) as error:
             raise UsageError(
-                f"device '{device}' is not available: {str(error).splitlines()[0]}. Try: zsarbench doctor"
+                f"device '{device}' is not available: {first_line(error)}. Try: zsarbench doctor"
             ) from error
         warn_of_bfloat16(resolved, dtype, "--dtype float32")
         return cls(resolved, getattr(torch, dtype), threads or cores())

@@ -50,9 +50,9 @@ def guarded(what: str, path: Path) -> Iterator[None]:
 
 
 def first_line(error: BaseException) -> str:
-    """Return what an error of a library says first, cut to one short line; its type where it says nothing."""
+    """Return what an error of a library says first, on one short line without a full stop; its type if nothing."""
     text = next((line.strip() for line in str(error).splitlines() if line.strip()), "")
-    return text[:200] or type(error).__name__
+    return text[:200].rstrip(".") or type(error).__name__
 
 
 def shortened(path: Path) -> str:

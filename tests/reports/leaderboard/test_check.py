@@ -143,7 +143,7 @@ def test_the_rest_of_a_result_is_under_its_digest(path: Path, known: Callable[[s
     change(path, "method.summary", "Altered.")
     (problem,) = check.result_problems(folder, known)
     assert f"result file {path} is not the one that SHA256SUMS lists" in problem
-    with pytest.raises(ZsarbenchError, match="it is not listed anew"):
+    with pytest.raises(ZsarbenchError, match="its line is kept"):
         digests.seal(folder)
 
 

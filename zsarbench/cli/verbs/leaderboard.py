@@ -80,8 +80,7 @@ def check(ctx: click.Context, folder: Path | None, markdown: Path | None) -> Non
 
     Exit code 1 if a result file is not valid, disagrees with its spec or its protocol, was measured under another
     version of it, does not follow from the scores next to it, is not the one that SHA256SUMS lists or is too large, if
-    reported figures are on a protocol that is not registered, or if the
-    Markdown file is stale.
+    reported figures are on a protocol that is not registered, or if the Markdown file is stale.
     """
     from zsarbench.reports.leaderboard import build as builder
     from zsarbench.reports.leaderboard import check as checks
@@ -110,7 +109,7 @@ def check(ctx: click.Context, folder: Path | None, markdown: Path | None) -> Non
 def seal(folder: Path | None) -> None:
     """List the SHA-256 of new result files in SHA256SUMS in their folder; `check` compares all with it.
 
-    No listed file may be another one: what is measured anew is a new file. Exit code 1 where one is, or is not valid.
+    No listed file may be another one: a repeated measurement is a new file. Exit code 1 where one is, or is not valid.
     """
     from zsarbench.reports.leaderboard import digests
 

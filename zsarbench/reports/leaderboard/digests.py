@@ -31,7 +31,7 @@ def digest_problems(folder: Path) -> list[str]:
     listed, found = _read(folder / FILE), _digests(folder)
     return [
         *(
-            f"result file {folder / name} is not the one that {FILE} lists (sha256 differs); what is measured anew is "
+            f"result file {folder / name} is not the one that {FILE} lists (sha256 differs); a repeated measurement is "
             "another file: put this one back, or delete both and measure again"
             for name in sorted(listed.keys() & found.keys())
             if listed[name] != found[name]
@@ -57,7 +57,7 @@ def seal(folder: Path) -> tuple[list[str], list[str]]:
     _, unsound = results.read_all(folder)
     found = _digests(folder)
     changed = [
-        f"result file {folder / name} is not the one that {FILE} lists; it is not listed anew"
+        f"result file {folder / name} is not the one that {FILE} lists; its line is kept"
         for name in sorted(listed.keys() & found.keys())
         if listed[name] != found[name]
     ]

@@ -1,9 +1,9 @@
 """Result files, and figures that papers report."""
 
 from zsarbench.results.coverage import Coverage
-from zsarbench.results.files import find, has_scores, read, read_all, read_scores, recompute, rewrite, write
+from zsarbench.results.files import find, has_scores, read, read_all, read_scores, rewrite, write
 from zsarbench.results.flags import Flag
-from zsarbench.results.recomputation import recomputed
+from zsarbench.results.recomputation import recompute
 from zsarbench.results.record import (
     SCHEMA,
     ClassTextInfo,
@@ -45,7 +45,6 @@ __all__ = [
     "read_all",
     "read_scores",
     "recompute",
-    "recomputed",
     "rewrite",
     "schema",
     "spec_id",

@@ -7,7 +7,6 @@ import hashlib
 from pathlib import Path
 
 from zsarbench.errors import ZsarbenchError
-from zsarbench.evaluation import metrics
 from zsarbench.evaluation import scores as scores_module
 from zsarbench.evaluation.scores import Scores
 from zsarbench.results.record import Predictions, RunResult, file_name
@@ -74,29 +73,6 @@ def read_scores(path: Path) -> Scores:
         ZsarbenchError: the scores file is missing, damaged, or not the one whose sha256 the result holds.
     """
     return _scores_of(read(path), path)
-
-
-def recompute(path: Path) -> list[dict[str, float]]:
-    """Return the metrics of each of a result's rounds, computed from the scores file alone.
-
-    Raises:
-        ZsarbenchError: the scores file is missing, damaged, or not the one whose sha256 the result holds.
-    """
-    result = read(path)
-    scores = _scores_of(result, path)
-    if len(scores.rounds) != len(result.rounds):
-        raise ZsarbenchError(f"scores of {path} hold {len(scores.rounds)} rounds, but the result {len(result.rounds)}")
-    with guarded("result file", path):
-        return [
-            metrics.evaluate(
-                *scores.round(number),
-                setting=result.protocol.setting,
-                seen=scores.rounds[number].seen,
-                denominator=result.denominator,
-                metrics=tuple(item.metrics),
-            )
-            for number, item in enumerate(result.rounds)
-        ]
 
 
 def has_scores(result: RunResult, path: Path) -> bool:

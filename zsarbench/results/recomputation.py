@@ -14,17 +14,20 @@ from zsarbench.results.record import RunResult, names_sha256
 from zsarbench.utils.foreign import guarded
 
 
-def recomputed(path: Path) -> RunResult:
+def recompute(path: Path, scores: Scores | None = None) -> RunResult:
     """Return the result of a file with all that scores decide computed from the scores file next to it.
 
     That is the counts, metrics, chance and candidates of every round, means, spreads and intervals, and the accuracy on
     clean and on overlapping classes. What else the file holds stays as it is.
 
+    scores: of that file, where they were read already.
+
     Raises:
         ZsarbenchError: the scores file is missing, damaged, of other rounds, or not the one whose sha256 the result
             holds.
     """
-    result, scores = read(path), read_scores(path)
+    result = read(path)
+    scores = scores or read_scores(path)
     if len(scores.rounds) != len(result.rounds):
         raise ZsarbenchError(f"scores of {path} hold {len(scores.rounds)} rounds, but the result {len(result.rounds)}")
     with guarded("result file", path):

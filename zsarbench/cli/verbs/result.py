@@ -43,7 +43,7 @@ def recompute(ctx: click.Context, paths: tuple[Path, ...], plan: bool) -> None:
     n_results, n_changed = len(sound) + len(problems), 0
     for path, result in sound.items():
         try:
-            again = results.recomputed(path)
+            again = results.recompute(path)
         except ZsarbenchError as error:
             problems[path] = f"{error}. Try: {result.command}"
             continue

@@ -177,7 +177,8 @@ def _scores_problems(path: Path, result: RunResult) -> list[str]:
     try:
         if not results.has_scores(result, path):
             return []
-        right, scores = results.recomputed(path), results.read_scores(path)
+        scores = results.read_scores(path)
+        right = results.recompute(path, scores)
     except ZsarbenchError as error:
         return [str(error)]
     problems = []

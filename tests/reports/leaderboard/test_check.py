@@ -121,7 +121,7 @@ def test_files_that_git_should_not_carry_are_named(path: Path, known: Callable[[
     large = folder / "large.npz"
     large.write_bytes(b"\0" * (check.MAX_FILE_BYTES + 1))
     (problem,) = check.result_problems(folder, known)
-    assert f"{large} is 1.0 MB" in problem
+    assert f"{large} is 1.3 MB" in problem
     for number in range(20):
         (folder / f"{number}.npz").write_bytes(b"\0" * check.MAX_FILE_BYTES)
     assert "committed results may be 20 MB in all" in check.result_problems(folder, known)[-1]

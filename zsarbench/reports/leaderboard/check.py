@@ -21,12 +21,12 @@ from zsarbench.plugins.registry import Registry
 from zsarbench.reports.leaderboard.board import UNPLACED
 from zsarbench.reports.leaderboard.digests import digest_problems
 from zsarbench.results import RunResult
+from zsarbench.results.compaction import MAX_FILE_BYTES
 from zsarbench.results.reported import ReportedRow
 from zsarbench.utils.schema import plain
 
-MAX_FILE_BYTES = 1_000_000
 MAX_FOLDER_BYTES = 20_000_000
-"""What git can carry: larger scores files are not committed, the result holds their sha256."""
+"""What git can carry of all results."""
 TOLERANCE = 1e-9
 """Of a result's numbers against those of its scores: both come from the same arithmetic."""
 
@@ -237,6 +237,9 @@ def _size_problems(folder: Path) -> Iterable[str]:
     sizes = {path: path.stat().st_size for path in sorted(folder.rglob("*")) if path.is_file()}
     for path, size in sizes.items():
         if size > MAX_FILE_BYTES:
-            yield f"{path} is {size / 1e6:.1f} MB; keep it out of git, a file may be {MAX_FILE_BYTES / 1e6:g} MB"
+            yield (
+                f"{path} is {size / 1e6:.1f} MB; a file in git may be {MAX_FILE_BYTES / 1e6:g} MB. Try: zsarbench "
+                f"result compact {folder}"
+            )
     if (whole := sum(sizes.values())) > MAX_FOLDER_BYTES:
         yield f"{folder} holds {whole / 1e6:.1f} MB; committed results may be {MAX_FOLDER_BYTES / 1e6:g} MB in all"

@@ -192,15 +192,16 @@ def _name_of(part: Any) -> str:
 
 def _unregistered(result: RunResult, registry: Registry) -> Iterator[str]:
     """Yield the method and the parts that no plugin registers; a plugin may have been renamed since."""
-    stated = [("method", result.method), *sorted(result.parts.items())]
-    for kind, part in stated:
-        if part.name not in registry.names(kind):
-            yield f"{kind} '{part.name}' of plugin '{part.plugin}' is registered by no plugin that is installed here"
+    stated = [("method", result.method.name, result.method.plugin)]
+    stated += [(kind, part.name, part.plugin) for kind, part in sorted(result.parts.items())]
+    for kind, name, plugin in stated:
+        if name not in registry.names(kind):
+            yield f"{kind} '{name}' of plugin '{plugin}' is registered by no plugin that is installed here"
 
 
 def _tested(result: RunResult, scores: Scores) -> tuple[str, ...]:
     """Return a digest of the test clips and their labels for each round under the first seed, by index."""
-    digests = {}
+    digests: dict[int, str] = {}
     for item, of_round in zip(result.rounds, scores.rounds, strict=False):
         labels = [scores.class_names[label] if label >= 0 else "" for label in scores.labels[of_round.clips]]
         lines = [f"{clip}\t{label}" for clip, label in zip(scores.clip_ids[of_round.clips], labels, strict=True)]

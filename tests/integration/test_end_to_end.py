@@ -116,9 +116,9 @@ def test_no_clip_is_decoded_twice(first: dict[str, Any], drawn: Path, tmp_path: 
 
 @pytest.fixture(scope="module")
 def killed(first: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """The same spec from another empty cache: SIGKILL in extraction, SIGKILL in training, then `--resume`."""
+    """The same spec from another empty cache: SIGKILL in extraction, SIGKILL in training, then the same again."""
     folder = tmp_path_factory.mktemp("killed")
-    arguments = ["run", "--method", "cezsar", *SMALL, "--out", str(folder / "killed"), "--resume"]
+    arguments = ["run", "--method", "cezsar", *SMALL, "--out", str(folder / "killed")]
     cache = folder / "cache"
 
     def kill_when(pattern: str) -> None:
@@ -135,7 +135,7 @@ def killed(first: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> d
 
     kill_when("features/*lite0*/shards/*.safetensors")
     kill_when("checkpoints/*/fit/*.json")
-    return cezsar(folder / "done", cache, "--resume", run=alone)
+    return cezsar(folder / "done", cache, run=alone)
 
 
 def test_the_same_spec_from_another_empty_cache_gives_the_same_bytes(

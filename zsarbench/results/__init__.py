@@ -2,7 +2,7 @@
 
 from zsarbench.results.compaction import compact
 from zsarbench.results.coverage import Coverage
-from zsarbench.results.files import find, has_scores, read, read_all, read_scores, rewrite, scores_file, write
+from zsarbench.results.files import find, has_scores, load, read, read_all, read_scores, rewrite, scores_file, write
 from zsarbench.results.flags import Flag
 from zsarbench.results.recomputation import recompute
 from zsarbench.results.record import (
@@ -42,6 +42,7 @@ __all__ = [
     "find",
     "from_json",
     "has_scores",
+    "load",
     "names_sha256",
     "read",
     "read_all",

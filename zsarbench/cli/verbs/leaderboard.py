@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from zsarbench.cli.toolkit import echo, host_of
+from zsarbench.cli.toolkit import Group, echo, host_of
 from zsarbench.errors import UsageError, ZsarbenchError
 from zsarbench.utils.targets import OUT, check_file
 
@@ -28,7 +28,7 @@ results_option = click.option(
 )
 
 
-@click.group("leaderboard", short_help="Build or check the page of all results.")
+@click.group("leaderboard", cls=Group, short_help="Build or check the page of all results.")
 def command() -> None:
     """Build one page of all results next to the figures that papers report, or check the committed ones.
 

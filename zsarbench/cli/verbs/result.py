@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from zsarbench.cli.toolkit import echo
+from zsarbench.cli.toolkit import Group, echo
 from zsarbench.errors import UsageError, ZsarbenchError
 
 if TYPE_CHECKING:
     from zsarbench.results import RunResult
 
 
-@click.group("result", short_help="Compute results again from their scores.")
+@click.group("result", cls=Group, short_help="Compute results again from their scores.")
 def command() -> None:
     """Work on result files that exist.
 

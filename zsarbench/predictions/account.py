@@ -1,0 +1,122 @@
+"""What became of every row of a predictions file, and of every clip of the protocol."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final
+
+MAX_EXAMPLES = 5
+"""Of each kind, that an account names."""
+
+MISSING: Final = "missing"
+OTHER: Final = "other"
+UNKNOWN: Final = "unknown"
+REPEATED: Final = "repeated"
+CONTRADICTORY: Final = "contradictory"
+EMPTY: Final = "empty"
+FOREIGN: Final = "foreign"
+REFUSAL: Final = "refusal"
+NO_CLASS: Final = "no-class"
+UNDECIDED: Final = "undecided"
+UNKNOWN_LABELS: Final = "unknown-labels"
+NO_CANDIDATES: Final = "no-candidates"
+REPEATED_LABELS: Final = "repeated-labels"
+
+REASONS: Mapping[str, str] = MappingProxyType(
+    {
+        MISSING: "the predictions file has nothing of it",
+        CONTRADICTORY: "the predictions file has several predictions of it that differ",
+        EMPTY: "its prediction is empty",
+        FOREIGN: "its first label is no class of the data set",
+        REFUSAL: "its answer refuses to name a class",
+        NO_CLASS: "its answer names no class",
+        UNDECIDED: "its answer names several classes alike",
+    }
+)
+"""Why a clip has no prediction that counts, by kind; such a clip is wrong."""
+
+_TEXTS: Mapping[str, str] = MappingProxyType(
+    {
+        MISSING: "test clips are missing",
+        OTHER: "rows are of clips of the data set that are not tested, and are left out",
+        UNKNOWN: "rows are of clips that the data set does not have, and are left out",
+        REPEATED: "rows repeat another one of their clip, and are left out",
+        CONTRADICTORY: "clips have predictions that differ",
+        EMPTY: "clips have an empty prediction",
+        FOREIGN: "clips have a first label that is no class",
+        REFUSAL: "answers refuse to name a class",
+        NO_CLASS: "answers name no class",
+        UNDECIDED: "answers name several classes alike",
+        UNKNOWN_LABELS: "labels are no class of the data set",
+        NO_CANDIDATES: "labels are classes that are a candidate in no round",
+        REPEATED_LABELS: "labels repeat a better one of their clip, and are left out",
+    }
+)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """How often something was found: distinct clips, rows or labels, and the first of them."""
+
+    count: int
+    examples: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Account:
+    """An account of a predictions file under a protocol.
+
+    n_rows: predictions in the file. n_expected: test clips of the protocol. n_predicted: of these, with a prediction
+    that counts. findings: by kind. not_read: fields of the file that are not read.
+    """
+
+    n_rows: int
+    n_expected: int
+    n_predicted: int
+    findings: Mapping[str, Finding]
+    not_read: tuple[str, ...] = ()
+
+    @property
+    def n_missing(self) -> int:
+        """The number of test clips that the file says nothing of."""
+        return self.findings[MISSING].count if MISSING in self.findings else 0
+
+    def lines(self) -> list[str]:
+        """Return the account in words: what counts, then one line for each kind that was found."""
+        texts = [f"{self.n_predicted:,} of {self.n_expected:,} test clips have a prediction, of {self.n_rows:,} rows"]
+        for kind, text in _TEXTS.items():
+            if kind in self.findings:
+                found = self.findings[kind]
+                wrong = ", and count as wrong" if kind in REASONS else ""
+                named = ", ".join(f"'{name:.60}'" for name in found.examples[:2])
+                texts.append(f"{found.count:,} {text}{wrong}" + (f", e.g. {named}" if named else ""))
+        if self.not_read:
+            texts.append(f"fields that are not read: {', '.join(self.not_read)}")
+        return texts
+
+
+class Tally:
+    """Counts what is found while a file is matched."""
+
+    def __init__(self) -> None:
+        self._found: dict[str, dict[str, None]] = {}
+        self._times: Counter[str] = Counter()
+
+    def add(self, kind: str, name: str) -> None:
+        """Note a clip or a label of a kind; the same one counts once."""
+        self._found.setdefault(kind, {})[name] = None
+
+    def count(self, kind: str, name: str) -> None:
+        """Note a row of a kind; every one counts."""
+        self.add(kind, name)
+        self._times[kind] += 1
+
+    def findings(self) -> dict[str, Finding]:
+        """Return what was found by kind."""
+        return {
+            kind: Finding(self._times.get(kind, len(names)), tuple(names)[:MAX_EXAMPLES])
+            for kind, names in self._found.items()
+        }

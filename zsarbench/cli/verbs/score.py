@@ -26,7 +26,7 @@ from zsarbench.cli.toolkit import data_root_option, echo, echo_json, echo_render
     "--trained-on",
     multiple=True,
     metavar="LABELS",
-    help="A label set that it was trained on, such as kinetics400; or nothing.  [default: unknown]",
+    help="A label set that it was trained on: a data set, package:file.txt, or nothing.  [default: unknown]",
 )
 @click.option(
     "--train-on", default="none", show_default=True, metavar="none|seen|DATASET", help="Where it learnt the task."

@@ -12,65 +12,31 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from click.testing import CliRunner
 
+from listed import NAMES, Place, clips_of, findings
 from zsarbench import results
-from zsarbench.cli.main import cli
 from zsarbench.errors import ZsarbenchError
 from zsarbench.plugins import load_plugins
 from zsarbench.predictions import identity
 from zsarbench.reports.leaderboard import check
 from zsarbench.results import RunResult
 
-NAMES = ("archery", "biking", "bowling", "Brush Hair", "climbing", "diving", "fencing", "golf", "juggling", "kayaking",
-         "Play Violin", "surfing")  # fmt: skip
-N_CLIPS = 5
-CLIPS = {f"{name.replace(' ', '')}/{name[:3].strip()}{number}": name for name in NAMES for number in range(N_CLIPS)}
-PROTOCOL = f"""
-name = "mine/all"
-version = 1
-dataset = "folder"
-setting = "zsl"
-summary = "Mine."
-source = "made for a test"
-n_clips = {len(CLIPS)}
-[[rounds]]
-candidates = {list(NAMES)}
-"""
+CLIPS = clips_of(5)
 
 
 @pytest.fixture
 def place(tmp_path: Path) -> Path:
     """A folder with a list of 60 clips of 12 classes, without videos, and a protocol over all of them."""
-    rows = [f"{clip}.mp4,{name},,,{clip}" for clip, name in CLIPS.items()]
-    (tmp_path / "clips.csv").write_text("\n".join(["clip,label,start,end,group", *rows]))
-    (tmp_path / "mine.toml").write_text(PROTOCOL)
-    return tmp_path
+    return Place.make(tmp_path, CLIPS).path
 
 
 @pytest.fixture
 def score(place: Path) -> Callable[..., RunResult]:
     """Score a file of the folder with further words, and return the result."""
 
-    def run(file: str, *words: str, protocol: str = "mine.toml") -> RunResult:
-        arguments = [
-            "--quiet",
-            "--no-plugin",
-            "encoders",
-            "score",
-            str(place / file),
-            "--name",
-            "M",
-            "--protocol",
-            str(place / protocol),
-        ]
-        arguments += ["--data-root", f"folder={place}", "--set", f"dataset.annotations={place / 'clips.csv'}"]
-        done = CliRunner().invoke(
-            cli, [*arguments, "--out", str(place / "out"), "--json", *words], catch_exceptions=False
-        )
-        assert done.exit_code == 0, done.stderr
-        content = json.loads(done.stdout)
-        return results.from_json(content)
+    def run(file: str, *words: str, protocol: str = "mine") -> RunResult:
+        [result] = Place(place, CLIPS).score(file, *words, protocol=protocol)
+        return result
 
     return run
 
@@ -95,10 +61,6 @@ def top(k: int, ranked: Mapping[str, Sequence[str]]) -> float:
 
 def write(path: Path, content: Any) -> None:
     path.write_text(json.dumps(content), encoding="utf-8")
-
-
-def findings(result: RunResult) -> dict[str, int]:
-    return {kind: found["count"] for kind, found in result.method.record["account"]["findings"].items()}
 
 
 def as_matrix_npz(place: Path) -> str:
@@ -277,9 +239,8 @@ def test_renamed_clips_and_classes_are_found_or_counted(place: Path, score: Call
 
 
 def test_clips_of_the_data_set_that_are_not_tested_are_left_out(place: Path, score: Callable[..., RunResult]) -> None:
-    half = PROTOCOL.replace(str(list(NAMES)), str(list(NAMES[:6]))).replace("60", "30").replace("mine/all", "mine/half")
-    (place / "half.toml").write_text(half)
-    result = score(as_lists_json(place), protocol="half.toml")
+    Place(place, CLIPS).add_protocol("half", NAMES[:6])
+    result = score(as_lists_json(place), protocol="half")
     assert findings(result) == {"other": 30, "no-candidates": 6}
     among = {clip: [name for name in names if name in NAMES[:6]] for clip, names in lists().items()}
     right = sum(among[clip][:1] == [name] for clip, name in CLIPS.items() if name in NAMES[:6])

@@ -20,7 +20,6 @@ EMPTY: Final = "empty"
 FOREIGN: Final = "foreign"
 REFUSAL: Final = "refusal"
 NO_CLASS: Final = "no-class"
-UNDECIDED: Final = "undecided"
 UNKNOWN_LABELS: Final = "unknown-labels"
 NO_CANDIDATES: Final = "no-candidates"
 REPEATED_LABELS: Final = "repeated-labels"
@@ -33,7 +32,6 @@ REASONS: Mapping[str, str] = MappingProxyType(
         FOREIGN: "its first label is no class of the data set",
         REFUSAL: "its answer refuses to name a class",
         NO_CLASS: "its answer names no class",
-        UNDECIDED: "its answer names several classes alike",
     }
 )
 """Why a clip has no prediction that counts, by kind; such a clip is wrong."""
@@ -49,7 +47,6 @@ _TEXTS: Mapping[str, str] = MappingProxyType(
         FOREIGN: "clips have a first label that is no class",
         REFUSAL: "answers refuse to name a class",
         NO_CLASS: "answers name no class",
-        UNDECIDED: "answers name several classes alike",
         UNKNOWN_LABELS: "labels are no class of the data set",
         NO_CANDIDATES: "labels are classes that are a candidate in no round",
         REPEATED_LABELS: "labels repeat a better one of their clip, and are left out",

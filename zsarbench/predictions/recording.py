@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -241,6 +241,24 @@ def _contamination(scored: Scored, claim: Claim, target: Target, registry: Regis
     )
     overlapping = {overlap.candidate for overlap in audit.overlapping}
     return replace(audit, accuracy=contamination.accuracies(scored.scores, overlapping, "all"))
+
+
+def side_by_side(found: Sequence[RunResult], left_out: Mapping[str, str]) -> list[RunResult]:
+    """Return the results of one file with the accuracies of every mapping in each; left_out: why mappings are not.
+
+    The result of predictions that name classes stays as it is.
+    """
+    if len(found) == 1 and not left_out:
+        return list(found)
+    table = {
+        str(result.method.options["mapping"]): {name: summary.mean for name, summary in result.summary.items()}
+        for result in found
+    }
+    return [
+        replace(result, method=replace(result.method, record={**result.method.record, "mappings": table,
+                                                              "mappings_left_out": dict(left_out)}))
+        for result in found
+    ]  # fmt: skip
 
 
 def account_lines(result: RunResult) -> list[str]:

@@ -19,7 +19,7 @@ from zsarbench.plugins.guarding import named
 from zsarbench.predictions.files import PredictionFile, read
 from zsarbench.predictions.mapping import mapped
 from zsarbench.predictions.matching import Classes, Matched, clip_names, matched
-from zsarbench.predictions.recording import Claim, Scored, record
+from zsarbench.predictions.recording import Claim, Scored, record, side_by_side
 from zsarbench.predictions.records import FIELDS, Reading
 from zsarbench.predictions.target import Target, target_of
 from zsarbench.results import RunResult
@@ -43,6 +43,7 @@ class ScoreRequest:
 
     protocol: None is the one that a plugin declares the default. class_order: what indices stand for: "dataset",
     "sorted" or a file of names. fields: "OURS=THEIRS" strings. trained_on: label sets, or "nothing"; () for unknown.
+    words: what the file gives for a clip is an answer in words. text: the encoder of the mapping `nearest`.
     """
 
     file: Path
@@ -55,15 +56,19 @@ class ScoreRequest:
     source: str = ""
     data_root: Sequence[str] = ()
     settings: Sequence[str] = ()
+    words: bool = False
+    text: str | None = None
     out: str = "results"
 
     def to_command(self) -> str:
         """Return the command line that scores the file again, elsewhere: without folders of this machine."""
         words = ["zsarbench", "score", self.file.name, "--name", self.name]
-        single = (("--protocol", self.protocol), ("--class-order", self.class_order), ("--source", self.source))
+        single = (("--protocol", self.protocol), ("--class-order", self.class_order), ("--source", self.source),
+                  ("--text", self.text))  # fmt: skip
         words += [word for flag, value in single if value for word in (flag, value)]
         many = (("--field", self.fields), ("--trained-on", self.trained_on), ("--set", self.settings))
         words += [word for flag, values in many for value in values for word in (flag, value)]
+        words += ["--words"] if self.words else []
         return shlex.join(words + ([] if self.train_on == "none" else ["--train-on", self.train_on]))
 
     @property
@@ -87,11 +92,13 @@ def score(request: ScoreRequest, host: Host) -> list[tuple[RunResult, Path]]:
         target = target_of(registry, request.protocol, data_root=request.data_root, settings=request.settings)
         check_folder(Path(request.out) / file_name(target.protocol.name), "results", OUT)
         order = None if request.class_order is None else class_order(request.class_order, target.dataset)
-        file = read(request.file, Reading(renamed, order))
-        written = []
-        for one in mapped(file):
-            classes = Classes(target.dataset.classes, target.dataset.aliases)
-            found = matched(one.predictions, target.tested, target.candidates, clip_names(target.manifest), classes)
+        file = read(request.file, Reading(renamed, order, request.words))
+        classes = Classes(target.dataset.classes, target.dataset.aliases)
+        ways, left_out = mapped(file, classes, registry, request.text)
+        clips, command = clip_names(target.manifest), request.to_command()
+        made = []
+        for one in ways:
+            found = matched(one.predictions, target.tested, target.candidates, clips, classes)
             found = replace(found, account=replace(found.account, not_read=file.not_read))
             _check_any(file, found, target)
             scored = Scored(
@@ -99,11 +106,15 @@ def score(request: ScoreRequest, host: Host) -> list[tuple[RunResult, Path]]:
                 options=one.options,
                 found=found,
                 scores=_scores(found, target),
-                command=request.to_command(),
+                command=command,
                 seconds=time.perf_counter() - start,
             )
-            result = record(scored, claim, target, registry)
-            path = results.write_somewhere(result, scored.scores, Path(request.out))
+            made.append((record(scored, claim, target, registry), scored.scores))
+        made = [(result, scores) for result, (_, scores) in zip(side_by_side([one for one, _ in made], left_out), made,
+                                                                 strict=True)]  # fmt: skip
+        written = []
+        for result, scores in made:
+            path = results.write_somewhere(result, scores, Path(request.out))
             written.append((results.read(path), path))
     for result, path in written:
         host.call_each("zsarbench_run_finished", result=result, path=path)

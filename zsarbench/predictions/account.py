@@ -36,22 +36,47 @@ REASONS: Mapping[str, str] = MappingProxyType(
 )
 """Why a clip has no prediction that counts, by kind; such a clip is wrong."""
 
-_TEXTS: Mapping[str, str] = MappingProxyType(
+_TEXTS: Mapping[str, tuple[str, str]] = MappingProxyType(
     {
-        MISSING: "test clips are missing",
-        OTHER: "rows are of clips of the data set that are not tested, and are left out",
-        UNKNOWN: "rows are of clips that the data set does not have, and are left out",
-        REPEATED: "rows repeat another one of their clip, and are left out",
-        CONTRADICTORY: "clips have predictions that differ",
-        EMPTY: "clips have an empty prediction",
-        FOREIGN: "clips have a first label that is no class",
-        REFUSAL: "answers refuse to name a class",
-        NO_CLASS: "answers name no class",
-        UNKNOWN_LABELS: "labels are no class of the data set",
-        NO_CANDIDATES: "labels are classes that are a candidate in no round",
-        REPEATED_LABELS: "labels repeat a better one of their clip, and are left out",
+        MISSING: ("test clip is missing, and counts as wrong", "test clips are missing, and count as wrong"),
+        OTHER: (
+            "row is of a clip of the data set that is not tested, and is left out",
+            "rows are of clips of the data set that are not tested, and are left out",
+        ),
+        UNKNOWN: (
+            "row is of a clip that the data set does not have, and is left out",
+            "rows are of clips that the data set does not have, and are left out",
+        ),
+        REPEATED: (
+            "row repeats another one of its clip, and is left out",
+            "rows repeat another one of their clip, and are left out",
+        ),
+        CONTRADICTORY: (
+            "clip has predictions that differ, and counts as wrong",
+            "clips have predictions that differ, and count as wrong",
+        ),
+        EMPTY: (
+            "clip has an empty prediction, and counts as wrong",
+            "clips have an empty prediction, and count as wrong",
+        ),
+        FOREIGN: (
+            "clip has a first label that is no class, and counts as wrong",
+            "clips have a first label that is no class, and count as wrong",
+        ),
+        REFUSAL: ("answer is a refusal, and counts as wrong", "answers are refusals, and count as wrong"),
+        NO_CLASS: ("answer names no class, and counts as wrong", "answers name no class, and count as wrong"),
+        UNKNOWN_LABELS: ("label is no class of the data set", "labels are no class of the data set"),
+        NO_CANDIDATES: (
+            "label is a class that is a candidate in no round",
+            "labels are classes that are a candidate in no round",
+        ),
+        REPEATED_LABELS: (
+            "label repeats a better one of its clip, and is left out",
+            "labels repeat a better one of their clip, and are left out",
+        ),
     }
 )
+"""What an account says of each kind, of one and of several."""
 
 
 @dataclass(frozen=True)
@@ -83,13 +108,14 @@ class Account:
 
     def lines(self) -> list[str]:
         """Return the account in words: what counts, then one line for each kind that was found."""
-        texts = [f"{self.n_predicted:,} of {self.n_expected:,} test clips have a prediction, of {self.n_rows:,} rows"]
-        for kind, text in _TEXTS.items():
+        rows = "row" if self.n_rows == 1 else "rows"
+        texts = [f"{self.n_predicted:,} of {self.n_expected:,} test clips have a prediction, in {self.n_rows:,} {rows}"]
+        for kind, (one, several) in _TEXTS.items():
             if kind in self.findings:
                 found = self.findings[kind]
-                wrong = ", and count as wrong" if kind in REASONS else ""
                 named = ", ".join(f"'{name:.60}'" for name in found.examples[:2])
-                texts.append(f"{found.count:,} {text}{wrong}" + (f", e.g. {named}" if named else ""))
+                text = one if found.count == 1 else several
+                texts.append(f"{found.count:,} {text}" + (f", e.g. {named}" if named else ""))
         if self.not_read:
             texts.append(f"fields that are not read: {', '.join(self.not_read)}")
         return texts

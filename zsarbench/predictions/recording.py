@@ -224,7 +224,12 @@ def _flags(scored: Scored, coverage: Coverage) -> tuple[Flag, ...]:
         flags.append(Flag("partial" if coverage.is_partial else "remark", text))
     silent = [finding.count for kind, finding in account.findings.items() if kind in kinds.REASONS]
     if n_silent := sum(silent) - account.n_missing:
-        flags.append(Flag("remark", f"{n_silent:,} clips have no prediction that counts, and are wrong"))
+        text = (
+            "clip has no prediction that counts, and is wrong"
+            if n_silent == 1
+            else ("clips have no prediction that counts, and are wrong")
+        )
+        flags.append(Flag("remark", f"{n_silent:,} {text}"))
     return tuple(flags)
 
 
@@ -273,5 +278,5 @@ def account_lines(result: RunResult) -> list[str]:
         figures = ", ".join(f"{name} {100 * alone[name]:.2f} instead of {100 * summary.mean:.2f}"
                             for name, summary in result.summary.items() if name in alone)  # fmt: skip
         n_clips = account.n_expected - account.n_missing
-        texts.append(f"over the {n_clips:,} clips in the file alone, as papers count: {figures}")
+        texts.append(f"over the {n_clips:,} clips of the file alone, as papers count: {figures}")
     return texts

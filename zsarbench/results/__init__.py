@@ -2,7 +2,17 @@
 
 from zsarbench.results.compaction import compact
 from zsarbench.results.coverage import Coverage
-from zsarbench.results.files import find, has_scores, read, read_all, read_scores, rewrite, scores_file, write
+from zsarbench.results.files import (
+    find,
+    has_scores,
+    read,
+    read_all,
+    read_scores,
+    rewrite,
+    scores_file,
+    write,
+    write_somewhere,
+)
 from zsarbench.results.flags import Flag
 from zsarbench.results.recomputation import recompute
 from zsarbench.results.record import (
@@ -54,4 +64,5 @@ __all__ = [
     "utc_now",
     "validate",
     "write",
+    "write_somewhere",
 ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import tempfile
 from pathlib import Path
 
 from zsarbench.errors import ZsarbenchError
@@ -16,6 +17,7 @@ from zsarbench.utils.atomic import write_atomic
 from zsarbench.utils.documents import invalid, json_text, read_json
 from zsarbench.utils.foreign import guarded, sha256_of
 from zsarbench.utils.schema import DoesNotFit
+from zsarbench.utils.targets import OUT, unwritable
 
 
 def write(result: RunResult, scores: Scores, folder: Path) -> Path:
@@ -39,6 +41,23 @@ def write(result: RunResult, scores: Scores, folder: Path) -> Path:
         target.with_suffix(".npz").unlink(missing_ok=True)
         raise
     return target
+
+
+def write_somewhere(result: RunResult, scores: Scores, folder: Path) -> Path:
+    """Write a result as `write` does, but elsewhere where the disk filled up while it was measured.
+
+    Raises:
+        ZsarbenchError: it is not where it was to be; the message says where it is.
+    """
+    try:
+        return write(result, scores, folder)
+    except OSError as error:
+        problem = unwritable(folder, "results", error, OUT)
+        try:
+            kept = write(result, scores, Path(tempfile.gettempdir()) / "zsarbench-results")
+        except OSError:
+            raise problem from error
+        raise ZsarbenchError(f"{problem}. The result is kept: {kept}") from error
 
 
 def rewrite(result: RunResult, path: Path) -> None:

@@ -16,6 +16,7 @@ from zsarbench.evaluation.summary import STD_KIND
 from zsarbench.harness.datasets import dataset_named
 from zsarbench.interfaces import Round
 from zsarbench.plugins.registry import Registry
+from zsarbench.predictions import identity
 from zsarbench.reports.leaderboard.board import UNPLACED
 from zsarbench.reports.leaderboard.digests import digest_problems
 from zsarbench.results import RunResult
@@ -88,7 +89,7 @@ def of_results(
         except ZsarbenchError as error:
             own.append(f"has no predictions that its figures follow from: {error}")
         else:
-            own += scores_problems(path, result, scores)
+            own += [*scores_problems(path, result, scores), *identity.problems(result, scores)]
             tested[path] = _tested(result, scores)
         problems += [f"result file {path}: {problem}" for problem in own]
     return [*problems, *_other_clips({path: (sound[path], clips) for path, clips in tested.items()})]
@@ -193,6 +194,10 @@ def _name_of(part: Any) -> str:
 def _unregistered(result: RunResult, registry: Registry) -> Iterator[str]:
     """Yield the method and the parts that no plugin registers; a plugin may have been renamed since."""
     stated = [("method", result.method.name, result.method.plugin)]
+    if identity.is_of_predictions(result):
+        if result.method.name in registry.names("method"):
+            yield f"its predictions are named as the registered method '{result.method.name}'"
+        stated = []
     stated += [(kind, part.name, part.plugin) for kind, part in sorted(result.parts.items())]
     for kind, name, plugin in stated:
         if name not in registry.names(kind):

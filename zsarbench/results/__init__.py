@@ -2,7 +2,7 @@
 
 from zsarbench.results.compaction import compact
 from zsarbench.results.coverage import Coverage
-from zsarbench.results.files import find, has_scores, read, read_all, read_scores, rewrite, scores_file, write
+from zsarbench.results.files import find, has_scores, problems, read, read_all, read_scores, rewrite, scores_file, write
 from zsarbench.results.flags import Flag
 from zsarbench.results.recomputation import recompute
 from zsarbench.results.record import (
@@ -43,6 +43,7 @@ __all__ = [
     "from_json",
     "has_scores",
     "names_sha256",
+    "problems",
     "read",
     "read_all",
     "read_scores",

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from zsarbench.cli.result_diff import diff
+from zsarbench.cli.result_show import show
 from zsarbench.cli.result_validate import validate
 from zsarbench.cli.toolkit import echo
 from zsarbench.errors import UsageError, ZsarbenchError
@@ -15,13 +17,14 @@ if TYPE_CHECKING:
     from zsarbench.results import RunResult
 
 
-@click.group("result", short_help="Check results, or compute them again from their scores.")
+@click.group("result", short_help="Check results, show them, or compute them again from their scores.")
 def command() -> None:
     """Work on result files that exist.
 
     \b
     Examples:
       zsarbench result validate results/
+      zsarbench result diff benchmarks/results results/
       zsarbench result recompute results/
       zsarbench result recompute benchmarks/results --plan
       zsarbench result compact benchmarks/results
@@ -29,6 +32,8 @@ def command() -> None:
 
 
 command.add_command(validate)
+command.add_command(show)
+command.add_command(diff)
 
 
 @command.command("recompute")

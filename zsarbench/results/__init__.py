@@ -5,6 +5,7 @@ from zsarbench.results.coverage import Coverage
 from zsarbench.results.files import (
     find,
     has_scores,
+    problems,
     read,
     read_all,
     read_scores,
@@ -53,6 +54,7 @@ __all__ = [
     "from_json",
     "has_scores",
     "names_sha256",
+    "problems",
     "read",
     "read_all",
     "read_scores",
@@ -64,5 +66,6 @@ __all__ = [
     "utc_now",
     "validate",
     "write",
+    "write_somewhere",
     "write_somewhere",
 ]

@@ -10,8 +10,9 @@ from pathlib import Path
 from zsarbench.errors import ZsarbenchError
 from zsarbench.evaluation import scores as scores_module
 from zsarbench.evaluation.scores import Scores
+from zsarbench.results.problems import Problem
 from zsarbench.results.record import Predictions, RunResult, file_name
-from zsarbench.results.validation import from_json, validate
+from zsarbench.results.validation import from_json, problems_of, validate
 from zsarbench.utils.array_files import MAX_BYTES
 from zsarbench.utils.atomic import write_atomic
 from zsarbench.utils.documents import invalid, json_text, read_json
@@ -83,6 +84,14 @@ def read(path: Path) -> RunResult:
         raise invalid("result file", path, error.problems) from error
     except ZsarbenchError as error:
         raise ZsarbenchError(f"result file {path} {error}") from error
+
+
+def problems(path: Path) -> list[Problem]:
+    """Return by name what is wrong with a result file on its own; [] where `read` returns its result."""
+    try:
+        return problems_of(read_json(path, "result file"))
+    except ZsarbenchError as error:
+        return [Problem("format", str(error))]
 
 
 def read_scores(path: Path) -> Scores:

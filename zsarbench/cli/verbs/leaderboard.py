@@ -2,30 +2,23 @@
 
 from __future__ import annotations
 
-import importlib.resources
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from zsarbench.cli.committed import CHECKOUT, results_option
+from zsarbench.cli.committed import results_folder as _results_folder
 from zsarbench.cli.toolkit import echo, host_of
-from zsarbench.errors import UsageError, ZsarbenchError
+from zsarbench.errors import ZsarbenchError
 from zsarbench.utils.targets import OUT, check_file
 
 if TYPE_CHECKING:
     from zsarbench.plugins import Host
     from zsarbench.reports.leaderboard.rows import Board
 
-CHECKOUT = Path("benchmarks")
 MARKDOWN = "LEADERBOARD.md"
-
-results_option = click.option(
-    "--results",
-    "folder",
-    type=click.Path(path_type=Path),
-    help="Folder of result files.  [default: benchmarks/results here, else those that ship with zsarbench]",
-)
 
 
 @click.group("leaderboard", short_help="Build or check the page of all results.")
@@ -117,17 +110,6 @@ def seal(folder: Path | None) -> None:
     folder = _results_folder(folder)
     added, dropped = digests.seal(folder)
     echo(f"{folder / digests.FILE}: {len(added)} results added, {len(dropped)} dropped that do not exist any more")
-
-
-def _results_folder(folder: Path | None) -> Path:
-    """Return the folder that was named, else that of the checkout or of the package."""
-    if folder is not None:
-        if not folder.is_dir():
-            raise UsageError(f"folder of results '{folder}' does not exist. Try: zsarbench run --method NAME")
-        return folder
-    if (CHECKOUT / "reported").is_dir():
-        return CHECKOUT / "results"
-    return Path(str(importlib.resources.files("zsarbench_benchmarks"))) / "results"
 
 
 def _board(host: Host, folder: Path) -> Board:

@@ -22,6 +22,8 @@ from zsarbench.harness.spec import RunRequest
 def command(ctx: click.Context, /, plan: bool, format_: str, as_json: bool, **request: Any) -> None:
     """Run a method under a protocol: features, training, scores, a table with the published figures.
 
+    A --control run whose accuracy stays above chance is reported as a LEAK, with exit code 1.
+
     \b
     Examples:
       zsarbench run --method cezsar
@@ -30,8 +32,10 @@ def command(ctx: click.Context, /, plan: bool, format_: str, as_json: bool, **re
     """
     host = host_of(ctx)
     spec = resolve_run(RunRequest(**request), host)
+    from zsarbench import results
     from zsarbench.harness import runs
     from zsarbench.reports.comparison import render
+    from zsarbench.results.controls import leak
     from zsarbench.utils.progress import default_progress
 
     progress = default_progress()
@@ -45,6 +49,9 @@ def command(ctx: click.Context, /, plan: bool, format_: str, as_json: bool, **re
     result, path = runs.run(spec, host, progress)
     if as_json:
         echo(path.read_text(encoding="utf-8"), nl=False)
-        return
-    echo_rendered(render(host, [result], format_))
-    echo(f"result: {path}", err=True)
+    else:
+        echo_rendered(render(host, [result], format_))
+        echo(f"result: {path}", err=True)
+    if found := leak(result, results.read_scores(path)):
+        echo(f"error: {found}", err=True)
+        ctx.exit(1)

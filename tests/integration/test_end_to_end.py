@@ -119,9 +119,9 @@ def test_no_clip_is_decoded_twice(first: dict[str, Any], drawn: Path, tmp_path: 
 
 @pytest.fixture(scope="module")
 def killed(first: dict[str, Any], one_clip_per_class: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """The same spec from a cache of clips alone: SIGKILL in extraction, SIGKILL in training, then `--resume`."""
+    """The same spec from a cache of clips alone: SIGKILL in extraction, SIGKILL in training, then the same again."""
     folder = tmp_path_factory.mktemp("killed")
-    arguments = ["run", "--method", "cezsar", *SMALL, "--out", str(folder / "killed"), "--resume"]
+    arguments = ["run", "--method", "cezsar", *SMALL, "--out", str(folder / "killed")]
     cache = folder / "cache"
     shutil.copytree(one_clip_per_class, cache)  # the other run drew its clips itself
 
@@ -135,7 +135,7 @@ def killed(first: dict[str, Any], one_clip_per_class: Path, tmp_path_factory: py
 
     kill_when("features/*lite0*/shards/*.safetensors")
     kill_when("checkpoints/*/fit/*.json")
-    return cezsar(folder / "done", cache, "--resume", run=alone)
+    return cezsar(folder / "done", cache, run=alone)
 
 
 def test_the_same_spec_from_another_cache_gives_the_same_bytes(first: dict[str, Any], killed: dict[str, Any]) -> None:

@@ -5,6 +5,7 @@ from zsarbench.results.coverage import Coverage
 from zsarbench.results.files import (
     find,
     has_scores,
+    load,
     problems,
     read,
     read_all,
@@ -53,6 +54,7 @@ __all__ = [
     "find",
     "from_json",
     "has_scores",
+    "load",
     "names_sha256",
     "problems",
     "read",
@@ -66,6 +68,5 @@ __all__ = [
     "utc_now",
     "validate",
     "write",
-    "write_somewhere",
     "write_somewhere",
 ]

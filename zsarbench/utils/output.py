@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
@@ -61,16 +60,6 @@ def _escape(char: str) -> str:
 def stdout() -> TextIO:
     """Return where results are written: the stdout that `reserved_stdout` keeps, else `sys.stdout`."""
     return _reserved.get() or sys.stdout
-
-
-def columns(default: int) -> int:
-    """Return the width of the terminal that results are written to, `default` where there is none."""
-    try:
-        if "COLUMNS" not in os.environ:
-            return os.get_terminal_size(stdout().fileno()).columns or default
-    except (OSError, ValueError, AttributeError):
-        return default
-    return shutil.get_terminal_size((default, 24)).columns
 
 
 @contextmanager

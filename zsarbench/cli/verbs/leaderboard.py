@@ -10,7 +10,7 @@ import click
 
 from zsarbench.cli.committed import CHECKOUT, results_option
 from zsarbench.cli.committed import results_folder as _results_folder
-from zsarbench.cli.toolkit import echo, host_of
+from zsarbench.cli.toolkit import Group, echo, host_of
 from zsarbench.errors import ZsarbenchError
 from zsarbench.utils.targets import OUT, check_file
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 MARKDOWN = "LEADERBOARD.md"
 
 
-@click.group("leaderboard", short_help="Build or check the page of all results.")
+@click.group("leaderboard", cls=Group, short_help="Build or check the page of all results.")
 def command() -> None:
     """Build one page of all results next to the figures that papers report, or check the committed ones.
 

@@ -132,7 +132,7 @@ class Method(Protocol):
     """What is compared: learns, or not, and scores clips against class texts; it never sees a test label.
 
     All that is chosen or learnt is so in `fit`: a clip's scores depend on that clip and the candidates' texts alone,
-    not on its id nor on other test clips (`zsarbench check` tries it).
+    not on its id nor on other test clips (`zsarbench check` tries it). In a run, test clips have ids that tell nothing.
 
     Optional: `Recording`, `ChecksParts`, `Embeds`.
     """

@@ -16,6 +16,7 @@ from zsarbench.errors import NotGiven, UsageError, ZsarbenchError
 from zsarbench.plugins import building, options
 from zsarbench.plugins.parts import PART_KINDS
 from zsarbench.testing import toys
+from zsarbench.testing.causes import CAUSES
 
 if TYPE_CHECKING:
     import torch
@@ -50,16 +51,23 @@ def expect(holds: bool, expected: str, actual: str) -> None:
 
 @dataclass(frozen=True)
 class Problem:
-    """A bug in a component: whose, by which check, what was expected and what happened, and where the contract is."""
+    """A bug in a component: whose, by which check, what was expected and what happened, and where the contract is.
+
+    rule: what the check tries. cause: what is most often behind it; "" where that is not known.
+    """
 
     kind: str
     name: str
     check: str
     message: str
     contract: str
+    rule: str = ""
+    cause: str = ""
 
     def __str__(self) -> str:
-        return f"{self.kind} '{self.name}', {self.check}: {self.message}. The contract: {self.contract}"
+        about = f"{self.kind} '{self.name}', {self.check}: {self.message}."
+        likely = f" Likely cause: {self.cause}." if self.cause else ""
+        return f"{about} The rule: {self.rule}{likely} The contract: {self.contract}"
 
 
 @dataclass(frozen=True)
@@ -173,16 +181,21 @@ class Check:
         except (Unavailable, NotGiven) as error:
             return CheckOutcome(*about, skipped=str(error))
         except ContractViolation as error:
-            return CheckOutcome(*about, problem=Problem(*about, str(error), self.contract))
+            return CheckOutcome(*about, problem=self._problem(subject, str(error)))
         except _TooLong:
             message = f"expected an end within {seconds:.0f} seconds, but it was still running"
-            return CheckOutcome(*about, problem=Problem(*about, message, self.contract))
+            return CheckOutcome(*about, problem=self._problem(subject, message))
         except Exception as error:
             place = traceback.extract_tb(error.__traceback__)[-1]
             where = f"{Path(place.filename).name}, line {place.lineno}"
             message = f"expected no error, but it raised {type(error).__name__}: {error} ({where})"
-            return CheckOutcome(*about, problem=Problem(*about, message, self.contract))
+            return CheckOutcome(*about, problem=self._problem(subject, message))
         return CheckOutcome(*about)
+
+    def _problem(self, subject: ComponentUnderTest, message: str) -> Problem:
+        rule = " ".join((self.run.__doc__ or "").split("\n\n")[0].split())
+        cause = CAUSES.get((self.kind, self.name)) or CAUSES.get(("", self.name), "")
+        return Problem(self.kind, subject.name, self.name, message, self.contract, rule, cause)
 
 
 @contextmanager

@@ -39,9 +39,8 @@ class VisualEncoder(Protocol):
     """Turns the content of clips into steps of features; row i depends on clip i alone.
 
     Where `needs` is "frames" it is also a `FrameEncoder`. Optional: `HasClassifier`, `CaptionSteps`, `ChecksSources`,
-    `FindsClips`, `StepBatches`, `IndependentSteps`, `ColourOrdered`, `Movable`, `HasParameters`. A constructor
-    parameter `text_encoder` is filled with the run's text part.
-    `text_encoder` is filled with the run's text part.
+    `FindsClips`, `StepBatches`, `IndependentSteps`, `ColourOrdered`, `FrameOrdered`, `Movable`, `HasParameters`. A
+    constructor parameter `text_encoder` is filled with the run's text part.
     """
 
     dim: int

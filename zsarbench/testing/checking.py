@@ -67,7 +67,8 @@ class Problem:
     def __str__(self) -> str:
         about = f"{self.kind} '{self.name}', {self.check}: {self.message}."
         likely = f" Likely cause: {self.cause}." if self.cause else ""
-        return f"{about} The rule: {self.rule}{likely} The contract: {self.contract}"
+        rule = f" The rule: {self.rule}" if self.rule else ""
+        return f"{about}{rule}{likely} The contract: {self.contract}"
 
 
 @dataclass(frozen=True)

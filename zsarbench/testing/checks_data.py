@@ -58,6 +58,8 @@ def classes_are_named(subject: ComponentUnderTest) -> None:
     expect(isinstance(aliases, Mapping), "aliases as a mapping", f"it is a {type(aliases).__name__}")
     lost = sorted(set(aliases.values()) - set(classes))
     expect(not lost, "aliases of official class names", f"{lost[:3]} are not classes")
+    moved = sorted(alias for alias, name in aliases.items() if alias in classes and alias != name)
+    expect(not moved, "a class's own name to be no alias of another class", f"{moved[:3]} are")
 
 
 def manifest_is_sound(subject: ComponentUnderTest) -> None:

@@ -20,6 +20,7 @@ from zsarbench.testing.checking import (
     ComponentUnderTest,
     ContractViolation,
     Unavailable,
+    close,
     expect,
     farthest,
     is_tensor,
@@ -228,6 +229,9 @@ def declares_itself(subject: ComponentUnderTest) -> None:
     if subject.kind == "visual":
         sampling = encoder.sampling
         expect(isinstance(sampling, Sampling), "sampling to be a zsarbench.interfaces.Sampling", f"it is {sampling!r}")
+        counts = (sampling.max_steps, sampling.frames_per_step, sampling.step_stride)
+        above = sampling.frames_per_second > 0 and all(isinstance(count, int) and count > 0 for count in counts)
+        expect(above, "sampling in whole numbers above 0", f"it is {sampling!r}")
 
 
 def classifies(subject: ComponentUnderTest) -> None:
@@ -243,7 +247,9 @@ def classifies(subject: ComponentUnderTest) -> None:
     expect(pairs, "labels as pairs of a name and a definition", f"the first is {labels[0]!r}")
     rows = _encoded(subject).values
     logits = encoder.classify(rows)
+    step = encoder.classify(rows[:1, 0]) if is_tensor(logits, (*rows.shape[:-1], len(labels))) else logits
     expect(is_tensor(logits, (*rows.shape[:-1], len(labels))), f"(..., {len(labels)}), one a label", shape_of(logits))
+    expect(close(step[0], logits[0, 0]), "the logits of a row not to depend on others", farthest(step[0], logits[0, 0]))
     logits, shape = encoder.classify(rows[:0, 0]), (0, len(labels))
     expect(is_tensor(logits, shape), f"{shape} where a block of clips holds none that could be read", shape_of(logits))
 
@@ -280,9 +286,12 @@ def sentence_alone(subject: ComponentUnderTest) -> None:
 
 
 def tells_texts_apart(subject: ComponentUnderTest) -> None:
-    """Different sentences get different rows."""
+    """Different sentences get different rows, those that differ in their last word alone too."""
     rows = _sentences(subject)
     expect(not same_bits(rows[0], rows[5]), "different rows for different sentences", "they are equal")
+    start = "somebody in this clip slowly and carefully lifts a "
+    one, other = subject.component.encode([f"{start}cup", f"{start}word"])
+    expect(not same_bits(one, other), "different rows for sentences that differ in their last word", "they are equal")
 
 
 def visual_checks() -> tuple[Check, ...]:

@@ -69,7 +69,7 @@ CAUSES: Mapping[tuple[str, str], str] = {
     ("method", "fits-stand-alone"): "weights or settings kept on the class or in the module",
     ("method", "clip-alone"): "a statistic of the test clips, such as their mean, or what was scored before",
     ("method", "choices-are-of-the-fit"): "a setting chosen in `score`",
-    ("method", "validation-set-decides-only"): "clips for choosing are learnt from; what is fitted on them goes to `record`",
+    ("method", "validation-set-decides-only"): "clips for choosing are learnt from, or `record` lacks a fitted setting",
     ("method", "ids-say-nothing"): "an id is read, hashed or looked up",
     ("method", "seen-candidates-too"): "a bias of seen classes set on test clips: set it in `fit`",
     ("reporter", "renders-text"): "a time or a number at random in the text, or a table sorted in place",

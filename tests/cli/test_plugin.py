@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import subprocess
 import sys
-import sysconfig
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,16 +14,14 @@ import pytest
 from click.testing import CliRunner
 
 from locations import ROOT
-from zsarbench.cli.main import VERBS, cli
+from zsarbench.cli.main import VERBS, Session, cli
 from zsarbench.errors import UsageError
-
-TREE = ROOT
-ZSARBENCH = Path(sysconfig.get_path("scripts")) / "zsarbench"
+from zsarbench.plugins import load_plugins
 
 
 def readme_plugin() -> tuple[str, str]:
     """Return the code of the README's plugin, and the entry point that its first line asks for."""
-    found = re.search(r"<!-- plugin -->\n```python\n(.*?)```", (TREE / "README.md").read_text("utf-8"), re.DOTALL)
+    found = re.search(r"<!-- plugin -->\n```python\n(.*?)```", (ROOT / "README.md").read_text("utf-8"), re.DOTALL)
     assert found is not None
     entry = re.search(r"\[options\.entry_points\]\s+zsarbench = (\S+ = \S+)", found[1].splitlines()[0])
     assert entry is not None
@@ -54,64 +51,81 @@ def new(folder: Path, name: str, *options: str) -> Any:
     return CliRunner().invoke(cli, ["plugin", "new", name, "--out", str(folder), *options])
 
 
+class Outside:
+    """A folder with the sources of plugins, all installed where this process finds them, and the command line."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.host = load_plugins()
+
+    def type(self, *arguments: str) -> Any:
+        """Return what a command prints as JSON."""
+        done = CliRunner().invoke(cli, [*arguments, "--json"], obj={"session": Session((), self.host)})
+        assert done.exit_code == 0, done.output
+        return json.loads(done.stdout)
+
+
 @pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder that all plugins were installed into."""
+def outside(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Outside]:
+    """Plugins written by `plugin new` and by hand, installed with pip."""
     folder = tmp_path_factory.mktemp("outside")
     assert new(folder / "whole", "my-whole", *(f"--{kind}" for kind in ALL)).exit_code == 0
-    assert new(folder / "default", "by-default").exit_code == 0
-    for package in (folder / "whole", folder / "default", write_readme_plugin(folder / "readme")):
-        command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-build-isolation", "--no-index"]
-        subprocess.run([*command, "--target", folder / "site", package], check=True, cwd=folder)
-    return folder / "site"
+    packages = [folder / "whole", write_readme_plugin(folder / "readme")]
+    command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-build-isolation", "--no-index"]
+    subprocess.run([*command, "--target", folder / "site", *packages], check=True, cwd=folder)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(folder / "site")
+        yield Outside(folder)
 
 
-def typed(site: Path, *arguments: str) -> Any:
-    """Return what a command prints as JSON, with the plugins installed."""
-    done = subprocess.run(
-        [ZSARBENCH, *arguments, "--json"], capture_output=True, text=True, env=with_plugins(site), cwd=site.parent
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "warning" not in done.stderr
-    return json.loads(done.stdout)
+@pytest.fixture(autouse=True)
+def _own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give this file one cache: clips are drawn once."""
+    monkeypatch.setenv("ZSARBENCH_CACHE", str(tmp_path_factory.getbasetemp() / "plugin-cache"))
 
 
-def with_plugins(site: Path) -> dict[str, str]:
-    """Return an environment in which the plugins are found."""
-    return {**os.environ, "PYTHONPATH": str(site)}
-
-
-def test_list_names_what_they_add(site: Path) -> None:
-    found = {(row["kind"], row["name"]): row["plugin"] for row in typed(site, "list")}
+def test_list_names_what_they_add(outside: Outside) -> None:
+    assert not outside.host.failures
+    found = {(row["kind"], row["name"]): row["plugin"] for row in outside.type("list")}
     for kind in set(ALL) - {"protocol"}:
         assert found[kind, "my-whole"] == "my-whole"
     assert found["protocol", "my-whole/unseen"] == "my-whole"
-    assert {kind for kind, name in found if name == "by-default"} == {"method", "loss"}
     assert found["loss", "soft-margin"] == "my-losses"
 
 
-def test_check_finds_no_bug_in_the_readme_plugin(site: Path) -> None:
-    outcomes = typed(site, "check", "my-losses")
+def test_check_finds_no_bug_in_the_readme_plugin(outside: Outside) -> None:
+    outcomes = outside.type("check", "my-losses")
     assert {outcome["kind"] for outcome in outcomes} == {"loss"}
     assert [outcome for outcome in outcomes if outcome["problem"] or outcome["skipped"]] == []
 
 
-def test_the_tests_of_a_written_plugin_of_every_kind_pass(site: Path) -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", "import sys, pytest; sys.exit(pytest.main(['-q', '-p', 'no:cacheprovider']))"],
-        capture_output=True, text=True, env=with_plugins(site), cwd=site.parent / "whole",
-    )  # fmt: skip
-    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
-    assert re.search(r"[0-9]{2} passed", done.stdout)
-    assert "skipped" not in done.stdout
+def test_the_tests_of_a_written_plugin_of_every_kind_pass(outside: Outside) -> None:
+    class Counted:
+        outcomes: tuple[str, ...] = ()
+
+        def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+            if report.when == "call" or not report.passed:
+                self.outcomes += (report.outcome,)
+
+    tests, counted = outside.folder / "whole" / "tests", Counted()
+    assert pytest.main(["-q", "-p", "no:cacheprovider", "--rootdir", str(tests), str(tests)], [counted]) == 0
+    assert set(counted.outcomes) == {"passed"}
+    assert len(counted.outcomes) > 80
 
 
-def test_a_written_method_gives_a_row_without_an_edit(site: Path) -> None:
+def test_a_written_method_gives_a_row_without_an_edit(outside: Outside, tmp_path: Path) -> None:
     request = ("--protocol", "sketch/compositional", "--visual", "captions", "--limit", "1", "--text", "my-whole")
-    result = typed(site, "run", "--method", "my-whole", *request, "--out", str(site.parent / "results"))
+    fewer = ("--set", "dataset.clips_per_class=1")
+    result = outside.type("run", "--method", "my-whole", *request, *fewer, "--out", str(tmp_path))
     assert result["protocol"]["name"] == "sketch/compositional"
     assert 0 <= result["summary"]["top1_per_class"]["mean"] <= 1
     assert result["method"]["plugin"] == "my-whole"
+
+
+def test_without_a_kind_a_method_and_a_loss_are_written(tmp_path: Path) -> None:
+    assert new(tmp_path / "default", "by-default").exit_code == 0
+    text = (tmp_path / "default" / "by_default" / "__init__.py").read_text("utf-8")
+    assert re.findall('registry.add\\(\n +"(.*)"', text) == ["method", "loss"]
 
 
 def test_only_the_chosen_kinds_are_written(tmp_path: Path) -> None:
@@ -121,7 +135,7 @@ def test_only_the_chosen_kinds_are_written(tmp_path: Path) -> None:
     assert not {"my_loss/method.py", "my_loss/data/clips.csv", "my_loss/protocols/unseen.toml"} & written
     text = (tmp_path / "one" / "my_loss" / "__init__.py").read_text("utf-8")
     assert text.count("registry.add") == 1
-    assert not re.search("my-plugin|my_plugin|COMMANDS|# <", "".join(read_all(tmp_path / "one")))
+    assert not re.search("my-plugin|my_plugin|# <", "".join(read_all(tmp_path / "one")))
 
 
 def read_all(folder: Path) -> list[str]:
@@ -140,9 +154,12 @@ def test_a_folder_with_files_is_left_alone_and_an_empty_one_is_filled(tmp_path: 
     assert new(tmp_path / "empty", "my-loss").exit_code == 0
 
 
-@pytest.mark.parametrize("name", ["My-Plugin", "1st", "a--b", "class", "json", "zsarbench-x", "../up", "", "é"])
+REFUSED = ["My-Plugin", "1st", "a--b", "class", "json", "zsarbench-x", "torch", "cezsar", "none", "../up", "", "é"]
+
+
+@pytest.mark.parametrize("name", REFUSED)
 def test_a_name_that_cannot_be_one_is_refused(tmp_path: Path, name: str) -> None:
-    refused = new(tmp_path / "new", name).exception
+    refused = new(tmp_path / "new", name, "--method", "--dataset").exception
     assert isinstance(refused, UsageError)
     assert "plugin name" in str(refused)
     assert not (tmp_path / "new").exists()

@@ -135,7 +135,8 @@ def every_frame_counts(subject: ComponentUnderTest) -> None:
         row = encoder.encode(replace(batch, frames=frames)).values[0, 0]
         said = f"with other frames {which} it has the same"
         expect(not same_bits(row, whole.values[0, 0]), "a step's row to follow all frames of its window", said)
-    if isinstance(encoder, FrameOrdered) and encoder.frame_order_matters:
+    ordered = isinstance(encoder, FrameOrdered) and encoder.frame_order_matters
+    if ordered:
         turned = encoder.encode(replace(batch, frames=batch.frames.flip(2))).values[0, 0]
         change = float((turned - whole.values[0, 0]).norm() / whole.values[0, 0].norm().clamp(min=1e-12))
         said = f"with its frames in reverse a row differs by {change:.2g} of its length"

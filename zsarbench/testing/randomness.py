@@ -40,7 +40,7 @@ class RandomnessWatch(TorchDispatchMode):
     """Notes in `drew` an operation of torch that drew random numbers inside, from whatever generator."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.drew = ""
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import keyword
 import re
 import sys
@@ -9,22 +10,13 @@ from pathlib import Path
 
 import click
 
-from zsarbench.cli.toolkit import echo
+from zsarbench.cli.toolkit import echo, host_of
 from zsarbench.errors import UsageError
+from zsarbench.plugins import Host
+from zsarbench.plugins.registry import RESERVED
 
 TEMPLATE = Path(__file__).parents[1] / "plugin-template"
 KINDS = ("method", "loss", "visual", "text", "negatives", "dataset", "protocol", "reporter")
-COMMANDS = {
-    "method": "zsarbench run --method my-plugin --protocol sketch/compositional",
-    "loss": "zsarbench run --method cezsar --loss my-plugin",
-    "visual": "zsarbench run --method eszsl --visual my-plugin --protocol sketch/compositional",
-    "text": "zsarbench run --method nearest-text --visual captions --text my-plugin --protocol sketch/compositional",
-    "negatives": "zsarbench run --method cezsar --negatives my-plugin",
-    "dataset": "zsarbench data lint my-plugin",
-    "protocol": "zsarbench run --method nearest-text --protocol my-plugin/unseen",
-    "reporter": "zsarbench compare results --format my-plugin",
-}
-"""For each kind, a command that uses it."""
 FILES = {"visual": ("frames.py", "visual.py"), "dataset": ("dataset.py", "data"), "protocol": ("protocols",)}
 """What a kind needs of the template's package, where that is not one file of its name."""
 _NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
@@ -51,7 +43,8 @@ def command() -> None:
 @click.option("--protocol", is_flag=True, help="A protocol file.")
 @click.option("--reporter", is_flag=True, help="A reporter.")
 @click.option("--out", type=click.Path(path_type=Path), help="The folder that is made; default: NAME.")
-def new(name: str, out: Path | None, **chosen: bool) -> None:
+@click.pass_context
+def new(ctx: click.Context, /, name: str, out: Path | None, **chosen: bool) -> None:
     """Write a complete distribution: working components of the chosen kinds, tests, a workflow, a README.
 
     Without a kind, a method and a loss.
@@ -64,6 +57,7 @@ def new(name: str, out: Path | None, **chosen: bool) -> None:
     kinds = [kind for kind in KINDS if chosen[kind]] or ["method", "loss"]
     folder = Path(name) if out is None else out
     module = _module(name)
+    _check_free(name, module, kinds, host_of(ctx))
     if folder.is_file() or (folder.is_dir() and any(folder.iterdir())):
         raise UsageError(f"{folder} exists and is not empty. Try: --out FOLDER, or another name")
     try:
@@ -87,9 +81,29 @@ def _module(name: str) -> str:
             f"plugin name '{name}' is not one of a letter, then letters in lower case, digits and single hyphens. "
             "Try: zsarbench plugin new fast-zsl"
         )
-    if module in sys.stdlib_module_names or module.startswith("zsarbench"):
-        raise UsageError(f"plugin name '{name}' would hide the module '{module}'. Try: another name")
     return module
+
+
+def _check_free(name: str, module: str, kinds: list[str], host: Host) -> None:
+    """Raise where the plugin would get in the way of what is installed, unless that is the plugin itself.
+
+    Raises:
+        UsageError: a plugin, a module, or a component of one of the kinds has the name already.
+    """
+    own = False
+    for entry in host.registry:
+        if entry.target.partition(":")[0].partition(".")[0] == module:
+            own = True
+        elif entry.plugin == name or (entry.name == name and entry.kind in kinds):
+            raise UsageError(
+                f"plugin name '{name}' is taken: {entry.kind} '{entry.name}' is of plugin '{entry.plugin}'. "
+                "Try: another name"
+            )
+    if reserved := [kind for kind in kinds if name in RESERVED.get(kind, ())]:
+        raise UsageError(f"plugin name '{name}' cannot be that of a {reserved[0]}. Try: another name")
+    spec = None if own else importlib.util.find_spec(module)
+    if module in sys.stdlib_module_names or module.startswith("zsarbench") or (spec is not None and spec.origin):
+        raise UsageError(f"plugin name '{name}' would hide the module '{module}'. Try: another name")
 
 
 def _files(name: str, module: str, kinds: list[str]) -> dict[str, str]:
@@ -103,10 +117,7 @@ def _files(name: str, module: str, kinds: list[str]) -> dict[str, str]:
             continue
         target = ".github/workflows/tests.yml" if place.name == "workflow.yml" else place.as_posix()
         text = path.read_text(encoding="utf-8")
-        if place.name == "__init__.py":
-            text = _only(text, kinds)
-        text = text.replace("COMMANDS", "\n".join(COMMANDS[kind] for kind in kinds))
-        files[_renamed(target, name, module)] = _renamed(text, name, module)
+        files[_renamed(target, name, module)] = _renamed(_only(text, kinds), name, module)
     return files
 
 

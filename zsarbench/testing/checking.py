@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import signal
-import threading
 import traceback
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from zsarbench.errors import NotGiven, UsageError, ZsarbenchError
@@ -17,6 +13,7 @@ from zsarbench.plugins import building, options
 from zsarbench.plugins.parts import PART_KINDS
 from zsarbench.testing import toys
 from zsarbench.testing.causes import CAUSES
+from zsarbench.utils.time_limit import TimeIsUp, limited
 
 if TYPE_CHECKING:
     import torch
@@ -37,10 +34,6 @@ class ContractViolation(Exception):
 
 class Unavailable(Exception):
     """A reason why a component cannot be tried on this machine: weights, files or packages that are missing."""
-
-
-class _TooLong(BaseException):
-    """The end of a check's time; no `except Exception` of a component catches it."""
 
 
 def expect(holds: bool, expected: str, actual: str) -> None:
@@ -183,7 +176,7 @@ class Check:
             return CheckOutcome(*about, skipped=str(error))
         except ContractViolation as error:
             return CheckOutcome(*about, problem=self._problem(subject, str(error)))
-        except _TooLong:
+        except TimeIsUp:
             message = f"expected an end within {seconds:.0f} seconds, but it was still running"
             return CheckOutcome(*about, problem=self._problem(subject, message))
         except Exception as error:
@@ -197,26 +190,6 @@ class Check:
         rule = " ".join((self.run.__doc__ or "").split("\n\n")[0].split())
         cause = CAUSES.get((self.kind, self.name)) or CAUSES.get(("", self.name), "")
         return Problem(self.kind, subject.name, self.name, message, self.contract, rule, cause)
-
-
-@contextmanager
-def limited(seconds: float) -> Iterator[None]:
-    """End a block after so many seconds; unlimited outside the main thread and where signals have no timer."""
-    if threading.current_thread() is not threading.main_thread() or not hasattr(signal, "setitimer"):
-        yield
-        return
-
-    def stop(number: int, frame: FrameType | None) -> None:
-        raise _TooLong
-
-    before = signal.signal(signal.SIGALRM, stop)
-    timer = signal.setitimer(signal.ITIMER_REAL, seconds)
-    try:
-        yield
-    finally:  # a timer set by someone else, such as a test runner, is restored
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
-        signal.setitimer(signal.ITIMER_REAL, *timer)
 
 
 # --- comparing --------------------------------------------------------------------------------------------------------

@@ -2,6 +2,8 @@
 
 from zsarbench import hookimpl
 
+zsarbench_interface = 1  # the version of zsarbench.plugins.hookspecs that this was written for
+
 
 @hookimpl
 def zsarbench_register(registry):

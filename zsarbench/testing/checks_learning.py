@@ -157,16 +157,12 @@ def another_seed_another_draw(subject: ComponentUnderTest) -> None:
     if subject.component.learns_from == "nothing":
         return
     clips, classes = unseen_clips(), toys.class_texts(toys.UNSEEN)
-    scored(fitted(subject), clips, classes)  # the toys' own vectors are drawn once
-    train, watch = toys.train_set(), RandomnessWatch()
-    made = Fitted(subject.make(), train, toy_context(subject))
-    with watch:
-        made.method.fit(train, made.context)
-    if not watch.drew:
-        return
-    one, other = scored(made, clips, classes), scored(fit(subject, seed=1), clips, classes)
+    one = scored(fitted(subject), clips, classes)  # the toys' own vectors are drawn by now
+    train, other = toys.train_set(), Fitted(subject.make(), None, toy_context(subject, seed=1))
+    with RandomnessWatch() as watch:
+        other.method.fit(train, other.context)
     said = f"it draws ({watch.drew}), and seeds 0 and 1 give the same bits"
-    expect(not same_bits(one, other), "other scores from another seed", said)
+    expect(not watch.drew or not same_bits(one, scored(other, clips, classes)), "other scores from another seed", said)
 
 
 def learning_checks() -> tuple[Check, ...]:

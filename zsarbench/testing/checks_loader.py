@@ -14,11 +14,12 @@ import torch
 
 from zsarbench.interfaces import CaptionSteps, Clips, ColourOrdered, FrameOrdered
 from zsarbench.testing.checking import Check, ComponentUnderTest, expect, same_bits
-from zsarbench.testing.checks_encoders import PREPARE, VISUAL, part_of, toy_batch
+from zsarbench.testing.checks_encoders import PREPARE, VISUAL, encoded, part_of, toy_batch
 from zsarbench.utils import seeding
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+    from torch import Tensor
 
 SIDE = 224
 """Pixels of the frames that are prepared: square ones fill up the least."""
@@ -118,27 +119,29 @@ def every_frame_counts(subject: ComponentUnderTest) -> None:
     encoder, batch = subject.component, toy_batch(subject)
     if batch.frames is None or batch.mask is None:
         return
-    whole = encoder.encode(batch)
+    clip, own_frames, others = part_of(batch, [0]), batch.frames[:1], batch.frames[2, 0]
+    own = encoder.encode(clip).values[0]
+
+    def changed(step: int, part: slice) -> Tensor:
+        """Return the row of a step of which some frames are another clip's."""
+        frames = own_frames.clone()
+        frames[0, step, part] = others[part]
+        row: Tensor = encoder.encode(replace(clip, frames=frames)).values[0, step]
+        return row
+
     for step in range(int(batch.mask[0].sum())):
-        frames = batch.frames.clone()
-        frames[0, step] = batch.frames[2, 0]  # of another clip
-        row = encoder.encode(replace(batch, frames=frames)).values[0, step]
         said = f"with other frames in step {step} it has the same"
-        expect(not same_bits(row, whole.values[0, step]), f"row {step} to follow its own frames", said)
+        expect(not same_bits(changed(step, slice(None)), own[step]), f"row {step} to follow its own frames", said)
     n_frames = batch.frames.shape[2]
     if n_frames == 1:
         return
-    cases = {"after the first": slice(1, None), "of the second half": slice(n_frames // 2, None)}
-    for which, part in cases.items():
-        frames = batch.frames.clone()
-        frames[0, 0, part] = batch.frames[2, 0, part]
-        row = encoder.encode(replace(batch, frames=frames)).values[0, 0]
+    for which, part in (("after the first", slice(1, None)), ("of the second half", slice(n_frames // 2, None))):
         said = f"with other frames {which} it has the same"
-        expect(not same_bits(row, whole.values[0, 0]), "a step's row to follow all frames of its window", said)
+        expect(not same_bits(changed(0, part), own[0]), "a step's row to follow all frames of its window", said)
     ordered = isinstance(encoder, FrameOrdered) and encoder.frame_order_matters
     if ordered:
-        turned = encoder.encode(replace(batch, frames=batch.frames.flip(2))).values[0, 0]
-        change = float((turned - whole.values[0, 0]).norm() / whole.values[0, 0].norm().clamp(min=1e-12))
+        turned = encoder.encode(replace(clip, frames=own_frames.flip(2))).values[0, 0]
+        change = float((turned - own[0]).norm() / own[0].norm().clamp(min=1e-12))
         said = f"with its frames in reverse a row differs by {change:.2g} of its length"
         expect(change > 1e-4, "a row that follows the declared order of frames", said)
 
@@ -162,17 +165,14 @@ def every_caption_counts(subject: ComponentUnderTest) -> None:
 
 
 def other_ids_same_bits(subject: ComponentUnderTest) -> None:
-    """The same frames or captions under other ids give the same rows, bit for bit."""
+    """The same frames or captions under other ids, of several spellings, give the same rows, bit for bit."""
     batch = toy_batch(subject)
-    whole = subject.component.encode(batch)
-    for spelt in ("renamed-{}", "v_ApplyLipstick_g{}_c01", "run/{}.mp4"):
-        ids = tuple(spelt.format(number) for number in range(len(batch.ids)))
-        steps = subject.component.encode(replace(batch, ids=ids))
-        expect(same_bits(steps.values, whole.values), "ids not to matter", f"under ids such as '{ids[0]}' rows differ")
-    alone = subject.component.encode(part_of(replace(batch, ids=tuple("wxyz")), [1]))
-    length = int(alone.mask[0].sum())
-    same = same_bits(alone.values[0, :length], whole.values[1, :length])
-    expect(same, "ids not to matter", "under another id and alone a clip has other rows")
+    whole = encoded(subject)
+    ids = ("renamed-1", "v_ApplyLipstick_g01_c01", "run/2.mp4", "RUN 3")
+    steps = subject.component.encode(replace(batch, ids=ids))
+    for row, clip_id in enumerate(ids):
+        said = f"under the id '{clip_id}' the rows of clip {row} differ"
+        expect(same_bits(steps.values[row], whole.values[row]), "ids not to matter", said)
 
 
 def loader_checks() -> tuple[Check, ...]:

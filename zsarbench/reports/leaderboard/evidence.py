@@ -85,7 +85,8 @@ def drawn(n_classes: int) -> list[str]:
 def _per_class(labels: NDArray[np.intp], correct: Values, kept: NDArray[np.intp]) -> tuple[Values, Values]:
     size = int(kept[-1]) + 1
     right = np.bincount(labels, weights=correct, minlength=size)[kept]
-    return right, np.bincount(labels, minlength=size)[kept].astype(np.float64)
+    scored = np.bincount(labels, minlength=size)[kept].astype(np.float64)
+    return right.astype(np.float64), scored
 
 
 def _pairs(counts: Values) -> list[list[float]]:

@@ -425,7 +425,9 @@ def test_rows_are_sorted_filtered_and_searched_and_the_address_says_so(folder: P
       await enter(document.querySelector("[name=q]"), "clip");
       seen.push(document.querySelector(".hint").textContent.includes("toy/all (1)"), methods());
       await click(document.querySelector(".hint button"));
-      seen.push(methods(), location.hash.includes("kind"));
+      seen.push(methods(), location.hash.includes("kind"), document.querySelector("button.more").offsetParent === null);
+      await click(document.querySelector("button.mark"));
+      seen.push(document.activeElement.tagName, document.querySelector(".notes a").textContent);
     """)  # fmt: skip
     assert seen == [
         ["cezsar", "nearest-text", "conse", "E2E"],
@@ -433,7 +435,8 @@ def test_rows_are_sorted_filtered_and_searched_and_the_address_says_so(folder: P
         ["nearest-text", "E2E", "conse", "cezsar"], "method:desc",
         ["nearest-text", "conse", "cezsar"], "3 of 4 rows",
         True, [],
-        ["nearest-text", "E2E", "conse", "cezsar"], False,
+        ["nearest-text", "E2E", "conse", "cezsar"], False, True,
+        "LI", "arXiv:2003.01455",
     ]  # fmt: skip
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -13,6 +14,7 @@ from zsarbench.reports.leaderboard.rows import Bar, Row, Section, Unplaced
 from zsarbench.utils.output import visible
 
 Kind = Literal["rank", "method", "main", "value", "interval", "count", "text", "date"]
+_ESCAPED = re.compile(r"\\[bfru]")  # how JSON writes control characters other than tabs and line feeds
 NUMBERS = ("rank", "main", "value", "count")
 
 
@@ -175,12 +177,18 @@ def script(call: str, *arguments: Any) -> str:
 
     Control characters of others are shown, and no text can end the script or the string that it stands in.
     """
-    texts = [_json(_shown(argument)) for argument in arguments]
-    return f"zsarbench.{call}({','.join(texts)});\n"
+    return f"zsarbench.{call}({','.join(map(_json, arguments))});\n"
 
 
 def _json(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")
+    text = _compact(value)
+    if _ESCAPED.search(text) or visible(text) != text:
+        text = _compact(_shown(value))
+    return text.replace("<", "\\u003c")
+
+
+def _compact(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
 
 
 def _shown(value: Any) -> Any:

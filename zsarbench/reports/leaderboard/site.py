@@ -13,10 +13,13 @@ from __future__ import annotations
 
 import csv
 import io
+import multiprocessing
+import os
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from zsarbench import results
 from zsarbench.evaluation.settings import METRICS
@@ -28,9 +31,12 @@ from zsarbench.reports.leaderboard.details import details_of, histories
 from zsarbench.reports.leaderboard.evidence import drawn, evidence_of
 from zsarbench.reports.leaderboard.grid import Protocol, content, grid_of, script, unplaced_grid
 from zsarbench.reports.leaderboard.preferences import Preferences
-from zsarbench.reports.leaderboard.rows import Board, Section
+from zsarbench.reports.leaderboard.rows import Board, Row, Section
 from zsarbench.results import RunResult
 from zsarbench.results.record import file_name
+
+MANY_ROWS = 300
+"""Rows from which details are made by several processes: each takes a second to start."""
 
 SPACE = """---
 title: zsarbench leaderboard
@@ -84,14 +90,24 @@ def files(site: Site) -> Iterator[tuple[str, bytes]]:
     """Yield the relative path and the bytes of every file of a site; the page itself comes last."""
     protocols = site.protocols()
     by_id = {result.stem: (path, result) for path, result in site.found.items()}
+    rows_of = {section.name: {row.id: row for row in section.rows if row.id} for section in site.board.measured}
     past = histories(site.found.values())
-    n_classes: set[int] = set()
+    tasks: dict[str, _Task] = {}
     for protocol in protocols:
         yield f"data/{protocol.slug}.js", script("table", protocol.grid.name, content(protocol.grid)).encode()
         if protocol.table is not None:
-            shown = [by_id[row.id] for row in protocol.grid.rows if row.id]
-            yield from _downloads(protocol, [result for _, result in shown])
-            yield from _details(site.board, protocol, shown, past, n_classes)
+            rows = rows_of[protocol.grid.name]
+            yield from _downloads(protocol, [by_id[name][1] for name in rows])
+            for name, row in rows.items():
+                path, result = by_id[name]
+                file = f"results/{protocol.slug}/{path.name}"
+                yield file, path.read_bytes()
+                tasks[f"data/{protocol.slug}/{name}.js"] = _Task(path, result, row, past[name], file)
+    n_classes = set()
+    for name, (text, n) in zip(tasks, _details(list(tasks.values())), strict=True):
+        n_classes.add(n)
+        yield name, text.encode()
+    n_classes.discard(0)
     for n in sorted(n_classes):
         yield f"data/draws-{n}.js", script("draws", n, drawn(n)).encode()
     yield "data/overview.js", script("overview", _overview(protocols)).encode()
@@ -126,26 +142,34 @@ def _slugs(names: Sequence[str]) -> dict[str, str]:
     return slugs
 
 
-def _details(
-    board: Board,
-    protocol: Protocol,
-    shown: Sequence[tuple[Path, RunResult]],
-    past: Mapping[str, Sequence[RunResult]],
-    n_classes: set[int],
-) -> Iterator[tuple[str, bytes]]:
-    section = next(item for item in board.measured if item.name == protocol.grid.name)
-    rows = {row.id: row for row in section.rows if row.id}
-    for path, result in shown:
-        evidence = None
-        if results.has_scores(result, path):
-            evidence = evidence_of(result, results.read_scores(path))
-            n_classes.add(len(evidence["kept"]))
-        file = f"results/{protocol.slug}/{path.name}"
-        yield file, path.read_bytes()
-        details = details_of(
-            rows[result.stem], result, file=file, history=past.get(result.stem, [result]), evidence=evidence
-        )
-        yield f"data/{protocol.slug}/{result.stem}.js", script("row", result.stem, details).encode()
+class _Task(NamedTuple):
+    """A row whose details are to be made. file: the result file's address on the page."""
+
+    path: Path
+    result: RunResult
+    row: Row
+    history: Sequence[RunResult]
+    file: str
+
+
+def _details(tasks: Sequence[_Task]) -> Iterator[tuple[str, int]]:
+    """Yield the script of each row's details, and of how many classes a pair with it draws; 0 where it has none.
+
+    Many are made by as many processes as there are cores: to read the predictions takes most of a build.
+    """
+    n_processes = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    if len(tasks) < MANY_ROWS or n_processes < 2:
+        yield from map(_details_of, tasks)
+        return
+    with ProcessPoolExecutor(n_processes, mp_context=multiprocessing.get_context("spawn")) as pool:
+        yield from pool.map(_details_of, tasks, chunksize=32)
+
+
+def _details_of(task: _Task) -> tuple[str, int]:
+    path, result = task.path, task.result
+    evidence = evidence_of(result, results.read_scores(path, result)) if results.has_scores(result, path) else None
+    details = details_of(task.row, result, file=task.file, history=task.history, evidence=evidence)
+    return script("row", result.stem, details), len(evidence["kept"]) if evidence else 0
 
 
 def _downloads(protocol: Protocol, shown: Sequence[RunResult]) -> Iterator[tuple[str, bytes]]:

@@ -7,7 +7,7 @@ function element(name, properties = {}, ...children) {
     else if (value === true) made.setAttribute(key, "");
     else if (value !== false && value != null) made.setAttribute(key, value);
   }
-  made.append(...children.flat().filter((child) => child != null && child !== ""));
+  made.append(...children.flat(Infinity).filter((child) => child != null && child !== ""));
   return made;
 }
 

@@ -112,5 +112,5 @@ def test_a_result_of_other_rounds_than_its_scores_is_refused(tmp_path: Path) -> 
 def test_nothing_to_recompute_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="does not exist"):
         recompute(tmp_path / "none")
-    with pytest.raises(UsageError, match="there is no result to recompute"):
+    with pytest.raises(UsageError, match="there is no result there"):
         recompute(tmp_path)

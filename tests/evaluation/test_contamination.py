@@ -248,7 +248,10 @@ def declaring(host: Host, method: str, trained_on: tuple[str, ...] | None) -> Ho
 
 def test_a_run_says_what_was_trained_on(host: Host, tmp_path: Path) -> None:
     declaring_host = declaring(host, "chance", ("sketch", "laion-400m"))
-    spec = resolve_run(request("chance", protocol="sketch/compositional", limit=1, out=str(tmp_path)), declaring_host)
+    small = request(
+        "chance", protocol="sketch/compositional", settings=["dataset.clips_per_class=1"], out=str(tmp_path)
+    )
+    spec = resolve_run(small, declaring_host)
     result, path = runs.run(spec, declaring_host, LogProgress())
     audited = result.contamination
     assert audited is not None

@@ -122,8 +122,9 @@ def test_an_interrupted_sweep_keeps_what_was_measured_and_leaves_no_process(
 ) -> None:
     with interruptible(tmp_path) as (process, workers):
         process.send_signal(sent)
-        _, log = process.communicate(timeout=300)
+        process.communicate(timeout=300)
     assert process.returncode == code
+    log = (tmp_path / "log").read_text()
     assert ("what was finished is kept" in log) == (sent == signal.SIGINT)
     wait_until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in workers))
     [path] = results.find(tmp_path / "out")
@@ -133,7 +134,7 @@ def test_an_interrupted_sweep_keeps_what_was_measured_and_leaves_no_process(
 @pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="looks for processes in /proc")
 def test_a_process_that_is_killed_fails_its_run_alone(tmp_path: Path) -> None:
     with interruptible(tmp_path) as (process, workers):
-        time.sleep(10)  # the result is on disk a moment before its process reports it
+        wait_until(lambda: "1 of 2: chance" in (tmp_path / "log").read_text())  # its process has reported it
         for pid in workers:
             os.kill(pid, signal.SIGKILL)
         table, _ = process.communicate(timeout=300)
@@ -144,16 +145,18 @@ def test_a_process_that_is_killed_fails_its_run_alone(tmp_path: Path) -> None:
 
 @contextmanager
 def interruptible(folder: Path) -> Iterator[tuple[subprocess.Popen[str], list[int]]]:
-    """Start a sweep of two rows, of which one is measured and the other never ends, and yield it with its processes."""
+    """Start a sweep of two rows, of which one is measured and the other never ends, and yield it with its processes.
+
+    What it logs is in the file `log` of the folder.
+    """
     rows, out = folder / "rows.toml", folder / "out"
     rows.write_text(HEAD + ENDLESS, encoding="utf-8")
     program = [sys.executable, "-c", PROGRAM]
-    with subprocess.Popen(
-        [*program, "sweep", "--file", rows, "--out", out, "--jobs", "2"],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as process:
+    words = ["sweep", "--file", rows, "--out", out, "--jobs", "2"]
+    with (
+        (folder / "log").open("w") as log,
+        subprocess.Popen([*program, *words], stdout=subprocess.PIPE, stderr=log, text=True) as process,
+    ):
         try:
             wait_until(lambda: len(results.find(out)) == 1 and len(children(process.pid)) == 2)
             yield process, children(process.pid)

@@ -47,6 +47,7 @@ def alone(*arguments: str, cache: Path) -> Done:
     """Run a command that must succeed, in a process of its own."""
     done = subprocess.run([*ZSARBENCH, *arguments], capture_output=True, text=True, env=environment(cache))
     assert done.returncode == 0, f"exit {done.returncode}\n{done.stdout}\n{done.stderr}"
+    assert "Traceback" not in done.stderr
     return Done(done.stdout, done.stderr)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 from collections.abc import Iterator
 
 import pytest
@@ -26,25 +27,28 @@ TINY = {
 
 
 @pytest.fixture
-def _settings_of_torch() -> Iterator[None]:
-    """Put back what a program sets for its process."""
-    n_threads = torch.get_num_threads()
+def _process_settings() -> Iterator[None]:
+    """Put back what a program sets for its process and for those that it starts."""
+    n_threads, variables = torch.get_num_threads(), dict(os.environ)
     yield
     torch.set_num_threads(n_threads)
+    os.environ.clear()
+    os.environ.update(variables)
 
 
-@pytest.mark.usefixtures("_settings_of_torch")
+@pytest.mark.usefixtures("_process_settings")
 @pytest.mark.parametrize(
     "name", [pytest.param(name, marks=[pytest.mark.weights] if name == "extraction" else []) for name in TINY]
 )
-def test_it_runs(name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_it_runs(name: str, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
     arguments, expected = TINY[name]
     monkeypatch.syspath_prepend(SPEED)  # where the processes that a program starts find it too
     code = importlib.import_module(name).main(arguments.split())
     assert code in (0, 1)  # 1: a goal is missed, as it may be at these sizes
-    output = capsys.readouterr().out
-    if "no ffmpeg on the path" not in output:
-        assert expected in output
+    output = capfd.readouterr()
+    assert "Traceback" not in output.err, output.err  # of a process that it started
+    if "no ffmpeg on the path" not in output.out:
+        assert expected in output.out
 
 
 def test_every_benchmark_is_run() -> None:

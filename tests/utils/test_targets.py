@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from zsarbench.errors import UsageError
+from zsarbench.utils.atomic import write_atomic
 from zsarbench.utils.targets import check_file, check_folder
 
 
@@ -17,6 +18,15 @@ def test_nothing_is_made_and_nothing_is_left(tmp_path: Path) -> None:
     check_file(tmp_path / "b.txt", "the report")
     assert [path.name for path in tmp_path.iterdir()] == ["b.txt"]
     assert (tmp_path / "b.txt").read_text() == "as it was"
+
+
+def test_a_link_that_leads_nowhere_is_replaced_by_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "report.md"
+    path.symlink_to(tmp_path / "gone")
+    check_file(path, "the report")
+    write_atomic(path, b"new")
+    assert path.read_bytes() == b"new"
+    assert not path.is_symlink()
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zsarbench.errors import ZsarbenchError
-from zsarbench.utils.array_files import ArrayForm, read_arrays
+from zsarbench.evaluation import best_classes
+from zsarbench.evaluation.best_classes import Form
+from zsarbench.utils.array_files import MAX_BYTES, ArrayForm, read_arrays
 from zsarbench.utils.foreign import guarded
 
 Index: TypeAlias = NDArray[np.int32]
@@ -54,7 +56,8 @@ class Scores:
     """All scores of one result; `rounds` are in the order of the result's `rounds`.
 
     clip_ids: (N,). groups: (N,) source videos. class_names: (C,). labels: (N,) indices into `class_names`, -1 where
-    unknown.
+    unknown. form: which scores there are: "all", or of each clip's best classes their "scores" or their "places" alone;
+    see `zsarbench.evaluation.compact`.
     """
 
     clip_ids: Names
@@ -63,6 +66,7 @@ class Scores:
     labels: Index
     blocks: tuple[Block, ...]
     rounds: tuple[RoundScores, ...]
+    form: Form = "all"
 
     def round(self, number: int) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
         """Return scores (n, c) and labels (n,), indices into the columns, of the round at this position.
@@ -72,9 +76,9 @@ class Scores:
         """
         item = self.rounds[number]
         block = self.blocks[item.block]
-        rows = _positions(block.clips, len(self.clip_ids))[item.clips]
-        columns = _positions(block.classes, len(self.class_names))[item.classes]
-        labels = _positions(item.classes, len(self.class_names))[self.labels[item.clips]]
+        rows = positions(block.clips, len(self.clip_ids))[item.clips]
+        columns = positions(block.classes, len(self.class_names))[item.classes]
+        labels = positions(item.classes, len(self.class_names))[self.labels[item.clips]]
         labels[self.labels[item.clips] < 0] = -1
         if min(rows.min(initial=0), columns.min(initial=0), labels.min(initial=0)) < 0:
             raise ZsarbenchError(
@@ -90,13 +94,17 @@ class Scores:
             "class_names": np.asarray(self.class_names, dtype=np.str_),
             "labels": np.asarray(self.labels, dtype=np.int32),
         }
+        whole = self.form == "all"
         for number, block in enumerate(self.blocks):
-            arrays[f"block{number}_clips"] = np.asarray(block.clips, dtype=np.int32)
+            arrays[f"block{number}_clips" if whole else f"block{number}_steps"] = _index(block.clips, whole)
             arrays[f"block{number}_classes"] = np.asarray(block.classes, dtype=np.int32)
-            arrays[f"block{number}_scores"] = np.asarray(block.scores, dtype=np.float32)
+            if whole:
+                arrays[f"block{number}_scores"] = np.asarray(block.scores, dtype=np.float32)
+            else:
+                arrays |= best_classes.to_arrays(number, block.scores, self.form)
         for number, item in enumerate(self.rounds):
             arrays[f"round{number}_block"] = np.asarray(item.block, dtype=np.int32)
-            arrays[f"round{number}_clips"] = np.asarray(item.clips, dtype=np.int32)
+            arrays[f"round{number}_clips" if whole else f"round{number}_steps"] = _index(item.clips, whole)
             arrays[f"round{number}_classes"] = np.asarray(item.classes, dtype=np.int32)
             arrays[f"round{number}_seen"] = np.asarray(item.seen, dtype=np.bool_)
         return arrays
@@ -122,10 +130,24 @@ _FORMS = {
     "block_clips": ArrayForm(1, "i", np.int32),
     "block_classes": ArrayForm(1, "i", np.int32),
     "block_scores": ArrayForm(2, "f", np.float32),
+    "block_steps": ArrayForm(1, "i", np.int32),
+    "block_unread": ArrayForm(1, "b", np.bool_),
+    "block_counts": ArrayForm(1, "i", np.int32),
+    "block_best": ArrayForm(1, "u"),
+    "block_ties": ArrayForm(1, "b", np.bool_),
+    "block_values": ArrayForm(1, "f", np.float32),
     "round_block": ArrayForm(0, "i", np.int32),
     "round_clips": ArrayForm(1, "i", np.int32),
+    "round_steps": ArrayForm(1, "i", np.int32),
     "round_classes": ArrayForm(1, "i", np.int32),
     "round_seen": ArrayForm(1, "b", np.bool_),
+}
+
+
+_OF_BLOCKS: Mapping[Form, tuple[str, ...]] = {
+    "all": ("clips", "classes", "scores"),
+    "scores": ("steps", "classes", "unread", "counts", "best", "values"),
+    "places": ("steps", "classes", "unread", "counts", "best", "ties"),
 }
 
 
@@ -139,26 +161,39 @@ def read(path: Path) -> Scores:
     with guarded("scores file", path):
         if not path.exists():
             raise ZsarbenchError(
-                f"scores file {path} does not exist (large ones stay out of git); the result's command computes it "
-                "again"
+                f"scores file {path} does not exist; the result's command computes it again. One too large for git is "
+                "committed in its compact form: zsarbench result compact"
             )
         scores = _from_arrays(read_arrays(path, "scores file", _FORMS))
         _check(scores)
     return scores
 
 
-def _from_arrays(arrays: Mapping[str, NDArray[Any]]) -> Scores:
-    n_blocks = sum(name.startswith("block") and name.endswith("_scores") for name in arrays)
+def _from_arrays(arrays: dict[str, NDArray[Any]]) -> Scores:
+    form: Form = "all"
+    if "block0_best" in arrays:
+        form = "places" if "block0_ties" in arrays else "scores"
+    n_blocks = sum(name.startswith("block") and name.endswith("_classes") for name in arrays)
     n_rounds = sum(name.startswith("round") and name.endswith("_block") for name in arrays)
     expected = {"clip_ids", "groups", "class_names", "labels"}
-    expected |= {f"block{number}_{what}" for number in range(n_blocks) for what in ("clips", "classes", "scores")}
-    expected |= {
-        f"round{number}_{what}" for number in range(n_rounds) for what in ("block", "clips", "classes", "seen")
-    }
+    expected |= {f"block{number}_{what}" for number in range(n_blocks) for what in _OF_BLOCKS[form]}
+    clips = "clips" if form == "all" else "steps"
+    expected |= {f"round{number}_{what}" for number in range(n_rounds) for what in ("block", clips, "classes", "seen")}
     if wrong := sorted(expected ^ set(arrays)):
         raise ValueError(f"array '{wrong[0]}' is {'missing' if wrong[0] in expected else 'of no block or round'}")
+    if form != "all":
+        cells = sum(len(arrays[f"block{b}_steps"]) * len(arrays[f"block{b}_classes"]) for b in range(n_blocks))
+        if 4 * cells > MAX_BYTES:
+            raise ValueError(f"its matrices have {cells:,} scores, more than are read")
+        arrays = arrays | {
+            name.replace("steps", "clips"): _summed(arrays[name]) for name in expected if "steps" in name
+        }
     blocks = tuple(
-        Block(arrays[f"block{b}_clips"], arrays[f"block{b}_classes"], arrays[f"block{b}_scores"])
+        Block(
+            arrays[f"block{b}_clips"],
+            arrays[f"block{b}_classes"],
+            arrays[f"block{b}_scores"] if form == "all" else best_classes.from_arrays(b, arrays, form),
+        )
         for b in range(n_blocks)
     )
     rounds = tuple(
@@ -171,7 +206,7 @@ def _from_arrays(arrays: Mapping[str, NDArray[Any]]) -> Scores:
         for r in range(n_rounds)
     )
     whole = {name: arrays[name] for name in ("clip_ids", "groups", "class_names", "labels")}
-    return Scores(**whole, blocks=blocks, rounds=rounds)
+    return Scores(**whole, blocks=blocks, rounds=rounds, form=form)
 
 
 def _check(scores: Scores) -> None:
@@ -214,7 +249,19 @@ def _check_index(what: str, index: Index, length: int, *, lowest: int = 0, disti
         raise ValueError(f"{what} are listed twice")
 
 
-def _positions(index: Index, length: int) -> NDArray[np.int64]:
+def _index(clips: Index, whole: bool) -> Index:
+    """Return clips as indices, or as the steps between them, which take a fraction of the bytes."""
+    index = np.asarray(clips, dtype=np.int32)
+    return index if whole else np.diff(index, prepend=np.int32(0))
+
+
+def _summed(steps: Index) -> Index:
+    """Return the indices whose steps these are; -1 for what no index can be, which is then refused as such."""
+    sums = np.cumsum(steps, dtype=np.int64)
+    return np.where((sums < 0) | (sums > np.iinfo(np.int32).max), -1, sums).astype(np.int32)
+
+
+def positions(index: Index, length: int) -> NDArray[np.int64]:
     """Return the position of each of `length` items in `index`, -1 where it is not in it."""
     where = np.full(length, -1, dtype=np.int64)
     where[index] = np.arange(len(index))

@@ -1,7 +1,8 @@
 """Result files, and figures that papers report."""
 
+from zsarbench.results.compaction import compact
 from zsarbench.results.coverage import Coverage
-from zsarbench.results.files import find, has_scores, read, read_all, read_scores, rewrite, write
+from zsarbench.results.files import find, has_scores, read, read_all, read_scores, rewrite, scores_file, write
 from zsarbench.results.flags import Flag
 from zsarbench.results.recomputation import recompute
 from zsarbench.results.record import (
@@ -37,6 +38,7 @@ __all__ = [
     "Predictions",
     "ProtocolInfo",
     "RunResult",
+    "compact",
     "find",
     "from_json",
     "has_scores",
@@ -47,6 +49,7 @@ __all__ = [
     "recompute",
     "rewrite",
     "schema",
+    "scores_file",
     "spec_id",
     "utc_now",
     "validate",

@@ -80,7 +80,18 @@ def has_scores(result: RunResult, path: Path) -> bool:
     if result.predictions is None:
         return False
     with guarded("result file", path):
-        return (path.parent / Path(result.predictions.file).name).is_file()
+        return scores_file(path, result).is_file()
+
+
+def scores_file(path: Path, result: RunResult) -> Path:
+    """Return where the scores of the result of a file are, next to it.
+
+    Raises:
+        ZsarbenchError: it names no scores file.
+    """
+    if result.predictions is None:
+        raise ZsarbenchError(f"result file {path} names no scores file")
+    return path.parent / Path(result.predictions.file).name
 
 
 def find(folder: Path) -> list[Path]:
@@ -113,10 +124,8 @@ def _text(result: RunResult, path: Path) -> bytes:
 
 
 def _scores_of(result: RunResult, path: Path) -> Scores:
-    predictions = result.predictions
-    if predictions is None:
-        raise ZsarbenchError(f"result file {path} names no scores file")
-    file = path.parent / Path(predictions.file).name
+    file, predictions = scores_file(path, result), result.predictions
+    assert predictions is not None  # there is a file
     if has_scores(result, path) and sha256_of(file, "scores file", MAX_BYTES) != predictions.sha256:
         raise ZsarbenchError(f"scores file {file} is not the one that {path.name} was written with (sha256 differs)")
     return scores_module.read(file)

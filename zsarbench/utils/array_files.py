@@ -22,7 +22,7 @@ MAX_BYTES = 2 * 2**30
 MAX_ARRAYS = 10_000
 _LENGTHS = {(1, 0): "<H", (2, 0): "<I"}  # of an array's header by the format's version; 3.0 is of records alone
 _MAX_HEADER = 10_000  # bytes, as numpy's own limit
-_KINDS = {"U": "text", "i": "whole numbers", "f": "floats", "b": "true and false"}
+_KINDS = {"U": "text", "i": "whole numbers", "u": "counts", "f": "floats", "b": "true and false"}
 
 
 @dataclass(frozen=True)

@@ -84,8 +84,11 @@ def check_file(path: Path, what: str, advice: str = TRYING) -> None:
         ZsarbenchError: the disk is full, or broken.
     """
     try:
-        if _exists(path) and path.is_dir():
+        if path.is_dir():
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        os.stat(path)
+    except FileNotFoundError:
+        pass  # a link that leads nowhere is replaced like a file
     except (OSError, ValueError) as error:
         raise unwritable(path, what, error, advice) from error
     check_folder(path.parent, what, advice)

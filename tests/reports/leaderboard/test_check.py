@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import hashlib
 import json
 import re
 import shutil
@@ -14,8 +16,10 @@ import pytest
 from click.testing import CliRunner, Result
 
 from locations import ROOT
+from zsarbench import results
 from zsarbench.cli.main import cli
 from zsarbench.errors import UsageError, ZsarbenchError
+from zsarbench.evaluation.scores import Scores
 from zsarbench.plugins import load_plugins
 from zsarbench.reports.leaderboard import check, digests
 from zsarbench.reports.leaderboard.check import KnownProtocol
@@ -109,11 +113,49 @@ def test_a_protocol_that_is_not_there_is_named(path: Path) -> None:
     assert "its protocol cannot be checked: unknown protocol 'sketch/compositional'" in problem
 
 
-def test_results_whose_scores_are_not_committed_pass(path: Path, known: Callable[[str], KnownProtocol]) -> None:
+def test_a_result_without_its_predictions_is_refused(path: Path, known: Callable[[str], KnownProtocol]) -> None:
     path.with_suffix(".npz").write_bytes(b"other")
     assert "sha256 differs" in check.result_problems(path.parent.parent, known)[0]
     path.with_suffix(".npz").unlink()
-    assert check.result_problems(path.parent.parent, known) == []
+    (problem,) = check.result_problems(path.parent.parent, known)
+    assert problem.startswith(f"result file {path}: has no predictions that its figures follow from")
+
+
+def rewritten(path: Path, scores: Scores) -> None:
+    """Give a result other predictions, with all that follows from them, as one who forges a row would."""
+    path.with_suffix(".npz").write_bytes(content := scores.to_bytes())
+    change(path, "predictions.sha256", hashlib.sha256(content).hexdigest())
+    results.rewrite(results.recompute(path), path)
+
+
+def test_predictions_of_other_clips_or_labels_are_refused(path: Path, known: Callable[[str], KnownProtocol]) -> None:
+    (other,) = (COMMITTED / path.parent.name).glob("conse-*.json")
+    for file in (other, other.with_suffix(".npz")):
+        shutil.copy(file, path.parent)
+    scores = results.read_scores(path)
+    ids = scores.clip_ids.copy()
+    ids[0] = "clip of my own"
+    rewritten(path, dataclasses.replace(scores, clip_ids=ids))
+    problems = check.result_problems(path.parent.parent, known)
+    assert [text for text in problems if "its predictions are of other clips, or labels" in text], problems
+
+
+def test_a_method_or_a_part_that_nobody_registers_is_refused(path: Path, known: Callable[[str], KnownProtocol]) -> None:
+    content = json.loads(path.read_text(encoding="utf-8"))
+    content["method"]["name"] = content["spec"]["method"]["name"] = "supernet"
+    content["spec_id"] = results.spec_id(content["spec"])
+    content["method"]["plugin"] = "nets"
+    forged = path.with_name(f"supernet-{content['spec_id']}-{path.stem.rpartition('-')[2]}.json")
+    forged.write_text(json.dumps(content), encoding="utf-8")
+    path.unlink()
+    (problem,) = check.result_problems(forged.parent.parent, known, load_plugins().registry)
+    assert "method 'supernet' of plugin 'nets' is registered by no plugin that is installed here" in problem
+
+
+def test_a_spec_that_was_edited_is_refused(path: Path, known: Callable[[str], KnownProtocol]) -> None:
+    change(path, "spec.seed", 7)
+    problems = check.result_problems(path.parent.parent, known)
+    assert any("spec_id is" in text and "but that of `spec` is" in text for text in problems), problems
 
 
 def test_files_that_git_should_not_carry_are_named(path: Path, known: Callable[[str], KnownProtocol]) -> None:
@@ -121,7 +163,7 @@ def test_files_that_git_should_not_carry_are_named(path: Path, known: Callable[[
     large = folder / "large.npz"
     large.write_bytes(b"\0" * (check.MAX_FILE_BYTES + 1))
     (problem,) = check.result_problems(folder, known)
-    assert f"{large} is 1.0 MB" in problem
+    assert f"{large} is 1.3 MB" in problem
     for number in range(20):
         (folder / f"{number}.npz").write_bytes(b"\0" * check.MAX_FILE_BYTES)
     assert "committed results may be 20 MB in all" in check.result_problems(folder, known)[-1]

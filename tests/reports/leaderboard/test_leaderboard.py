@@ -299,7 +299,8 @@ def real_folder(tmp_path: Path) -> Path:
     """Return a folder with one of the committed results, which agrees with its protocol."""
     target = tmp_path / "real" / "results" / "ucf101-truze-v1"
     target.mkdir(parents=True)
-    shutil.copy(next((ROOT / "benchmarks/results/ucf101-truze-v1").glob("cezsar-*.json")), target)
+    for file in (ROOT / "benchmarks/results/ucf101-truze-v1").glob("cezsar-*"):
+        shutil.copy(file, target)
     return target.parent
 
 

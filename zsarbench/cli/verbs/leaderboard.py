@@ -94,7 +94,8 @@ def check(ctx: click.Context, folder: Path | None, markdown: Path | None) -> Non
     """Check the committed results and that the Markdown file is what they give; change nothing.
 
     Exit code 1 if a result file is not valid, disagrees with its spec or its protocol, was measured under another
-    version of it, does not follow from the scores next to it, is not the one that SHA256SUMS lists or is too large, if
+    version of it, has no predictions or does not follow from them, has those of other clips, is of a method or part
+    that no plugin registers, is not the one that SHA256SUMS lists or is too large, if
     reported figures are on a protocol that is not registered, or if the Markdown file is stale.
     """
     from zsarbench.reports.leaderboard import build as builder
@@ -104,7 +105,7 @@ def check(ctx: click.Context, folder: Path | None, markdown: Path | None) -> Non
     host = host_of(ctx)
     folder = _results_folder(folder)
 
-    problems = checks.result_problems(folder, partial(checks.known_protocol, host.registry))
+    problems = checks.result_problems(folder, partial(checks.known_protocol, host.registry), host.registry)
     problems += checks.reported_problems(reported.read_all(), host.registry.names("protocol"))
     try:
         board, _ = _board(host, folder)

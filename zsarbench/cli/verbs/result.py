@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from zsarbench.cli.toolkit import echo
 from zsarbench.errors import UsageError, ZsarbenchError
+
+if TYPE_CHECKING:
+    from zsarbench.results import RunResult
 
 
 @click.group("result", short_help="Compute results again from their scores.")
@@ -18,6 +22,7 @@ def command() -> None:
     Examples:
       zsarbench result recompute results/
       zsarbench result recompute benchmarks/results --plan
+      zsarbench result compact benchmarks/results
     """
 
 
@@ -35,11 +40,7 @@ def recompute(ctx: click.Context, paths: tuple[Path, ...], plan: bool) -> None:
     from zsarbench import results
     from zsarbench.reports.changes import changes
 
-    if missing := [path for path in paths if not path.exists()]:
-        raise UsageError(f"'{missing[0]}' does not exist; give result files or folders that hold them")
-    sound, problems = results.read_all(*paths)
-    if not sound and not problems:
-        raise UsageError("there is no result to recompute. Try: zsarbench run --method NAME")
+    sound, problems = _read(paths)
     n_results, n_changed = len(sound) + len(problems), 0
     for path, result in sound.items():
         try:
@@ -58,3 +59,55 @@ def recompute(ctx: click.Context, paths: tuple[Path, ...], plan: bool) -> None:
         echo(f"error: {path} is not recomputed: {problem}", err=True)
     if problems:
         ctx.exit(1)
+
+
+@command.command("compact")
+@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--all", "whole", is_flag=True, help="Also scores files that git can carry as they are.")
+@click.pass_context
+def compact(ctx: click.Context, paths: tuple[Path, ...], whole: bool) -> None:
+    """Make the scores files of the results in PATHS, files or folders, small enough for git.
+
+    Of each clip only the classes stay that metrics depend on: the best five of every round, with ties. All figures of a
+    result follow from them to the last digit, which is tried before the full file goes; figures of all scores, such as
+    calibration, need the full file. Exit code 1 where a result's scores are missing or another one's.
+    """
+    from zsarbench import results
+    from zsarbench.results.compaction import MAX_FILE_BYTES
+
+    sound, problems = _read(paths)
+    n_compact = 0
+    for path, result in sound.items():
+        try:
+            before = results.scores_file(path, result).stat().st_size if results.has_scores(result, path) else None
+            if before is not None and before <= MAX_FILE_BYTES and not whole:
+                continue
+            again = results.compact(path)
+        except ZsarbenchError as error:
+            problems[path] = str(error)
+            continue
+        if again != result and before is not None:
+            n_compact += 1
+            after = results.scores_file(path, again).stat().st_size
+            echo(f"{path}: scores {before / 1e6:.2f} MB -> {after / 1e6:.2f} MB")
+    echo(f"{len(sound)} results: {n_compact} compacted, {len(problems)} not to be compacted")
+    for path, problem in problems.items():
+        echo(f"error: {path} is not compacted: {problem}", err=True)
+    if problems:
+        ctx.exit(1)
+
+
+def _read(paths: tuple[Path, ...]) -> tuple[dict[Path, RunResult], dict[Path, str]]:
+    """Return the results of files and folders, and why others could not be read, each by path.
+
+    Raises:
+        UsageError: a path does not exist, or there is no result.
+    """
+    from zsarbench import results
+
+    if missing := [path for path in paths if not path.exists()]:
+        raise UsageError(f"'{missing[0]}' does not exist; give result files or folders that hold them")
+    sound, problems = results.read_all(*paths)
+    if not sound and not problems:
+        raise UsageError("there is no result there. Try: zsarbench run --method NAME")
+    return sound, problems

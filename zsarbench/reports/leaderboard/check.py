@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from zsarbench import protocols, results
 from zsarbench.errors import ZsarbenchError
@@ -21,14 +19,13 @@ from zsarbench.plugins.registry import Registry
 from zsarbench.reports.leaderboard.board import UNPLACED
 from zsarbench.reports.leaderboard.digests import digest_problems
 from zsarbench.results import RunResult
+from zsarbench.results.compaction import MAX_FILE_BYTES
 from zsarbench.results.reported import ReportedRow
+from zsarbench.results.verification import scores_problems, shortened
 from zsarbench.utils.schema import plain
 
-MAX_FILE_BYTES = 1_000_000
 MAX_FOLDER_BYTES = 20_000_000
-"""What git can carry: larger scores files are not committed, the result holds their sha256."""
-TOLERANCE = 1e-9
-"""Of a result's numbers against those of its scores: both come from the same arithmetic."""
+"""What git can carry of all results."""
 
 
 @dataclass(frozen=True)
@@ -52,15 +49,31 @@ def known_protocol(registry: Registry, name: str) -> KnownProtocol:
     return KnownProtocol(protocol.hash(dataset), of_index)
 
 
-def result_problems(folder: Path, protocol_of: Callable[[str], KnownProtocol]) -> list[str]:
+def result_problems(
+    folder: Path, protocol_of: Callable[[str], KnownProtocol], registry: Registry | None = None
+) -> list[str]:
     """Return what is wrong with the results under a folder: format, digests, protocol, spec, what scores give, sizes.
 
     Args:
         protocol_of: returns a registered protocol, or raises ZsarbenchError.
+        registry: what methods and parts must be registered in; None: that is not looked at.
     """
     sound, unsound = results.read_all(folder)
-    problems = list(unsound.values())
+    problems = [*unsound.values(), *of_results(sound, protocol_of, registry)]
+    try:
+        problems += digest_problems(folder)
+    except ZsarbenchError as error:
+        problems.append(str(error))
+    return problems + list(_size_problems(folder))
+
+
+def of_results(
+    sound: Mapping[Path, RunResult], protocol_of: Callable[[str], KnownProtocol], registry: Registry | None = None
+) -> list[str]:
+    """Return what is wrong with results that could be read, each with its file; see `result_problems`."""
+    problems: list[str] = []
     known: dict[str, KnownProtocol | ZsarbenchError] = {}
+    tested: dict[Path, tuple[str, ...]] = {}
     for path, result in sound.items():
         name = result.protocol.name
         if name not in known:
@@ -68,13 +81,17 @@ def result_problems(folder: Path, protocol_of: Callable[[str], KnownProtocol]) -
                 known[name] = protocol_of(name)
             except ZsarbenchError as error:
                 known[name] = error
-        own = [*_protocol_problems(result, known[name]), *_spec_problems(path, result), *_scores_problems(path, result)]
+        own = [*_protocol_problems(result, known[name]), *_spec_problems(path, result)]
+        own += list(_unregistered(result, registry)) if registry is not None else []
+        try:
+            scores = results.read_scores(path)
+        except ZsarbenchError as error:
+            own.append(f"has no predictions that its figures follow from: {error}")
+        else:
+            own += scores_problems(path, result, scores)
+            tested[path] = _tested(result, scores)
         problems += [f"result file {path}: {problem}" for problem in own]
-    try:
-        problems += digest_problems(folder)
-    except ZsarbenchError as error:
-        problems.append(str(error))
-    return problems + list(_size_problems(folder))
+    return [*problems, *_other_clips({path: (sound[path], clips) for path, clips in tested.items()})]
 
 
 def reported_problems(rows: Iterable[ReportedRow], protocols: Collection[str]) -> list[str]:
@@ -108,7 +125,8 @@ def _protocol_problems(result: RunResult, known: KnownProtocol | ZsarbenchError)
         return
     expected = [(number, seed) for seed in result.seeds for number in sorted(known.rounds)]
     if (stated := [(item.round, item.seed) for item in result.rounds]) and sorted(stated) != sorted(expected):
-        yield f"rounds are (round, seed) {_short(sorted(stated))}, but the protocol has {_short(sorted(expected))}"
+        both = shortened(sorted(stated)), shortened(sorted(expected))
+        yield f"rounds are (round, seed) {both[0]}, but the protocol has {both[1]}"
         return
     for item in result.rounds:
         of_protocol, duplicate_of = known.rounds[item.round]
@@ -129,7 +147,7 @@ def _protocol_problems(result: RunResult, known: KnownProtocol | ZsarbenchError)
                 f"protocol has {len(unseen)} unseen ones"
             )
         if strays := sorted({item.candidate for item in audit.overlapping} - unseen):
-            yield f"contamination lists {_short(strays)}, which the protocol has not among its unseen classes"
+            yield f"contamination lists {shortened(strays)}, which the protocol has not among its unseen classes"
 
 
 def _spec_problems(path: Path, result: RunResult) -> Iterator[str]:
@@ -150,7 +168,7 @@ def _spec_problems(path: Path, result: RunResult) -> Iterator[str]:
     }
     for name, value in stated.items():
         if name in spec and plain(value, name) != spec[name]:
-            yield f"{name} is {_short(plain(value, name))}, but the spec holds {_short(spec[name])}"
+            yield f"{name} is {shortened(plain(value, name))}, but the spec holds {shortened(spec[name])}"
     if isinstance(form := spec.get("class_text"), str):
         form = Path(form).name if Path(form).suffix else form
         if result.class_text.form != form:
@@ -161,7 +179,7 @@ def _spec_problems(path: Path, result: RunResult) -> Iterator[str]:
         if result.train_on != expected:
             yield f"train_on is '{result.train_on}', but the spec gives '{expected}'"
     if result.seeds != tuple(range(result.seed, result.seed + len(result.seeds))):
-        yield f"seeds are {_short(list(result.seeds))}, which do not count up from {result.seed}"
+        yield f"seeds are {shortened(list(result.seeds))}, which do not count up from {result.seed}"
     if wrong := {item.std_kind for item in result.summary.values()} - {STD_KIND}:
         yield f"std_kind is '{min(wrong)}', but spreads are '{STD_KIND}'"
     if not re.fullmatch(rf"{re.escape(result.stem)}(-\d+)?", path.stem):
@@ -172,71 +190,51 @@ def _name_of(part: Any) -> str:
     return str(part.get("name")) if isinstance(part, Mapping) else str(part)
 
 
-def _scores_problems(path: Path, result: RunResult) -> list[str]:
-    """Return where a result differs from what the scores next to it give; [] if there are none, which may be."""
-    try:
-        if not results.has_scores(result, path):
-            return []
-        scores = results.read_scores(path)
-        right = results.recompute(path, scores)
-    except ZsarbenchError as error:
-        return [str(error)]
-    problems = []
-    for number, (item, of_scores) in enumerate(zip(result.rounds, right.rounds, strict=True)):
-        for name, stated, given in _differences(item, of_scores):
-            problems.append(f"{name} of round {item.round}, seed {item.seed} is {stated}, but the scores give {given}")
-        if len(scores.rounds[number].clips) != item.n_expected:
-            problems.append(f"round {item.round} has {len(scores.rounds[number].clips)} clips in its scores")
-    for name in sorted({*result.summary, *right.summary}):
-        for field, stated, given in _differences(result.summary.get(name), right.summary.get(name)):
-            problems.append(f"{field} of {name} is {stated}, but the scores give {given}")
-    for field, stated, given in _differences(result.contamination, right.contamination):
-        problems.append(f"contamination.{field} is {stated}, but the scores give {given}")
-    if strays := _without_scores(scores) - {failure.clip_id for failure in result.failures}:
-        problems.append(f"clip '{min(strays)}' has no scores, but is not among the failures")
-    return problems
+def _unregistered(result: RunResult, registry: Registry) -> Iterator[str]:
+    """Yield the method and the parts that no plugin registers; a plugin may have been renamed since."""
+    stated = [("method", result.method.name, result.method.plugin)]
+    stated += [(kind, part.name, part.plugin) for kind, part in sorted(result.parts.items())]
+    for kind, name, plugin in stated:
+        if name not in registry.names(kind):
+            yield f"{kind} '{name}' of plugin '{plugin}' is registered by no plugin that is installed here"
 
 
-def _differences(stated: Any, given: Any) -> Iterator[tuple[str, Any, Any]]:
-    """Yield the fields in which two data classes differ, numbers by more than `TOLERANCE`, with both values."""
-    if stated is None or given is None:
-        if stated is not given:
-            yield "", stated, given
-        return
-    for field in dataclasses.fields(given):
-        pair = getattr(stated, field.name), getattr(given, field.name)
-        if not _close(*pair):
-            yield field.name, *pair
+def _tested(result: RunResult, scores: Scores) -> tuple[str, ...]:
+    """Return a digest of the test clips and their labels for each round under the first seed, by index."""
+    digests: dict[int, str] = {}
+    for item, of_round in zip(result.rounds, scores.rounds, strict=False):
+        labels = [scores.class_names[label] if label >= 0 else "" for label in scores.labels[of_round.clips]]
+        lines = [f"{clip}\t{label}" for clip, label in zip(scores.clip_ids[of_round.clips], labels, strict=True)]
+        digests.setdefault(item.round, results.names_sha256(lines))
+    return tuple(digests[number] for number in sorted(digests))
 
 
-def _close(stated: Any, given: Any) -> bool:
-    if isinstance(stated, Mapping) and isinstance(given, Mapping):
-        return stated.keys() == given.keys() and all(_close(stated[key], given[key]) for key in given)
-    if isinstance(stated, Sequence) and not isinstance(stated, str) and isinstance(given, Sequence):
-        return len(stated) == len(given) and all(map(_close, stated, given))
-    if isinstance(stated, float) and isinstance(given, float):
-        return abs(stated - given) <= TOLERANCE
-    return bool(stated == given)
+def _other_clips(tested: Mapping[Path, tuple[RunResult, tuple[str, ...]]]) -> Iterator[str]:
+    """Yield the results whose predictions are of other clips or labels than those of the same protocol and data.
 
-
-def _without_scores(scores: Scores) -> set[str]:
-    """Return the clips that a matrix holds no scores of."""
-    return {
-        str(scores.clip_ids[clip])
-        for block in scores.blocks
-        for clip in block.clips[np.isnan(block.scores).any(axis=1)]
-    }
-
-
-def _short(value: Any) -> str:
-    text = str(value)
-    return text if len(text) <= 200 else f"{text[:199]}…"
+    No data set is read for it: the clips that most of its results have count, in a draw those of the oldest.
+    """
+    by_data: dict[tuple[str, str, str], dict[Path, tuple[str, ...]]] = {}
+    for path, (result, clips) in tested.items():
+        if result.limit is None:
+            key = (result.protocol.name, result.protocol.hash, result.dataset.revision)
+            by_data.setdefault(key, {})[path] = clips
+    for (name, _, _), of_data in by_data.items():
+        oldest = sorted(of_data, key=lambda path: (tested[path][0].created, path))
+        shared = Counter(of_data[path] for path in oldest)
+        expected = max(shared, key=lambda clips: shared[clips])
+        for path, clips in of_data.items():
+            if clips != expected:
+                yield f"result file {path}: its predictions are of other clips, or labels, than other rows of {name}"
 
 
 def _size_problems(folder: Path) -> Iterable[str]:
     sizes = {path: path.stat().st_size for path in sorted(folder.rglob("*")) if path.is_file()}
     for path, size in sizes.items():
         if size > MAX_FILE_BYTES:
-            yield f"{path} is {size / 1e6:.1f} MB; keep it out of git, a file may be {MAX_FILE_BYTES / 1e6:g} MB"
+            yield (
+                f"{path} is {size / 1e6:.1f} MB; a file in git may be {MAX_FILE_BYTES / 1e6:g} MB. Try: zsarbench "
+                f"result compact {folder}"
+            )
     if (whole := sum(sizes.values())) > MAX_FOLDER_BYTES:
         yield f"{folder} holds {whole / 1e6:.1f} MB; committed results may be {MAX_FOLDER_BYTES / 1e6:g} MB in all"

@@ -1,0 +1,77 @@
+"""Whether a result is what its scores give."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from zsarbench.errors import ZsarbenchError
+from zsarbench.evaluation.scores import Scores
+from zsarbench.results.recomputation import recompute
+from zsarbench.results.record import RunResult
+
+TOLERANCE = 1e-9
+"""Of a result's numbers against those of its scores: both come from the same arithmetic."""
+
+
+def scores_problems(path: Path, result: RunResult, scores: Scores) -> list[str]:
+    """Return where the result of a file differs from what its scores give; [] where it does not."""
+    try:
+        right = recompute(path, scores)
+    except ZsarbenchError as error:
+        return [str(error)]
+    problems = []
+    for number, (item, of_scores) in enumerate(zip(result.rounds, right.rounds, strict=True)):
+        for name, stated, given in _differences(item, of_scores):
+            problems.append(f"{name} of round {item.round}, seed {item.seed} is {stated}, but the scores give {given}")
+        if len(scores.rounds[number].clips) != item.n_expected:
+            problems.append(f"round {item.round} has {len(scores.rounds[number].clips)} clips in its scores")
+    for name in sorted({*result.summary, *right.summary}):
+        for field, stated, given in _differences(result.summary.get(name), right.summary.get(name)):
+            problems.append(f"{field} of {name} is {stated}, but the scores give {given}")
+    for field, stated, given in _differences(result.contamination, right.contamination):
+        problems.append(f"contamination.{field} is {stated}, but the scores give {given}")
+    if strays := _without_scores(scores) - {failure.clip_id for failure in result.failures}:
+        problems.append(f"clip '{min(strays)}' has no scores, but is not among the failures")
+    return problems
+
+
+def _differences(stated: Any, given: Any) -> Iterator[tuple[str, Any, Any]]:
+    """Yield the fields in which two data classes differ, numbers by more than `TOLERANCE`, with both values."""
+    if stated is None or given is None:
+        if stated is not given:
+            yield "", stated, given
+        return
+    for field in dataclasses.fields(given):
+        pair = getattr(stated, field.name), getattr(given, field.name)
+        if not _close(*pair):
+            yield field.name, *pair
+
+
+def _close(stated: Any, given: Any) -> bool:
+    if isinstance(stated, Mapping) and isinstance(given, Mapping):
+        return stated.keys() == given.keys() and all(_close(stated[key], given[key]) for key in given)
+    if isinstance(stated, Sequence) and not isinstance(stated, str) and isinstance(given, Sequence):
+        return len(stated) == len(given) and all(map(_close, stated, given))
+    if isinstance(stated, float) and isinstance(given, float):
+        return abs(stated - given) <= TOLERANCE
+    return bool(stated == given)
+
+
+def _without_scores(scores: Scores) -> set[str]:
+    """Return the clips that a matrix holds no scores of."""
+    return {
+        str(scores.clip_ids[clip])
+        for block in scores.blocks
+        for clip in block.clips[np.isnan(block.scores).any(axis=1)]
+    }
+
+
+def shortened(value: Any) -> str:
+    """Return a value as text of at most 200 characters."""
+    text = str(value)
+    return text if len(text) <= 200 else f"{text[:199]}…"

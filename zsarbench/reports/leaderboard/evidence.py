@@ -31,11 +31,22 @@ Json = dict[str, Any]
 Values = NDArray[np.float64]
 
 
+class _Places:
+    """Finds the places of clips among all clips of a result by their ids."""
+
+    def __init__(self, scores: Scores) -> None:
+        self.ids = scores.clip_ids
+        self.order = np.argsort(scores.clip_ids)
+
+    def __call__(self, ids: NDArray[np.str_]) -> NDArray[np.intp]:
+        return self.order[np.searchsorted(self.ids, ids, sorter=self.order)]
+
+
 class _Clips(NamedTuple):
     """All clips that count, by id, with their labels, in how many rounds each was, and its mean correctness."""
 
     ids: NDArray[np.str_]
-    labels: NDArray[np.intp]
+    labels: NDArray[np.int32]
     rounds: Values
     correct: Values
 
@@ -51,21 +62,21 @@ def evidence_of(result: RunResult, scores: Scores) -> Json:
     """
     metric = SETTINGS[result.protocol.setting].paired_by
     rounds = paired.correctness(result, scores, metric)
-    label_of = dict(zip(scores.clip_ids.tolist(), scores.labels.tolist(), strict=True))
-    labels = {number: np.array([label_of[clip] for clip in item.clip_ids.tolist()]) for number, item in rounds.items()}
-    kept = np.unique(np.concatenate(list(labels.values())))
-    sums = [_per_class(labels[number], item.correct, kept) for number, item in rounds.items()]
-    clips = _clips(rounds, labels)
-    counts, taken_for = _confusions(result, scores, metric)
+    place = _Places(scores)
+    labels = [scores.labels[place(item.clip_ids)] for item in rounds.values()]
+    kept = np.unique(np.concatenate(labels))
+    sums = [_per_class(of_round, item.correct, kept) for of_round, item in zip(labels, rounds.values(), strict=True)]
+    clips = _clips(rounds, scores, place)
+    counts, shares = _confusions(result, scores, metric)
     return {
         "metric": metric.name,
         "average": metric.average,
-        "classes": [str(scores.class_names[label]) for label in range(len(scores.class_names))],
+        "classes": scores.class_names.tolist(),
         "kept": kept.tolist(),
-        "right": [[round(float(value), 4) for value in right] for right, _ in sums],
+        "right": [right.round(4).tolist() for right, _ in sums],
         "scored": [scored.astype(int).tolist() for _, scored in sums],
         "confusions": _pairs(counts),
-        "wrong": _wrong(clips, taken_for),
+        "wrong": _wrong(clips, shares[place(clips.ids)]),
         "clips": {
             "count": len(clips.ids),
             "digest": hashlib.sha256("\n".join(clips.ids.tolist()).encode()).hexdigest()[:16],
@@ -82,7 +93,7 @@ def drawn(n_classes: int) -> list[str]:
     return ["".join(row) for block in blocks for row in block]
 
 
-def _per_class(labels: NDArray[np.intp], correct: Values, kept: NDArray[np.intp]) -> tuple[Values, Values]:
+def _per_class(labels: NDArray[np.int32], correct: Values, kept: NDArray[np.int32]) -> tuple[Values, Values]:
     size = int(kept[-1]) + 1
     right = np.bincount(labels, weights=correct, minlength=size)[kept]
     scored = np.bincount(labels, minlength=size)[kept].astype(np.float64)
@@ -91,40 +102,42 @@ def _per_class(labels: NDArray[np.intp], correct: Values, kept: NDArray[np.intp]
 
 def _pairs(counts: Values) -> list[list[float]]:
     """Return [class, taken for, clips], the most clips first."""
-    own, other = np.nonzero(counts >= LEAST_COUNT)
-    found = [
-        (-round(float(counts[a, b]), 1), a, b) for a, b in zip(own.tolist(), other.tolist(), strict=True) if a != b
-    ]
-    return [[a, b, -count] for count, a, b in sorted(found)[:MAX_PAIRS]]
+    own, other = np.nonzero((counts >= LEAST_COUNT) & ~np.eye(len(counts), dtype=np.bool_))
+    clips = counts[own, other].round(1)
+    order = np.lexsort((other, own, -clips))[:MAX_PAIRS]
+    return [list(pair) for pair in zip(own[order].tolist(), other[order].tolist(), clips[order].tolist(), strict=True)]
 
 
-def _clips(rounds: paired.Correctness, labels: dict[int, NDArray[np.intp]]) -> _Clips:
+def _clips(rounds: paired.Correctness, scores: Scores, place: _Places) -> _Clips:
     every = np.concatenate([item.clip_ids for item in rounds.values()])
-    ids, first, inverse = np.unique(every, return_index=True, return_inverse=True)
+    ids, inverse = np.unique(every, return_inverse=True)
     n_rounds = np.bincount(inverse.reshape(-1)).astype(np.float64)
     sums = np.bincount(inverse.reshape(-1), weights=np.concatenate([item.correct for item in rounds.values()]))
-    return _Clips(ids, np.concatenate(list(labels.values()))[first], n_rounds, sums / n_rounds)
+    return _Clips(ids, scores.labels[place(ids)], n_rounds, sums / n_rounds)
 
 
-def _wrong(clips: _Clips, taken_for: dict[str, tuple[int, float]]) -> list[list[Any]]:
-    """Return the clips that are wrong most often, then those that were in most rounds and taken for one class most."""
-    found = [
-        (1.0 - correct, n_rounds, *taken_for.get(clip, (-1, 0.0)), clip, label)
-        for clip, label, n_rounds, correct in zip(*(part.tolist() for part in clips), strict=True)
-        if correct < 0.5
-    ]
-    found.sort(key=lambda item: (-item[0], -item[1], -item[3], item[4]))
-    return [[clip, int(label), other, round(wrong, 3)] for wrong, _, other, _, clip, label in found[:MAX_CLIPS]]
+def _wrong(clips: _Clips, shares: NDArray[np.float32]) -> list[list[Any]]:
+    """Return the clips that are wrong most often, then those that were in most rounds and taken for one class most.
+
+    shares: (n, C), in how many rounds each of the clips was taken for each class but its own.
+    """
+    other = shares.argmax(axis=1)
+    share = shares.max(axis=1)
+    order = np.lexsort((clips.ids, -share, -clips.rounds, clips.correct))
+    first = order[clips.correct[order] < 0.5][:MAX_CLIPS]
+    taken_for = np.where(share > 0, other, -1)[first].tolist()
+    wrong = (1.0 - clips.correct[first]).round(3).tolist()
+    found = zip(clips.ids[first].tolist(), clips.labels[first].tolist(), taken_for, wrong, strict=True)
+    return [list(item) for item in found]
 
 
-def _confusions(result: RunResult, scores: Scores, metric: Metric) -> tuple[Values, dict[str, tuple[int, float]]]:
-    """Return how many clips (C, C) of each class were taken for each, and by clip the wrong class it mostly was.
+def _confusions(result: RunResult, scores: Scores, metric: Metric) -> tuple[Values, NDArray[np.float32]]:
+    """Return how many clips (C, C) of each class were taken for each, and how often each clip (N, C) for other classes.
 
     A clip whose best scores tie counts in parts; one that was not read counts nowhere. Seeds are averaged.
     """
-    n_classes, n_seeds = len(scores.class_names), len(result.seeds)
+    n_clips, n_classes, n_seeds = len(scores.clip_ids), len(scores.class_names), len(result.seeds)
     counts = np.zeros((n_classes, n_classes))
-    n_clips = len(scores.clip_ids)
     shares = np.zeros((n_clips, n_classes), dtype=np.float32)
     for number, clips, labels, top in _tops(result, scores, metric):
         columns = scores.rounds[number].classes
@@ -132,9 +145,7 @@ def _confusions(result: RunResult, scores: Scores, metric: Metric) -> tuple[Valu
         counts[:, columns] += (np.arange(n_classes)[:, None] == labels[None, :]).astype(np.float64) @ top / n_seeds
     known = np.flatnonzero(scores.labels >= 0)
     shares[known, scores.labels[known]] = 0.0
-    best = shares.argmax(axis=1)
-    pairs = zip(scores.clip_ids.tolist(), best.tolist(), shares[np.arange(n_clips), best].tolist(), strict=True)
-    return counts, {clip: (other, share) for clip, other, share in pairs if share > 0}
+    return counts, shares
 
 
 def _tops(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import dataclasses
+import hashlib
 import json
 import re
 import shutil
@@ -129,7 +130,9 @@ def test_rows_stand_in_scripts_and_what_opens_below_them_in_scripts_of_their_own
         identity, details = arguments_of(files[f"data/toy-half/{row['id']}.js"])
         assert identity == row["id"]
         assert details["command"] == f"zsarbench run --method {row['method']} --protocol toy/half"
-        assert json.loads(files[details["file"]])["method"]["name"] == row["method"]
+        stored = json.loads(files[details["file"]])
+        assert stored["method"]["name"] == row["method"]
+        assert hashlib.sha256(files[details["predictions"]]).hexdigest() == stored["predictions"]["sha256"]
         assert len(details["rounds"]["rows"]) == 3
     assert rows[3]["notes"][0][1][0] == ["arXiv:2003.01455", "https://arxiv.org/abs/2003.01455"]
     assert rows_of(files["data/toy-unplaced.js"])[0]["protocol, in the source's words"] == FIGURES[2].wording
@@ -200,7 +203,8 @@ def test_downloads_hold_the_table_and_every_round(folder: Path) -> None:
 def test_the_overview_holds_the_best_row_of_each_method(folder: Path) -> None:
     (overview,) = arguments_of(files_of(site_of(folder))["data/overview.js"])
     by_method = dict(overview["methods"])
-    names = [name for name, _ in overview["protocols"]]
+    names = [name for name, _, _ in overview["protocols"]]
+    assert overview["protocols"][0] == ["another/all", "another", "top-1"]
     assert names == ["another/all", "toy/half", "toy/all"]
     assert [(names[place], value, kind) for place, value, kind, _ in by_method["CLIP"]] == [
         ("toy/all", "74.1", "reported")
@@ -214,7 +218,10 @@ def test_preferences_decide_the_order_and_rows_without_figures(folder: Path) -> 
     whole = site_of(folder, preferences=wanted)
     assert [item.grid.name for item in whole.protocols()] == ["toy/half", "toy/all", "toy/unplaced", "another/all"]
     rows = rows_of(files_of(whole)["data/toy-half.js"])
-    assert (rows[-1]["method"], rows[-1]["top-1/video"], rows[-1]["notes"]) == ("MINE", "–", [[notice.text, []]])
+    assert rows[-1]["method"] == "MINE"
+    assert (rows[-1]["top-1/video"], rows[-1]["notes"]) == ("not verified", [[notice.text, []]])
+    (overview,) = arguments_of(files_of(whole)["data/overview.js"])
+    assert dict(overview["methods"])["MINE"] == [[0, "not verified", "reported", ""]]
     assert "figures not verified" in build.markdown(whole.board)
 
 
@@ -373,7 +380,7 @@ def driven(page: Path, profile: Path, script: str) -> Any:
       const enter = async (field, value) => {
         field.value = value; field.dispatchEvent(new Event("input", { bubbles: true })); await wait();
       };
-      const methods = () => all("#tables tr.row > th").map((cell) => cell.firstChild.textContent);
+      const methods = () => all("#tables tr.row > th").map((cell) => cell.querySelector(".name").textContent);
       const seen = [];
     """
     run = f"(async () => {{ {frame} await wait(); {script} document.body.dataset.seen = JSON.stringify(seen); }})();"
@@ -455,6 +462,6 @@ def test_a_pair_has_the_numbers_of_the_command(folder: Path, tmp_path: Path) -> 
     base = next(path for path in newest if "nearest-text" in path.name)
     row = paired(newest, against=base).iloc[0]
     signed = [f"{100 * value:+.1f}".replace("-", "−") for value in (row["difference"], row["low"], row["high"])]
-    assert f"{signed[0]} points of top1_per_video" in text[0]
+    assert f"{signed[0]} points of top-1/video" in text[0]
     assert f"[{signed[1]}, {signed[2]}]" in text[0]
     assert text[1] == 10  # classes in the rounds

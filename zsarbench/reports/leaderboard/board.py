@@ -20,7 +20,7 @@ from zsarbench.reports import cells
 from zsarbench.reports.cells import NOTHING
 from zsarbench.reports.columns import Column, further_columns, page_values, shown_metrics
 from zsarbench.reports.leaderboard.preferences import Notice
-from zsarbench.reports.leaderboard.rows import Board, Group, Row, Section, Unplaced, bar_of, scale_of
+from zsarbench.reports.leaderboard.rows import NOT_VERIFIED, Board, Group, Row, Section, Unplaced, bar_of, scale_of
 from zsarbench.reports.notes import note_text, notes_of_paper
 from zsarbench.reports.table import GROUP, ExtraColumns, build_all, rows_of
 from zsarbench.results import RunResult
@@ -80,7 +80,7 @@ def _noticed(section: Section, notices: Sequence[Notice]) -> Section:
     """Return a section with a group of rows that have no figure, where there are any."""
     if not notices:
         return section
-    values = (NOTHING,) * len(section.metrics)
+    values = (NOT_VERIFIED, *(NOTHING for _ in section.metrics[1:]))
     extra = (NOTHING,) * len(section.extra)
     rows = tuple(
         Row(kind="reported", method=notice.method, values=values, extra=extra, notes=(notice.text,))

@@ -23,8 +23,14 @@ from zsarbench.utils.atomic import write_atomic
 from zsarbench.utils.output import visible
 from zsarbench.utils.targets import unwritable
 
-SCRIPTS = ("state.js", "elements.js", "statistics.js", "table.js", "details.js", "pair.js", "overview.js", "page.js")
-"""The files of the page's script, in the order of their use."""
+SCRIPTS = tuple(
+    f"{name}.js"
+    for name in (
+        *("state", "elements", "load", "rows", "statistics"),
+        *("details", "pair", "overview", "filters", "table", "protocol", "page"),
+    )
+)
+"""The files of the page's script; each uses those before it."""
 PLAIN_ROWS = 60
 """Rows of the first protocol that stand in the page itself, for readers without scripts."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from zsarbench.evaluation.settings import METRICS, SETTINGS, heading
 from zsarbench.reports import cells
@@ -21,17 +21,22 @@ NO_PREDICTIONS = (
 )
 
 
+class Addresses(NamedTuple):
+    """Where on the page the result file and its predictions lie; "" where there are none."""
+
+    result: str
+    predictions: str = ""
+
+
 def details_of(
-    row: Row, result: RunResult, *, file: str, history: Sequence[RunResult], evidence: Json | None
-) -> dict[str, Any]:
+    row: Row, result: RunResult, *, addresses: Addresses, history: Sequence[RunResult], evidence: Json | None
+) -> Json:
     """Return what a row's details show, in JSON types.
 
-    file: the result file's address on the page. history: results of the same spec, this one included, oldest first.
+    history: results of the same spec, this one included, oldest first.
     evidence: see `zsarbench.reports.leaderboard.evidence`; None where there are no predictions.
     """
     return {
-        "method": row.method,
-        "about": row.about,
         "command": row.command,
         "facts": [[name, value] for name, value in row.facts],
         "links": [list(link) for link in links_of(result.method.source)],
@@ -43,7 +48,8 @@ def details_of(
         "seconds": [[stage, round(seconds, 1)] for stage, seconds in sorted(result.seconds.items())],
         "rounds": _rounds(result),
         "history": [_version(item) for item in history],
-        "file": file,
+        "file": addresses.result,
+        "predictions": addresses.predictions,
         "evidence": evidence,
         "missing": "" if evidence else NO_PREDICTIONS,
     }
@@ -73,13 +79,13 @@ def _ranking(result: RunResult) -> str:
 
 
 def _trained_on(result: RunResult) -> list[list[str]]:
-    """Return (what, label sets it declares): the run's own training first, then method and parts before it."""
+    """Return (what, label sets): the run's own training first, then what method and parts declare to have seen."""
     lines = [["in this run", "nothing" if result.train_on == "none" else result.train_on]]
     before = [("method", result.method.name, result.method.trained_on)]
     before += [(kind, part.name, part.trained_on) for kind, part in sorted(result.parts.items())]
     for kind, name, label_sets in before:
         known = "unknown" if label_sets is None else ", ".join(label_sets) or "nothing"
-        lines.append([f"{kind} {name}, before", known])
+        lines.append([f"{kind} {name}, before it", known])
     if result.contamination is not None and result.contamination.overlapping:
         names = sorted({item.candidate for item in result.contamination.overlapping})
         lines.append(["unseen classes among it", ", ".join(names)])

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from zsarbench.errors import ZsarbenchError
 from zsarbench.evaluation.bootstrap import N_RESAMPLES, draws
 from zsarbench.evaluation.scores import Scores
-from zsarbench.evaluation.settings import SETTINGS, Metric
+from zsarbench.evaluation.settings import SETTINGS, Metric, heading
 from zsarbench.reports import paired
 from zsarbench.results import RunResult
 
@@ -54,11 +54,11 @@ class _Clips(NamedTuple):
 def evidence_of(result: RunResult, scores: Scores) -> Json:
     """Return in JSON types what the page shows of a result's predictions.
 
-    metric: whose correctness. classes: names (C,) of the classes of the clips that count. right, scored: for each
-    distinct round (R, C), clips that are right and clips that count. confusions: [class, taken for, clips] as indices
-    and a number over all rounds. wrong: [clip, class, taken for, share of rounds in which it is wrong]. clips: their
-    number, the digest of their ids, and a bit for each in the order of ids, set where it is right in most rounds.
-    unpaired: why the result cannot be paired with another; "" where it can.
+    heading: of the metric whose correctness it is. classes: all names. kept: (C,) which of them the clips that count
+    belong to. right, scored: for each distinct round (R, C), clips that are right and clips that count. confusions:
+    [class, taken for, clips] as indices and a number over all rounds. wrong: [clip, class, taken for, share of rounds
+    in which it is wrong]. clips: their number, the digest of their ids, and a bit for each in the order of ids, set
+    where it is right in most rounds. unpaired: why the result cannot be paired with another; "" where it can.
     """
     metric = SETTINGS[result.protocol.setting].paired_by
     rounds = paired.correctness(result, scores, metric)
@@ -69,7 +69,7 @@ def evidence_of(result: RunResult, scores: Scores) -> Json:
     clips = _clips(rounds, scores, place)
     counts, shares = _confusions(result, scores, metric)
     return {
-        "metric": metric.name,
+        "heading": heading(metric.name),
         "average": metric.average,
         "classes": scores.class_names.tolist(),
         "kept": kept.tolist(),

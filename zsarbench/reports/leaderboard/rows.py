@@ -14,6 +14,9 @@ from zsarbench.interfaces import Table
 from zsarbench.reports.cells import NOTHING, stated_name
 from zsarbench.reports.cells import Row as CellRow
 
+NOT_VERIFIED = "not verified"
+"""Stands in the main column of a row whose figures were not read in a source that can be cited."""
+
 BAR_WIDTH, BAR_MARGIN = 120.0, 4.0  # of an interval's drawing, in its own units
 
 

@@ -6,30 +6,27 @@ data/PROTOCOL/RESULT.js     what opens below a row
 data/draws-C.js             the draws of C classes that paired comparisons share
 data/overview.js            the best row of each method on each protocol
 downloads/PROTOCOL.csv …    the tables, and every round, for other programs
-results/PROTOCOL/…          the result files
+results/PROTOCOL/…          the result files and their predictions
 """
 
 from __future__ import annotations
 
-import csv
-import io
 import multiprocessing
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from zsarbench import results
-from zsarbench.evaluation.settings import METRICS
-from zsarbench.reports import escaping
-from zsarbench.reports.cells import NOTHING
-from zsarbench.reports.formats import Csv, Json, Latex
+from zsarbench.evaluation.bootstrap import MIN_CLASSES
 from zsarbench.reports.leaderboard import build
-from zsarbench.reports.leaderboard.details import details_of, histories
+from zsarbench.reports.leaderboard.details import Addresses, details_of, histories
+from zsarbench.reports.leaderboard.downloads import downloads
 from zsarbench.reports.leaderboard.evidence import drawn, evidence_of
 from zsarbench.reports.leaderboard.grid import Protocol, content, grid_of, script, unplaced_grid
+from zsarbench.reports.leaderboard.overview import overview
 from zsarbench.reports.leaderboard.preferences import Preferences
 from zsarbench.reports.leaderboard.rows import Board, Row, Section
 from zsarbench.results import RunResult
@@ -97,20 +94,21 @@ def files(site: Site) -> Iterator[tuple[str, bytes]]:
         yield f"data/{protocol.slug}.js", script("table", protocol.grid.name, content(protocol.grid)).encode()
         if protocol.table is not None:
             rows = rows_of[protocol.grid.name]
-            yield from _downloads(protocol, [by_id[name][1] for name in rows])
+            yield from downloads(protocol.slug, protocol.table, [by_id[name][1] for name in rows])
             for name, row in rows.items():
                 path, result = by_id[name]
-                file = f"results/{protocol.slug}/{path.name}"
-                yield file, path.read_bytes()
-                tasks[f"data/{protocol.slug}/{name}.js"] = _Task(path, result, row, past[name], file)
+                addresses = _addresses(f"results/{protocol.slug}", path, result)
+                yield addresses.result, path.read_bytes()
+                if addresses.predictions:
+                    yield addresses.predictions, results.scores_file(path, result).read_bytes()
+                tasks[f"data/{protocol.slug}/{name}.js"] = _Task(path, result, row, past[name], addresses)
     n_classes = set()
     for name, (text, n) in zip(tasks, _details(list(tasks.values())), strict=True):
         n_classes.add(n)
         yield name, text.encode()
-    n_classes.discard(0)
-    for n in sorted(n_classes):
+    for n in sorted(n for n in n_classes if n >= MIN_CLASSES):
         yield f"data/draws-{n}.js", script("draws", n, drawn(n)).encode()
-    yield "data/overview.js", script("overview", _overview(protocols)).encode()
+    yield "data/overview.js", script("overview", overview(protocols)).encode()
     if site.space:
         yield "README.md", SPACE.encode()
     yield "index.html", build.index(site.board, protocols, repository=site.repository).encode()
@@ -142,14 +140,22 @@ def _slugs(names: Sequence[str]) -> dict[str, str]:
     return slugs
 
 
+def _addresses(folder: str, path: Path, result: RunResult) -> Addresses:
+    has_scores = results.has_scores(result, path)
+    return Addresses(
+        result=f"{folder}/{path.name}",
+        predictions=f"{folder}/{results.scores_file(path, result).name}" if has_scores else "",
+    )
+
+
 class _Task(NamedTuple):
-    """A row whose details are to be made. file: the result file's address on the page."""
+    """A row whose details are to be made."""
 
     path: Path
     result: RunResult
     row: Row
     history: Sequence[RunResult]
-    file: str
+    addresses: Addresses
 
 
 def _details(tasks: Sequence[_Task]) -> Iterator[tuple[str, int]]:
@@ -166,60 +172,8 @@ def _details(tasks: Sequence[_Task]) -> Iterator[tuple[str, int]]:
 
 
 def _details_of(task: _Task) -> tuple[str, int]:
-    path, result = task.path, task.result
-    evidence = evidence_of(result, results.read_scores(path, result)) if results.has_scores(result, path) else None
-    details = details_of(task.row, result, file=task.file, history=task.history, evidence=evidence)
+    result, evidence = task.result, None
+    if task.addresses.predictions:
+        evidence = evidence_of(result, results.read_scores(task.path, result))
+    details = details_of(task.row, result, addresses=task.addresses, history=task.history, evidence=evidence)
     return script("row", result.stem, details), len(evidence["kept"]) if evidence else 0
-
-
-def _downloads(protocol: Protocol, shown: Sequence[RunResult]) -> Iterator[tuple[str, bytes]]:
-    assert protocol.table is not None
-    for suffix, reporter in (("csv", Csv()), ("json", Json()), ("tex", Latex())):
-        yield f"downloads/{protocol.slug}.{suffix}", reporter.render(protocol.table).encode()
-    yield f"downloads/{protocol.slug}-rounds.csv", _rounds(shown).encode()
-
-
-def _rounds(shown: Sequence[RunResult]) -> str:
-    """Return every round of every result as CSV, accuracies as fractions."""
-    names = [name for name in METRICS if any(name in result.summary for result in shown)]
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    fixed = ["method", "id", "round", "duplicate_of", "seed", "n_classes", "n_expected", "n_scored", "n_failed"]
-    writer.writerow([*fixed, *names])
-    for result in shown:
-        for item in result.rounds:
-            values = [getattr(item, name) for name in fixed[2:]]
-            metrics = [item.metrics.get(name, "") for name in names]
-            writer.writerow([escaping.csv_cell(result.method.name), result.stem, *values, *metrics])
-    return text.getvalue()
-
-
-def _overview(protocols: Sequence[Protocol]) -> dict[str, Any]:
-    """Return methods by protocols: of each method the best row, measured before reported, in the order of the page."""
-    shown = [protocol.grid for protocol in protocols if any(column.kind == "main" for column in protocol.grid.columns)]
-    methods: dict[str, dict[int, list[Any]]] = {}
-    for number, grid in enumerate(shown):
-        kinds = [column.kind for column in grid.columns]
-        method, main = kinds.index("method"), kinds.index("main")
-        for row in grid.rows:
-            kind = grid.groups[row.group][0]
-            value = row.cells[main]
-            if value == NOTHING:
-                continue
-            cell = [number, value, kind, row.id]
-            before = methods.setdefault(row.cells[method], {}).get(number)
-            if before is None or _better(cell, before):
-                methods[row.cells[method]][number] = cell
-    rows = [[name, list(of_method.values())] for name, of_method in methods.items()]
-    rows.sort(key=lambda item: (-sum(cell[2] == "measured" for cell in item[1]), -len(item[1]), item[0]))
-    heads = [next(column.heading for column in grid.columns if column.kind == "main") for grid in shown]
-    return {"protocols": [[grid.name, head] for grid, head in zip(shown, heads, strict=True)], "methods": rows}
-
-
-def _better(cell: Sequence[Any], before: Sequence[Any]) -> bool:
-    """Return whether a row stands for its method instead of another: measured ones do before reported ones."""
-
-    def key(item: Sequence[Any]) -> tuple[bool, float]:
-        return item[2] == "measured", float(item[1].split()[0])
-
-    return key(cell) > key(before)

@@ -1,44 +1,52 @@
 // Methods by protocols, for those who look for a method and not for a protocol.
 
-function overviewOf(overview, limit, more) {
-  const heads = overview.protocols.map(([name, metric]) =>
-    element("th", { scope: "col" }, element("a", { href: addressOf({ ...DEFAULTS, p: name }) }, name),
-      element("span", { class: "scale" }, metric)));
-  const rows = overview.methods.slice(0, limit).map(([method, cells]) => {
-    const by = new Map(cells.map((cell) => [cell[0], cell]));
+function overviewOf({ protocols, methods }, limit, more) {
+  const rows = methods.slice(0, limit).map(([method, cells]) => {
+    const byProtocol = new Map(cells.map((cell) => [cell[0], cell]));
     return element("tr", {}, element("th", { scope: "row" }, method),
-      overview.protocols.map(([name], place) => overviewCell(by.get(place), name, method)));
+      protocols.map(([name], place) => overviewCell(byProtocol.get(place), name, method)));
   });
-  const left = overview.methods.length - limit;
+  const left = methods.length - limit;
   return [
     element("h2", {}, "Methods by protocols"),
-    element("p", {}, "The best row of each method, in %: measured where there is one, else what a paper reports, in italics. " +
-      "Columns are different tasks: read down, not across; and groups of a table are not ranked against each other."),
-    element("div", { class: "scroll", role: "region", tabindex: "0", "aria-label": "Methods by protocols" },
-      element("table", { class: "matrix" }, element("caption", {}, `${overview.methods.length} methods on ${overview.protocols.length} protocols`),
-        element("thead", {}, element("tr", {}, element("th", { scope: "col" }, "method"), heads)), element("tbody", {}, rows))),
-    left > 0 ? element("button", { type: "button", class: "more", onclick: more }, `Show more methods (${left.toLocaleString("en")} left)`) : "",
+    element("p", {}, "The best row of each method, in %: measured where there is one, else what a paper reports, in ",
+      "italics. Columns are different tasks: read down, not across. Groups of a table are not ranked against each ",
+      "other."),
+    scrolled("Methods by protocols", element("table", { class: "matrix" },
+      element("caption", {}, `${methods.length} methods on ${protocols.length} protocols`),
+      overviewHead(protocols), element("tbody", {}, rows))),
+    left > 0 ? button({ class: "more", onclick: more }, `Show more methods (${counted(left)} left)`) : "",
   ];
+}
+
+function overviewHead(protocols) {
+  const spans = new Map();
+  for (const [, dataset] of protocols) spans.set(dataset, (spans.get(dataset) ?? 0) + 1);
+  return element("thead", {},
+    element("tr", {}, element("th", { scope: "col", rowspan: 2 }, "method"),
+      [...spans].map(([dataset, n]) => element("th", { scope: "colgroup", colspan: n }, dataset))),
+    element("tr", {}, protocols.map(([name, dataset, metric]) => element("th", { scope: "col", class: "number" },
+      element("a", { href: addressOfProtocol(name), title: name }, name.slice(dataset.length + 1) || name),
+      element("span", { class: "scale" }, metric)))));
 }
 
 function overviewCell(cell, protocol, method) {
   if (!cell) return element("td", { class: "number" }, "–");
   const [, value, kind, id] = cell;
-  const address = addressOf({ ...DEFAULTS, p: protocol, q: method, row: id });
-  const text = value.split(" ")[0];
-  return element("td", { class: "number" },
-    element("a", { href: address, title: value, "aria-label": `${method} on ${protocol}: ${value}, ${kind}` },
-      kind === "measured" ? text : element("i", {}, text)));
+  const text = kind === "measured" ? value.split(" ")[0] : element("i", {}, value.split(" ±")[0]);
+  return element("td", { class: "number" }, element("a", {
+    href: addressOfProtocol(protocol, { q: method, row: id }), title: value,
+    "aria-label": `${method} on ${protocol}: ${value}, ${kind}`,
+  }, text));
 }
 
-// Where else methods of this name stand.
-function elsewhere(overview, query, here) {
+// Where else methods stand whose names hold the words of a search: [protocol, number of methods].
+function elsewhere({ protocols, methods }, query, here) {
   const words = wordsOf(query), found = new Map();
-  if (!words.length) return [];
-  for (const [method, cells] of overview.methods) {
+  for (const [method, cells] of words.length ? methods : []) {
     if (!words.every((word) => method.toLowerCase().includes(word))) continue;
     for (const [place] of cells) {
-      const [name] = overview.protocols[place];
+      const [name] = protocols[place];
       if (name !== here) found.set(name, (found.get(name) ?? 0) + 1);
     }
   }

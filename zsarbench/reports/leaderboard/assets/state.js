@@ -4,6 +4,7 @@
 const DEFAULTS = {
   view: "", p: "", q: "", encoder: "", train: "", kind: "", contaminated: "", sort: "", across: "", row: "", pair: "",
 };
+const FILTERS = ["encoder", "train", "kind", "contaminated"];
 
 function readState() {
   const found = new URLSearchParams(location.hash.slice(1));
@@ -15,6 +16,8 @@ function addressOf(state) {
   return "#" + new URLSearchParams(kept).toString();
 }
 
+const addressOfProtocol = (name, more = {}) => addressOf({ ...DEFAULTS, p: name, ...more });
+
 // Change the state: as a step to come back from, or, where `quietly`, in place of the present one.
 function changeState(patch, quietly = false) {
   const address = addressOf({ ...readState(), ...patch });
@@ -23,28 +26,9 @@ function changeState(patch, quietly = false) {
   else location.hash = address;
 }
 
-// Files that belong to the page arrive as scripts, since a page from a disk may read nothing else.
-const arrived = { table: {}, row: {}, draws: {}, overview: {} };
-const waiting = {};
+const pickedIn = (state) => state.pair.split(",").filter(Boolean);
 
-function load(file, kind, name) {
-  if (arrived[kind][name]) return Promise.resolve(arrived[kind][name]);
-  waiting[file] ??= new Promise((resolve, reject) => {
-    const script = document.createElement("script");
-    script.src = file;
-    script.onload = () => (arrived[kind][name] ? resolve(arrived[kind][name]) : reject(new Error(`${file} is empty`)));
-    script.onerror = () => {
-      delete waiting[file];
-      reject(new Error(`${file} cannot be read; it lies in the folder of this page`));
-    };
-    document.head.append(script);
-  });
-  return waiting[file];
+function sortedBy(state) {
+  const [, heading = "", direction = ""] = /^(.*):(asc|desc)$/.exec(state.sort) ?? [];
+  return { heading, direction };
 }
-
-window.zsarbench = {
-  table: (name, content) => (arrived.table[name] = content),
-  row: (name, content) => (arrived.row[name] = content),
-  draws: (name, content) => (arrived.draws[name] = content),
-  overview: (content) => (arrived.overview[""] = content),
-};

@@ -10,11 +10,15 @@ function perClass(evidence) {
   return { names: [...right.keys()], right, scored };
 }
 
-// Each class of a result over all rounds: [name, right, clips].
+const total = (values) => values.reduce((sum, value) => sum + value, 0);
+
+// Each class of a result over all rounds, with the share of its clips that is right.
 function classTotals(evidence) {
   const { names, right, scored } = perClass(evidence);
-  const sum = (values) => values.reduce((total, value) => total + value, 0);
-  return names.map((name) => [name, sum(right.get(name)), sum(scored.get(name))]);
+  return names.map((name) => {
+    const clips = total(scored.get(name));
+    return { name, clips, share: clips ? total(right.get(name)) / clips : 0 };
+  });
 }
 
 // Why two results cannot be paired; "" where they can.
@@ -40,7 +44,7 @@ function pairSums(first, second) {
 }
 
 function meanDifference({ a, b, rounds }, weight) {
-  let total = 0, defined = 0;
+  let sum = 0, defined = 0;
   for (const round of rounds) {
     let rightA = 0, rightB = 0, scored = 0;
     for (let label = 0; label < a.length; label++) {
@@ -49,21 +53,21 @@ function meanDifference({ a, b, rounds }, weight) {
       scored += weight(label) * a[label][round][1];
     }
     if (scored > 0) {
-      total += (rightA - rightB) / scored;
+      sum += (rightA - rightB) / scored;
       defined += 1;
     }
   }
-  return defined ? total / defined : NaN;
+  return defined ? sum / defined : NaN;
 }
 
 // How many classes of equal weight vary as little as these (Kish's number).
 function effectiveClasses({ a, rounds }) {
-  const totals = rounds.map((round) => Math.max(a.reduce((sum, label) => sum + label[round][1], 0), 1));
-  const shares = a.map((label) => rounds.reduce((sum, round) => sum + label[round][1] / totals[round], 0) / rounds.length);
-  const sum = shares.reduce((total, share) => total + share, 0);
-  return sum ** 2 / shares.reduce((total, share) => total + share ** 2, 0);
+  const scored = rounds.map((round) => Math.max(total(a.map((label) => label[round][1])), 1));
+  const shares = a.map((label) => total(rounds.map((round) => label[round][1] / scored[round])) / rounds.length);
+  return total(shares) ** 2 / total(shares.map((share) => share ** 2));
 }
 
+// Student's quantile: with x = sqrt(f) tan(a), the density in a is cos(a)^(f - 1).
 function studentQuantile(probability, freedom) {
   const n = 40001, step = Math.PI / (n - 1), below = new Float64Array(n);
   const density = (place) => Math.max(Math.cos(-Math.PI / 2 + place * step), 0) ** (freedom - 1);
@@ -75,6 +79,7 @@ function studentQuantile(probability, freedom) {
   return Math.sqrt(freedom) * Math.tan(-Math.PI / 2 + (place - 1 + part) * step);
 }
 
+// By what replicates are spread about the estimate, since bare percentiles of few classes are too narrow.
 function widening(nClasses) {
   const n = Math.max(nClasses, 2);
   return (Math.sqrt(n / (n - 1)) * studentQuantile(0.975, n - 1)) / 1.959963984540054;

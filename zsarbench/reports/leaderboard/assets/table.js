@@ -1,66 +1,81 @@
-// The table of a protocol: rows chosen and ordered from data, drawn only as far as they are looked at.
+// The table of a protocol, drawn only as far as it is looked at.
 
 const BATCH = 60;
-const FIELDS = ["group", "cells", "about", "notes", "id", "encoder", "contaminated", "unranked", "bar"];
 
-// Rows as objects with their texts in place of numbers; once for each protocol.
-function unpacked(table) {
-  const text = (number) => table.strings[number];
-  table.all ??= table.rows.map((packed) => {
-    const row = Object.fromEntries(FIELDS.map((name, place) => [name, packed[place]]));
-    row.cells = row.cells.map(text);
-    for (const name of ["about", "id", "encoder", "contaminated"]) row[name] = text(row[name]);
-    [row.kind, row.heading, row.train] = table.groups[row.group];
-    return row;
+function headRow(table, state, onsort) {
+  const { heading: sorted, direction } = sortedBy(state);
+  return element("tr", {}, table.columns.map(([heading, kind, further]) => {
+    const classes = [isNumber(kind) && "number", further && "further"].filter(Boolean).join(" ") || null;
+    if (kind === "interval")
+      return element("th", { scope: "col" }, heading, element("span", { class: "scale" }, `bar: 0 to ${table.scale}`));
+    const order = heading !== sorted ? null : direction === "asc" ? "ascending" : "descending";
+    const first = isNumber(kind) && kind !== "rank" ? "desc" : "asc";
+    const next = order === null ? first : order === "ascending" ? "desc" : "asc";
+    return element("th", { scope: "col", class: classes, "aria-sort": order },
+      button({ onclick: () => onsort(`${heading}:${next}`) }, heading));
+  }));
+}
+
+// Append rows up to the next batch; each group stands in a body of its own.
+function drawBatch(view, count = BATCH) {
+  const { table, rows, state, grid, more } = view;
+  for (const row of rows.slice(view.drawn, view.drawn + count)) {
+    const group = state.across ? "all" : row.group;
+    if (view.group !== group) {
+      view.group = group;
+      view.body = element("tbody", {}, state.across ? "" : groupRow(table, row));
+      grid.append(view.body);
+    }
+    view.body.append(...rowElements(view, row));
+  }
+  view.drawn = Math.min(view.drawn + count, rows.length);
+  more.hidden = view.drawn === rows.length;
+  more.textContent = `Show more rows (${counted(rows.length - view.drawn)} left)`;
+}
+
+function groupRow(table, row) {
+  const tag = element("b", { class: `tag ${row.kind}` }, row.kind);
+  return element("tr", { class: "group" },
+    element("th", { scope: "rowgroup", colspan: table.columns.length }, tag, row.heading.slice(row.kind.length)));
+}
+
+function rowElements(view, row) {
+  const cells = view.table.columns.map(([, kind, further], place) => {
+    const text = row.cells[place];
+    if (kind === "method") return methodCell(view, row, text);
+    const classes = [kind, further && "further", isNumber(kind) && "number"].filter(Boolean).join(" ");
+    return element("td", { class: classes }, kind === "interval" ? [barOf(row), element("span", {}, text)] : text);
   });
-  return table.all;
+  const drawn = [element("tr", { class: `row ${row.kind}`, "data-row": row.id || null }, cells)];
+  if (row.id && view.state.row === row.id) drawn.push(view.actions.below(row));
+  return drawn;
 }
 
-function searchText(table, row) {
-  row.search ??= [...row.cells, row.about, row.heading, row.id, ...row.notes.map((note) => table.notes[note][0])]
-    .join(" ").toLowerCase();
-  return row.search;
+function methodCell({ table, state, actions }, row, name) {
+  const marks = row.notes.map((note) =>
+    button({ class: "mark", "aria-label": `note ${note + 1}`, onclick: () => actions.note(note) }, `[${note + 1}]`));
+  const about = [state.across ? row.heading : "", row.about].filter(Boolean).join(" · ");
+  const links = row.id ? [] : row.notes.flatMap((note) => table.notes[note][1]).slice(0, 2);
+  return element("th", { scope: "row" }, element("div", { class: "method" },
+    element("div", {}, element("span", { class: "name" }, name), " ",
+      row.unranked ? [element("b", { class: "tag unranked" }, "not ranked"), " "] : "", marks,
+      about ? element("span", { class: "about" }, about) : "",
+      links.length ? element("span", { class: "about" }, linkList(links)) : ""),
+    row.id ? rowActions(row, name, state, actions) : ""));
 }
 
-const wordsOf = (text) => text.toLowerCase().split(/\s+/).filter(Boolean);
-
-function chosen(table, state) {
-  const words = wordsOf(state.q);
-  return unpacked(table).filter((row) =>
-    (!state.kind || row.kind === state.kind) &&
-    (!state.train || row.train === state.train) &&
-    (!state.encoder || row.encoder === state.encoder) &&
-    (!state.contaminated || row.contaminated === state.contaminated) &&
-    words.every((word) => searchText(table, row).includes(word)));
+function rowActions(row, name, state, actions) {
+  const open = button({
+    class: "open", "aria-expanded": String(state.row === row.id), "data-id": row.id,
+    onclick: () => actions.toggle(row.id),
+  }, "Details", unseen(`: ${name} ${row.about}`));
+  const box = element("input", { type: "checkbox", "data-pick": row.id, oninput: () => actions.pick(row.id) });
+  box.checked = pickedIn(state).includes(row.id);
+  return element("div", { class: "actions" }, open,
+    element("label", { class: "pick" }, box, "compare", unseen(` ${name} ${row.about}`)));
 }
 
-function sortKey(text) {
-  const digits = text.replaceAll(",", "").replace(/^≥ /, "");
-  return /^[\d.]/.test(digits) && !/^\d{4}-/.test(digits) ? parseFloat(digits) : text.toLowerCase();
-}
-
-function compareKeys(left, right) {
-  if (typeof left === typeof right) return left < right ? -1 : left > right ? 1 : 0;
-  return typeof left === "number" ? -1 : 1; // what has no number stands after what has one
-}
-
-function ordered(table, rows, state) {
-  const [, heading, direction] = /^(.*):(asc|desc)$/.exec(state.sort) ?? [];
-  const column = table.columns.findIndex(([name]) => name === heading);
-  const main = table.columns.findIndex(([, kind]) => kind === "main");
-  if (column < 0 && !(state.across && main >= 0)) return rows;
-  const place = column < 0 ? main : column, sign = column < 0 || direction === "desc" ? -1 : 1;
-  const keyed = rows.map((row) => ({ row, key: sortKey(row.cells[place]) }));
-  const missing = ({ key }) => key === "–" || key === "";
-  keyed.sort((a, b) =>
-    (state.across ? 0 : a.row.group - b.row.group) ||
-    missing(a) - missing(b) ||
-    compareKeys(a.key, b.key) * (missing(a) ? 1 : sign));
-  return keyed.map(({ row }) => row);
-}
-
-// --- drawing ---
-
+// The interval with the mean as a dot and chance as an upright stroke; the cell says it in words.
 function barOf(row) {
   if (!row.bar) return null;
   const [value, low, high, chance] = row.bar;
@@ -68,79 +83,6 @@ function barOf(row) {
   if (chance != null) parts.push(drawing("path", { class: "chance", d: `M${chance} 2V12` }));
   if (low != null && high != null) parts.push(drawing("path", { class: "interval", d: `M${low} 7H${high}` }));
   parts.push(drawing("circle", { class: row.kind, cx: value, cy: 7, r: 3.5 }));
-  return drawing("svg", { class: "bar", viewBox: "0 0 120 14", width: 120, height: 14, "aria-hidden": "true" }, ...parts);
-}
-
-function methodCell(table, row, text, state, actions) {
-  const marks = row.notes.map((note) =>
-    element("button", { type: "button", class: "mark", "aria-label": `note ${note + 1}`, onclick: () => actions.note(note) },
-      `[${note + 1}]`));
-  const links = row.id ? [] : row.notes.flatMap((note) => table.notes[note][1]).slice(0, 2);
-  const about = [state.across ? row.heading : "", row.about].filter(Boolean).join(" · ");
-  const open = row.id && element("button", {
-    type: "button", class: "open", "aria-expanded": String(state.row === row.id), "data-id": row.id,
-    onclick: () => actions.toggle(row.id),
-  }, "Details", element("span", { class: "hidden" }, `: ${text}`));
-  const pick = row.id && element("label", { class: "pick" },
-    element("input", { type: "checkbox", "data-pick": row.id, oninput: () => actions.pick(row.id) }),
-    "compare", element("span", { class: "hidden" }, ` ${text} ${row.about}`));
-  if (pick) pick.firstChild.checked = state.pair.split(",").includes(row.id);
-  return element("th", { scope: "row" }, text,
-    row.unranked ? [" ", element("b", { class: "tag unranked" }, "not ranked")] : "", " ", marks,
-    about ? element("span", { class: "about" }, about) : "",
-    links.length ? element("span", { class: "about" }, linkList(links)) : "",
-    row.id ? element("span", { class: "actions" }, open, " ", pick) : "");
-}
-
-function rowElements(table, row, state, actions) {
-  const cells = table.columns.map(([, kind, further], place) => {
-    const text = row.cells[place];
-    if (kind === "method") return methodCell(table, row, text, state, actions);
-    const classes = [kind, further ? "further" : "", ["rank", "main", "value", "count"].includes(kind) ? "number" : ""];
-    const inside = kind === "interval" ? [barOf(row), element("span", {}, text)] : [text];
-    return element("td", { class: classes.filter(Boolean).join(" ") }, inside);
-  });
-  const drawn = [element("tr", { class: `row ${row.kind}`, "data-row": row.id || null }, cells)];
-  if (row.id && state.row === row.id) drawn.push(actions.below(row));
-  return drawn;
-}
-
-function groupRow(table, row) {
-  return element("tr", { class: "group" },
-    element("th", { scope: "rowgroup", colspan: table.columns.length },
-      element("b", { class: row.kind === "measured" ? "tag" : "tag reported" }, row.kind), row.heading.slice(row.kind.length)));
-}
-
-// Append rows up to the next batch; each group stands in a body of its own.
-function drawBatch(view, count = BATCH) {
-  const { table, rows, state, actions, grid } = view;
-  for (const row of rows.slice(view.drawn, view.drawn + count)) {
-    const group = state.across ? "all" : row.group;
-    if (view.group !== group) {
-      view.group = group;
-      view.body = element("tbody", {});
-      if (!state.across) view.body.append(groupRow(table, row));
-      grid.append(view.body);
-    }
-    view.body.append(...rowElements(table, row, state, actions));
-  }
-  view.drawn = Math.min(view.drawn + count, rows.length);
-  const left = rows.length - view.drawn;
-  view.more.hidden = !left;
-  view.more.textContent = `Show more rows (${left.toLocaleString("en")} left)`;
-}
-
-function headRow(table, state, onsort) {
-  const [, sorted, direction] = /^(.*):(asc|desc)$/.exec(state.sort) ?? [];
-  return element("tr", {}, table.columns.map(([heading, kind, further]) => {
-    const number = ["rank", "main", "value", "count"].includes(kind);
-    const classes = [number ? "number" : "", further ? "further" : ""].filter(Boolean).join(" ");
-    const order = heading === sorted ? (direction === "asc" ? "ascending" : "descending") : null;
-    if (kind === "interval")
-      return element("th", { scope: "col" }, heading, element("span", { class: "scale" }, `bar: 0 to ${table.scale}`));
-    const first = number && kind !== "rank" ? "desc" : "asc";
-    const next = order ? (order === "ascending" ? "desc" : "asc") : first;
-    return element("th", { scope: "col", class: classes || null, "aria-sort": order },
-      element("button", { type: "button", onclick: () => onsort(`${heading}:${next}`) }, heading));
-  }));
+  return drawing("svg",
+    { class: "bar", viewBox: "0 0 120 14", width: 120, height: 14, "aria-hidden": "true" }, ...parts);
 }

@@ -394,13 +394,15 @@ def driven(page: Path, profile: Path, script: str) -> Any:
 def test_the_page_opens_from_a_file_without_console_errors(folder: Path, tmp_path: Path) -> None:
     page = written(site_of(folder, preferences=Preferences(first=("toy",))), tmp_path / "site")
     identity = results.read(next(folder.rglob("conse-*.json"))).stem
-    for number, address in enumerate(("", f"#p=toy%2Fhalf&row={identity}", "#view=overview", "#view=submit")):
-        dom, console = opened(page.as_uri() + address, tmp_path / f"profile{number}")
-        assert console == []
-        assert "cannot be shown" not in re.sub(r"<script>.*?</script>", "", dom, flags=re.DOTALL)
-    dom, _ = opened(f"{page.as_uri()}#p=toy%2Fhalf&row={identity}", tmp_path / "profile")
-    assert "Accuracy of the" in dom
-    assert "zsarbench run --method conse" in dom
+    addresses = {"row": f"#p=toy%2Fhalf&row={identity}", "overview": "#view=overview"}
+    opens = {name: opened(page.as_uri() + address, tmp_path / name) for name, address in addresses.items()}
+    assert [console for _, console in opens.values()] == [[], []]
+    row, overview = (re.sub(r"<script>.*?</script>", "", dom, flags=re.DOTALL) for dom, _ in opens.values())
+    assert "cannot be shown" not in row + overview
+    assert "Accuracy of the" in row
+    assert "zsarbench run --method conse" in row
+    assert "3 methods on" not in overview
+    assert "6 methods on 3 protocols" in overview
 
 
 @browser

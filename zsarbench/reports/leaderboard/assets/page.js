@@ -32,12 +32,11 @@ async function showOverview(limit = 100) {
 }
 
 function showNavigation(state, tab) {
-  const inTables = !state.view;
   for (const link of document.querySelectorAll("[data-view]")) {
     mark(link, "page", link.dataset.view === state.view);
     link.href = addressOf({ ...DEFAULTS, p: state.p, view: link.dataset.view });
   }
-  document.getElementById("protocols").hidden = !inTables;
+  document.getElementById("protocols").hidden = Boolean(state.view);
   for (const link of document.querySelectorAll("[data-dataset]"))
     mark(link, "true", link.dataset.dataset === tab?.dataset.of);
   for (const link of tabs) {
@@ -46,6 +45,7 @@ function showNavigation(state, tab) {
     mark(link, "page", link === tab);
     link.parentElement.hidden = link !== tab && !(ofDataset && ofSetting);
   }
+  tab?.scrollIntoView({ block: "nearest", inline: "nearest" }); // on a narrow screen tabs scroll
   for (const name of WRITTEN) document.getElementById(name).hidden = state.view !== name;
   holder.hidden = WRITTEN.includes(state.view);
 }

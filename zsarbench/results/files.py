@@ -95,13 +95,13 @@ def problems(path: Path) -> list[Problem]:
         return [Problem("format", str(error))]
 
 
-def read_scores(path: Path) -> Scores:
-    """Return the scores of a result file.
+def read_scores(path: Path, result: RunResult | None = None) -> Scores:
+    """Return the scores of a result file. result: of that file, where it was read already.
 
     Raises:
         ZsarbenchError: the scores file is missing, damaged, or not the one whose sha256 the result holds.
     """
-    return _scores_of(read(path), path)
+    return _scores_of(result or read(path), path)
 
 
 def has_scores(result: RunResult, path: Path) -> bool:

@@ -15,10 +15,10 @@ PUBLIC = {
     "zsarbench.interfaces": """
         CaptionSteps CaptionsInSteps CaptionsTrained ChecksParts ChecksSources ClassText ClassesKnown ClipFeatures
         ClipSource Clips ColourOrdered Context Control Cuttable Dataset Denominator Digested Downloadable Embeds
-        Executor ExtractionTask FindsClips Fingerprinted FrameEncoder HasClassifier HasFailures HasParameters HasRoot
-        IndependentSteps LearnsFrom Loss Method Movable NegativeDraw NegativeSampler Parts Prepare Progress
-        Recording Reporter Round SamplesTexts Sampling Shard ShardReport StepBatches Steps Table Task TextDraw
-        TextEncoder TrainSet VisualEncoder
+        Executor ExtractionTask FindsClips Fingerprinted FrameEncoder FrameOrdered HasClassifier HasFailures
+        HasParameters HasRoot IndependentSteps LearnsFrom Loss Method Movable NegativeDraw NegativeSampler Parts
+        Prepare Progress Recording Reporter Round SamplesTexts Sampling Shard ShardReport StepBatches Steps Table Task
+        TextDraw TextEncoder TrainSet VisualEncoder
     """,
     "zsarbench.errors": "NoNegatives NotApplicable NotGiven UsageError UsageErrors ZsarbenchError unknown",
     "zsarbench.plugins": "Host PluginFailure load_plugins",
@@ -27,7 +27,7 @@ PUBLIC = {
         toys videos
     """,
     "zsarbench.features": "CaptionView ClipView FeatureSet FeatureStore MemoryClips",
-    "zsarbench.data.class_texts": "MIN_WORDS choose load nearest parse read sentences_of without_text_part words_of",
+    "zsarbench.data.class_texts": "MIN_WORDS choose digest load nearest parse read sentences_of without_text_part words_of",
     "zsarbench.data.downloads": "Download RemoteFile fetch folder_of missing read_downloads",
     "zsarbench.utils.atomic": "atomic_path write_atomic",
     "zsarbench.utils.batching": "in_fixed_batches",

@@ -17,7 +17,7 @@ from zsarbench.cli.verbs import VERBS
 from zsarbench.errors import UsageErrors, ZsarbenchError, unknown
 from zsarbench.plugins import Host, load_plugins
 from zsarbench.plugins.guarding import in_words, plugin_error
-from zsarbench.utils.output import reserved_stdout, visible
+from zsarbench.utils.output import open_streams, reserved_stdout, visible
 from zsarbench.utils.terminal import on_terminal
 
 
@@ -35,7 +35,7 @@ class Session:
             with reserved_stdout():
                 self._host = load_plugins(self._blocked)
             for failure in self._host.failures:
-                echo(f"warning: plugin '{failure.plugin}' is left out: {failure.reason}", err=True)
+                echo(f"warning: {failure}", err=True)
         return self._host
 
     @property
@@ -129,6 +129,7 @@ class _EchoHandler(logging.StreamHandler[TextIO]):
 def main(arguments: list[str] | None = None) -> Any:
     """Run the command line and exit: 0 done, 1 the run failed, 2 not there, 130 interrupted."""
     shared: dict[str, Any] = {}
+    open_streams()
     try:
         status = cli.main(arguments, prog_name="zsarbench", standalone_mode=False, obj=shared)
         sys.stdout.flush()

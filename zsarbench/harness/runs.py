@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -12,7 +11,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zsarbench import results
-from zsarbench.errors import ZsarbenchError
 from zsarbench.harness import presence, recording
 from zsarbench.harness.answers import answer
 from zsarbench.harness.execution import execute
@@ -32,10 +30,9 @@ from zsarbench.plugins.guarding import named
 from zsarbench.results import Predictions, RunResult
 from zsarbench.results.record import file_name
 from zsarbench.utils.progress import LogProgress
-from zsarbench.utils.targets import OUT, check_folder, unwritable
+from zsarbench.utils.targets import OUT, check_folder
 
 if TYPE_CHECKING:
-    from zsarbench.evaluation.scores import Scores
     from zsarbench.harness.inputs import Inputs
     from zsarbench.interfaces import ClipSource, Progress
 
@@ -56,7 +53,7 @@ def run(spec: RunSpec, host: Host, progress: Progress) -> tuple[RunResult, Path]
         outcome = execute(spec, host.registry, progress)
         result = recording.record(outcome)
     _warn_of_failures(result)
-    path = _write(result, outcome.scores, out)
+    path = results.write_somewhere(result, outcome.scores, out)
     scores = path.with_suffix(".npz")
     predictions = Predictions(file=scores.name, sha256=hashlib.sha256(scores.read_bytes()).hexdigest())
     result = replace(result, predictions=predictions).at(
@@ -89,23 +86,6 @@ def _warn_of_failures(result: RunResult) -> None:
         found = {failure.clip_id: failure.reason for failure in result.failures if failure.missing is missing}
         if found:
             _log.warning("%d clips %s, and count as wrong: %s", len(found), what, describe_failures(found))
-
-
-def _write(result: RunResult, scores: Scores, out: Path) -> Path:
-    """Write a result, elsewhere where the disk filled up while it was measured.
-
-    Raises:
-        ZsarbenchError: it is not where it was to be; the message says where it is.
-    """
-    try:
-        return results.write(result, scores, out)
-    except OSError as error:
-        problem = unwritable(out, "results", error, OUT)
-        try:
-            kept = results.write(result, scores, Path(tempfile.gettempdir()) / "zsarbench-results")
-        except OSError:
-            raise problem from error
-        raise ZsarbenchError(f"{problem}. The result is kept: {kept}") from error
 
 
 def run_request(method: str, *, progress: Progress | None = None, **arguments: Any) -> RunResult:

@@ -5,16 +5,19 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import logging
+import tempfile
 from pathlib import Path
 
 from zsarbench.errors import UsageError, ZsarbenchError
 from zsarbench.evaluation.scores import Scores
+from zsarbench.results.problems import Problem
 from zsarbench.results.record import Predictions, RunResult, file_name
-from zsarbench.results.validation import from_json, validate
+from zsarbench.results.validation import from_json, problems_of, validate
 from zsarbench.utils.atomic import write_atomic
 from zsarbench.utils.documents import invalid, json_text, read_json
 from zsarbench.utils.foreign import guarded
 from zsarbench.utils.schema import DoesNotFit
+from zsarbench.utils.targets import OUT, unwritable
 
 _log = logging.getLogger(__name__)
 
@@ -42,6 +45,23 @@ def write(result: RunResult, scores: Scores, folder: Path) -> Path:
     return target
 
 
+def write_somewhere(result: RunResult, scores: Scores, folder: Path) -> Path:
+    """Write a result as `write` does, but elsewhere where the disk filled up while it was measured.
+
+    Raises:
+        ZsarbenchError: it is not where it was to be; the message says where it is.
+    """
+    try:
+        return write(result, scores, folder)
+    except OSError as error:
+        problem = unwritable(folder, "results", error, OUT)
+        try:
+            kept = write(result, scores, Path(tempfile.gettempdir()) / "zsarbench-results")
+        except OSError:
+            raise problem from error
+        raise ZsarbenchError(f"{problem}. The result is kept: {kept}") from error
+
+
 def rewrite(result: RunResult, path: Path) -> None:
     """Write a result into its own file again, whose scores stay as they are.
 
@@ -67,13 +87,21 @@ def read(path: Path) -> RunResult:
         raise ZsarbenchError(f"result file {path} {error}") from error
 
 
-def read_scores(path: Path) -> Scores:
-    """Return the scores of a result file.
+def problems(path: Path) -> list[Problem]:
+    """Return by name what is wrong with a result file on its own; [] where `read` returns its result."""
+    try:
+        return problems_of(read_json(path, "result file"))
+    except ZsarbenchError as error:
+        return [Problem("format", str(error))]
+
+
+def read_scores(path: Path, result: RunResult | None = None) -> Scores:
+    """Return the scores of a result file. result: of that file, where it was read already.
 
     Raises:
         ZsarbenchError: the scores file is missing, damaged, or not the one whose sha256 the result holds.
     """
-    return _scores_of(read(path), path)
+    return _scores_of(result or read(path), path)
 
 
 def has_scores(result: RunResult, path: Path) -> bool:

@@ -27,6 +27,8 @@ def command(ctx: click.Context, /, plan: bool, format_: str, as_json: bool, **re
     What is finished under --out is shown and not measured again, unless --refit says so. Interrupt it at any time: the
     same command continues.
 
+    A --control run whose accuracy stays above chance is reported as a LEAK, with exit code 1.
+
     \b
     Examples:
       zsarbench run --method cezsar
@@ -36,10 +38,12 @@ def command(ctx: click.Context, /, plan: bool, format_: str, as_json: bool, **re
     """
     host = host_of(ctx)
     spec = resolve_run(RunRequest(**request), host)
+    from zsarbench import results
     from zsarbench.reports.comparison import check_reporter, render
 
     check_reporter(host, format_)
     from zsarbench.harness import runs
+    from zsarbench.results.controls import leak
     from zsarbench.utils.progress import default_progress
 
     progress = default_progress()
@@ -54,9 +58,12 @@ def command(ctx: click.Context, /, plan: bool, format_: str, as_json: bool, **re
     result, path = runs.run_once(spec, host, progress)
     if as_json:
         echo(path.read_text(encoding="utf-8"), nl=False)
-        return
-    echo_rendered(render(host, [result], format_))
-    echo(f"result: {path}", err=True)
+    else:
+        echo_rendered(render(host, [result], format_))
+        echo(f"result: {path}", err=True)
+    if found := leak(result, results.read_scores(path)):
+        echo(f"error: {found}", err=True)
+        ctx.exit(1)
 
 
 def _words(key: str) -> str:

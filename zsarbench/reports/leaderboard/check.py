@@ -31,10 +31,14 @@ MAX_FOLDER_BYTES = 20_000_000
 
 @dataclass(frozen=True)
 class KnownProtocol:
-    """A registered protocol as results must agree with it: its hash, and its rounds by index with `duplicate_of`."""
+    """A registered protocol as results must agree with it.
+
+    rounds: by index, with `duplicate_of`. n_options: of a multiple choice, else 0.
+    """
 
     hash: str
     rounds: Mapping[int, tuple[Round, int | None]]
+    n_options: int = 0
 
 
 def known_protocol(registry: Registry, name: str) -> KnownProtocol:
@@ -47,7 +51,7 @@ def known_protocol(registry: Registry, name: str) -> KnownProtocol:
     dataset = dataset_named(registry, protocol.dataset)
     rounds = zip(protocol.with_official_names(dataset), protocol.rounds, strict=True)
     of_index = {item.index: (item, listed.duplicate_of) for item, listed in rounds}
-    return KnownProtocol(protocol.hash(dataset), of_index)
+    return KnownProtocol(protocol.hash(dataset), of_index, protocol.n_options)
 
 
 def result_problems(
@@ -90,6 +94,7 @@ def of_results(
             own.append(f"has no predictions that its figures follow from: {error}")
         else:
             own += [*scores_problems(path, result, scores), *identity.problems(result, scores)]
+            own += list(_option_problems(scores, known[name]))
             tested[path] = _tested(result, scores)
         problems += [f"result file {path}: {problem}" for problem in own]
     return [*problems, *_other_clips({path: (sound[path], clips) for path, clips in tested.items()})]
@@ -149,6 +154,13 @@ def _protocol_problems(result: RunResult, known: KnownProtocol | ZsarbenchError)
             )
         if strays := sorted({item.candidate for item in audit.overlapping} - unseen):
             yield f"contamination lists {shortened(strays)}, which the protocol has not among its unseen classes"
+
+
+def _option_problems(scores: Scores, known: KnownProtocol | ZsarbenchError) -> Iterator[str]:
+    """Yield whether scores state another number of options than the protocol has, from which chance follows."""
+    stated = {item.n_options for item in scores.rounds}
+    if isinstance(known, KnownProtocol) and stated != {known.n_options}:
+        yield f"its scores are among {max(stated)} options of a clip, but the protocol has {known.n_options}"
 
 
 def _spec_problems(path: Path, result: RunResult) -> Iterator[str]:

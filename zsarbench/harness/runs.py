@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from zsarbench import results
 from zsarbench.harness import presence, recording
+from zsarbench.harness.answers import answer
 from zsarbench.harness.execution import execute
 from zsarbench.harness.fitting import fits
 from zsarbench.harness.preparation import (
@@ -55,8 +56,27 @@ def run(spec: RunSpec, host: Host, progress: Progress) -> tuple[RunResult, Path]
     path = results.write_somewhere(result, outcome.scores, out)
     scores = path.with_suffix(".npz")
     predictions = Predictions(file=scores.name, sha256=hashlib.sha256(scores.read_bytes()).hexdigest())
-    result = replace(result, predictions=predictions)  # as in the file, which need not be read and checked again
+    result = replace(result, predictions=predictions).at(
+        path
+    )  # as in the file, which need not be read and checked again
     host.call_each("zsarbench_run_finished", result=result, path=path)
+    return result, path
+
+
+def run_once(spec: RunSpec, host: Host, progress: Progress) -> tuple[RunResult, Path]:
+    """Return the result of a finished run and its path, which the log says, or run the spec as `run` does.
+
+    Raises:
+        ZsarbenchError: see `run`.
+    """
+    if (found := answer(spec)) is None:
+        return run(spec, host, progress)
+    result, path = found
+    where = result.environment
+    _log.info(
+        "measured before, on %s (zsarbench %s%s, %s): %s\nIf code or data changed since, measure it again: --refit",
+        result.created, where.zsarbench, f", commit {where.commit[:9]}" if where.commit else "", where.device, path,
+    )  # fmt: skip
     return result, path
 
 
@@ -71,7 +91,7 @@ def _warn_of_failures(result: RunResult) -> None:
 def run_request(method: str, *, progress: Progress | None = None, **arguments: Any) -> RunResult:
     """Run what a user names; see `zsarbench.run`."""
     host = load_plugins()
-    result, _ = run(resolve_run(request(method, **arguments), host), host, progress or LogProgress())
+    result, _ = run_once(resolve_run(request(method, **arguments), host), host, progress or LogProgress())
     return result
 
 

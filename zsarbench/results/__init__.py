@@ -5,6 +5,8 @@ from zsarbench.results.coverage import Coverage
 from zsarbench.results.files import (
     find,
     has_scores,
+    load,
+    problems,
     read,
     read_all,
     read_scores,
@@ -52,7 +54,9 @@ __all__ = [
     "find",
     "from_json",
     "has_scores",
+    "load",
     "names_sha256",
+    "problems",
     "read",
     "read_all",
     "read_scores",

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 import small
+from forked import Forked
 
-from locations import ROOT
 from zsarbench import results
 from zsarbench.cli.main import main
 from zsarbench.plugins import loading
@@ -181,9 +181,7 @@ def test_a_cache_that_is_only_read_serves_and_says_what_it_does_not_keep(
 
 @pytest.mark.parametrize(("program", "n"), [("damage", 40), ("kills", 9)])
 def test_a_small_campaign_loses_nothing(program: str, n: int, tmp_path: Path) -> None:
-    command = [sys.executable, str(ROOT / "tests" / "campaigns" / f"{program}.py"), "--n", str(n), "--seed", "5"]
-    done = subprocess.run(
-        command, capture_output=True, text=True, timeout=600, env=os.environ | {"TMPDIR": str(tmp_path)}
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "| kind | tried | handled | lost | silent | traceback | hang |" in done.stdout
+    main = importlib.import_module(program).main
+    process = Forked(tmp_path, main, ["--n", str(n), "--seed", "5"], variables={"TMPDIR": str(tmp_path)})
+    assert process.wait(600) == 0, process.stdout + process.stderr
+    assert "| kind | tried | handled | lost | silent | traceback | hang |" in process.stdout

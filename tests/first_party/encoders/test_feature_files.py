@@ -256,6 +256,7 @@ def typed(words: list[str], *more: str) -> None:
 
 
 @pytest.mark.weights
+@pytest.mark.usefixtures("drawn_sketch")
 def test_a_run_reads_the_import_of_the_readme_and_its_result_names_the_colour_order(
     setting: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

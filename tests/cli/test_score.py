@@ -15,7 +15,7 @@ import pytest
 
 from listed import NAMES, Place, clips_of, findings
 from zsarbench import results
-from zsarbench.errors import ZsarbenchError
+from zsarbench.errors import UsageError, ZsarbenchError
 from zsarbench.plugins import load_plugins
 from zsarbench.predictions import identity
 from zsarbench.reports.leaderboard import check
@@ -293,6 +293,11 @@ def test_a_file_that_is_none_is_one_clear_error(
     (place / name).write_text(content.replace("video;label", "film;label"))
     with pytest.raises(ZsarbenchError, match=message):
         score(name)
+
+
+def test_what_is_not_there_is_an_error_of_the_user(score: Callable[..., RunResult]) -> None:
+    with pytest.raises(UsageError, match="is no file that exists"):
+        score("nowhere.json")
 
 
 def test_a_row_of_predictions_passes_the_check_and_a_forged_one_does_not(

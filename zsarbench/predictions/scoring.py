@@ -16,7 +16,7 @@ from zsarbench import results
 from zsarbench.errors import UsageError, unknown
 from zsarbench.evaluation.scores import Block, RoundScores, Scores
 from zsarbench.plugins.guarding import named
-from zsarbench.predictions.files import PredictionFile, read
+from zsarbench.predictions.files import PredictionFile, form_of, read
 from zsarbench.predictions.mapping import mapped
 from zsarbench.predictions.matching import Classes, Matched, clip_names, matched
 from zsarbench.predictions.recording import Claim, Scored, record, side_by_side
@@ -89,6 +89,7 @@ def score(request: ScoreRequest, host: Host) -> list[tuple[RunResult, Path]]:
     """
     claim, registry, start = request.claim, host.registry, time.perf_counter()
     claim.check(registry)
+    form_of(request.file)  # before any data is fetched
     renamed = _renamed(request.fields)
     with named(registry):
         target = target_of(registry, request.protocol, data_root=request.data_root, settings=request.settings)

@@ -18,7 +18,7 @@ from zsarbench.evaluation.bootstrap import TOO_FEW_CLASSES, PairedInterval, Scor
 from zsarbench.evaluation.scores import Scores
 from zsarbench.evaluation.settings import METRICS, SETTINGS, Average, Metric
 from zsarbench.evaluation.significance import Comparison, Effects, holm
-from zsarbench.reports.table import differing_settings
+from zsarbench.reports.differing import differing_settings
 from zsarbench.results import RunResult
 from zsarbench.utils import seeding
 
@@ -85,7 +85,7 @@ def describe_differences(paths: Sequence[Path], *, metric: str | None = None, ag
 def _interval_heading(row: Mapping[Hashable, Any]) -> str:
     if pd.isna(row["low"]):
         return f"no interval of {TOO_FEW_CLASSES}"
-    return "95 % interval, p of a paired test over classes and corrected for all (Holm)"
+    return "95 % interval, p of a paired test over classes, Holm's for all"
 
 
 def _ends(row: Mapping[Hashable, Any]) -> str:
@@ -161,6 +161,13 @@ def effects(rounds: Correctness, scores: Scores, average: Average) -> Effects:
     order = np.argsort(scores.clip_ids)
     classes = scores.class_names[scores.labels]
     return significance.accuracy_effects(_scored(rounds.values(), scores, order), classes, average=average)
+
+
+def harmonic_effects(seen: Correctness, unseen: Correctness, scores: Scores, average: Average) -> Effects:
+    """Return the mean over rounds of the harmonic mean of two sides with what each class, by name, adds to it."""
+    order = np.argsort(scores.clip_ids)
+    sides = [_scored(side.values(), scores, order) for side in (seen, unseen)]
+    return significance.harmonic_effects(*sides, scores.class_names[scores.labels], average=average)
 
 
 def _resolvable(tested: Comparison, of: Effects) -> float | None:

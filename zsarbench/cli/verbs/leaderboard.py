@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from zsarbench.cli.committed import CHECKOUT, results_option
+from zsarbench.cli.committed import CHECKOUT, committed_backings, results_option
 from zsarbench.cli.committed import results_folder as _results_folder
 from zsarbench.cli.toolkit import echo, host_of
 from zsarbench.errors import ZsarbenchError
@@ -118,10 +118,18 @@ def _board(host: Host, folder: Path) -> Board:
     Raises:
         ZsarbenchError: a result is not valid.
     """
-    from zsarbench.reports.leaderboard import board, build
+    from zsarbench import results
+    from zsarbench.reports.leaderboard import board
     from zsarbench.results import reported
 
+    found, problems = results.read_all(folder)
+    if problems:
+        raise ZsarbenchError("\n".join(problems.values()))
     summaries = {entry.name: entry.summary for entry in host.registry if entry.kind == "protocol"}
     return board.build_board(
-        build.read_results(folder), reported.read_all(), summaries=summaries, extra_columns=host.columns_of
+        list(found.values()),
+        reported.read_all(),
+        summaries=summaries,
+        extra_columns=host.columns_of,
+        backings=committed_backings(found, folder),
     )

@@ -49,7 +49,7 @@ class Letters:
         return {}
 
     def captions(self) -> Mapping[str, Sequence[str]]:
-        return {}
+        return {clip: (clip,) for clip in self.manifest()["clip_id"]}
 
     def class_texts(self, form: str) -> Sequence[ClassText]:
         return [ClassText(name, (name,)) for name in self.classes]
@@ -85,13 +85,17 @@ class Noted:
             draw = hashlib.sha256(f"{clip} {name} {self.skill}".encode()).digest()[0] / 255
             return draw + self.skill * (clip[0] == name)
 
-        return torch.tensor([[of(clip, described.name) for described in classes] for clip in clips.ids])
+        assert clips.captions is not None
+        return torch.tensor([[of(shown, described.name) for described in classes] for (shown,) in clips.captions])
 
 
 @hookimpl
 def zsarbench_register(registry: Any) -> None:
-    for kind, name, target in (("dataset", "letters", Letters), ("method", "noted", Noted)):
-        registry.add(kind, name, f"{__name__}:{target.__name__}", summary="A toy.", trained_on=())
+    registry.add("dataset", "letters", f"{__name__}:Letters", summary="A toy.", trained_on=())
+    parts = {"visual": "captions", "text": "toy"}
+    registry.add("method", "noted", f"{__name__}:Noted", summary="A toy.", trained_on=(), defaults=parts)
+    registry.add("visual", "captions", "zsarbench_encoders.captions:Captions", summary="A toy.", trained_on=())
+    registry.add("text", "toy", "zsarbench.testing.toys:ToyText", summary="A toy.", trained_on=())
 
 
 HOST = load_plugins(
@@ -194,7 +198,7 @@ def test_too_few_classes_have_no_interval_and_the_result_and_its_table_say_so(tm
     described = describe_differences(paths)
     assert "percentage points, no interval of fewer than 10 classes:" in described
     assert "[" not in described
-    table = render(load_plugins(), [result], "table")
+    table = render(load_plugins(), {paths[0]: result}, "table")
     assert "95 % CI" in table
     assert "no 95 % interval: fewer than 10 classes" in table
 

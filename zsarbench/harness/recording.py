@@ -6,6 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import torch
+
 from zsarbench import protocols, results
 from zsarbench.data import class_texts
 from zsarbench.evaluation import caption_names, contamination
@@ -25,6 +27,7 @@ from zsarbench.results import (
     ProtocolInfo,
     RunResult,
 )
+from zsarbench.utils.compute import processor
 from zsarbench.utils.schema import plain
 
 if TYPE_CHECKING:
@@ -65,7 +68,12 @@ def record(outcome: Outcome) -> RunResult:
         failures=_failures(outcome),
         objections=spec.objections,
         flags=_flags(outcome),
-        environment=environment_of(prepared.compute, what.dtype),
+        environment=environment_of(
+            torch=torch.__version__,
+            device=f"{prepared.compute.device.type} ({processor(prepared.compute.device)})",
+            dtype=what.dtype,
+            threads=prepared.compute.threads,
+        ),
         seconds={stage: round(seconds, 3) for stage, seconds in outcome.seconds.items()},
         created=results.utc_now(),
         spec=what.identity(),

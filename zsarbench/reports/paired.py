@@ -152,7 +152,8 @@ def _paired(by_path: Mapping[Path, RunResult], metric: str | None, against: Path
                 }
             )
     frame = pd.DataFrame(rows)
-    frame.insert(int(frame.columns.get_indexer(["p"])[0]) + 1, "p_holm", holm(frame["p"].astype(float).to_numpy()))
+    p = np.array([np.nan if row["p"] is None else row["p"] for row in rows], dtype=np.float64)
+    frame.insert(list(frame).index("p") + 1, "p_holm", holm(p))
     return frame.sort_values(["difference", "id"], ascending=[False, True], ignore_index=True)
 
 
@@ -166,8 +167,8 @@ def effects(rounds: Correctness, scores: Scores, average: Average) -> Effects:
 def harmonic_effects(seen: Correctness, unseen: Correctness, scores: Scores, average: Average) -> Effects:
     """Return the mean over rounds of the harmonic mean of two sides with what each class, by name, adds to it."""
     order = np.argsort(scores.clip_ids)
-    sides = [_scored(side.values(), scores, order) for side in (seen, unseen)]
-    return significance.harmonic_effects(*sides, scores.class_names[scores.labels], average=average)
+    first, second = (_scored(side.values(), scores, order) for side in (seen, unseen))
+    return significance.harmonic_effects(first, second, scores.class_names[scores.labels], average=average)
 
 
 def _resolvable(tested: Comparison, of: Effects) -> float | None:

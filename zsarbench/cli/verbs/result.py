@@ -10,14 +10,14 @@ import click
 from zsarbench.cli.result_diff import diff
 from zsarbench.cli.result_show import show
 from zsarbench.cli.result_validate import validate
-from zsarbench.cli.toolkit import echo
+from zsarbench.cli.toolkit import Group, echo
 from zsarbench.errors import UsageError, ZsarbenchError
 
 if TYPE_CHECKING:
     from zsarbench.results import RunResult
 
 
-@click.group("result", short_help="Check results, show them, or compute them again from their scores.")
+@click.group("result", cls=Group, short_help="Check results, show them, or compute them again from their scores.")
 def command() -> None:
     """Work on result files that exist.
 

@@ -16,6 +16,7 @@ from zsarbench.harness.datasets import dataset_named
 from zsarbench.harness.spec import RunRequest
 from zsarbench.interfaces import Round
 from zsarbench.plugins.registry import Registry
+from zsarbench.predictions import identity
 from zsarbench.reports.leaderboard.agreement import Facts, FactsOfDataset, disagreements, facts_of, scores_or_none
 from zsarbench.reports.leaderboard.board import UNPLACED
 from zsarbench.reports.leaderboard.digests import digest_problems
@@ -101,6 +102,7 @@ def of_results(
             own.append(Problem("predictions", f"has no predictions that its figures follow from: {error}"))
         else:
             own += scores_problems(path, result, scores)
+            own += [Problem("predictions", text) for text in identity.problems(result, scores)]
             own += [Problem("leak", text)] if (text := leak(result, scores)) else []
         if not any(problem.name == "protocol" for problem in own):  # else no other row is to be compared with
             facts[path] = result, facts_of(result, scores)
@@ -268,6 +270,10 @@ def _name_of(part: Any) -> str:
 def _unregistered(result: RunResult, registry: Registry) -> Iterator[Problem]:
     """Yield the method and the parts that no plugin registers; a plugin may have been renamed since."""
     stated = [("method", result.method.name, result.method.plugin)]
+    if identity.is_of_predictions(result):
+        if result.method.name in registry.names("method"):
+            yield Problem("plugin", f"its predictions are named as the registered method '{result.method.name}'")
+        stated = []
     stated += [(kind, part.name, part.plugin) for kind, part in sorted(result.parts.items())]
     for kind, name, plugin in stated:
         if name not in registry.names(kind):

@@ -52,9 +52,11 @@ def command(ctx: click.Context, /, format_: str, as_json: bool, **request: Any) 
     \b
     Examples:
       zsarbench score gpt4v.json --protocol ucf101/official-1 --name GPT-4V
-      zsarbench score scores.npz --protocol ucf101/all --name my-clip --class-order classInd.txt
+      zsarbench score scores.npz --protocol ucf101/all --name my-clip \\
+          --class-order classInd.txt
       zsarbench score answers.jsonl --protocol ucf101/official-1 --name my-mllm
-      zsarbench score preds.csv --protocol hmdb51/truze-v1 --name my-model --trained-on kinetics400
+      zsarbench score preds.csv --protocol hmdb51/truze-v1 --name my-model \\
+          --trained-on kinetics400
     """
     host = host_of(ctx)
     from zsarbench.predictions.recording import account_lines

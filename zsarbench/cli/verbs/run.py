@@ -6,14 +6,14 @@ from typing import Any
 
 import click
 
-from zsarbench.cli.request import with_options_of
+from zsarbench.cli.request import option_of, with_options_of
 from zsarbench.cli.toolkit import echo, echo_json, echo_rendered, format_option, host_of
 from zsarbench.harness.resolve import resolve_run
 from zsarbench.harness.spec import RunRequest
 
 
 @click.command("run", short_help="Run a method under a protocol and print its table.")
-@click.option("--method", required=True, help="What is measured; see: zsarbench list method.")
+@option_of("method")
 @with_options_of(RunRequest)
 @click.option("--plan", is_flag=True, help="Print clips, bytes and minutes to expect, and stop.")
 @format_option

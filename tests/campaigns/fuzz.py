@@ -61,7 +61,7 @@ def _results(folder: Path) -> dict[str, Reader]:
     from zsarbench.interfaces import Round
     from zsarbench.reports import formats
     from zsarbench.reports import table as tables
-    from zsarbench.reports.leaderboard import board, build, check, digests
+    from zsarbench.reports.leaderboard import board, build, check, digests, site
     from zsarbench.reports.paired import paired
 
     several = sample_scores(n_rounds=3, n_seeds=2, setting="gzsl")
@@ -80,7 +80,7 @@ def _results(folder: Path) -> dict[str, Reader]:
         for reporter in (formats.Rich(100), formats.Markdown(), formats.Csv(), formats.Latex(), formats.Json()):
             reporter.render(table)
         whole = board.build_board([result], [])
-        build.page(whole)
+        site.page(whole)
         build.markdown(whole)
         check.result_problems(file.parent, registered)
 

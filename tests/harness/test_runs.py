@@ -12,9 +12,11 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from click.testing import CliRunner, Result
 from torch import Tensor
 
 from zsarbench import hookimpl, protocols, results
+from zsarbench.cli.main import Session, cli
 from zsarbench.errors import ZsarbenchError
 from zsarbench.harness import runs
 from zsarbench.harness.resolve import resolve_run
@@ -249,3 +251,24 @@ def test_test_clips_of_a_source_video_that_was_learnt_from_are_counted(tmp_path:
     where = write(tmp_path, {"seen": ["A", "B"], "candidates": list("ABCD"), **lists}, setting="gzsl")
     assert not any("share a source" in str(flag) for flag in run(tmp_path, where)[0].flags)
     assert check(protocols.read(Path(where)), Letters(), Letters().manifest()).warnings == ()
+
+
+# --- controls ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_control_run_above_chance_says_leak_and_fails(tmp_path: Path) -> None:
+    protocol = write(tmp_path, {"seen": list("ABCD"), "candidates": list("EFGHIJ")})
+
+    def ran(skill: float, control: str) -> Result:
+        words = ["run", "--method", "noted", "--protocol", protocol, "--set", f"method.skill={skill}", "--threads", "1"]
+        words += ["--control", control, "--out", str(tmp_path / "out")]
+        return CliRunner().invoke(cli, words, obj={"session": Session((), HOST)})
+
+    leaking = ran(5.0, "shuffle-labels")  # it reads the class from the id of a clip
+    assert leaking.exit_code == 1
+    assert "error: LEAK: top-1/video of noted is 100.0" in leaking.stderr
+    assert "Try: zsarbench check toy" in leaking.stderr
+    assert "not ranked: control run, shuffle-labels" in leaking.stdout
+    for skill, control in ((0.0, "shuffle-labels"), (5.0, "none")):
+        sound = ran(skill, control)
+        assert (sound.exit_code, "LEAK" in sound.stderr) == (0, False)

@@ -539,7 +539,7 @@ def test_the_semantic_gap_of_a_result_is_embedded_by_the_same_fit(
     caplog.set_level(logging.INFO)
     asked = joint_run(tmp_path, features)
     _, found = run(tmp_path, "cezsar", **asked)
-    spec = resolve_run(request("cezsar", out=str(tmp_path / "out"), threads=1, resume=True, **asked), HOST)
+    spec = resolve_run(request("cezsar", out=str(tmp_path / "out"), threads=1, **asked), HOST)
     shown = semantic_gap.of_run(spec, HOST, LogProgress(), found, 0)
     assert "its weights are loaded" in caplog.text
     assert "gives other scores" not in caplog.text

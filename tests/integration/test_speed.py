@@ -18,6 +18,7 @@ TINY = {
     "extraction_gpu": ("--clips 2 --model test_resnet --dtypes float32 --repeats 1 --device cpu", "of the limit"),
     "extraction_memory": ("--sizes 2 4", "growth"),
     "feature_store": ("--clips 256 --entries 300 --batches 2 --repeats 1", "the same bytes"),
+    "leaderboard": ("--sizes 4 --no-browser", "results: built in"),
     "negatives": ("--positives 2000 --loop-anchors 2 --repeats 1", "ratio"),
     "training": ("--windows 16 --batches 6 --batch-size 2 --repeats 1", "from the store"),
     "training_reads": ("--windows 8 --batch-size 4 --workers 1 --repeats 1", "for the same seed: True"),

@@ -11,7 +11,7 @@ import pytest
 from zsarbench import errors, testing
 
 PUBLIC = {
-    "zsarbench": "__version__ hookimpl run",
+    "zsarbench": "__version__ compare hookimpl load_results run",
     "zsarbench.interfaces": """
         CaptionSteps CaptionsInSteps CaptionsTrained ChecksParts ChecksSources ClassText ClassesKnown ClipFeatures
         ClipSource Clips ColourOrdered Context Control Cuttable Dataset Denominator Digested Downloadable Embeds

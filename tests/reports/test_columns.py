@@ -12,7 +12,7 @@ from samples import sample_result, sample_scores
 from zsarbench.reports import columns, formats
 from zsarbench.reports import table as tables
 from zsarbench.reports.columns import ResultColumn
-from zsarbench.reports.leaderboard import board, build
+from zsarbench.reports.leaderboard import board, build, site
 from zsarbench.results import RunResult
 from zsarbench.results.reported import ReportedRow
 
@@ -45,7 +45,7 @@ def test_one_entry_is_in_every_format_and_on_the_leaderboard(monkeypatch: pytest
     (section,) = whole.measured
     assert section.extra == ("contaminated classes", "CPU threads")
     assert [row.extra[1] for row in section.rows] == ["2", "31", "–"]
-    assert "CPU threads" in build.page(whole)
+    assert "CPU threads" in site.page(whole)
     assert "CPU threads" in build.markdown(whole)
 
 

@@ -17,7 +17,7 @@ from markdown_it import MarkdownIt
 from samples import sample_result, sample_scores
 from zsarbench.reports import escaping, formats
 from zsarbench.reports import table as tables
-from zsarbench.reports.leaderboard import board, build
+from zsarbench.reports.leaderboard import board, build, site
 from zsarbench.results import RunResult
 from zsarbench.utils.documents import json_text
 
@@ -177,7 +177,7 @@ def test_latex_of_a_table_runs_no_command_of_a_foreign_text(text: str) -> None:
 
 @pytest.mark.parametrize("text", [text for text in PAYLOADS if text != "\ud800"])  # no result file holds that
 def test_the_page_shows_control_characters_and_escapes_the_rest(text: str) -> None:
-    page = build.page(board.build_board([hostile(text)], []))
+    page = site.page(board.build_board([hostile(text)], []))
     assert not ACTING.search(page)
     assert "<script>alert" not in page
     assert "onerror=alert(1)>" not in page

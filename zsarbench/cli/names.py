@@ -9,7 +9,7 @@ from click.shell_completion import CompletionItem
 from click.types import StringParamType
 
 if TYPE_CHECKING:
-    from zsarbench.cli.main import Session
+    from zsarbench.plugins import Host
 
 
 class RegisteredName(StringParamType):
@@ -25,8 +25,8 @@ class RegisteredName(StringParamType):
 
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
         """Return the names that begin so, each with its summary; where there are none, what stands for files."""
-        session: Session = ctx.obj["session"]
-        chosen = [entry for entry in session.host.registry if not self.kinds or entry.kind in self.kinds]
+        host: Host = ctx.obj["session"].host
+        chosen = [entry for entry in host.registry if not self.kinds or entry.kind in self.kinds]
         words = [CompletionItem(word) for word in self.others]
         words += [CompletionItem(entry.name, help=entry.summary) for entry in chosen]
         begun = [word for word in words if word.value.startswith(incomplete)]

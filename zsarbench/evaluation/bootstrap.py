@@ -19,7 +19,7 @@ round that repeats another's class list adds no information and would only weigh
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from statistics import NormalDist
 from typing import Any, NamedTuple
 
@@ -32,6 +32,9 @@ from zsarbench.evaluation.settings import Average
 MIN_CLASSES = 10
 """With fewer classes there is no interval: no method reaches its coverage there."""
 TOO_FEW_CLASSES = f"fewer than {MIN_CLASSES} classes"
+
+N_RESAMPLES = 2000
+"""Replicates of an interval, unless another number is requested."""
 
 # Resamples drawn at once are limited to this many class weights (8 bytes each).
 BLOCK_WEIGHTS = 2_000_000
@@ -74,7 +77,7 @@ def bootstrap_interval(
     *,
     average: Average,
     rng: np.random.Generator,
-    n_resamples: int = 2000,
+    n_resamples: int = N_RESAMPLES,
     level: float = 0.95,
 ) -> Interval | None:
     """Return the interval of the mean accuracy over rounds, in [0, 1]; None below `MIN_CLASSES` classes.
@@ -103,7 +106,7 @@ def harmonic_interval(
     *,
     average: Average,
     rng: np.random.Generator,
-    n_resamples: int = 2000,
+    n_resamples: int = N_RESAMPLES,
     level: float = 0.95,
 ) -> Interval | None:
     """Return the interval of the mean over rounds of the harmonic mean of seen and unseen accuracy, in [0, 1].
@@ -135,7 +138,7 @@ def paired_interval(
     *,
     average: Average,
     rng: np.random.Generator,
-    n_resamples: int = 2000,
+    n_resamples: int = N_RESAMPLES,
     level: float = 0.95,
 ) -> PairedInterval:
     """Return how far the first method is above the second on the same rounds, with the interval of the difference.
@@ -159,6 +162,17 @@ def paired_interval(
         return PairedInterval(observed, None, None, None)
     low, high = _percentiles(replicates, level, lowest=-1.0)
     return PairedInterval(observed, low, high, float((replicates <= 0).mean()))
+
+
+def draws(n_classes: int, n_resamples: int, rng: np.random.Generator) -> Iterator[Values]:
+    """Yield how often each of C classes is drawn in each replicate (S, C), in blocks of replicates.
+
+    The counts depend on the number of classes and the generator alone, so pairs of results share them.
+    """
+    block = max(1, BLOCK_WEIGHTS // n_classes)
+    for start in range(0, n_resamples, block):
+        size = min(block, n_resamples - start)
+        yield rng.multinomial(n_classes, np.full(n_classes, 1 / n_classes), size=size).astype(np.float64)
 
 
 def widening(n_classes: float, level: float = 0.95) -> float:
@@ -240,12 +254,10 @@ class _Sampled(NamedTuple):
         widen = widening(min(map(_effective, of_sides)), level)
         if min(int(side.any(axis=1).sum()) for side in of_sides) < MIN_CLASSES:
             return None
-        n_classes, parts = len(self.right), []
-        block = max(1, BLOCK_WEIGHTS // n_classes)
-        for start in range(0, n_resamples, block):
-            size = min(block, n_resamples - start)
-            weights = rng.multinomial(n_classes, np.full(n_classes, 1 / n_classes), size=size).astype(np.float64)
-            parts.append(statistic(_ratio(weights @ self.right, weights @ self.scored)))
+        parts = [
+            statistic(_ratio(weights @ self.right, weights @ self.scored))
+            for weights in draws(len(self.right), n_resamples, rng)
+        ]
         values, observed = np.concatenate(parts), self.observed(statistic)
         spread: Values = observed + widen * (values[~np.isnan(values)] - observed)
         return spread

@@ -89,15 +89,15 @@ def _ends(row: Mapping[Hashable, Any]) -> str:
 
 def _paired(by_path: Mapping[Path, RunResult], metric: str | None, against: Path | None) -> pd.DataFrame:
     metric = metric or SETTINGS[next(iter(by_path.values())).protocol.setting].paired_by.name
-    _check_comparable(list(by_path.values()), metric)
+    check_comparable(list(by_path.values()), metric)
     base = against or max(by_path, key=lambda path: by_path[path].summary[metric].mean)
     base_scores, compared = results.read_scores(base), Metric.parse(metric)
-    base_correct = _correctness(by_path[base], base_scores, compared)
+    base_correct = correctness(by_path[base], base_scores, compared)
     settings = differing_settings(by_path.values())
     rows = []
     for path, result in by_path.items():
         if path != base:
-            correct = _correctness(result, results.read_scores(path), compared)
+            correct = correctness(result, results.read_scores(path), compared)
             _check_same_clips(correct, base_correct, result.stem, by_path[base].stem)
             interval = _interval(correct, base_correct, base_scores, compared)
             rows.append(
@@ -114,7 +114,12 @@ def _paired(by_path: Mapping[Path, RunResult], metric: str | None, against: Path
     return pd.DataFrame(rows).sort_values(["difference", "id"], ascending=[False, True], ignore_index=True)
 
 
-def _check_comparable(compared: Sequence[RunResult], metric: str) -> None:
+def check_comparable(compared: Sequence[RunResult], metric: str) -> None:
+    """Check that results may be paired, as far as their records say.
+
+    Raises:
+        ZsarbenchError: of different protocols, data or denominators, of a part of the clips, or without the metric.
+    """
     first = compared[0]
     for result in compared:
         for what, own, others in (
@@ -137,8 +142,8 @@ def _check_same_clips(own: Correctness, base: Correctness, name: str, base_name:
         raise ZsarbenchError(f"{name} and {base_name} cannot be paired: their rounds hold other clips (a --limit?)")
 
 
-def _correctness(result: RunResult, scores: Scores, metric: Metric) -> Correctness:
-    """Return the clips of each distinct round with their correctness, averaged over training seeds."""
+def correctness(result: RunResult, scores: Scores, metric: Metric) -> Correctness:
+    """Return the clips of each distinct round with their correctness at a metric's k, averaged over training seeds."""
     by_round = defaultdict(list)
     for number, item in enumerate(result.rounds):
         if item.duplicate_of is None:
@@ -162,8 +167,13 @@ def _interval(own: Correctness, base: Correctness, scores: Scores, metric: Metri
         _scored((base[number] for number in own), scores, order),
         scores.labels,
         average=metric.average,
-        rng=seeding.numpy_generator(0, "paired"),
+        rng=generator(),
     )
+
+
+def generator() -> np.random.Generator:
+    """Return the generator that every paired comparison draws classes from, always from its start."""
+    return seeding.numpy_generator(0, "paired")
 
 
 def _scored(rounds: Iterable[RoundClips], scores: Scores, order: NDArray[np.intp]) -> list[ScoredRound]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import io
 import math
 import struct
@@ -85,6 +86,7 @@ def read_header(file: IO[bytes]) -> Header:
     return Header(shape, dtype, fortran_order, 8 + len(head) + len(content))
 
 
+@functools.lru_cache(maxsize=1024)  # thousands of files of one kind state the same few shapes
 def _parsed(version: tuple[int, int], header: bytes) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
     read: Any = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
     with warnings.catch_warnings():
@@ -128,10 +130,18 @@ def read_arrays(path: Path, what: str, form_of: Mapping[str, ArrayForm] | None =
         with zipfile.ZipFile(path) as archive:
             entries = archive.infolist()
             _check_entries(entries)
-            for entry in entries:
-                with archive.open(entry) as file:
-                    _check_array(entry, read_header(file), form_of)
-            return {entry.filename.removesuffix(".npy"): _array(archive, entry) for entry in entries}
+            headers = [_header(archive, entry) for entry in entries]
+            for entry, header in zip(entries, headers, strict=True):
+                _check_array(entry, header, form_of)
+            return {
+                entry.filename.removesuffix(".npy"): _array(archive, entry, header)
+                for entry, header in zip(entries, headers, strict=True)
+            }
+
+
+def _header(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> Header:
+    with archive.open(entry) as file:
+        return read_header(file)
 
 
 def _check_entries(entries: list[zipfile.ZipInfo]) -> None:
@@ -162,10 +172,10 @@ def _check_array(entry: zipfile.ZipInfo, header: Header, form_of: Mapping[str, A
         raise ValueError(f"array '{name:.40}' {problem}")
 
 
-def _array(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> NDArray[Any]:
+def _array(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, header: Header) -> NDArray[Any]:
     name = entry.filename.removesuffix(".npy")
     with archive.open(entry) as file:
-        header = read_header(file)
+        file.read(header.offset)
         values = np.empty(header.n_bytes, dtype=np.uint8)
         done = 0
         while done < len(values):

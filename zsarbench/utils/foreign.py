@@ -120,14 +120,22 @@ def unfit(content: Any) -> Iterator[str]:
             yield f"its lists or objects are nested too deeply, more than {MAX_DEPTH} times"
             return
         if isinstance(value, dict):
-            waiting += [(item, (*place, key)) for key, item in value.items()]
+            waiting += [(item, (*place, key)) for key, item in value.items() if not _is_harmless(item)]
             value = "".join(value)
         elif isinstance(value, list):
-            waiting += [(item, (*place, number)) for number, item in enumerate(value)]
+            waiting += [(item, (*place, number)) for number, item in enumerate(value) if not _is_harmless(item)]
         if isinstance(value, str) and not _is_text(value):
             yield f"{_named(place)} holds half of a surrogate pair, which is no character"
         elif isinstance(value, int) and abs(value) > MAX_WHOLE:
             yield f"{_named(place)} is a whole number above {MAX_WHOLE}"
+
+
+def _is_harmless(value: Any) -> bool:
+    """Return whether a value needs no closer look, as most do; it is asked of every value of every document."""
+    kind = type(value)
+    if kind is str:
+        return bool(value.isascii())
+    return kind is float or kind is bool or value is None or (kind is int and -MAX_WHOLE <= value <= MAX_WHOLE)
 
 
 def _is_text(value: str) -> bool:

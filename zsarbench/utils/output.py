@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
@@ -63,23 +62,11 @@ def stdout() -> TextIO:
     return _reserved.get() or sys.stdout
 
 
-def columns(default: int) -> int:
-    """Return the width of the terminal that results are written to, `default` where there is none."""
-    try:
-        if "COLUMNS" not in os.environ:
-            return os.get_terminal_size(stdout().fileno()).columns or default
-    except (OSError, ValueError, AttributeError):
-        return default
-    return shutil.get_terminal_size((default, 24)).columns
-
-
 def open_streams() -> None:
     """Give a process that was started without stdout or stderr (`>&-`) one that swallows what is written."""
     for name in ("stdout", "stderr"):
-        if getattr(sys, name) is None:
-            setattr(
-                sys, name, os.fdopen(os.open(os.devnull, os.O_WRONLY), "w")
-            )  # the lowest descriptor, the closed one
+        if getattr(sys, name) is None:  # the lowest free descriptor is the closed one
+            setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_WRONLY), "w"))
 
 
 @contextmanager

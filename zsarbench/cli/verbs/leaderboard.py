@@ -2,33 +2,26 @@
 
 from __future__ import annotations
 
-import importlib.resources
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from zsarbench.cli.toolkit import echo, host_of
+from zsarbench.cli.committed import CHECKOUT, results_folder, results_option
+from zsarbench.cli.toolkit import Group, echo, host_of
 from zsarbench.errors import UsageError, ZsarbenchError
 from zsarbench.utils.targets import OUT, check_file
 
 if TYPE_CHECKING:
     from zsarbench.plugins import Host
     from zsarbench.reports.leaderboard.rows import Board
+    from zsarbench.results import RunResult
 
-CHECKOUT = Path("benchmarks")
 MARKDOWN = "LEADERBOARD.md"
 
-results_option = click.option(
-    "--results",
-    "folder",
-    type=click.Path(path_type=Path),
-    help="Folder of result files.  [default: benchmarks/results here, else those that ship with zsarbench]",
-)
 
-
-@click.group("leaderboard", short_help="Build or check the page of all results.")
+@click.group("leaderboard", cls=Group, short_help="Build or check the page of all results.")
 def command() -> None:
     """Build one page of all results next to the figures that papers report, or check the committed ones.
 
@@ -49,21 +42,35 @@ def command() -> None:
     type=click.Path(path_type=Path),
     help="The Markdown file.  [default: benchmarks/LEADERBOARD.md for benchmarks/results, else in --out]",
 )
+@click.option(
+    "--repository",
+    default="",
+    envvar="ZSARBENCH_REPOSITORY",
+    help="Address of the code, https://…, for links to commits and to how rows are added.",
+)
+@click.option("--space", is_flag=True, help="Also write OUT/README.md, with which a Hugging Face Space serves OUT.")
 @click.pass_context
-def build(ctx: click.Context, out: Path, folder: Path | None, markdown: Path | None) -> None:
-    """Write OUT/index.html, one page that opens without a network, and the same tables as Markdown.
+def build(
+    ctx: click.Context, out: Path, folder: Path | None, markdown: Path | None, repository: str, space: bool
+) -> None:
+    """Write OUT/index.html, a page that opens without a network, what it loads, and its tables as Markdown.
 
+    OUT/data holds the rows and what opens below them, OUT/downloads CSV, JSON and LaTeX, OUT/results the result files.
     The same results give the same bytes. Exit code 1 if a result file is not valid.
     """
-    folder = _results_folder(folder)
+    if repository and not repository.startswith("https://"):
+        raise UsageError(f"--repository '{repository}' is no address. Try: --repository https://github.com/OWNER/NAME")
+    folder = results_folder(folder)
     markdown = markdown or (CHECKOUT if folder == CHECKOUT / "results" else out) / MARKDOWN
     for path in (out / "index.html", markdown):
         check_file(path, "the leaderboard", OUT)
-    board = _board(host_of(ctx), folder)
+    board, found = _board(host_of(ctx), folder)
 
     from zsarbench.reports.leaderboard import build as builder
+    from zsarbench.reports.leaderboard import preferences, site
 
-    echo(builder.write(out / "index.html", builder.page(board)))
+    whole = site.Site(board=board, found=found, preferences=preferences.read(), repository=repository, space=space)
+    echo(site.write(out, whole))
     echo(builder.write(markdown, builder.markdown(board)))
 
 
@@ -88,12 +95,12 @@ def check(ctx: click.Context, folder: Path | None, markdown: Path | None) -> Non
     from zsarbench.results import reported
 
     host = host_of(ctx)
-    folder = _results_folder(folder)
+    folder = results_folder(folder)
 
     problems = checks.result_problems(folder, partial(checks.known_protocol, host.registry), host.registry)
     problems += checks.reported_problems(reported.read_all(), host.registry.names("protocol"))
     try:
-        board = _board(host, folder)
+        board, _ = _board(host, folder)
     except ZsarbenchError:
         problems.append("the leaderboard cannot be built from these results, so it is not checked")
     else:
@@ -114,32 +121,27 @@ def seal(folder: Path | None) -> None:
     """
     from zsarbench.reports.leaderboard import digests
 
-    folder = _results_folder(folder)
+    folder = results_folder(folder)
     added, dropped = digests.seal(folder)
     echo(f"{folder / digests.FILE}: {len(added)} results added, {len(dropped)} dropped that do not exist any more")
 
 
-def _results_folder(folder: Path | None) -> Path:
-    """Return the folder that was named, else that of the checkout or of the package."""
-    if folder is not None:
-        if not folder.is_dir():
-            raise UsageError(f"folder of results '{folder}' does not exist. Try: zsarbench run --method NAME")
-        return folder
-    if (CHECKOUT / "reported").is_dir():
-        return CHECKOUT / "results"
-    return Path(str(importlib.resources.files("zsarbench_benchmarks"))) / "results"
-
-
-def _board(host: Host, folder: Path) -> Board:
-    """Return the board of a folder's results, with the columns that plugins add.
+def _board(host: Host, folder: Path) -> tuple[Board, dict[Path, RunResult]]:
+    """Return the board of a folder's results, with the columns that plugins add, and the results by path.
 
     Raises:
         ZsarbenchError: a result is not valid.
     """
-    from zsarbench.reports.leaderboard import board, build
+    from zsarbench.reports.leaderboard import board, build, preferences
     from zsarbench.results import reported
 
+    found = build.read_results(folder)
     summaries = {entry.name: entry.summary for entry in host.registry if entry.kind == "protocol"}
-    return board.build_board(
-        build.read_results(folder), reported.read_all(), summaries=summaries, extra_columns=host.columns_of
+    whole = board.build_board(
+        list(found.values()),
+        reported.read_all(),
+        summaries=summaries,
+        extra_columns=host.columns_of,
+        notices=preferences.read().notices,
     )
+    return whole, found

@@ -19,7 +19,8 @@ from zsarbench.protocols import rounds_in_words
 from zsarbench.reports import cells
 from zsarbench.reports.cells import NOTHING
 from zsarbench.reports.columns import Column, further_columns, page_values, shown_metrics
-from zsarbench.reports.leaderboard.rows import Board, Group, Row, Section, Unplaced, bar_of, scale_of
+from zsarbench.reports.leaderboard.preferences import Notice
+from zsarbench.reports.leaderboard.rows import NOT_VERIFIED, Board, Group, Row, Section, Unplaced, bar_of, scale_of
 from zsarbench.reports.notes import note_text, notes_of_paper
 from zsarbench.reports.table import GROUP, ExtraColumns, build_all, rows_of
 from zsarbench.results import RunResult
@@ -34,32 +35,59 @@ def build_board(
     *,
     summaries: Mapping[str, str] | None = None,
     extra_columns: ExtraColumns | None = None,
+    notices: Iterable[Notice] = (),
 ) -> Board:
     """Return the board of these results and figures.
 
     Args:
         summaries: a sentence for each protocol; results bring their own.
+        notices: rows without figures; those of protocols that have no row are left out.
         extra_columns: gives further columns for a result.
     """
     by_protocol: dict[str, list[ReportedRow]] = defaultdict(list)
     for row in reported:
         by_protocol[row.protocol].append(row)
     by_id = {result.stem: result for result in results}
-    measured = tuple(
-        _measured_section(table, by_id) for table in build_all(results, reported, extra_columns=extra_columns)
-    )
+    tables = build_all(results, reported, extra_columns=extra_columns)
+    measured = tuple(_measured_section(table, by_id) for table in tables)
     measured_names = {section.name for section in measured}
     reported_only = [name for name in sorted(by_protocol) if name not in measured_names and not name.endswith(UNPLACED)]
     unplaced = [name for name in sorted(by_protocol) if name.endswith(UNPLACED)]
+    of_papers = tuple(
+        _reported_section(name, by_protocol[name], (summaries or {}).get(name, "")) for name in reported_only
+    )
+    by_protocol_notices = _notices_by_protocol(notices)
     return Board(
-        measured=measured,
-        reported=tuple(
-            _reported_section(name, by_protocol[name], (summaries or {}).get(name, "")) for name in reported_only
-        ),
+        measured=tuple(_noticed(section, by_protocol_notices[section.name]) for section in measured),
+        reported=tuple(_noticed(section, by_protocol_notices[section.name]) for section in of_papers),
         unplaced=tuple((name.removesuffix(UNPLACED), _unplaced(by_protocol[name])) for name in unplaced),
         n_results=len(results),
         n_figures=len(reported),
         newest=max((result.created[:10] for result in results), default=""),
+        tables=tuple((section.name, table) for section, table in zip(measured, tables, strict=True)),
+    )
+
+
+def _notices_by_protocol(notices: Iterable[Notice]) -> Mapping[str, list[Notice]]:
+    found: dict[str, list[Notice]] = defaultdict(list)
+    for notice in notices:
+        for name in notice.protocols:
+            found[name].append(notice)
+    return found
+
+
+def _noticed(section: Section, notices: Sequence[Notice]) -> Section:
+    """Return a section with a group of rows that have no figure, where there are any."""
+    if not notices:
+        return section
+    values = (NOT_VERIFIED, *(NOTHING for _ in section.metrics[1:]))
+    extra = (NOTHING,) * len(section.extra)
+    rows = tuple(
+        Row(kind="reported", method=notice.method, values=values, extra=extra, notes=(notice.text,))
+        for notice in notices
+    )
+    return replace(
+        section, groups=(*section.groups, Group("reported", "reported · published figures not verified", rows))
     )
 
 
@@ -85,11 +113,12 @@ def _measured_section(table: Table, results: Mapping[str, RunResult]) -> Section
         summary=like.protocol.summary,
         about=_about(like),
         metrics=tuple(heading(name) if name in METRICS else reported_heading(name) for name in metrics),
-        groups=tuple(Group(key[0], cells.group_heading(*key), tuple(of_key)) for key, of_key in groups.items()),
+        groups=tuple(Group(key[0], cells.group_heading(*key), tuple(of_key), key[1]) for key, of_key in groups.items()),
         extra=tuple(column.heading for column in columns),
         scale=scale,
         remarks=table.remarks,
         left_out=table.left_out,
+        setting=like.protocol.setting,
     )
 
 
@@ -131,7 +160,17 @@ def _measured_row(shown: Row, row: cells.Row, metrics: Sequence[str], result: Ru
         date=result.created[:10],
         facts=tuple(_facts(row, metrics, result)),
         command=result.command,
+        id=result.stem,
+        encoder=cells.text(row["visual"]),
+        contaminated=_contaminated(result),
     )
+
+
+def _contaminated(result: RunResult) -> str:
+    audit = result.contamination
+    if audit is None:
+        return ""
+    return "yes" if audit.n_overlapping else "unknown" if audit.unknown_of_clips else "no"
 
 
 def _facts(row: cells.Row, metrics: Sequence[str], result: RunResult) -> Iterable[tuple[str, str]]:
@@ -175,6 +214,7 @@ def _reported_section(name: str, rows: Sequence[ReportedRow], summary: str) -> S
                 "reported",
                 cells.group_heading("reported", train, ""),
                 tuple(_figures_row(figures, metrics) for figures in sorted(groups[train], key=best_first)),
+                train,
             )
             for train in sorted(groups)
         ),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -16,15 +16,27 @@ from markupsafe import Markup
 from zsarbench import results
 from zsarbench.errors import ZsarbenchError
 from zsarbench.reports import escaping
+from zsarbench.reports.leaderboard.grid import Grid, GridRow, Protocol
 from zsarbench.reports.leaderboard.rows import Board, Row, Unplaced
 from zsarbench.results import RunResult
 from zsarbench.utils.atomic import write_atomic
 from zsarbench.utils.output import visible
 from zsarbench.utils.targets import unwritable
 
+SCRIPTS = tuple(
+    f"{name}.js"
+    for name in (
+        *("state", "elements", "load", "rows", "statistics"),
+        *("details", "pair", "overview", "filters", "table", "protocol", "page"),
+    )
+)
+"""The files of the page's script; each uses those before it."""
+PLAIN_ROWS = 60
+"""Rows of the first protocol that stand in the page itself, for readers without scripts."""
 
-def read_results(folder: Path) -> list[RunResult]:
-    """Return every result under a folder.
+
+def read_results(folder: Path) -> dict[Path, RunResult]:
+    """Return every result under a folder by its path.
 
     Raises:
         ZsarbenchError: some are not valid; the message names each with its problems.
@@ -32,22 +44,44 @@ def read_results(folder: Path) -> list[RunResult]:
     sound, problems = results.read_all(folder)
     if problems:
         raise ZsarbenchError("\n".join(problems.values()))
-    return list(sound.values())
+    return sound
 
 
-def page(board: Board) -> str:
-    """Return the board as one HTML page that needs no other file: styles, script and drawings are in it.
+def index(board: Board, protocols: Sequence[Protocol], *, repository: str = "") -> str:
+    """Return the page: its styles, its script, and the first rows of the first protocol; the rest lies in scripts.
 
-    Text from results is escaped; a content security policy also allows no style and no script but these.
+    Text from results is escaped. A content security policy allows no style but these, and no script but this one and
+    those that it loads itself.
     """
-    style, script = _asset("page.css"), _asset("page.js")
+    style, script = _asset("page.css"), _script()
+    first = protocols[0] if protocols else None
     return _template("page.html.j2", autoescape=True).render(
         board=board,
+        datasets=_by_dataset(protocols),
+        settings=sorted({item.grid.setting for item in protocols if item.grid.setting}),
+        first=first,
+        plain_rows=_plain_rows(first.grid) if first else [],
+        repository=repository.rstrip("/"),
         style=Markup(style),
         script=Markup(script),
         style_hash=_policy_hash(style),
         script_hash=_policy_hash(script),
     )
+
+
+def _by_dataset(protocols: Sequence[Protocol]) -> list[tuple[str, list[Protocol]]]:
+    datasets: dict[str, list[Protocol]] = {}
+    for item in protocols:
+        datasets.setdefault(item.grid.dataset, []).append(item)
+    return list(datasets.items())
+
+
+def _plain_rows(grid: Grid) -> list[tuple[str, list[GridRow]]]:
+    """Return the first rows with the heading of their group."""
+    groups: dict[int, list[GridRow]] = {}
+    for row in grid.rows[:PLAIN_ROWS]:
+        groups.setdefault(row.group, []).append(row)
+    return [(grid.groups[number][1], rows) for number, rows in groups.items()]
 
 
 def markdown(board: Board) -> str:
@@ -61,9 +95,23 @@ def write(path: Path, text: str) -> Path:
     Raises:
         ZsarbenchError: it cannot be written.
     """
+    return write_bytes(path, text.encode(), whole=True)
+
+
+def write_bytes(path: Path, content: bytes, *, whole: bool) -> Path:
+    """Write a file, create the folders it needs, and return its path.
+
+    whole: atomically. Of thousands of files that the page is written after, none needs to be flushed alone.
+
+    Raises:
+        ZsarbenchError: it cannot be written.
+    """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_atomic(path, text.encode())
+        if whole:
+            write_atomic(path, content)
+        else:
+            path.write_bytes(content)
     except OSError as error:
         raise unwritable(path, "the leaderboard", error) from error
     return path
@@ -93,6 +141,11 @@ def _noted(rows: Iterable[Row | Unplaced]) -> dict[str, int]:
     """Return the number of each distinct note of a table, in the order of its rows."""
     notes = dict.fromkeys(note for row in rows for note in row.notes)
     return {note: number for number, note in enumerate(notes, start=1)}
+
+
+def _script() -> str:
+    """Return the page's script: every file of `assets`, in one scope."""
+    return "(() => {\n" + "\n".join(_asset(name) for name in SCRIPTS) + "})();\n"
 
 
 def _asset(name: str) -> str:

@@ -10,8 +10,12 @@ from typing import Any
 import pandas as pd
 
 from zsarbench.evaluation.settings import vague_name
+from zsarbench.interfaces import Table
 from zsarbench.reports.cells import NOTHING, stated_name
 from zsarbench.reports.cells import Row as CellRow
+
+NOT_VERIFIED = "not verified"
+"""Stands in the main column of a row whose figures were not read in a source that can be cited."""
 
 BAR_WIDTH, BAR_MARGIN = 120.0, 4.0  # of an interval's drawing, in its own units
 
@@ -28,7 +32,11 @@ class Bar:
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """One row as text. values: one for each metric of its section. facts: (name, value) pairs that no column holds."""
+    """One row as text.
+
+    values: one for each metric of its section. facts: (name, value) pairs that no column holds. id: of the result.
+    encoder: the visual part. contaminated: "yes", "no", "unknown", or "" where that was not audited.
+    """
 
     kind: str
     method: str
@@ -43,6 +51,9 @@ class Row:
     notes: tuple[str, ...] = ()
     facts: tuple[tuple[str, str], ...] = ()
     command: str = ""
+    id: str = ""
+    encoder: str = ""
+    contaminated: str = ""
 
     @property
     def ranked(self) -> bool:
@@ -57,11 +68,12 @@ class Row:
 
 @dataclass(frozen=True)
 class Group:
-    """Rows that may be ranked against each other, best first."""
+    """Rows that may be ranked against each other, best first. train_on: what all of them were trained on."""
 
     kind: str
     heading: str
     rows: tuple[Row, ...]
+    train_on: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,6 +89,12 @@ class Section:
     scale: int = 100
     remarks: tuple[str, ...] = ()
     left_out: tuple[str, ...] = ()
+    setting: str = ""
+
+    @property
+    def dataset(self) -> str:
+        """The name of the data set, with which that of the protocol begins."""
+        return self.name.split("/")[0]
 
     @property
     def rows(self) -> tuple[Row, ...]:
@@ -102,7 +120,10 @@ class Unplaced:
 
 @dataclass(frozen=True, kw_only=True)
 class Board:
-    """Everything that is shown. newest: date of the newest result, "" where there is none."""
+    """Everything that is shown.
+
+    newest: date of the newest result, "" where there is none. tables: what measured sections were made of, by protocol.
+    """
 
     measured: tuple[Section, ...]
     reported: tuple[Section, ...]
@@ -110,6 +131,7 @@ class Board:
     n_results: int
     n_figures: int
     newest: str
+    tables: tuple[tuple[str, Table], ...] = ()
 
 
 # --- bars -------------------------------------------------------------------------------------------------------------

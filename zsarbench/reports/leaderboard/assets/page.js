@@ -1,82 +1,65 @@
-// Sorting and filtering; without it the page shows everything, in the order of the ranking.
-"use strict";
+// The page: what the address says is drawn, and what is clicked changes the address.
 
-const bodies = () => [...document.querySelectorAll("tbody")];
+const holder = document.getElementById("tables");
+const tabs = [...document.querySelectorAll("[data-protocol]")];
+const setting = document.querySelector("#setting select");
+const WRITTEN = ["reading", "submit"]; // views that stand in the page itself
+let shown = null; // the state that was asked for last
 
-// A row and the row of details below it, where there is one, go together.
-const entries = (body) =>
-  [...body.querySelectorAll("tr.row")].map((row) => {
-    const below = row.nextElementSibling;
-    return below?.classList.contains("more") ? [row, below] : [row];
-  });
+const tabOf = (name) => tabs.find((tab) => tab.dataset.protocol === name) ?? tabs[0];
 
-function textOf(entry) {
-  const notes = [...entry[0].querySelectorAll("a.mark")].map((mark) =>
-    document.getElementById(decodeURIComponent(mark.hash.slice(1))),
-  );
-  return [...entry, ...notes].map((element) => element.textContent).join(" ").toLowerCase();
-}
-
-function sortKey(row, column) {
-  const text = row.cells[column].textContent.trim();
-  const digits = text.replaceAll(",", "");
-  return /^[\d.]/.test(digits) && !/^\d{4}-/.test(digits) ? parseFloat(digits) : text.toLowerCase();
-}
-
-function compare(left, right) {
-  if (typeof left === typeof right) return left < right ? -1 : left > right ? 1 : 0;
-  return typeof left === "number" ? -1 : 1; // what has no number stands after what has one
-}
-
-function sort(table, head, column) {
-  const before = head.getAttribute("aria-sort");
-  const descending = before ? before === "ascending" : head.dataset.first === "descending";
-  for (const other of table.tHead.rows[0].cells) other.removeAttribute("aria-sort");
-  head.setAttribute("aria-sort", descending ? "descending" : "ascending");
-  for (const body of table.tBodies) {
-    const keyed = entries(body).map((entry) => ({ entry, key: sortKey(entry[0], column) }));
-    const missing = ({ key }) => key === "–" || key === "";
-    keyed.sort((a, b) => missing(a) - missing(b) || compare(a.key, b.key) * (descending && !missing(a) ? -1 : 1));
-    for (const { entry } of keyed) body.append(...entry);
+async function show() {
+  const state = readState(), tab = tabOf(state.p);
+  shown = state;
+  showNavigation(state, tab);
+  if (WRITTEN.includes(state.view) || !tab) return;
+  try {
+    if (state.view === "overview") return await showOverview();
+    const table = await loadTable(tab);
+    if (shown !== state) return; // another address was opened meanwhile
+    if (view?.tab !== tab || !holder.contains(view.grid)) showProtocol(tab, table, state);
+    updateProtocol(state);
+  } catch (error) {
+    view = null;
+    holder.replaceChildren(element("p", { class: "verdict" }, `This cannot be shown: ${error.message}.`));
   }
 }
 
-for (const table of document.querySelectorAll("table")) {
-  [...table.tHead.rows[0].cells].forEach((head, column) => {
-    if ("unsorted" in head.dataset) return;
-    const button = document.createElement("button");
-    button.type = "button";
-    button.append(...head.childNodes);
-    head.append(button);
-    head.dataset.first = head.classList.contains("number") && head.textContent !== "rank" ? "descending" : "ascending";
-    button.addEventListener("click", () => sort(table, head, column));
-  });
+async function showOverview(limit = 100) {
+  const overview = await loadOverview();
+  if (shown.view !== "overview") return;
+  holder.replaceChildren(...overviewOf(overview, limit, () => showOverview(limit + 400)));
 }
 
-const form = document.getElementById("filters");
-
-function filter() {
-  const words = form.words.value.toLowerCase().split(/\s+/).filter(Boolean);
-  let shown = 0;
-  for (const body of bodies()) {
-    const wanted = form[body.classList.contains("measured") ? "measured" : "reported"].checked;
-    let left = 0;
-    for (const entry of entries(body)) {
-      const text = words.length ? textOf(entry) : "";
-      const visible = wanted && words.every((word) => text.includes(word));
-      for (const row of entry) row.hidden = !visible;
-      left += visible;
-    }
-    body.hidden = !left;
-    shown += left;
+function showNavigation(state, tab) {
+  for (const link of document.querySelectorAll("[data-view]")) {
+    mark(link, "page", link.dataset.view === state.view);
+    link.href = addressOf({ ...DEFAULTS, p: state.p, view: link.dataset.view });
   }
-  for (const section of document.querySelectorAll("section.protocol")) {
-    section.hidden = [...section.querySelectorAll("tbody")].every((body) => body.hidden);
+  document.getElementById("protocols").hidden = Boolean(state.view);
+  for (const link of document.querySelectorAll("[data-dataset]"))
+    mark(link, "true", link.dataset.dataset === tab?.dataset.of);
+  for (const link of tabs) {
+    const ofDataset = link.dataset.of === tab.dataset.of;
+    const ofSetting = !setting.value || link.dataset.setting === setting.value;
+    mark(link, "page", link === tab);
+    link.parentElement.hidden = link !== tab && !(ofDataset && ofSetting);
   }
-  form.querySelector("output").textContent = shown === 1 ? "1 row" : `${shown} rows`;
+  tab?.scrollIntoView({ block: "nearest", inline: "nearest" }); // on a narrow screen tabs scroll
+  for (const name of WRITTEN) document.getElementById(name).hidden = state.view !== name;
+  holder.hidden = WRITTEN.includes(state.view);
 }
 
-form.hidden = false;
-form.addEventListener("input", filter);
-form.addEventListener("submit", (event) => event.preventDefault());
-filter();
+function mark(link, value, on) {
+  if (on) link.setAttribute("aria-current", value);
+  else link.removeAttribute("aria-current");
+}
+
+addEventListener("hashchange", show);
+document.getElementById("setting").hidden = setting.options.length < 3;
+setting.addEventListener("input", () => showNavigation(readState(), tabOf(readState().p)));
+document.querySelector(".skip").addEventListener("click", (event) => {
+  event.preventDefault();
+  document.getElementById("main").focus();
+});
+show();

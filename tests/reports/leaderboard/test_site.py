@@ -1,0 +1,469 @@
+"""The leaderboard as a folder: a small page, rows and details in scripts, the same bytes from the same results."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import hashlib
+import json
+import re
+import shutil
+import subprocess
+from collections.abc import Sequence
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from locations import ROOT
+from samples import sample_result, sample_scores
+from zsarbench import results
+from zsarbench.cli.main import cli
+from zsarbench.errors import ZsarbenchError
+from zsarbench.evaluation.scores import Block, RoundScores, Scores
+from zsarbench.reports.leaderboard import board, build, links, preferences, site
+from zsarbench.reports.leaderboard.evidence import drawn
+from zsarbench.reports.leaderboard.preferences import Notice, Preferences
+from zsarbench.reports.paired import paired
+from zsarbench.results.reported import ReportedRow
+
+HOSTILE = "</td></script><script>alert('x')</script> \"&| `` \n# [a](javascript:alert(1)) *_"
+PAPER = ("A Paper, arXiv:2003.01455", "Table 3", "IMG", "owner/repo 0123abc, t.png")
+
+
+def figure(method: str, protocol: str, value: float, **changed: Any) -> ReportedRow:
+    row = ReportedRow(method, protocol, "top1", value, "67 seen classes", *PAPER, averaging="not stated")
+    return dataclasses.replace(row, **changed)
+
+
+FIGURES = [
+    figure("E2E", "toy/half", 0.452, std=0.021),
+    figure("CLIP", "toy/all", 0.741),
+    figure("ZSECOC", "toy/unplaced", 0.226, wording="50 random halves, not released"),
+    figure("TSM", "another/all", 0.4),
+]
+
+
+def write_samples(folder: Path) -> list[Path]:
+    strong, weak = sample_scores(n_rounds=3, skill=2.0), sample_scores(n_rounds=3, skill=1.0)
+    earlier = {"created": "2026-02-01T10:00:00Z"}
+    samples = [
+        (sample_result(strong, train_on="none"), strong),
+        (sample_result(strong, train_on="none", **earlier), strong),
+        (sample_result(weak, "conse", objections=("saw A & B",)), weak),
+        (sample_result(weak, "nearest-text", train_on="none"), weak),
+    ]
+    return [results.write(result, scores, folder) for result, scores in samples]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    write_samples(tmp_path / "results")
+    return tmp_path / "results"
+
+
+def site_of(folder: Path, figures: Sequence[ReportedRow] = FIGURES, **options: Any) -> site.Site:
+    found = build.read_results(folder)
+    notices = options["preferences"].notices if "preferences" in options else ()
+    whole = board.build_board(list(found.values()), figures, notices=notices)
+    return site.Site(board=whole, found=found, **options)
+
+
+def files_of(whole: site.Site) -> dict[str, bytes]:
+    return dict(site.files(whole))
+
+
+def arguments_of(script: bytes) -> list[Any]:
+    """Return what a script hands to the page."""
+    match = re.fullmatch(r"zsarbench\.\w+\((.*)\);\n", script.decode(), flags=re.DOTALL)
+    assert match
+    return list(json.loads(f"[{match[1]}]"))
+
+
+def rows_of(script: bytes) -> list[dict[str, Any]]:
+    """Return the rows of a protocol's script by the heading of their column."""
+    _, table = arguments_of(script)
+    heads = [heading for heading, _, _ in table["columns"]]
+    found = []
+    for group, cells, _, notes, identity, *_ in table["rows"]:
+        texts = [table["strings"][number] for number in cells]
+        row = dict(zip(heads, texts, strict=True)) | {"group": table["groups"][group][1]}
+        found.append(row | {"id": table["strings"][identity], "notes": [table["notes"][note] for note in notes]})
+    return found
+
+
+class Elements(HTMLParser):
+    """Collects (tag, attributes) of all elements."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: Any) -> None:
+        self.elements.append((tag, dict(attrs)))
+
+    def of(self, tag: str) -> list[dict[str, str | None]]:
+        return [attributes for name, attributes in self.elements if name == tag]
+
+
+# --- the files --------------------------------------------------------------------------------------------------------
+
+
+def test_the_same_results_give_the_same_bytes(folder: Path, tmp_path: Path) -> None:
+    other = tmp_path / "elsewhere" / "deep"
+    shutil.copytree(folder, other)
+    assert files_of(site_of(folder)) == files_of(site_of(other))
+
+
+def test_rows_stand_in_scripts_and_what_opens_below_them_in_scripts_of_their_own(folder: Path) -> None:
+    files = files_of(site_of(folder))
+    rows = rows_of(files["data/toy-half.js"])
+    assert [(row["method"], row["group"].split(" · ")[0]) for row in rows] == [
+        ("cezsar", "measured"), ("nearest-text", "measured"), ("conse", "measured"), ("E2E", "reported"),
+    ]  # fmt: skip
+    assert rows[0]["top-1/video"].startswith("75.") or float(rows[0]["top-1/video"].split()[0]) > 50
+    for row in rows[:3]:
+        identity, details = arguments_of(files[f"data/toy-half/{row['id']}.js"])
+        assert identity == row["id"]
+        assert details["command"] == f"zsarbench run --method {row['method']} --protocol toy/half"
+        stored = json.loads(files[details["file"]])
+        assert stored["method"]["name"] == row["method"]
+        assert hashlib.sha256(files[details["predictions"]]).hexdigest() == stored["predictions"]["sha256"]
+        assert len(details["rounds"]["rows"]) == 3
+    assert rows[3]["notes"][0][1][0] == ["arXiv:2003.01455", "https://arxiv.org/abs/2003.01455"]
+    assert rows_of(files["data/toy-unplaced.js"])[0]["protocol, in the source's words"] == FIGURES[2].wording
+
+
+def test_the_history_of_a_request_is_all_its_results_oldest_first(folder: Path) -> None:
+    files = files_of(site_of(folder))
+    row = rows_of(files["data/toy-half.js"])[0]
+    _, details = arguments_of(files[f"data/toy-half/{row['id']}.js"])
+    assert [version[0] for version in details["history"]] == ["2026-02-01", "2026-03-01"]
+
+
+def test_what_predictions_show_adds_up_to_the_figures(folder: Path) -> None:
+    files = files_of(site_of(folder))
+    path = next(folder.rglob("conse-*.json"))
+    result = results.read(path)
+    evidence = arguments_of(files[f"data/toy-half/{result.stem}.js"])[1]["evidence"]
+    right, scored = np.array(evidence["right"]), np.array(evidence["scored"])
+    of_rounds = right.sum(axis=1) / scored.sum(axis=1)
+    assert of_rounds == pytest.approx([item.metrics["top1_per_video"] for item in result.rounds], abs=1e-4)
+    confused = sum(count for _, _, count in evidence["confusions"])
+    assert confused == pytest.approx((scored - right).sum(), abs=0.5)
+    assert evidence["unpaired"] == ""
+    assert all(share > 0.5 for *_, share in evidence["wrong"])
+    n = len(evidence["kept"])
+    assert f"data/draws-{n}.js" in files
+    assert all(sum(int(digit, 36) for digit in row) == n for row in drawn(n))
+
+
+def test_ties_count_as_accuracies_break_them() -> None:
+    labels = np.repeat(np.arange(12), 4).astype(np.int32)
+    everything = np.arange(48, dtype=np.int32), np.arange(12, dtype=np.int32)
+    block = Block(*everything, np.zeros((48, 12), dtype=np.float32))
+    round_scores = RoundScores(block=0, clips=everything[0], classes=everything[1], seen=np.zeros(12, dtype=bool))
+    scores = Scores(
+        clip_ids=np.array([f"c{n:02}" for n in range(48)]), groups=np.array(["g"] * 48),
+        class_names=np.array([f"Class{n}" for n in range(12)]), labels=labels, blocks=(block,), rounds=(round_scores,),
+    )  # fmt: skip
+    from zsarbench.reports.leaderboard.evidence import evidence_of
+
+    evidence = evidence_of(sample_result(scores, "chance"), scores)
+    assert np.array(evidence["right"]).sum() == pytest.approx(4, abs=0.01)
+    assert evidence["confusions"] == []  # each pair of classes holds a third of a clip
+
+
+def test_a_result_without_predictions_says_so(folder: Path) -> None:
+    for path in folder.rglob("*.npz"):
+        path.unlink()
+    files = files_of(site_of(folder))
+    row = rows_of(files["data/toy-half.js"])[0]
+    _, details = arguments_of(files[f"data/toy-half/{row['id']}.js"])
+    assert details["evidence"] is None
+    assert "predictions of this result are not next to it" in details["missing"]
+    assert not [name for name in files if "draws" in name]
+
+
+def test_downloads_hold_the_table_and_every_round(folder: Path) -> None:
+    files = files_of(site_of(folder))
+    assert {row["method"] for row in json.loads(files["downloads/toy-half.json"])["rows"]} >= {"cezsar", "E2E"}
+    assert rb"\toprule" in files["downloads/toy-half.tex"]
+    rounds = list(csv.DictReader(files["downloads/toy-half-rounds.csv"].decode().splitlines()))
+    assert len(rounds) == 9
+    result = results.read(next(folder.rglob("conse-*.json")))
+    own = [row for row in rounds if row["method"] == "conse"]
+    assert [float(row["top1_per_video"]) for row in own] == [i.metrics["top1_per_video"] for i in result.rounds]
+
+
+def test_the_overview_holds_the_best_row_of_each_method(folder: Path) -> None:
+    (overview,) = arguments_of(files_of(site_of(folder))["data/overview.js"])
+    by_method = dict(overview["methods"])
+    names = [name for name, _, _ in overview["protocols"]]
+    assert overview["protocols"][0] == ["another/all", "another", "top-1"]
+    assert names == ["another/all", "toy/half", "toy/all"]
+    assert [(names[place], value, kind) for place, value, kind, _ in by_method["CLIP"]] == [
+        ("toy/all", "74.1", "reported")
+    ]
+    assert by_method["cezsar"][0][2] == "measured"
+
+
+def test_preferences_decide_the_order_and_rows_without_figures(folder: Path) -> None:
+    notice = Notice("MINE", ("toy/half",), "figures not verified")
+    wanted = Preferences(first=("toy",), last=("another",), notices=(notice,))
+    whole = site_of(folder, preferences=wanted)
+    assert [item.grid.name for item in whole.protocols()] == ["toy/half", "toy/all", "toy/unplaced", "another/all"]
+    rows = rows_of(files_of(whole)["data/toy-half.js"])
+    assert rows[-1]["method"] == "MINE"
+    assert (rows[-1]["top-1/video"], rows[-1]["notes"]) == ("not verified", [[notice.text, []]])
+    (overview,) = arguments_of(files_of(whole)["data/overview.js"])
+    assert dict(overview["methods"])["MINE"] == [[0, "not verified", "reported", ""]]
+    assert "figures not verified" in build.markdown(whole.board)
+
+
+def test_the_preferences_of_the_package_are_sound() -> None:
+    read = preferences.read()
+    assert read.first[:2] == ("ucf101", "kinetics400")
+    assert all((ROOT / "benchmarks/protocols" / f"{name.replace('/', '-')}.toml").is_file()
+               for notice in read.notices for name in notice.protocols)  # fmt: skip
+
+
+def test_malformed_preferences_are_named(tmp_path: Path) -> None:
+    (tmp_path / "board.toml").write_text('first = "ucf101"\nsecond = []\n', encoding="utf-8")
+    with pytest.raises(ZsarbenchError, match=r"file of preferences .*board.toml is not valid"):
+        preferences.read(tmp_path / "board.toml")
+
+
+@pytest.mark.parametrize(
+    ("text", "addresses"),
+    [
+        ("Romera-Paredes and Torr, ICML 2015", []),
+        ("a README, arXiv:2108.02833", ["https://arxiv.org/abs/2108.02833"]),
+        ("written after the release a/b-c (MIT)", ["https://github.com/a/b-c"]),
+        ("lists: a/b 0123abc, ZSL.txt", ["https://github.com/a/b/blob/0123abc/ZSL.txt"]),
+        ("naver-ai/tc-clip, README.md", ["https://github.com/naver-ai/tc-clip"]),
+        ("0/101 of classes, and/or more", []),
+        ("paperswithcode.com/paper/x-y", ["https://paperswithcode.com/paper/x-y"]),
+        ("https://example.org/a/b", ["https://example.org/a/b"]),
+        ("javascript:alert(1) <a href=http://x>", []),
+    ],
+)
+def test_citations_become_links(text: str, addresses: list[str]) -> None:
+    assert [link.address for link in links.links_in(text)] == addresses
+
+
+def test_protocols_whose_names_make_one_file_name_keep_apart(folder: Path) -> None:
+    figures = [figure("A", "toy/a-b", 0.1), figure("B", "toy/a/b", 0.2)]
+    files = files_of(site_of(folder, figures))
+    assert {arguments_of(files[name])[0] for name in ("data/toy-a-b.js", "data/toy-a-b-2.js")} == {"toy/a-b", "toy/a/b"}
+
+
+# --- the page ---------------------------------------------------------------------------------------------------------
+
+
+def test_the_page_loads_nothing_from_elsewhere_and_is_semantic(folder: Path) -> None:
+    html = files_of(site_of(folder))["index.html"].decode()
+    page = Elements(html)
+    assert not [attributes for _, attributes in page.elements if "src" in attributes]
+    assert [attributes["href"] for attributes in page.of("link")] == ["data:,"]
+    assert {(attributes["href"] or "")[:1] for attributes in page.of("a")} == {"#", "d"}
+    assert "@import" not in html
+    assert "url(" not in html
+    assert "innerHTML" not in html
+    ids = [attributes["id"] for _, attributes in page.elements if "id" in attributes]
+    assert len(ids) == len(set(ids))
+    assert len(page.of("table")) == len(page.of("caption")) == 1
+    assert all(attributes.get("scope") for attributes in page.of("th"))
+    assert page.of("html")[0]["lang"] == "en"
+    assert page.of("main")
+    (policy,) = [item for item in page.of("meta") if item.get("http-equiv")]
+    assert "default-src 'none'" in (policy["content"] or "")
+    assert "unsafe" not in (policy["content"] or "")
+
+
+def test_the_page_stays_small_whatever_the_number_of_rows(folder: Path) -> None:
+    few = files_of(site_of(folder, [figure(f"method {n}", "another/all", 0.5) for n in range(60)]))
+    many = files_of(site_of(folder, [figure(f"method {n}", "another/all", 0.5) for n in range(600)]))
+    assert len(many["index.html"]) - len(few["index.html"]) < 100
+    assert many["index.html"].count(b'<tr class="row">') == build.PLAIN_ROWS
+
+
+def hostile_folder(folder: Path) -> Path:
+    scores = sample_scores()
+    result = sample_result(
+        scores, HOSTILE, parts={"visual": HOSTILE, "text": "minilm-l6"}, objections=(HOSTILE,),
+        command=f"zsarbench run --method {HOSTILE}", train_on=HOSTILE,
+    )  # fmt: skip
+    named = dataclasses.replace(result.protocol, name=f"toy/{HOSTILE}", summary=HOSTILE)
+    results.write(dataclasses.replace(result, protocol=named), scores, folder)
+    return folder
+
+
+def test_what_results_bring_ends_no_script(tmp_path: Path) -> None:
+    files = files_of(site_of(hostile_folder(tmp_path), [figure(HOSTILE, "toy/all", 0.4, paper=HOSTILE)]))
+    scripts = [content for name, content in files.items() if name.endswith(".js")]
+    assert sum(b"alert" in content for content in scripts) > 3
+    for content in scripts:
+        assert b"<" not in content
+        arguments_of(content)
+    page = Elements(files["index.html"].decode())
+    assert len(page.of("script")) == 1
+    assert all(re.fullmatch(r"[\w./-]+", name) for name in files)
+
+
+# --- the command ------------------------------------------------------------------------------------------------------
+
+
+def build_site(out: Path, folder: Path, *words: str) -> Any:
+    arguments = ["leaderboard", "build", "--out", str(out), "--results", str(folder), *words]
+    return CliRunner().invoke(cli, arguments, obj={})
+
+
+def test_a_build_drops_scripts_of_an_earlier_one_and_nothing_else(folder: Path, tmp_path: Path) -> None:
+    out = tmp_path / "site"
+    (out / "data" / "toy-half").mkdir(parents=True)
+    for name in ("data/old.js", "data/toy-half/old.js", "data/notes.txt", "mine.js"):
+        (out / name).write_text("x", encoding="utf-8")
+    done = build_site(out, folder)
+    assert done.exit_code == 0, done.output
+    kept = [
+        name for name in ("data/old.js", "data/toy-half/old.js", "data/notes.txt", "mine.js") if (out / name).exists()
+    ]
+    assert kept == ["data/notes.txt", "mine.js"]
+    assert not (out / "README.md").exists()
+
+
+def test_a_space_and_links_to_the_code_are_options(folder: Path, tmp_path: Path) -> None:
+    out = tmp_path / "site"
+    done = build_site(out, folder, "--space", "--repository", "https://github.com/owner/name")
+    assert done.exit_code == 0, done.output
+    assert "sdk: static" in (out / "README.md").read_text(encoding="utf-8").split("---")[1]
+    assert "https://github.com/owner/name/blob/main/CONTRIBUTING.md" in (out / "index.html").read_text(encoding="utf-8")
+    wrong = build_site(out, folder, "--repository", "javascript:alert(1)")
+    assert "--repository 'javascript:alert(1)' is no address" in str(wrong.exception)
+
+
+# --- in a browser -----------------------------------------------------------------------------------------------------
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+browser = pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed")
+
+
+def opened(address: str, profile: Path) -> tuple[str, list[str]]:
+    """Return the DOM of a page after its scripts ran, and what the console says."""
+    words = [
+        "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+        "--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage",
+        f"--user-data-dir={profile}", "--enable-logging=stderr", "--v=0", "--virtual-time-budget=20000", "--dump-dom",
+        address,
+    ]  # fmt: skip
+    assert CHROMIUM is not None
+    done = subprocess.run([CHROMIUM, *words], capture_output=True, text=True, timeout=300, check=True)
+    return done.stdout, [line for line in done.stderr.splitlines() if "CONSOLE" in line]
+
+
+def written(whole: site.Site, folder: Path) -> Path:
+    return site.write(folder, whole)
+
+
+def driven(page: Path, profile: Path, script: str) -> Any:
+    """Return what a further script gathers in `seen`; the policy, which would not let it in, is taken off."""
+    html = re.sub(r'<meta http-equiv="Content-Security-Policy"[^>]*>', "", page.read_text(encoding="utf-8"))
+    frame = """
+      const wait = () => new Promise((done) => setTimeout(done, 300));
+      const all = (selector) => [...document.querySelectorAll(selector)];
+      const click = async (target) => { target.click(); await wait(); };
+      const enter = async (field, value) => {
+        field.value = value; field.dispatchEvent(new Event("input", { bubbles: true })); await wait();
+      };
+      const methods = () => all("#tables tr.row > th").map((cell) => cell.querySelector(".name").textContent);
+      const seen = [];
+    """
+    run = f"(async () => {{ {frame} await wait(); {script} document.body.dataset.seen = JSON.stringify(seen); }})();"
+    page.write_text(html.replace("</body>", f"<script>{run}</script></body>"), encoding="utf-8")
+    dom, console = opened(page.as_uri(), profile)
+    assert console == []
+    return json.loads(Elements(dom).of("body")[0]["data-seen"] or "null")
+
+
+@browser
+def test_the_page_opens_from_a_file_without_console_errors(folder: Path, tmp_path: Path) -> None:
+    page = written(site_of(folder, preferences=Preferences(first=("toy",))), tmp_path / "site")
+    identity = results.read(next(folder.rglob("conse-*.json"))).stem
+    addresses = {"row": f"#p=toy%2Fhalf&row={identity}", "overview": "#view=overview"}
+    opens = {name: opened(page.as_uri() + address, tmp_path / name) for name, address in addresses.items()}
+    assert [console for _, console in opens.values()] == [[], []]
+    row, overview = (re.sub(r"<script>.*?</script>", "", dom, flags=re.DOTALL) for dom, _ in opens.values())
+    assert "cannot be shown" not in row + overview
+    assert "Accuracy of the" in row
+    assert "zsarbench run --method conse" in row
+    assert "3 methods on" not in overview
+    assert "6 methods on 3 protocols" in overview
+
+
+@browser
+def test_hostile_names_run_nothing_and_the_policy_stands_behind(tmp_path: Path) -> None:
+    page = written(site_of(hostile_folder(tmp_path / "results"), []), tmp_path / "site")
+    dom, console = opened(page.as_uri(), tmp_path / "profile")
+    assert console == []
+    assert "4 of" not in dom
+    html = page.read_text(encoding="utf-8")
+    page.write_text(html.replace("</body>", "<script>document.title = 'stranger'</script></body>"), encoding="utf-8")
+    dom, console = opened(page.as_uri(), tmp_path / "profile2")
+    assert "<title>stranger" not in dom
+    assert any("Content Security Policy" in line for line in console)
+
+
+@browser
+def test_rows_are_sorted_filtered_and_searched_and_the_address_says_so(folder: Path, tmp_path: Path) -> None:
+    page = written(site_of(folder, preferences=Preferences(first=("toy",))), tmp_path / "site")
+    seen = driven(page, tmp_path / "profile", """
+      seen.push(methods());
+      const head = (name) => all("#tables thead button").find((button) => button.textContent === name);
+      await click(head("method")); await click(head("method"));
+      seen.push(methods(), head("method").closest("th").getAttribute("aria-sort"));
+      await click(document.querySelector("[name=across]"));
+      seen.push(methods(), new URLSearchParams(location.hash.slice(1)).get("sort"));
+      await enter(document.querySelector("[name=kind]"), "measured");
+      await enter(document.querySelector("[name=q]"), "captions text");
+      seen.push(methods(), document.querySelector(".filters output").textContent);
+      await enter(document.querySelector("[name=q]"), "clip");
+      seen.push(document.querySelector(".hint").textContent.includes("toy/all (1)"), methods());
+      await click(document.querySelector(".hint button"));
+      seen.push(methods(), location.hash.includes("kind"), document.querySelector("button.more").offsetParent === null);
+      await click(document.querySelector("button.mark"));
+      seen.push(document.activeElement.tagName, document.querySelector(".notes a").textContent);
+    """)  # fmt: skip
+    assert seen == [
+        ["cezsar", "nearest-text", "conse", "E2E"],
+        ["nearest-text", "cezsar", "conse", "E2E"], "descending",
+        ["nearest-text", "E2E", "conse", "cezsar"], "method:desc",
+        ["nearest-text", "conse", "cezsar"], "3 of 4 rows",
+        True, [],
+        ["nearest-text", "E2E", "conse", "cezsar"], False, True,
+        "LI", "arXiv:2003.01455",
+    ]  # fmt: skip
+
+
+@browser
+def test_a_pair_has_the_numbers_of_the_command(folder: Path, tmp_path: Path) -> None:
+    page = written(site_of(folder, preferences=Preferences(first=("toy",))), tmp_path / "site")
+    text = driven(page, tmp_path / "profile", """
+      const [first, second] = all("[data-pick]");
+      await click(first); await click(second); await wait();
+      seen.push(document.querySelector("#pair").textContent, all("#pair tbody tr").length);
+    """)  # fmt: skip
+    newest = [
+        path for path in results.find(folder)
+        if results.read(path).created.startswith("2026-03") and "conse" not in path.name
+    ]  # fmt: skip
+    base = next(path for path in newest if "nearest-text" in path.name)
+    row = paired(newest, against=base).iloc[0]
+    signed = [f"{100 * value:+.1f}".replace("-", "−") for value in (row["difference"], row["low"], row["high"])]
+    assert f"{signed[0]} points of top-1/video" in text[0]
+    assert f"[{signed[1]}, {signed[2]}]" in text[0]
+    assert text[1] == 10  # classes in the rounds

@@ -1,0 +1,34 @@
+// What is looked at, kept in the part of the address after "#", so that every view can be shared.
+"use strict";
+
+const DEFAULTS = {
+  view: "", p: "", q: "", encoder: "", train: "", kind: "", contaminated: "", sort: "", across: "", row: "", pair: "",
+};
+const FILTERS = ["encoder", "train", "kind", "contaminated"];
+
+function readState() {
+  const found = new URLSearchParams(location.hash.slice(1));
+  return Object.fromEntries(Object.entries(DEFAULTS).map(([name, value]) => [name, found.get(name) ?? value]));
+}
+
+function addressOf(state) {
+  const kept = Object.entries(state).filter(([name, value]) => name in DEFAULTS && value !== DEFAULTS[name]);
+  return "#" + new URLSearchParams(kept).toString();
+}
+
+const addressOfProtocol = (name, more = {}) => addressOf({ ...DEFAULTS, p: name, ...more });
+
+// Change the state: as a step to come back from, or, where `quietly`, in place of the present one.
+function changeState(patch, quietly = false) {
+  const address = addressOf({ ...readState(), ...patch });
+  if (address === (location.hash || "#")) return;
+  if (quietly) location.replace(address);
+  else location.hash = address;
+}
+
+const pickedIn = (state) => state.pair.split(",").filter(Boolean);
+
+function sortedBy(state) {
+  const [, heading = "", direction = ""] = /^(.*):(asc|desc)$/.exec(state.sort) ?? [];
+  return { heading, direction };
+}

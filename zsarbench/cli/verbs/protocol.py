@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from zsarbench import protocols
+from zsarbench.cli.names import OF_OPTIONS
 from zsarbench.cli.toolkit import Group, data_root_option, echo, echo_json, host_of, json_option, settings_option
 from zsarbench.data.manifest import checked_manifest
 
@@ -31,7 +32,7 @@ def command() -> None:
 
 
 @command.command("show")
-@click.argument("name")
+@click.argument("name", type=OF_OPTIONS["protocol"])
 @data_root_option
 @settings_option
 @json_option
@@ -58,7 +59,7 @@ def show(ctx: click.Context, name: str, data_root: tuple[str, ...], settings: tu
 
 
 @command.command("check")
-@click.argument("name")
+@click.argument("name", type=OF_OPTIONS["protocol"])
 @data_root_option
 @settings_option
 @json_option

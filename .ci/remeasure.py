@@ -49,7 +49,7 @@ def main(arguments: Sequence[str]) -> int:
             problems = [f"no result is committed. Try: zsarbench run --method {row['method']} --out {folder}"]
         else:
             with tempfile.TemporaryDirectory() as out:
-                request = replace(RunRequest.from_command(old.command), out=out)
+                request = replace(RunRequest.from_command(old.command), out=out, refit=True)
                 new, _ = runs.run(resolve_run(request, host), host, LogProgress())
             problems = differences(old, new, content["tolerance"])
         print(f"{row['method']} on {row['protocol']}: {'; '.join(problems) or 'as committed'}", flush=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,24 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Mon
     """Give every test a cache of its own, and no leave to reach a hub."""
     monkeypatch.setenv("ZSARBENCH_CACHE", str(tmp_path_factory.mktemp("cache")))
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+
+
+@pytest.fixture(scope="session")
+def one_clip_per_class(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a cache that holds one clip of each class of `sketch`: to draw them takes five seconds."""
+    from zsarbench_datasets.sketch import Sketch
+
+    cache = tmp_path_factory.mktemp("sketch")
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("ZSARBENCH_CACHE", str(cache))
+        Sketch(clips_per_class=1).manifest()
+    return cache
+
+
+@pytest.fixture
+def drawn_sketch(one_clip_per_class: Path, _own_cache: None) -> None:
+    """Put one clip of each class of `sketch` into the test's cache, as if it had been drawn there."""
+    shutil.copytree(one_clip_per_class, os.environ["ZSARBENCH_CACHE"], dirs_exist_ok=True)
 
 
 @pytest.fixture

@@ -2,27 +2,73 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Unpack
 
 import pluggy
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from zsarbench.harness.run_options import RunOptions
+    from zsarbench.interfaces import Progress, Table
+    from zsarbench.results import RunResult
 
 __version__ = "0.1.0"
 
 hookimpl = pluggy.HookimplMarker("zsarbench")
 """Marks a function of a plugin as an implementation of a hook of `zsarbench.plugins.hookspecs`."""
 
-__all__ = ["__version__", "hookimpl", "run"]
+__all__ = ["__version__", "compare", "hookimpl", "load_results", "run"]
 
 
-def run(method: str, **request: Any) -> Any:
-    """Run one method under one protocol and return its `RunResult`; what `zsarbench run` does, from Python.
+def run(method: str, *, progress: Progress | None = None, **options: Unpack[RunOptions]) -> RunResult:
+    """Run one method under one protocol and return its result; what `zsarbench run` does, from Python.
 
-    Keyword arguments are the fields of `zsarbench.harness.spec.RunRequest`, which are the options of `zsarbench run`
-    with underscores for hyphens.
+    A finished run is not measured again: its result is read from the folder `out`, unless `refit=True`.
+
+    method: a registered name (`zsarbench list method`). progress: where progress is shown; None logs it. options: those
+    of `zsarbench run`, with underscores for hyphens (`settings` for `--set`): protocol, visual, text, negatives, loss,
+    settings, seed, seeds, train_on, class_text, data_root, device, dtype, threads, denominator, control, limit,
+    partial, executor, out, strict, refit.
 
     Raises:
-        zsarbench.errors.ZsarbenchError: a name, option or protocol that does not exist, or a run that failed.
+        zsarbench.errors.UsageError: a name, option or protocol that does not exist, or things that do not go together.
+        zsarbench.errors.ZsarbenchError: the run failed.
     """
     from zsarbench.harness.runs import run_request
 
-    return run_request(method, **request)
+    return run_request(method, progress=progress, **options)
+
+
+def load_results(*places: Path | str) -> list[RunResult]:
+    """Return the results of files and of all files under folders, by default of `./results`, the newest first.
+
+    A file that is no valid result is left out, and the log says why.
+
+    Raises:
+        zsarbench.errors.UsageError: a place does not exist, or no result is there.
+    """
+    from zsarbench import results
+
+    return results.load(*places)
+
+
+def compare(
+    results: Sequence[RunResult], *, protocol: str | None = None, rank_by: str | None = None, reported: bool = True
+) -> Table:
+    """Return the table of results on one protocol, as `zsarbench compare` prints it.
+
+    Its `frame` has a row for each result, the best of each group first; `left_out` says which results do not belong
+    into one table with the others, and why.
+
+    protocol: where results of several are given, the one that is compared. rank_by: the metric that ranks; by default
+    that of the setting. reported: whether figures that papers report on the protocol stand beside the results.
+
+    Raises:
+        zsarbench.errors.UsageError: there is no result, they are on several protocols and none is named, or no result
+            has the metric.
+    """
+    from zsarbench.reports import comparison
+
+    return comparison.compare(results, protocol=protocol, rank_by=rank_by, with_reported=reported)

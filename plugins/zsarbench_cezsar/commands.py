@@ -6,10 +6,11 @@ from pathlib import Path
 
 import click
 
+from zsarbench.cli.toolkit import Group, echo
 from zsarbench_cezsar.pairing_commands import pairs
 
 
-@click.group("cezsar", short_help="Look at CEZSAR's pairs, convert its release's weights.")
+@click.group("cezsar", cls=Group, short_help="Look at CEZSAR's pairs, convert its release's weights.")
 def command() -> None:
     """Look at what the reference method learns from, and bring in weights of its release."""
 
@@ -28,11 +29,12 @@ def convert(file: Path, out: Path) -> None:
     \b
     Example:
       zsarbench cezsar convert state.pt --out released
-      zsarbench run --method cezsar-pretrained --set method.weights=released --protocol ucf101/truze-v2
+      zsarbench run --method cezsar-pretrained --set method.weights=released \\
+          --protocol ucf101/truze-v2
     """
     from zsarbench_cezsar.model import count_parameters
     from zsarbench_cezsar.release import convert as converted
 
     model = converted(file, out)
     sizes = ", ".join(f"{name} {value}" for name, value in model.sizes.items())
-    click.echo(f"{out}: {count_parameters(model):,} parameters, {sizes}")
+    echo(f"{out}: {count_parameters(model):,} parameters, {sizes}")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from zsarbench.cli.toolkit import echo_json, json_option
+from zsarbench.cli.toolkit import echo, echo_json, json_option
 from zsarbench.errors import UsageError
 from zsarbench.utils.cache import cache_dir
 from zsarbench_cezsar import pairing_table
@@ -49,13 +49,13 @@ def pairs(table: Path | None, clips: tuple[str, ...], n_shown: int, as_json: boo
         counts = {"objects": dict(found.objects.most_common()), "sentences": dict(found.sentences.most_common())}
         echo_json({"table": str(path), "summary": found.summary(), **counts, "clips": listed})
         return
-    click.echo(f"table: {path}")
+    echo(f"table: {path}")
     for key, value in found.summary().items():
-        click.echo(f"{key}: {value}")
+        echo(f"{key}: {value}")
     for what, counted in (("objects", found.objects), ("sentences", found.sentences)):
-        click.secho(f"most frequent {what}", bold=True)
+        echo(f"most frequent {what}", bold=True)
         for name, count in counted.most_common(MOST_FREQUENT):
-            click.echo(f"  {count:6d}  {name}")
+            echo(f"  {count:6d}  {name}")
     for clip_id, rows in shown.items():
         _show(clip_id, rows)
 
@@ -88,13 +88,13 @@ class _Counts:
 
 
 def _show(clip_id: str, rows: list[Row]) -> None:
-    click.secho(clip_id, bold=True)
+    echo(clip_id, bold=True)
     for (start, end, objects), of_window in groupby(rows, key=lambda row: (row.start, row.end, row.objects)):
-        click.echo(f"  {start:g} to {end:g} s: {objects}")
+        echo(f"  {start:g} to {end:g} s: {objects}")
         for caption, kept in groupby(of_window, key=lambda row: row.caption):
-            click.echo(f"    caption: {caption}")
+            echo(f"    caption: {caption}")
             for row in kept:
-                click.echo(f"      {row.cosine:.3f}  {row.sentence}" if row.sentence else "      none is long enough")
+                echo(f"      {row.cosine:.3f}  {row.sentence}" if row.sentence else "      none is long enough")
 
 
 def _newest() -> Path:

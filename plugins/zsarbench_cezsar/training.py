@@ -148,13 +148,14 @@ class Trainer:
                     if self.history.finished:
                         break
         except KeyboardInterrupt:
-            _log.warning("%s", self._interrupted())
+            _log.info("%s", self._interrupted())
             raise
 
     def _epoch(self, epoch: int, task: Task) -> dict[str, float]:
         """Train one epoch and return its losses, means over pairs."""
-        before = " ".join(f"{name} {value:.4f}" for name, value in (self.history.epochs or [{}])[-1].items())
-        note = f"epoch {epoch} of at most {self.options.max_epochs}, before: {before or 'none'}"
+        losses = (self.history.epochs or [{}])[-1].items()
+        before = "".join(f", {name.removesuffix('_loss')} {value:.2f}" for name, value in losses)
+        note = f"epoch {epoch}/{self.options.max_epochs}{before}"
         self.modules.train()
         shuffled = self.rows[torch.randperm(len(self.rows), generator=self.order)]
         row = {"loss": self._mean("training", shuffled, self.order, lambda loss: self._step(loss, task, note))}
@@ -306,9 +307,8 @@ class Trainer:
 
     def _interrupted(self) -> str:
         done = len(self.history.epochs)
-        if self.folder is None or done == 0:
-            return f"interrupted in epoch {done + 1}; no checkpoint was written"
-        return f"interrupted in epoch {done + 1}; the checkpoint of epoch {done} is kept. To continue, add --resume"
+        kept = self.folder is not None and self.context.resume and done > 0
+        return f"interrupted in epoch {done + 1}" + (f"; the checkpoint of epoch {done} is kept" if kept else "")
 
 
 def _none_within(which: str, n: int, batch_size: int) -> str:

@@ -43,6 +43,8 @@ class TorchvisionVideo(FrozenNetwork):
     step_stride: frames from the start of one window to the start of the next.
     """
 
+    frame_order_matters = True
+
     def __init__(
         self,
         *,

@@ -20,6 +20,7 @@ from zsarbench.features.clips import CaptionView, MemoryClips
 from zsarbench.features.key import FeatureKey
 from zsarbench.features.store.reader import RowReader, RowTable, default_max_open_files
 from zsarbench.features.store.shards import checksum_of
+from zsarbench.testing import toys
 
 
 def rows_of(n):
@@ -216,3 +217,12 @@ def test_other_captions_may_come_with_other_steps_and_stay_with_them_in_subsets(
     part = view.subset([2, 0])
     assert (part.ids, part.captions, len(part)) == (("c", "a"), (("z",), ("x",)), 2)
     assert part.rows(range(2)).values.flatten().tolist() == [0, 1]
+
+
+def test_nameless_clips_are_the_same_under_ids_that_tell_nothing() -> None:
+    clips = toys.clips(toys.UNSEEN).subset([3, 0, 5])
+    nameless = clips.nameless()
+    assert nameless.ids == ("clip0", "clip1", "clip2")
+    assert nameless.captions == clips.captions
+    assert torch.equal(nameless.rows([2, 1]).values, clips.rows([2, 1]).values)
+    assert clips.ids[0].startswith("clip-pushing-ball")

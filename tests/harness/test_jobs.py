@@ -101,6 +101,7 @@ def hashes(folder: Path) -> dict[str, str]:
     return {result.spec_id: result.predictions.sha256 for result in found if result.predictions is not None}
 
 
+@pytest.mark.usefixtures("drawn_sketch")
 def test_several_processes_measure_what_one_does(tmp_path: Path) -> None:
     (tmp_path / "rows.toml").write_text(HEAD + ROWS, encoding="utf-8")
     words = ["sweep", "--file", str(tmp_path / "rows.toml"), "--threads", "1", "--seeds", "1"]
@@ -115,6 +116,7 @@ def test_several_processes_measure_what_one_does(tmp_path: Path) -> None:
     assert again.stderr.count("(0.0 s)") == len(results.find(tmp_path / "two")) == 3
 
 
+@pytest.mark.usefixtures("drawn_sketch")
 @pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="looks for processes in /proc")
 @pytest.mark.parametrize(("sent", "code"), [(signal.SIGINT, 130), (signal.SIGKILL, -signal.SIGKILL)])
 def test_an_interrupted_sweep_keeps_what_was_measured_and_leaves_no_process(
@@ -131,6 +133,7 @@ def test_an_interrupted_sweep_keeps_what_was_measured_and_leaves_no_process(
     assert results.read(path).method.name == "chance"
 
 
+@pytest.mark.usefixtures("drawn_sketch")
 @pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="looks for processes in /proc")
 def test_a_process_that_is_killed_fails_its_run_alone(tmp_path: Path) -> None:
     with interruptible(tmp_path) as (process, workers):

@@ -19,7 +19,7 @@ from torch import Tensor
 from zsarbench import hookimpl
 from zsarbench.cli.main import Session, cli
 from zsarbench.errors import UsageError, ZsarbenchError
-from zsarbench.harness import runs, sweep
+from zsarbench.harness import answers, runs
 from zsarbench.harness.resolve import resolve_run
 from zsarbench.harness.spec import RunRequest, request
 from zsarbench.interfaces import ClassText, ClipFeatures, Context, LearnsFrom, TrainSet
@@ -304,7 +304,7 @@ def test_the_same_request_on_the_whole_collection_is_another_measurement(tmp_pat
         shutil.copy(film, root.removeprefix("films=") + f"/{clip}.mp4")
     whole, other = run(tmp_path, "means", root, where)
     assert partial.spec_id != whole.spec_id
-    assert len(sweep.measured(tmp_path / "out")) == 2
+    assert len(answers.measured(tmp_path / "out")) == 2
     ranks = {row["id"]: row["rank"] for row in table.rows_of(table.build([partial, whole]))}
     assert ranks[whole.stem] == 1
     assert pd.isna(ranks[partial.stem])

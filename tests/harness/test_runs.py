@@ -12,9 +12,11 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from click.testing import CliRunner, Result
 from torch import Tensor
 
 from zsarbench import hookimpl, protocols, results
+from zsarbench.cli.main import Session, cli
 from zsarbench.errors import ZsarbenchError
 from zsarbench.harness import runs
 from zsarbench.harness.resolve import resolve_run
@@ -47,7 +49,7 @@ class Letters:
         return {}
 
     def captions(self) -> Mapping[str, Sequence[str]]:
-        return {}
+        return {clip: (clip,) for clip in self.manifest()["clip_id"]}
 
     def class_texts(self, form: str) -> Sequence[ClassText]:
         return [ClassText(name, (name,)) for name in self.classes]
@@ -83,13 +85,17 @@ class Noted:
             draw = hashlib.sha256(f"{clip} {name} {self.skill}".encode()).digest()[0] / 255
             return draw + self.skill * (clip[0] == name)
 
-        return torch.tensor([[of(clip, described.name) for described in classes] for clip in clips.ids])
+        assert clips.captions is not None
+        return torch.tensor([[of(shown, described.name) for described in classes] for (shown,) in clips.captions])
 
 
 @hookimpl
 def zsarbench_register(registry: Any) -> None:
-    for kind, name, target in (("dataset", "letters", Letters), ("method", "noted", Noted)):
-        registry.add(kind, name, f"{__name__}:{target.__name__}", summary="A toy.", trained_on=())
+    registry.add("dataset", "letters", f"{__name__}:Letters", summary="A toy.", trained_on=())
+    parts = {"visual": "captions", "text": "toy"}
+    registry.add("method", "noted", f"{__name__}:Noted", summary="A toy.", trained_on=(), defaults=parts)
+    registry.add("visual", "captions", "zsarbench_encoders.captions:Captions", summary="A toy.", trained_on=())
+    registry.add("text", "toy", "zsarbench.testing.toys:ToyText", summary="A toy.", trained_on=())
 
 
 HOST = load_plugins(
@@ -234,3 +240,24 @@ def test_test_clips_of_a_source_video_that_was_learnt_from_are_counted(tmp_path:
     where = write(tmp_path, {"seen": ["A", "B"], "candidates": list("ABCD"), **lists}, setting="gzsl")
     assert not any("share a source" in str(flag) for flag in run(tmp_path, where)[0].flags)
     assert check(protocols.read(Path(where)), Letters(), Letters().manifest()).warnings == ()
+
+
+# --- controls ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_control_run_above_chance_says_leak_and_fails(tmp_path: Path) -> None:
+    protocol = write(tmp_path, {"seen": list("ABCD"), "candidates": list("EFGHIJ")})
+
+    def ran(skill: float, control: str) -> Result:
+        words = ["run", "--method", "noted", "--protocol", protocol, "--set", f"method.skill={skill}", "--threads", "1"]
+        words += ["--control", control, "--out", str(tmp_path / "out")]
+        return CliRunner().invoke(cli, words, obj={"session": Session((), HOST)})
+
+    leaking = ran(5.0, "shuffle-labels")  # it reads the class from the id of a clip
+    assert leaking.exit_code == 1
+    assert "error: LEAK: top-1/video of noted is 100.0" in leaking.stderr
+    assert "Try: zsarbench check toy" in leaking.stderr
+    assert "not ranked: control run, shuffle-labels" in leaking.stdout
+    for skill, control in ((0.0, "shuffle-labels"), (5.0, "none")):
+        sound = ran(skill, control)
+        assert (sound.exit_code, "LEAK" in sound.stderr) == (0, False)

@@ -218,9 +218,9 @@ def test_a_command_is_read_back_as_the_request_that_it_was_written_from(original
 
 def test_what_is_of_one_machine_is_in_no_command() -> None:
     local = {option.name for option in options_of(RunRequest)} & {item.name for item in fields(Execution)}
-    assert local == {"data_root", "device", "threads", "executor", "out", "strict", "resume"}
+    assert local == {"data_root", "device", "threads", "executor", "out", "strict", "refit"}
     changed = RunRequest("chance", data_root=("a=b",), device="cuda", threads=3, executor="ray", out="x", strict=True,
-                         resume=True)  # fmt: skip
+                         refit=True)  # fmt: skip
     assert changed.to_command() == "zsarbench run --method chance"
 
 

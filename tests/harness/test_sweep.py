@@ -12,7 +12,7 @@ from click.testing import CliRunner, Result
 from zsarbench import results
 from zsarbench.cli.main import cli
 from zsarbench.errors import UsageError, UsageErrors
-from zsarbench.harness import sweep
+from zsarbench.harness import answers, sweep
 from zsarbench.harness.sweep import Axis
 from zsarbench.plugins import Host, load_plugins
 
@@ -112,13 +112,13 @@ def test_a_result_of_other_data_does_not_answer(tmp_path: Path, host: Host) -> N
     given = {"method": "chance", "settings": ["dataset.clips_per_class=1"], "limit": 1}
     [cell] = sweep.grid(given, [Axis("control", ("none",))], host)
     (path,) = results.find(tmp_path)
-    assert sweep.measured(tmp_path) == {cell.key: path}
+    assert answers.measured(tmp_path) == {cell.key: path}
     old = results.read(path)
     content = replace(old, dataset=replace(old.dataset, revision="older")).to_json()
     path.write_text(json.dumps(content), encoding="utf-8")
-    assert cell.key not in sweep.measured(tmp_path)
+    assert cell.key not in answers.measured(tmp_path)
     path.write_text("{", encoding="utf-8")
-    assert sweep.measured(tmp_path) == {}
+    assert answers.measured(tmp_path) == {}
 
 
 def test_a_combination_that_fails_is_listed_and_the_rest_go_on(tmp_path: Path) -> None:

@@ -9,9 +9,7 @@ import contextlib
 import io
 import json
 import os
-import signal
-import subprocess
-import sys
+import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -20,6 +18,7 @@ from typing import Any, NamedTuple
 import av
 import numpy as np
 import pytest
+from forked import Forked
 
 from zsarbench.cli.main import main
 
@@ -29,7 +28,6 @@ SMALL = [
     "--set", "visual.max_steps=2", "--set", "method.d_model=64", "--set", "method.feedforward=64",
 ]  # fmt: skip
 CHANCE = [*SMALL[:2], *SMALL[4:6]]  # a method without parts or options
-ZSARBENCH = [sys.executable, "-c", "from zsarbench.cli.main import main; main()"]
 
 
 def environment(cache: Path) -> dict[str, str]:
@@ -43,12 +41,17 @@ class Done(NamedTuple):
     stderr: str
 
 
+def started(*arguments: str, cache: Path) -> Forked:
+    """Start a command in a process of its own."""
+    return Forked(cache / "printed", main, list(arguments), variables=environment(cache))
+
+
 def alone(*arguments: str, cache: Path) -> Done:
     """Run a command that must succeed, in a process of its own."""
-    done = subprocess.run([*ZSARBENCH, *arguments], capture_output=True, text=True, env=environment(cache))
-    assert done.returncode == 0, f"exit {done.returncode}\n{done.stdout}\n{done.stderr}"
-    assert "Traceback" not in done.stderr
-    return Done(done.stdout, done.stderr)
+    process = started(*arguments, cache=cache)
+    assert process.wait() == 0, f"{process.stdout}\n{process.stderr}"
+    assert "Traceback" not in process.stderr
+    return Done(process.stdout, process.stderr)
 
 
 def zsarbench(*arguments: str, cache: Path, expect: int = 0) -> Done:
@@ -115,32 +118,27 @@ def test_no_clip_is_decoded_twice(first: dict[str, Any], drawn: Path, tmp_path: 
 
 
 @pytest.fixture(scope="module")
-def killed(first: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """The same spec from another empty cache: SIGKILL in extraction, SIGKILL in training, then `--resume`."""
+def killed(first: dict[str, Any], one_clip_per_class: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """The same spec from a cache of clips alone: SIGKILL in extraction, SIGKILL in training, then the same again."""
     folder = tmp_path_factory.mktemp("killed")
-    arguments = ["run", "--method", "cezsar", *SMALL, "--out", str(folder / "killed"), "--resume"]
+    arguments = ["run", "--method", "cezsar", *SMALL, "--out", str(folder / "killed")]
     cache = folder / "cache"
+    shutil.copytree(one_clip_per_class, cache)  # the other run drew its clips itself
 
     def kill_when(pattern: str) -> None:
-        process = subprocess.Popen(
-            [*ZSARBENCH, *arguments], env=environment(cache), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-            start_new_session=True,
-        )  # fmt: skip
+        process = started(*arguments, cache=cache)
         deadline = time.monotonic() + 300
-        while not list(cache.glob(pattern)) and process.poll() is None and time.monotonic() < deadline:
+        while not list(cache.glob(pattern)) and process.code is None and time.monotonic() < deadline:
             time.sleep(0.02)
-        assert process.poll() is None, "the run ended before it could be killed"
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+        assert process.code is None, "the run ended before it could be killed"
+        process.kill()
 
     kill_when("features/*lite0*/shards/*.safetensors")
     kill_when("checkpoints/*/fit/*.json")
-    return cezsar(folder / "done", cache, "--resume", run=alone)
+    return cezsar(folder / "done", cache, run=alone)
 
 
-def test_the_same_spec_from_another_empty_cache_gives_the_same_bytes(
-    first: dict[str, Any], killed: dict[str, Any]
-) -> None:
+def test_the_same_spec_from_another_cache_gives_the_same_bytes(first: dict[str, Any], killed: dict[str, Any]) -> None:
     assert killed["scores"] == first["scores"]
     assert killed["spec_id"] == first["spec_id"]
 

@@ -5,16 +5,15 @@ from __future__ import annotations
 import os
 import re
 import signal
-import subprocess
-import sys
 import time
 import uuid
 from pathlib import Path
 
 import pytest
 import torch
+from faulty_extraction import extract, fill
+from forked import Forked
 
-from locations import ROOT
 from zsarbench.features import FeatureStore
 from zsarbench.features.store.shards import read_sidecar
 from zsarbench.features.store.verification import verify
@@ -22,67 +21,7 @@ from zsarbench.testing.videos import write_video
 
 pytestmark = pytest.mark.slow
 N_CLIPS = 16
-HELPERS = str(ROOT / "tests" / "helpers")  # where the `prepare` is that hangs
 IDS = [f"{i:02}" for i in range(N_CLIPS)]
-
-SCRIPT = """
-import logging, os, signal, sys, time
-from pathlib import Path
-from zsarbench.features.extraction.plan import EncoderPart, Extraction, LocalExecutor, Settings, compute, ensure
-from zsarbench.features import FeatureSet, FeatureStore
-from zsarbench.features.store.index import Index
-from zsarbench.harness.extraction import share_of
-from zsarbench.interfaces import ClipSource
-from zsarbench.utils.progress import LogProgress
-from zsarbench.plugins.parts import PartSpec
-from prepares import MisbehavingPrepare
-from zsarbench.testing.videos import TinyEncoder
-
-signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell starts what runs in the background without it
-logging.basicConfig(level=logging.INFO, format="%(message)s")
-videos, store, fault, when, shard = Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3], int(sys.argv[4]), sys.argv[5]
-calls = 0
-
-def killed(call, *, before):
-    def wrapped(*args, **kwargs):
-        global calls
-        calls += 1
-        if calls == when and before:
-            os.kill(os.getpid(), signal.SIGKILL)
-        value = call(*args, **kwargs)
-        if calls == when:
-            os.kill(os.getpid(), signal.SIGKILL)
-        return value
-    return wrapped
-
-if fault == "before-replace":
-    os.replace = killed(os.replace, before=True)
-if fault == "after-replace":
-    os.replace = killed(os.replace, before=False)
-if fault == "in-index":
-    Index.add = killed(Index.add, before=False)
-encoder = TinyEncoder()
-if fault == "hang":
-    encoder.prepare = MisbehavingPrepare([10], "hang")
-    print("ready", flush=True)
-if fault == "wait":
-    adopt = FeatureSet.adopt
-    def slow(*args):
-        adopt(*args)
-        print("ready", flush=True)
-        time.sleep(60)
-    FeatureSet.adopt = slow
-sources = [ClipSource(path.stem, str(path)) for path in sorted(videos.glob("*.mp4"))]
-part = EncoderPart(PartSpec("visual", "tiny", "zsarbench.testing.videos:TinyEncoder", "test"), encoder)
-extraction = Extraction(
-    dataset="made", revision="r1", sources=sources, encoder=part, executor=LocalExecutor(),
-    settings=Settings(threads=1, decoders=2, clips_per_shard=4),
-)
-if shard == "whole":
-    ensure(extraction, FeatureStore(store), LogProgress())
-else:
-    compute(extraction, FeatureStore(store), LogProgress(), share_of(shard))
-"""
 
 
 @pytest.fixture(scope="module")
@@ -93,35 +32,33 @@ def videos(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-class Extraction:
-    """A process that extracts, marked so that every process it starts can be found."""
+class Started:
+    """A process that extracts; those that it starts are marked, so that they can be found."""
 
     def __init__(self, videos: Path, store: Path, fault: str = "none", when: int = 0, shard: str = "whole") -> None:
-        self.mark = f"ZSARBENCH_TEST_MARK={uuid.uuid4()}"
-        path = os.pathsep.join(filter(None, [HELPERS, os.environ.get("PYTHONPATH")]))
-        name, value = self.mark.split("=")
-        self.process = subprocess.Popen(
-            [sys.executable, "-c", SCRIPT, str(videos), str(store), fault, str(when), shard],
-            env=os.environ | {name: value, "PYTHONPATH": path},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
+        name = str(uuid.uuid4())
+        self.mark = f"ZSARBENCH_TEST_MARK={name}"
+        self.process = Forked(
+            store.parent / name, extract, str(videos), str(store), fault, when, shard,
+            variables={"ZSARBENCH_TEST_MARK": name},
+        )  # fmt: skip
 
-    def wait_for_line(self) -> None:
-        assert self.process.stdout is not None
-        assert self.process.stdout.readline() == "ready\n"
+    def wait_until_ready(self) -> None:
+        while self.process.stdout != "ready\n":
+            assert self.process.code is None, self.process.stderr
+            time.sleep(0.02)
 
     def end(self) -> tuple[int, str]:
         """Wait for the end and return exit code and log; nothing that was started may be left."""
-        _, log = self.process.communicate(timeout=300)
+        code = self.process.wait()
         deadline = time.monotonic() + 20
-        while left := self.processes():
+        while left := self.decoding():
             assert time.monotonic() < deadline, f"processes {left} outlive the run"
             time.sleep(0.05)
-        return self.process.returncode, log
+        return code, self.process.stderr
 
-    def processes(self) -> list[int]:
+    def decoding(self) -> list[int]:
+        """Return the processes that it started."""
         found = []
         for folder in Path("/proc").glob("[0-9]*"):
             try:
@@ -145,7 +82,7 @@ def shards_of(store: Path) -> dict[str, bytes]:
 @pytest.fixture(scope="module")
 def undisturbed_store(videos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     store = tmp_path_factory.mktemp("undisturbed")
-    code, log = Extraction(videos, store).end()
+    code, log = Started(videos, store).end()
     assert code == 0, log
     assert "decoded 16 clips, 0 already stored, 0 failed" in log
     return store
@@ -169,9 +106,9 @@ def test_a_run_killed_again_and_again_loses_one_shard_each_time(
         ("after-replace", 2),  # the second is whole, but not in the index
         ("in-index", 1),  # it is about to be, at the start of this run
     ):
-        code, log = Extraction(videos, tmp_path, fault, when).end()
+        code, log = Started(videos, tmp_path, fault, when).end()
         assert code == -signal.SIGKILL, log
-    code, log = Extraction(videos, tmp_path).end()
+    code, log = Started(videos, tmp_path).end()
     assert code == 0, log
     assert "decoded 8 clips, 8 already stored, 0 failed" in log
     assert torch.equal(features(tmp_path), undisturbed)
@@ -189,9 +126,9 @@ def test_what_killed_processes_of_a_shared_extraction_began_the_local_executor_f
         ("0/2", 4),  # the key and its first shard have their names, its second one has none yet
         ("1/2", 4),  # its first shard is whole, its second has rows, but no sidecar
     ):
-        code, log = Extraction(videos, store, "before-replace", when, shard).end()
+        code, log = Started(videos, store, "before-replace", when, shard).end()
         assert code == -signal.SIGKILL, log
-    code, log = Extraction(videos, store).end()
+    code, log = Started(videos, store).end()
     assert code == 0, log
     assert "decoded 8 clips, 8 already stored, 0 failed" in log
     (stored,) = FeatureStore(store).sets()
@@ -208,10 +145,10 @@ def test_what_killed_processes_of_a_shared_extraction_began_the_local_executor_f
 def test_no_process_outlives_a_run_that_is_stopped(
     tmp_path: Path, videos: Path, undisturbed: torch.Tensor, number: signal.Signals
 ) -> None:
-    stopped = Extraction(videos, tmp_path, "wait")
-    stopped.wait_for_line()
-    assert len(stopped.processes()) > 1
-    stopped.process.send_signal(number)
+    stopped = Started(videos, tmp_path, "wait")
+    stopped.wait_until_ready()
+    assert stopped.decoding()
+    os.kill(stopped.process.pid, number)
     assert stopped.end()[0] == -number
     (stored,) = FeatureStore(tmp_path).sets()
     assert stored.info()["clips"] == 4
@@ -219,9 +156,9 @@ def test_no_process_outlives_a_run_that_is_stopped(
 
 @needs_proc
 def test_no_process_outlives_a_run_that_dies_while_it_decodes(tmp_path: Path, videos: Path) -> None:
-    hanging = Extraction(videos, tmp_path, "hang")
-    hanging.wait_for_line()
-    while len(hanging.processes()) < 3:
+    hanging = Started(videos, tmp_path, "hang")
+    hanging.wait_until_ready()
+    while len(hanging.decoding()) < 2:
         time.sleep(0.05)
     time.sleep(1.0)  # the decoders get to the frame that they hang on
     hanging.process.kill()
@@ -230,7 +167,7 @@ def test_no_process_outlives_a_run_that_dies_while_it_decodes(tmp_path: Path, vi
 
 @needs_proc
 def test_two_runs_at_once_leave_one_sound_store(tmp_path: Path, videos: Path, undisturbed: torch.Tensor) -> None:
-    runs = [Extraction(videos, tmp_path), Extraction(videos, tmp_path)]
+    runs = [Started(videos, tmp_path), Started(videos, tmp_path)]
     for run in runs:
         code, log = run.end()
         assert code == 0, log
@@ -240,37 +177,21 @@ def test_two_runs_at_once_leave_one_sound_store(tmp_path: Path, videos: Path, un
     assert stored.info()["clips"] == N_CLIPS
 
 
-FULL_DISK = """
-import resource, sys
-from pathlib import Path
-import torch
-from zsarbench.features import FeatureStore
-from zsarbench.features.key import FeatureKey
-
-key = FeatureKey("made", "r1", {"name": "tiny", "options": {}}, {})
-limit, size = int(sys.argv[2]), int(sys.argv[3])
-resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
-stored = FeatureStore(Path(sys.argv[1])).open(key, 8)
-for number in range(3):
-    stored.adopt(stored.write({f"{number}": torch.ones(size if number == 2 else 1, 8)}))
-"""
-
-
 def test_a_full_disk_is_said_and_what_was_finished_is_kept(tmp_path: Path) -> None:
-    def run(limit: int) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-c", FULL_DISK, str(tmp_path), str(limit), "10000"]
-        return subprocess.run(command, capture_output=True, text=True, timeout=300)
+    def run(limit: int) -> tuple[int, str]:
+        process = Forked(tmp_path / str(limit), fill, str(tmp_path / "store"), limit, 10_000)
+        return process.wait(), process.stderr
 
-    full = run(200_000)
-    assert full.returncode == 1
-    last_line = full.stderr.strip().splitlines()[-1]
+    code, log = run(200_000)
+    assert code == 1
+    last_line = log.strip().splitlines()[-1]
     assert last_line.startswith("zsarbench.errors.ZsarbenchError: ")
     assert re.search("features cannot be written to .*: File too large; finished shards are kept", last_line)
     assert not list(tmp_path.rglob("*.tmp"))
-    (stored,) = FeatureStore(tmp_path).sets()
+    (stored,) = FeatureStore(tmp_path / "store").sets()
     assert stored.stored_ids() == {"0", "1"}
     assert verify(stored).problems == ()
-    assert run(10**9).returncode == 0
-    (stored,) = FeatureStore(tmp_path).sets()
+    assert run(10**9)[0] == 0
+    (stored,) = FeatureStore(tmp_path / "store").sets()
     assert stored.stored_ids() == {"0", "1", "2"}
     assert verify(stored).problems == ()

@@ -41,7 +41,7 @@ def call(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) ->
 def nearest(call: Run, tmp_path: Path) -> Run:
     """Return a function that measures the nearest text."""
     protocol = small.write_protocol(tmp_path)
-    words = ("run", *small.NEAREST, "--protocol", protocol)
+    words = ("run", *small.NEAREST, "--refit", "--protocol", protocol)
 
     def run(*more: object, code: int = 0) -> str:
         out = () if "--out" in more else ("--out", tmp_path / "out")
@@ -167,8 +167,8 @@ def test_a_cache_that_is_only_read_serves_and_says_what_it_does_not_keep(
     (before,) = (tmp_path / "out").rglob("cezsar*.npz")
     monkeypatch.setenv("ZSARBENCH_CACHE", str(read_only()))
     assert "encoded 0 clips, 36 already stored" in nearest()
-    assert "this fit finished after epoch 3; its weights are loaded" in call(*train, "--resume")
-    assert "The fit goes on without checkpoints" in call(*train)
+    assert "this fit finished after epoch 3; its weights are loaded" in call(*train, "--out", tmp_path / "other")
+    assert "The fit goes on without checkpoints" in call(*train, "--refit")
     assert "no checkpoints are kept" in call(*train, "--seed", 1)
     scores = {path.read_bytes() for path in (tmp_path / "out").rglob("cezsar-" + before.name.split("-")[1] + "*.npz")}
     assert len(scores) == 1

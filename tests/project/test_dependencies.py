@@ -29,6 +29,8 @@ def imported() -> set[str]:
         for path in Path(spec.origin).parent.rglob("*.py"):
             if package == "zsarbench_benchmarks" and path.parent != Path(spec.origin).parent:
                 continue  # the speed programs are no part of the package
+            if "plugin-template" in path.parts:
+                continue  # what `zsarbench plugin new` writes is a package of its own
             for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
                 if isinstance(node, ast.Import):
                     found |= {alias.name.partition(".")[0] for alias in node.names}

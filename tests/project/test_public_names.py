@@ -11,14 +11,14 @@ import pytest
 from zsarbench import errors, testing
 
 PUBLIC = {
-    "zsarbench": "__version__ hookimpl run",
+    "zsarbench": "__version__ compare hookimpl load_results run",
     "zsarbench.interfaces": """
         CaptionSteps CaptionsInSteps CaptionsTrained ChecksParts ChecksSources ClassText ClassesKnown ClipFeatures
         ClipSource Clips ColourOrdered Context Control Cuttable Dataset Denominator Digested Downloadable Embeds
-        Executor ExtractionTask FindsClips Fingerprinted FrameEncoder HasClassifier HasFailures HasParameters HasRoot
-        IndependentSteps LearnsFrom Loss Method Movable NegativeDraw NegativeSampler Parts Prepare Progress
-        Recording Reporter Round SamplesTexts Sampling Shard ShardReport StepBatches Steps Table Task TextDraw
-        TextEncoder TrainSet VisualEncoder
+        Executor ExtractionTask FindsClips Fingerprinted FrameEncoder FrameOrdered HasClassifier HasFailures
+        HasParameters HasRoot IndependentSteps LearnsFrom Loss Method Movable NegativeDraw NegativeSampler Parts
+        Prepare Progress Recording Reporter Round SamplesTexts Sampling Shard ShardReport StepBatches Steps Table Task
+        TextDraw TextEncoder TrainSet VisualEncoder
     """,
     "zsarbench.errors": "NoNegatives NotApplicable NotGiven UsageError UsageErrors ZsarbenchError unknown",
     "zsarbench.plugins": "Host PluginFailure load_plugins",

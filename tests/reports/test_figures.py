@@ -215,8 +215,8 @@ def test_the_command_makes_the_fit_of_a_semantic_gap_again(
     monkeypatch.setattr(gap, "of_run", noted)
     typed("plot", "semantic-gap", result, "--out", tmp_path)
     recorded = results.read(result)
-    assert [(results.spec_id(spec.what.identity()), spec.where.threads, spec.where.resume) for spec in specs] == [
-        (recorded.spec_id, 1, True)
+    assert [(results.spec_id(spec.what.identity()), spec.where.threads, spec.where.refit) for spec in specs] == [
+        (recorded.spec_id, 1, False)
     ]
     assert [gap.difference for gap in made] == [0]
     out = capsys.readouterr()

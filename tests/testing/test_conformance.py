@@ -16,7 +16,9 @@ from zsarbench import hookimpl
 from zsarbench.cli.main import Session, cli
 from zsarbench.errors import NotGiven, UsageError, ZsarbenchError
 from zsarbench.plugins import Host, load_plugins
+from zsarbench.plugins.registry import KINDS
 from zsarbench.testing import conformance, toys
+from zsarbench.testing.causes import CAUSES
 from zsarbench.testing.toys import ToyLoss, ToyText
 from zsarbench.utils import seeding
 from zsarbench_baselines.nearest_text import NearestText
@@ -69,6 +71,8 @@ def test_a_problem_states_what_was_expected_what_happened_and_where_the_contract
     problem = conformance.run_checks(altered(ToyText, encode=narrow), "text")[0]
     assert str(problem) == (
         "text 'BrokenToyText', gives-rows: expected (11, 16) float32, D being `dim`, but (11, 3) float32 was returned. "
+        "The rule: `encode` gives a finite float32 row for any text: empty, very long, of any script; and none for no "
+        "text. Likely cause: no row for an empty text, or half precision. "
         "The contract: zsarbench.interfaces.TextEncoder.encode"
     )
 
@@ -146,10 +150,10 @@ def test_the_verb_prints_the_bugs_of_a_plugin_and_exits_with_1() -> None:
     made = host(a=("loss", "sound", "zsarbench.testing.toys:ToyLoss"), b=("loss", "bad", "Unused"))
     done = typed(made, "toy")
     assert done.exit_code == 1
-    assert "loss sound: no bug (8 of 8 checks passed)" in done.output
+    assert "loss sound: no bug (10 of 10 checks passed)" in done.output
     assert "gradient-flows: expected a gradient of the parameter weight, but it has none" in done.output
     assert "contract: zsarbench.interfaces.Loss" in done.output
-    assert "16 checks of 2 components: 1 bugs, 0 not tried here" in done.output
+    assert "20 checks of 2 components: 1 bugs, 0 not tried here" in done.output
     assert typed(made, "sound").exit_code == 0
 
 
@@ -189,6 +193,16 @@ def test_nothing_of_an_unseen_class_is_in_the_toy_training_set() -> None:
     assert not set(toys.UNSEEN) & {one.name for one in train.classes}
     assert dataclasses.replace(train, labels=None).labels is None
     assert len(set(train.groups)) == len(train.clips) // 2
+
+
+def test_every_check_states_its_rule_and_the_likely_cause_of_a_finding() -> None:
+    checks = [check for kind in KINDS for check in conformance.checks_for(kind)]
+    assert len(checks) > 70
+    for check in checks:
+        assert (check.run.__doc__ or "").strip(), check.name
+        assert (check.kind, check.name) in CAUSES or ("", check.name) in CAUSES, check
+    known = {(check.kind, check.name) for check in checks} | {("", check.name) for check in checks}
+    assert set(CAUSES) <= known
 
 
 def test_toys_do_not_touch_the_global_random_state() -> None:

@@ -101,7 +101,7 @@ def _captions(dataset: Dataset, name: str) -> tuple[CaptionNaming, list[CaptionF
             by_clip = checked_manifest(dataset, name).set_index("clip_id")["label"].dropna()
             labels = {str(clip): str(label) for clip, label in by_clip.items()}
     except ZsarbenchError as error:
-        click.echo(f"warning: the captions of {name} are not looked at: {error}", err=True)
+        echo(f"warning: the captions of {name} are not looked at: {error}", err=True)
     counted, found = caption_names.naming(captions, labels, dataset.classes, dataset.aliases)
     return counted, found if counted.problem else []
 

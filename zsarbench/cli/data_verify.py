@@ -60,8 +60,10 @@ def verify(ctx: click.Context, /, name: str, as_json: bool, **options: Any) -> N
 
     \b
     Examples:
-      zsarbench data verify ucf101 --data-root ucf101=/data/UCF-101 --report ucf101-files.txt
-      zsarbench data verify kinetics400 --protocol kinetics400/all-cezsar-18035 --data-root kinetics400=/data/k400
+      zsarbench data verify ucf101 --data-root ucf101=/data/UCF-101 \\
+          --report ucf101-files.txt
+      zsarbench data verify kinetics400 --protocol kinetics400/all-cezsar-18035 \\
+          --data-root kinetics400=/data/k400
     """
     from zsarbench.data import inspection
     from zsarbench.data.manifest import checked_manifest

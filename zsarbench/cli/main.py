@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import importlib
-import io
 import logging
 import sys
 import traceback
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import click
 
 from zsarbench import __version__
-from zsarbench.cli.toolkit import echo
+from zsarbench.cli.toolkit import INTERRUPTED, Group, echo
 from zsarbench.cli.verbs import VERBS
 from zsarbench.errors import UsageErrors, ZsarbenchError, unknown
 from zsarbench.plugins import Host, load_plugins
 from zsarbench.plugins.guarding import in_words, plugin_error
-from zsarbench.utils.output import reserved_stdout, visible
+from zsarbench.utils.output import open_streams, reserved_stdout, visible
+from zsarbench.utils.terminal import on_terminal
 
 
 class Session:
@@ -35,7 +35,7 @@ class Session:
             with reserved_stdout():
                 self._host = load_plugins(self._blocked)
             for failure in self._host.failures:
-                echo(f"warning: plugin '{failure.plugin}' is left out: {failure.reason}", err=True)
+                echo(f"warning: {failure}", err=True)
         return self._host
 
     @property
@@ -44,7 +44,7 @@ class Session:
         return self._host
 
 
-class Verbs(click.Group):
+class Verbs(Group):
     """Finds a verb in its own module, or among the commands that plugins add."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -89,9 +89,9 @@ def cli(ctx: click.Context, no_plugin: tuple[str, ...], quiet: bool, debug: bool
 
     \b
     First steps:
-      zsarbench run --method cezsar              train and test the reference method on drawn clips
-      zsarbench list                             all methods, parts, data sets and protocols
-      zsarbench show ucf101/truze-v2             what a name stands for
+      zsarbench run --method cezsar    train and test CEZSAR on drawn clips
+      zsarbench list                   methods, parts, data sets, protocols
+      zsarbench show ucf101/truze-v2   what a name stands for
     """
     ctx.ensure_object(dict).setdefault("session", Session(no_plugin))
     ctx.obj["debug"] = debug
@@ -100,35 +100,46 @@ def cli(ctx: click.Context, no_plugin: tuple[str, ...], quiet: bool, debug: bool
 
 def _log_to_stderr(level: int) -> None:
     """Show what zsarbench and its plugins log from this level, and of other packages warnings alone."""
-    handler = logging.StreamHandler()
-    handler.setFormatter(_VisibleFormatter("%(message)s"))
+    handler = _EchoHandler()
     handler.addFilter(lambda record: record.name.startswith("zsarbench") or record.levelno >= logging.WARNING)
     logging.getLogger().handlers[:] = [handler]
     logging.getLogger().setLevel(level)
 
 
-class _VisibleFormatter(logging.Formatter):
-    """Shows the control characters of what is logged."""
+class _EchoHandler(logging.StreamHandler[TextIO]):
+    """Prints what is logged as `echo` prints, where bars are drawn above them, and says which lines are warnings."""
+
+    @property
+    def stream(self) -> TextIO:
+        """The stderr of this moment: a progress bar puts its own in place of the process's."""
+        return sys.stderr
+
+    @stream.setter
+    def stream(self, value: TextIO) -> None:
+        """Keep none."""
 
     def format(self, record: logging.LogRecord) -> str:
-        return visible(super().format(record))
+        """Return a record as a line, or on a terminal as lines."""
+        text = visible(super().format(record))
+        if record.levelno >= logging.WARNING and not text.startswith(("warning:", "error:")):
+            text = f"warning: {text}"
+        return on_terminal(text, self.stream)
 
 
 def main(arguments: list[str] | None = None) -> Any:
     """Run the command line and exit: 0 done, 1 the run failed, 2 not there, 130 interrupted."""
     shared: dict[str, Any] = {}
+    open_streams()
     try:
         status = cli.main(arguments, prog_name="zsarbench", standalone_mode=False, obj=shared)
         sys.stdout.flush()
     except click.exceptions.Exit as error:
         status = error.exit_code
     except click.ClickException as error:
-        stream = io.StringIO()
-        error.show(stream)
-        echo(stream.getvalue(), err=True, nl=False)
+        _show(_of_click(error), shared)
         status = error.exit_code
     except (click.Abort, KeyboardInterrupt):
-        echo("interrupted; what was finished is kept. Type the same command again to go on", err=True)
+        echo(shared.get(INTERRUPTED, "interrupted"), err=True)
         status = 130
     except ZsarbenchError as error:
         _show(error, shared)
@@ -143,6 +154,16 @@ def main(arguments: list[str] | None = None) -> Any:
         _show(worded or _bug(error), shared)
         status = 1
     sys.exit(status if isinstance(status, int) else 0)
+
+
+def _of_click(error: click.ClickException) -> ZsarbenchError:
+    """Return an error of the command line's own form for what click says of arguments."""
+    text = error.format_message()
+    context = error.ctx if isinstance(error, click.UsageError) else None
+    if context is None or "Try: " in text:
+        return ZsarbenchError(text)
+    stop = "" if text.endswith((".", "?", ")")) else "."
+    return ZsarbenchError(f"{text}{stop} Try: {context.command_path} --help")
 
 
 def _of_plugin(error: BaseException, shared: dict[str, Any]) -> ZsarbenchError | None:

@@ -3,13 +3,49 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import fields
 from typing import Any
 
 import click
 
-from zsarbench.harness.spec import RequestOption, RunRequest, options_of
+from zsarbench.harness.spec import Execution, RequestOption, RunRequest, options_of
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+MEASURED, MACHINE = "What is measured", "How, on this machine"
+_LOCAL = {item.name for item in fields(Execution)}
+
+
+class SectionOption(click.Option):
+    """An option that stands in a section of its own in the help."""
+
+    section = "Options"
+
+
+class MeasuredOption(SectionOption):
+    """An option that decides what the scores are."""
+
+    section = MEASURED
+
+
+class MachineOption(SectionOption):
+    """An option of this machine, which decides no score."""
+
+    section = MACHINE
+
+
+class SectionedCommand(click.Command):
+    """A command whose help lists its options by section: what decides the scores, and what is of this machine."""
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write a section for each kind of option, those of no kind last."""
+        sections: dict[str, list[tuple[str, str]]] = {MEASURED: [], MACHINE: [], SectionOption.section: []}
+        for parameter in self.get_params(ctx):
+            if (record := parameter.get_help_record(ctx)) is not None:
+                sections[getattr(parameter, "section", SectionOption.section)].append(record)
+        for name, records in sections.items():
+            if records:
+                with formatter.section(name):
+                    formatter.write_dl(records)
 
 
 def with_options_of(request: type, *, without: tuple[str, ...] = ("method",)) -> Decorator:
@@ -34,9 +70,11 @@ def option_of(name: str, request: type = RunRequest, *, default: Any = ...) -> D
 
 
 def _click_option(option: RequestOption, default: Any) -> Decorator:
-    about: dict[str, Any] = {"help": option.help}
+    kind = MachineOption if option.name in _LOCAL else MeasuredOption
+    about: dict[str, Any] = {"help": option.help, "cls": kind}
     if option.type is bool:
-        return click.option(option.flag, option.name, is_flag=True, **about)
+        flags = f"{option.flag}/{option.off}" if option.off else option.flag
+        return click.option(flags, option.name, is_flag=True, default=default, **about)
     if option.multiple:
         return click.option(option.flag, option.name, multiple=True, metavar=option.metavar, **about)
     return click.option(
@@ -46,7 +84,7 @@ def _click_option(option: RequestOption, default: Any) -> Decorator:
         default=default,
         required=option.required,
         show_default=default is not None,
-        metavar=option.metavar,
+        metavar=option.metavar or "|".join(option.choices) or None,
         **about,
     )
 

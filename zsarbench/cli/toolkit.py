@@ -11,6 +11,7 @@ import click
 from zsarbench.errors import UsageError
 from zsarbench.utils.documents import json_text
 from zsarbench.utils.output import reserved_stdout, stdout, visible
+from zsarbench.utils.terminal import on_terminal, styled
 
 if TYPE_CHECKING:
     from zsarbench.plugins import Host
@@ -31,6 +32,32 @@ format_option = click.option(
     "--format", "format_", default="table", show_default=True, help="A reporter; see: zsarbench list reporter."
 )
 
+INTERRUPTED = "on_interrupt"
+"""Key of the session under which a command states what Ctrl-C leaves."""
+CONTINUES = "interrupted; what was finished is kept. Type the same command again to go on"
+
+
+class Group(click.Group):
+    """A group of commands whose help lists each with its whole first sentence."""
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the commands with their sentences, broken between words."""
+        commands = [(name, self.get_command(ctx, name)) for name in self.list_commands(ctx)]
+        rows = [(name, _first_sentence(command)) for name, command in commands if command and not command.hidden]
+        if rows:
+            with formatter.section("Commands"):
+                formatter.write_dl(rows)
+
+
+def _first_sentence(command: click.Command) -> str:
+    """Return what a list of commands says of one."""
+    return command.get_short_help_str(limit=10_000)
+
+
+def keeps(ctx: click.Context, text: str = CONTINUES) -> None:
+    """State what a command leaves when it is interrupted, by default that the same command goes on."""
+    ctx.obj[INTERRUPTED] = text
+
 
 def host_of(ctx: click.Context) -> Host:
     """Return the plugins of the session that a command runs in.
@@ -43,9 +70,20 @@ def host_of(ctx: click.Context) -> Host:
     return host
 
 
-def echo(message: object = "", *, err: bool = False, bold: bool = False, nl: bool = True) -> None:
-    """Print text on stdout, or on stderr, with the control characters of others shown."""
-    click.secho(visible(str(message)), file=sys.stderr if err else stdout(), bold=bold or None, nl=nl)
+def echo(
+    message: object = "", *, err: bool = False, bold: bool = False, nl: bool = True, hang: int = 2, typed: str = ""
+) -> None:
+    """Print text on stdout, or on stderr, with the control characters of others shown.
+
+    On a terminal long lines are broken between words, and what follows is indented by `hang` blanks more.
+
+    typed: a part of the text that can be typed, which a terminal shows in colour.
+    """
+    stream = sys.stderr if err else stdout()
+    text = on_terminal(visible(str(message)), stream, hang)
+    if typed:
+        text = text.replace(typed, styled(typed, "command", stream), 1)
+    print(styled(text, "bold", stream) if bold else text, file=stream, end="\n" if nl else "", flush=True)
 
 
 def echo_rendered(text: str) -> None:

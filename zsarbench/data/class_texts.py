@@ -7,6 +7,7 @@ arXiv:2112.09976, who find them in web pages).
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -16,7 +17,18 @@ from zsarbench.interfaces import ClassText, Dataset, TextEncoder
 from zsarbench.utils import text_files
 from zsarbench.utils.class_names import match, readable
 
-__all__ = ["MIN_WORDS", "choose", "load", "nearest", "parse", "read", "sentences_of", "without_text_part", "words_of"]
+__all__ = [
+    "MIN_WORDS",
+    "choose",
+    "digest",
+    "load",
+    "nearest",
+    "parse",
+    "read",
+    "sentences_of",
+    "without_text_part",
+    "words_of",
+]
 
 MIN_WORDS = 15  # of a sentence in a document: shorter ones are headings, menus and captions; ZSARCap's figure
 _RULE = re.compile(r"(?P<form>.+):nearest-(?P<count>[1-9]\d*)")
@@ -88,6 +100,12 @@ def choose(texts: Mapping[str, ClassText], class_text: str, encoder: TextEncoder
         sentences = sentences_of(described.texts, MIN_WORDS) or list(described.texts)
         chosen[name] = ClassText(name, tuple(nearest(sentences, words_of(name), encoder, count)))
     return chosen
+
+
+def digest(texts: Mapping[str, ClassText]) -> str:
+    """Return the sha256 of the texts of all classes, as results state it."""
+    lines = [f"{name}\t{sentence}" for name in sorted(texts) for sentence in texts[name].texts]
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
 def without_text_part(class_text: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal
@@ -44,13 +44,29 @@ class ClassMentions:
 
     def of(self, text: str) -> set[str]:
         """Return the classes that a text names."""
-        words = _words(text)
+        return {name for _, _, names in self._stretches(text) for name in names}
+
+    def longest(self, text: str) -> set[str]:
+        """Return the classes that a text names by words that are no part of a longer name there.
+
+        >>> sorted(ClassMentions(["Punch", "Boxing Punching Bag", "Punching Bag"]).longest("Boxing: punching bag"))
+        ['Boxing Punching Bag']
+        """
+        found = list(self._stretches(text))
         return {
             name
-            for length in self._lengths
-            for at in range(len(words) - length + 1)
-            for name in self._named.get(words[at : at + length], ())
+            for start, end, names in found
+            if not any(first <= start and end <= last and last - first > end - start for first, last, _ in found)
+            for name in names
         }
+
+    def _stretches(self, text: str) -> Iterator[tuple[int, int, set[str]]]:
+        """Yield the first word, the word behind the last one, and the classes of every name in a text."""
+        words = _words(text)
+        for length in self._lengths:
+            for at in range(len(words) - length + 1):
+                if names := self._named.get(words[at : at + length]):
+                    yield at, at + length, names
 
 
 @dataclass(frozen=True)

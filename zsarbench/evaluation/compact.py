@@ -53,7 +53,7 @@ def _kept(scores: Scores, number: int) -> NDArray[np.bool_]:
             part = block.scores[place]
             k = min(DEPTH, part.shape[1])
             border = np.partition(part, -k, axis=1)[:, -k]
-            kept[place] |= part >= border[:, None]
+            kept[place] |= (part >= border[:, None]) & (part > -np.inf)
     return kept
 
 

@@ -3,7 +3,9 @@
 Every top-k accuracy here is the expectation under uniform tie-breaking: a clip whose true class shares its score with
 others is correct with the probability that a random order of the tied classes puts it among the first k. Constant
 scores therefore give exactly k/C, whatever the order of the classes. A clip whose row holds any NaN was not read (or
-not scored) and is wrong at every k. Infinities are ordinary scores: they compare and tie as numbers do.
+not scored) and is wrong at every k. So is one whose true class has minus infinity, the score of classes that were not
+predicted at all: where a file names one class for a clip, the others share no places. Plus infinity is an ordinary
+score.
 """
 
 from __future__ import annotations
@@ -25,7 +27,7 @@ class Ranks(NamedTuple):
     """How many of the C candidates beat the true class of each of N clips, and how many tie with it.
 
     `greater` (N,) counts strictly larger scores, `equal` (N,) the tied ones, the true class included. A clip that was
-    not read has `greater == n_classes`: it is behind every candidate.
+    not read, or whose true class was not predicted, has `greater == n_classes`: it is behind every candidate.
     """
 
     greater: Values
@@ -57,7 +59,7 @@ def ranks(scores: Scores, labels: Index) -> Ranks:
     greater = np.count_nonzero(scores > own, axis=1).astype(np.float64)
     equal = np.count_nonzero(scores == own, axis=1).astype(np.float64)
     # NaN compares false with everything, which would rank unread clips first.
-    greater[unread(scores)] = n_classes
+    greater[unread(scores) | (own[:, 0] == -np.inf)] = n_classes
     # A clip whose own score is NaN has no ties; 1 keeps the division defined and the result 0.
     return Ranks(greater, np.maximum(equal, 1.0), n_classes)
 

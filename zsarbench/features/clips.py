@@ -73,6 +73,12 @@ class ClipView(ABC):
         view._positions = self._positions[chosen]
         return view
 
+    def nameless(self) -> Self:
+        """Return the same clips under ids that tell nothing: those of data sets often name the class."""
+        view = copy.copy(self)
+        view.ids = tuple(f"clip{number}" for number in range(len(self.ids)))
+        return view
+
 
 class CaptionView(ClipView):
     """Clips of another `ClipFeatures` with other captions.

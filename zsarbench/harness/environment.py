@@ -5,29 +5,22 @@ from __future__ import annotations
 import platform
 import subprocess
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-import torch
 
 import zsarbench
 from zsarbench.results import Environment
-from zsarbench.utils.compute import processor
-
-if TYPE_CHECKING:
-    from zsarbench.utils.compute import Compute
 
 
-def environment_of(compute: Compute, dtype: str) -> Environment:
-    """Return where a run took place."""
+def environment_of(*, torch: str, device: str, dtype: str, threads: int) -> Environment:
+    """Return where a run took place; torch: its version; device: kind and model of the processor that computed."""
     commit, dirty = _git_state(Path(zsarbench.__file__).parent.parent)
     return Environment(
         python=platform.python_version(),
-        torch=torch.__version__,
+        torch=torch,
         zsarbench=zsarbench.__version__,
         platform=f"{platform.system()}-{platform.machine()}",
-        device=f"{compute.device.type} ({processor(compute.device)})",
+        device=device,
         dtype=dtype,
-        threads=compute.threads,
+        threads=threads,
         commit=commit,
         dirty=dirty,
     )

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from zsarbench.evaluation.scores import Block, RoundScores, Scores
-from zsarbench.harness.fitting import Fit, Fitted, clips_of, fits, fitted
+from zsarbench.harness.fitting import Fit, Fitted, adopt, clips_of, fits, fitted
 from zsarbench.harness.preparation import Prepared, prepare
 from zsarbench.harness.scoring import block_without_scores, round_scores, score_block
 from zsarbench.interfaces import Method, Parts, Progress, Recording
@@ -91,6 +91,8 @@ def _fit_and_score(prepared: Prepared, watch: Stopwatch) -> Outcome:
                 served += [(fit, item) for item in rounds]
                 blocks.append(block)
                 failures |= without_score
+        if current is not None:
+            adopt(current)
     assert done is not None
     return Outcome(
         prepared=prepared,

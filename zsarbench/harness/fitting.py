@@ -6,6 +6,7 @@ import hashlib
 import json
 import logging
 import os
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,12 +20,14 @@ from zsarbench.interfaces import ClipFeatures, Context, Loss, Method, TrainSet
 from zsarbench.plugins import building
 from zsarbench.utils import seeding
 from zsarbench.utils.cache import cache_dir
+from zsarbench.utils.targets import CACHE, unwritable
 
 if TYPE_CHECKING:
     from zsarbench.harness.inputs import Inputs, RoundClips
     from zsarbench.harness.preparation import Loaded, Prepared
 
 _log = logging.getLogger(__name__)
+AGAIN, BEFORE = ".again", ".before"  # endings of the folder of a fit that is done again, and of one that it replaces
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,11 +44,15 @@ class Fit:
 
 @dataclass(frozen=True, kw_only=True)
 class Fitted:
-    """A method that has learnt, the context to score with, and the ids of the clips it was given to learn from."""
+    """A method that has learnt, the context to score with, and the ids of the clips it was given to learn from.
+
+    checkpoints: where its checkpoints belong; a fit that is done again writes elsewhere until it is scored.
+    """
 
     method: Method
     context: Context
     learnt: tuple[str, ...]
+    checkpoints: Path | None
 
 
 def fits(loaded: Loaded) -> list[Fit]:
@@ -77,9 +84,11 @@ def fitted(prepared: Prepared, fit: Fit) -> Fitted:
         ZsarbenchError: the method cannot be built, or no clip can be learnt from.
     """
     method = building.build_method(prepared.spec.what.method, prepared.registry)
-    fit_context, train = context(prepared, fit), train_set(prepared, fit)
+    folder = checkpoint_folder(prepared, fit)
+    fit_context, train = context(prepared, fit, folder), train_set(prepared, fit)
     method.fit(train, fit_context)
-    return Fitted(method=method, context=fit_context, learnt=tuple(train.clips.ids) if train is not None else ())
+    learnt = tuple(train.clips.ids) if train is not None else ()
+    return Fitted(method=method, context=fit_context, learnt=learnt, checkpoints=folder)
 
 
 def train_set(prepared: Prepared, fit: Fit) -> TrainSet | None:
@@ -142,8 +151,48 @@ def controlled(prepared: Prepared, clips: ClipFeatures, seed: int, use: str) -> 
     return inputs.shuffle_captions(clips, order)
 
 
-def context(prepared: Prepared, fit: Fit) -> Context:
-    """Return what the harness lends to one fit; its checkpoint folder is named by all that decides the fit."""
+def context(prepared: Prepared, fit: Fit, folder: Path | None) -> Context:
+    """Return what the harness lends to one fit.
+
+    folder: of its checkpoints. A fit that is done again gets an empty one next to it: what is finished there stays
+    whole until this one is, see `adopt`.
+    """
+    again = prepared.spec.where.refit
+    if again and folder is not None:
+        folder = folder.with_name(f"{folder.name}{AGAIN}")
+        shutil.rmtree(folder, ignore_errors=True)
+    return Context(
+        parts=replace(prepared.parts, loss=_loss(prepared, fit)),
+        device=prepared.compute.device,
+        dtype=prepared.compute.dtype,
+        generator=lambda name: seeding.generator(fit.seed, fit.round_seed, name),
+        checkpoints=folder,
+        resume=not again,
+        progress=prepared.progress,
+    )
+
+
+def adopt(done: Fitted) -> None:
+    """Put the checkpoints of a fit that was done again in the place of those before it."""
+    made, place = done.context.checkpoints, done.checkpoints
+    if made is None or place is None or made == place or not made.is_dir():
+        return
+    before = place.with_name(f"{place.name}{BEFORE}")
+    try:
+        shutil.rmtree(before, ignore_errors=True)
+        if place.exists():
+            place.rename(before)
+        made.rename(place)
+        shutil.rmtree(before, ignore_errors=True)
+    except OSError as error:
+        _log.warning("%s", unwritable(place, "checkpoints", error, CACHE))
+
+
+def checkpoint_folder(prepared: Prepared, fit: Fit) -> Path | None:
+    """Return the folder of a fit's checkpoints, named by all that decides the fit.
+
+    None where none is there and none can be made.
+    """
     what = prepared.spec.what
     decides = {
         "method": what.method.identity(),
@@ -155,20 +204,7 @@ def context(prepared: Prepared, fit: Fit) -> Context:
         "fit": [fit.train, fit.seen, fit.validation, fit.round_seed, fit.seed],
     }
     digest = hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()[:16]
-    return Context(
-        parts=replace(prepared.parts, loss=_loss(prepared, fit)),
-        device=prepared.compute.device,
-        dtype=prepared.compute.dtype,
-        generator=lambda name: seeding.generator(fit.seed, fit.round_seed, name),
-        checkpoints=_checkpoint_folder(f"{what.method.name}-{digest}"),
-        resume=prepared.spec.where.resume,
-        progress=prepared.progress,
-    )
-
-
-def _checkpoint_folder(name: str) -> Path | None:
-    """Return the folder for a fit's checkpoints, None where none is there and none can be made."""
-    folder = cache_dir() / "checkpoints" / name
+    folder = cache_dir() / "checkpoints" / f"{what.method.name}-{digest}"
     existing = next(place for place in (folder, *folder.parents) if place.exists())
     if existing != folder and not (existing.is_dir() and os.access(existing, os.W_OK)):
         _log.info("no checkpoints are kept: %s cannot be written", existing)

@@ -18,6 +18,7 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import NamedTuple
 
+from zsarbench.harness import answers as known
 from zsarbench.harness import sweep
 from zsarbench.harness.resolve import resolve_run
 from zsarbench.harness.spec import RunRequest
@@ -67,7 +68,7 @@ def run(cells: Sequence[Cell], out: Path, jobs: int, blocked: Sequence[str] = ()
     The processes end with the one that started them, and at once where the iteration ends early. One that crashes
     fails its cell, and the rest go on. blocked: plugins that the processes do not import.
     """
-    answers = sweep.measured(out)
+    answers = known.measured(out)
     waiting = [(cell, needs(cell)) for cell in cells]
     running: dict[Future[Done], tuple[_Process, Needs]] = {}
     idle: list[_Process] = []

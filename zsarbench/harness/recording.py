@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import torch
+
 from zsarbench import protocols, results
+from zsarbench.data import class_texts
 from zsarbench.evaluation import caption_names, contamination
 from zsarbench.evaluation.label_sets import LabelSet
 from zsarbench.evaluation.measures import measure_round, summarise_scores
@@ -25,6 +27,7 @@ from zsarbench.results import (
     ProtocolInfo,
     RunResult,
 )
+from zsarbench.utils.compute import processor
 from zsarbench.utils.schema import plain
 
 if TYPE_CHECKING:
@@ -52,7 +55,7 @@ def record(outcome: Outcome) -> RunResult:
             name=what.dataset.name, revision=prepared.inputs.revision, options=what.dataset.identity()["options"]
         ),
         train_on="none" if outcome.method.learns_from == "nothing" else what.train_on,
-        class_text=ClassTextInfo(form=_form(what.class_text), sha256=_texts_sha256(outcome)),
+        class_text=ClassTextInfo(form=_form(what.class_text), sha256=class_texts.digest(outcome.prepared.inputs.texts)),
         denominator=what.denominator,
         control=what.control,
         limit=what.limit,
@@ -65,7 +68,12 @@ def record(outcome: Outcome) -> RunResult:
         failures=_failures(outcome),
         objections=spec.objections,
         flags=_flags(outcome),
-        environment=environment_of(prepared.compute, what.dtype),
+        environment=environment_of(
+            torch=torch.__version__,
+            device=f"{prepared.compute.device.type} ({processor(prepared.compute.device)})",
+            dtype=what.dtype,
+            threads=prepared.compute.threads,
+        ),
         seconds={stage: round(seconds, 3) for stage, seconds in outcome.seconds.items()},
         created=results.utc_now(),
         spec=what.identity(),
@@ -225,9 +233,3 @@ def _shared_sources(outcome: Outcome) -> str:
 
 def _form(class_text: str) -> str:
     return Path(class_text).name if Path(class_text).suffix else class_text
-
-
-def _texts_sha256(outcome: Outcome) -> str:
-    texts = outcome.prepared.inputs.texts
-    lines = [f"{name}\t{sentence}" for name in sorted(texts) for sentence in texts[name].texts]
-    return hashlib.sha256("\n".join(lines).encode()).hexdigest()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -12,8 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zsarbench import results
-from zsarbench.errors import ZsarbenchError
 from zsarbench.harness import presence, recording
+from zsarbench.harness.answers import answer
 from zsarbench.harness.execution import execute
 from zsarbench.harness.fitting import fits
 from zsarbench.harness.preparation import (
@@ -31,10 +30,9 @@ from zsarbench.plugins.guarding import named
 from zsarbench.results import Predictions, RunResult
 from zsarbench.results.record import file_name
 from zsarbench.utils.progress import LogProgress
-from zsarbench.utils.targets import OUT, check_folder, unwritable
+from zsarbench.utils.targets import OUT, check_folder
 
 if TYPE_CHECKING:
-    from zsarbench.evaluation.scores import Scores
     from zsarbench.harness.inputs import Inputs
     from zsarbench.interfaces import ClipSource, Progress
 
@@ -55,11 +53,30 @@ def run(spec: RunSpec, host: Host, progress: Progress) -> tuple[RunResult, Path]
         outcome = execute(spec, host.registry, progress)
         result = recording.record(outcome)
     _warn_of_failures(result)
-    path = _write(result, outcome.scores, out)
+    path = results.write_somewhere(result, outcome.scores, out)
     scores = path.with_suffix(".npz")
     predictions = Predictions(file=scores.name, sha256=hashlib.sha256(scores.read_bytes()).hexdigest())
-    result = replace(result, predictions=predictions)  # as in the file, which need not be read and checked again
+    result = replace(result, predictions=predictions).at(
+        path
+    )  # as in the file, which need not be read and checked again
     host.call_each("zsarbench_run_finished", result=result, path=path)
+    return result, path
+
+
+def run_once(spec: RunSpec, host: Host, progress: Progress) -> tuple[RunResult, Path]:
+    """Return the result of a finished run and its path, which the log says, or run the spec as `run` does.
+
+    Raises:
+        ZsarbenchError: see `run`.
+    """
+    if (found := answer(spec)) is None:
+        return run(spec, host, progress)
+    result, path = found
+    where = result.environment
+    _log.info(
+        "measured before, on %s (zsarbench %s%s, %s): %s\nIf code or data changed since, measure it again: --refit",
+        result.created, where.zsarbench, f", commit {where.commit[:9]}" if where.commit else "", where.device, path,
+    )  # fmt: skip
     return result, path
 
 
@@ -71,27 +88,10 @@ def _warn_of_failures(result: RunResult) -> None:
             _log.warning("%d clips %s, and count as wrong: %s", len(found), what, describe_failures(found))
 
 
-def _write(result: RunResult, scores: Scores, out: Path) -> Path:
-    """Write a result, elsewhere where the disk filled up while it was measured.
-
-    Raises:
-        ZsarbenchError: it is not where it was to be; the message says where it is.
-    """
-    try:
-        return results.write(result, scores, out)
-    except OSError as error:
-        problem = unwritable(out, "results", error, OUT)
-        try:
-            kept = results.write(result, scores, Path(tempfile.gettempdir()) / "zsarbench-results")
-        except OSError:
-            raise problem from error
-        raise ZsarbenchError(f"{problem}. The result is kept: {kept}") from error
-
-
 def run_request(method: str, *, progress: Progress | None = None, **arguments: Any) -> RunResult:
     """Run what a user names; see `zsarbench.run`."""
     host = load_plugins()
-    result, _ = run(resolve_run(request(method, **arguments), host), host, progress or LogProgress())
+    result, _ = run_once(resolve_run(request(method, **arguments), host), host, progress or LogProgress())
     return result
 
 

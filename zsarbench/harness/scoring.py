@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from zsarbench.evaluation.scores import Block, RoundScores
 from zsarbench.evaluation.settings import SETTINGS
+from zsarbench.features.clips import ClipView
 from zsarbench.harness.fitting import Fitted, controlled
 from zsarbench.plugins.guarding import checked_tensor
 
@@ -24,7 +25,8 @@ Positions = NDArray[np.integer[Any]]
 def score_block(prepared: Prepared, fitted: Fitted, rounds: Sequence[RoundClips]) -> tuple[Block, Mapping[str, str]]:
     """Return one score matrix over the clips and candidates of these rounds, and why clips that were read have NaN.
 
-    The method sees no clip that was not read; its row is NaN, and where there is no other the method is not called.
+    The method sees no clip that was not read; its row is NaN, and where there is no other the method is not called. It
+    sees no clip's id either: those of UCF-101 name the class.
 
     Raises:
         ZsarbenchError: the method returned something else than scores (N, C), or infinite ones.
@@ -37,6 +39,7 @@ def score_block(prepared: Prepared, fitted: Fitted, rounds: Sequence[RoundClips]
     unread = np.array([features.ids[i] in prepared.unread for i in index], dtype=bool)
     read = np.flatnonzero(~unread)
     clips = controlled(prepared, features.subset(torch.from_numpy(index[read])), prepared.spec.what.seed, "test")
+    clips = clips.nameless() if isinstance(clips, ClipView) else clips
     scores = np.full((len(index), len(columns)), -np.inf, dtype=np.float32)
     scores[unread] = np.nan
     for rows, among in _kinds(prepared, rounds, index[read], columns):

@@ -39,7 +39,8 @@ class RequestOption:
 
     type: of one value, `bool` for a flag without a value. multiple: it may be repeated; its value is a sequence.
     required: it has no default.
-    choices: the known values, () for any. minimum: the smallest number.
+    choices: the known values, () for any. minimum: the smallest number. off: the flag that says the contrary, "" for
+    none.
     """
 
     name: str
@@ -52,6 +53,7 @@ class RequestOption:
     metavar: str | None = None
     choices: tuple[str, ...] = ()
     minimum: int | None = None
+    off: str = ""
 
 
 def _option(default: Any, help: str, **about: Any) -> Any:
@@ -90,10 +92,15 @@ _SETTINGS: dict[str, Any] = {
 _DATA_ROOT: dict[str, Any] = {"metavar": "DATASET=DIR", "help": "Your own files of a data set."}
 _EXECUTOR: dict[str, Any] = {"help": "Where features are extracted."}
 _DEVICE: dict[str, Any] = {"help": "cpu, cuda, cuda:1, …"}
-_DTYPE: dict[str, Any] = {"help": "float32 or bfloat16.", "choices": DTYPES}
+_DTYPE: dict[str, Any] = {"help": "Of model weights and features.", "choices": DTYPES}
 _THREADS: dict[str, Any] = {
     "help": "Threads to compute with; other counts give other bits.  [default: all cores]",
     "minimum": 1,
+}
+_REFIT: dict[str, Any] = {
+    "help": "Measure what is finished again, and fit from the beginning; --resume shows what is finished and continues "
+    "what was interrupted.  [default: --resume]",
+    "off": "--resume",
 }
 _STRICT: dict[str, Any] = {"help": "Stop at the first clip that cannot be read."}
 
@@ -130,14 +137,18 @@ class RunRequest:
     device: str = _option("auto", **_DEVICE)
     dtype: str = _option("float32", **_DTYPE)
     threads: int | None = _option(None, **_THREADS)
-    denominator: str = _option("all", "all, or survivors (flags the row).", choices=DENOMINATORS)
-    control: str = _option("none", "shuffle-captions or shuffle-labels: must fall to chance.", choices=CONTROLS)
+    denominator: str = _option(
+        "all", "Clips that count; survivors leaves out the unread (flags the row).", choices=DENOMINATORS
+    )
+    control: str = _option(
+        "none", "shuffle-captions or shuffle-labels: must fall to chance.", choices=CONTROLS, metavar="CONTROL"
+    )
     limit: int | None = _option(None, "At most N clips per class (flags the row).", metavar="N", minimum=1)
     partial: bool = _option(False, "Measure although many clips are missing (the row is never ranked).")
     executor: str = _option("local", **_EXECUTOR)
     out: str = _option("results", "Folder for result files.")
     strict: bool = _option(False, **_STRICT)
-    resume: bool = _option(False, "Continue interrupted fits instead of starting them again.")
+    refit: bool = _option(False, **_REFIT)
 
     def to_command(self) -> str:
         """Return the command line that repeats the request elsewhere: without what is of this machine (`Execution`)."""
@@ -259,7 +270,8 @@ class Execution:
     """How a run is carried out on this machine; nothing here decides what the scores are, but for their last bits.
 
     data_root: the user's folders by data set. executor: where features are extracted. out: folder of the result.
-    strict: stop at the first clip that cannot be read. resume: continue interrupted fits.
+    strict: stop at the first clip that cannot be read. refit: measure again what is finished, and fit from the
+    beginning; else interrupted fits continue.
     """
 
     data_root: Mapping[str, str]
@@ -268,7 +280,7 @@ class Execution:
     executor: PartSpec
     out: str
     strict: bool
-    resume: bool
+    refit: bool
 
 
 @dataclass(frozen=True)

@@ -7,11 +7,12 @@ import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
-from zsarbench import results
 from zsarbench.errors import NotApplicable, UsageError, UsageErrors, ZsarbenchError, unknown
+from zsarbench.harness import answers as known
 from zsarbench.harness import runs
+from zsarbench.harness.answers import Key
 from zsarbench.harness.resolve import DataSetBuilder, resolve_run
 from zsarbench.harness.spec import RunRequest, RunSpec, request
 from zsarbench.plugins.parts import PART_KINDS
@@ -24,9 +25,6 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 AXES = ("method", "protocol", *PART_KINDS, "class_text", "train_on", "control")
 """Fields of a request that an axis may vary; any other axis is an option of a part, as in `--set`."""
-
-Key: TypeAlias = tuple[str, str]
-"""What a result must have in common with a cell to answer it: the spec's id and the revision of the data set."""
 
 
 @dataclass(frozen=True)
@@ -82,9 +80,7 @@ class Cell:
     @property
     def key(self) -> Key | None:
         """What a result must have to answer this cell; None where nothing can."""
-        if self.spec is None:
-            return None
-        return results.spec_id(self.spec.what.identity()), self.spec.data.tested.revision
+        return None if self.spec is None else known.key_of(self.spec)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -162,20 +158,12 @@ def resolved(cells: Iterable[Cell], host: Host) -> list[Cell]:
     return done
 
 
-def measured(out: Path) -> dict[Key, Path]:
-    """Return the result files under a folder by the cells that they answer; the log names those that are damaged."""
-    valid, problems = results.read_all(out)
-    for path, problem in problems.items():
-        _log.warning("%s is left out: %s", path, problem)
-    return {(result.spec_id, result.dataset.revision): path for path, result in valid.items()}
-
-
 def run(cells: Sequence[Cell], out: Path, host: Host, progress: Progress) -> Iterator[Done]:
     """Measure what is not yet measured under `out`, and yield each cell when its result exists.
 
     A cell that fails is yielded with its reason, and the rest go on.
     """
-    answers = measured(out)
+    answers = known.measured(out)
     for number, cell in enumerate(cells, start=1):
         done = without_run(cell, answers)
         if done is None:
@@ -188,9 +176,9 @@ def run(cells: Sequence[Cell], out: Path, host: Host, progress: Progress) -> Ite
 
 def without_run(cell: Cell, answers: Mapping[Key, Path]) -> Done | None:
     """Return what becomes of a cell that need not be run, None where it must."""
-    if cell.key is None:
+    if cell.spec is None or cell.key is None:
         return Done(cell=cell, path=None, reason=cell.reason)
-    if (path := answers.get(cell.key)) is not None:
+    if (path := answers.get(cell.key)) is not None and not cell.spec.where.refit:
         _log.info("%s: measured before", cell.title)
         return Done(cell=cell, path=path)
     return None

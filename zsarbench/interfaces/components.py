@@ -39,9 +39,8 @@ class VisualEncoder(Protocol):
     """Turns the content of clips into steps of features; row i depends on clip i alone.
 
     Where `needs` is "frames" it is also a `FrameEncoder`. Optional: `HasClassifier`, `CaptionSteps`, `ChecksSources`,
-    `FindsClips`, `StepBatches`, `IndependentSteps`, `ColourOrdered`, `Movable`, `HasParameters`. A constructor
-    parameter `text_encoder` is filled with the run's text part.
-    `text_encoder` is filled with the run's text part.
+    `FindsClips`, `StepBatches`, `IndependentSteps`, `ColourOrdered`, `FrameOrdered`, `Movable`, `HasParameters`. A
+    constructor parameter `text_encoder` is filled with the run's text part.
     """
 
     dim: int
@@ -132,7 +131,7 @@ class Method(Protocol):
     """What is compared: learns, or not, and scores clips against class texts; it never sees a test label.
 
     All that is chosen or learnt is so in `fit`: a clip's scores depend on that clip and the candidates' texts alone,
-    not on its id nor on other test clips (`zsarbench check` tries it).
+    not on its id nor on other test clips (`zsarbench check` tries it). In a run, test clips have ids that tell nothing.
 
     Optional: `Recording`, `ChecksParts`, `Embeds`.
     """

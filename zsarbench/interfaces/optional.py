@@ -88,6 +88,13 @@ class ColourOrdered(Protocol):
 
 
 @runtime_checkable
+class FrameOrdered(Protocol):
+    """A visual encoder over windows of frames that states whether a step's row depends on their order."""
+
+    frame_order_matters: bool
+
+
+@runtime_checkable
 class SamplesTexts(Protocol):
     """A sampler with `when = "corpus"` that draws among rows of distinct embeddings; without it they are copied."""
 

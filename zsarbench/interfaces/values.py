@@ -6,6 +6,7 @@ Times are in seconds. Tensors are on the CPU unless stated otherwise. Nothing he
 
 from __future__ import annotations
 
+import html
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
@@ -242,7 +243,7 @@ class Progress(Protocol):
         """Open a bar of `total` counts."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, repr=False)
 class Table:
     """A comparison of results on one protocol, beside the figures that papers report on it.
 
@@ -263,3 +264,18 @@ class Table:
     extra_columns: tuple[str, ...] = ()
     remarks: tuple[str, ...] = ()
     left_out: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        """Return its title and how much is in it, in one line."""
+        return f"Table({self.title}: {len(self.frame)} rows by {self.rank_by}, {len(self.left_out)} left out)"
+
+    def _repr_html_(self) -> str:
+        """Return the main columns in percent, and what belongs under them, for a notebook."""
+        shown = self.frame[["rank", "method", "settings", "kind", "train_on", "class_text"]].astype(object)
+        shown = shown.where(shown.notna(), "")
+        ends = {"mean": self.rank_by, "low": f"{self.rank_by}_ci_low", "high": f"{self.rank_by}_ci_high"}
+        for heading, name in ends.items():
+            if name in self.frame:
+                shown[f"{heading}, %"] = [f"{100 * value:.1f}" if value == value else "" for value in self.frame[name]]
+        text = "".join(f"<li>{html.escape(line)}</li>" for line in (*self.remarks, *self.left_out))
+        return f"<p><b>{html.escape(self.title)}</b></p>{shown.to_html(index=False)}<ul>{text}</ul>"

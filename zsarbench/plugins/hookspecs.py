@@ -2,6 +2,11 @@
 
 A plugin is a module named by an entry point of the group `zsarbench`, with functions marked by `zsarbench.hookimpl`.
 Hooks are for events; names live in the registry.
+
+A plugin states the version of this page that it was written for: `zsarbench_interface = 1` in its module; 1 is taken
+where it states none. Within a version hooks, and arguments of hooks and of `Registrar`, are only ever added. What is to
+go is marked by `hookspec(warn_on_impl=…)` in one release, which names each plugin that has it on stderr, and goes with
+the next version of the interface.
 """
 
 from __future__ import annotations
@@ -18,6 +23,11 @@ if TYPE_CHECKING:
     from zsarbench.harness.spec import RunSpec
     from zsarbench.plugins.registry import Registrar
     from zsarbench.results import RunResult
+
+INTERFACE = 1
+"""The version of this page."""
+OLDEST_INTERFACE = 1
+"""The oldest version that plugins may have been written for."""
 
 hookspec = pluggy.HookspecMarker("zsarbench")
 

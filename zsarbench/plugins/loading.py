@@ -5,26 +5,62 @@ from __future__ import annotations
 import importlib.metadata
 import logging
 import os
+import warnings
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
 import pluggy
 
+from zsarbench.errors import ZsarbenchError
 from zsarbench.plugins import builtin, hookspecs
 from zsarbench.plugins.guarding import checked_columns, checked_texts, in_words
+from zsarbench.plugins.patches import replaced_by
 from zsarbench.plugins.registry import Registry
+from zsarbench.utils.time_limit import TimeIsUp, limited
 
 GROUP = "zsarbench"
+SECONDS = 30.0
+"""How long a plugin may take to load; its components are imported when they are used, for as long as they take."""
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class PluginFailure:
-    """A plugin that could not be loaded, and the reason."""
+    """A plugin that could not be loaded, the reason, and the version of its distribution, "" where it is unknown."""
 
     plugin: str
     reason: str
+    version: str = ""
+
+    def __str__(self) -> str:
+        return f"plugin '{self.plugin}' {self.version}".rstrip() + f" is left out: {self.reason}"
+
+
+@dataclass(frozen=True)
+class Installed:
+    """The loader of a plugin that an installed distribution brings."""
+
+    point: importlib.metadata.EntryPoint
+
+    def __call__(self) -> Any:
+        return self.point.load()
+
+    @property
+    def distribution(self) -> str:
+        """The name of the distribution; "" where its metadata are damaged."""
+        return str(self._about("Name"))
+
+    @property
+    def version(self) -> str:
+        """The version of the distribution; "" where its metadata are damaged."""
+        return str(self._about("Version"))
+
+    def _about(self, key: str) -> str:
+        try:
+            return (self.point.dist and self.point.dist.metadata[key]) or ""
+        except Exception:  # whatever a broken installation raises
+            return ""
 
 
 @dataclass(frozen=True)
@@ -97,8 +133,26 @@ def make_manager() -> pluggy.PluginManager:
 
 
 def entry_points() -> dict[str, Callable[[], Any]]:
-    """Return the loaders of all installed plugins by name; nothing is imported yet."""
-    return {point.name: point.load for point in importlib.metadata.entry_points(group=GROUP)}
+    """Return the loaders of all installed plugins by name, first-party ones first; nothing is imported yet.
+
+    A name that two distributions claim stays with the first; the other is there as "NAME of DISTRIBUTION", and fails.
+    """
+    found: dict[str, Callable[[], Any]] = {}
+    points = [Installed(point) for point in importlib.metadata.entry_points(group=GROUP)]
+    for installed in sorted(points, key=lambda one: (one.distribution != GROUP, one.point.name, one.distribution)):
+        name = installed.point.name
+        if name in found:
+            found[f"{name} of {installed.distribution}"] = _claimed(installed)
+        else:
+            found[name] = installed
+    return found
+
+
+def _claimed(installed: Installed) -> Callable[[], Any]:
+    def refuse() -> Any:
+        raise ZsarbenchError(f"another distribution has a plugin '{installed.point.name}' too")
+
+    return refuse
 
 
 def load_plugins(
@@ -106,13 +160,16 @@ def load_plugins(
     *,
     allowed: Iterable[str] | None = None,
     loaders: dict[str, Callable[[], Any]] | None = None,
+    seconds: float = SECONDS,
 ) -> Host:
     """Load the installed plugins and build the registry.
 
     Args:
         blocked: plugins that are not imported (`--no-plugin`).
         allowed: if given, the only ones that are; default: `ZSARBENCH_PLUGINS`, comma-separated, where it is set.
-        loaders: functions that return a plugin module, by name; default: the entry points of group `zsarbench`.
+        loaders: functions that return a plugin module, by name, in the order in which they may claim names; default:
+            the entry points of group `zsarbench`.
+        seconds: how long each may take.
     """
     if allowed is None and (listed := os.environ.get("ZSARBENCH_PLUGINS")) is not None:
         allowed = [name.strip() for name in listed.split(",") if name.strip()]
@@ -122,29 +179,60 @@ def load_plugins(
     builtin.register(registry.registrar("zsarbench"))
     for name in sorted((block | (allow or set())) - set(chosen)):
         failures.append(PluginFailure(name, "is named in an allow-list or block-list but not installed"))
-    for name, loader in sorted(chosen.items()):
+    for name, loader in chosen.items():
         if name in block or (allow is not None and name not in allow):
             continue
         try:
-            _load_one(manager, registry, name, loader)
+            with limited(seconds):
+                _load_one(manager, registry, name, loader)
         except KeyboardInterrupt:
             raise
         except BaseException as error:
             registry.remove_plugin(name)
             if manager.has_plugin(name):
                 manager.unregister(name=name)
-            failures.append(PluginFailure(name, in_words(error)))
+            reason = str(error) if isinstance(error, ZsarbenchError | TimeIsUp) else in_words(error)
+            failures.append(PluginFailure(name, reason, getattr(loader, "version", "")))
     registry.freeze()
     return Host(manager, registry, tuple(failures))
 
 
 def _load_one(manager: pluggy.PluginManager, registry: Registry, name: str, loader: Callable[[], Any]) -> None:
     plugin = loader()
-    _check_alone(name, plugin)
-    manager.register(plugin, name=name)
+    _check_interface(plugin)
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        _check_alone(name, plugin)
+        manager.register(plugin, name=name)
+    for message in dict.fromkeys(str(warning.message) for warning in told):
+        _log.warning("plugin '%s' uses what the next version of zsarbench drops: %s", name, message)
     register = getattr(plugin, "zsarbench_register", None)
     if register is not None:
         register(registry=registry.registrar(name))
+    package = str(getattr(plugin, "__name__", type(plugin).__module__)).partition(".")[0]
+    if replaced := replaced_by(package):
+        raise ZsarbenchError(
+            f"it replaced {', '.join(replaced)} for everybody, which stays so until the process ends. "
+            f"Try: zsarbench --no-plugin {name} …"
+        )
+
+
+def _check_interface(plugin: Any) -> None:
+    """Raise where a plugin was written for a version of the hooks that this zsarbench does not have.
+
+    Raises:
+        ZsarbenchError: it states another version, or one that is no whole number.
+    """
+    version = getattr(plugin, "zsarbench_interface", 1)
+    if not isinstance(version, int) or isinstance(version, bool):
+        raise ZsarbenchError(f"zsarbench_interface is {version!r:.40}; a whole number is needed")
+    oldest, newest = hookspecs.OLDEST_INTERFACE, hookspecs.INTERFACE
+    if not oldest <= version <= newest:
+        which = "zsarbench" if version > newest else "the plugin"
+        raise ZsarbenchError(
+            f"it was made for version {version} of the plugin interface; this zsarbench takes {oldest} to {newest}. "
+            f"Try: a newer version of {which}"
+        )
 
 
 def _check_alone(name: str, plugin: Any) -> None:

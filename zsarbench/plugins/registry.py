@@ -65,6 +65,22 @@ class Entry:
             ) from error
 
 
+def _check_types(entry: Entry) -> None:
+    """Raise where a field is not of its type, such as a text for a tuple of texts."""
+    texts = ("kind", "name", "target", "plugin", "summary", "source")
+    wrong = [name for name in texts if not isinstance(getattr(entry, name), str)]
+    wrong += ["extra"] if not isinstance(entry.extra, str | None) else []
+    if entry.trained_on is not None:
+        sound = isinstance(entry.trained_on, tuple | list) and all(isinstance(one, str) for one in entry.trained_on)
+        wrong += [] if sound else ["trained_on"]
+    wrong += [] if all(isinstance(one, str) for pair in entry.defaults.items() for one in pair) else ["defaults"]
+    if wrong:
+        raise ZsarbenchError(
+            f"{entry.kind} '{entry.name}': {wrong[0]} is {getattr(entry, wrong[0])!r:.60}; "
+            "texts are needed, for trained_on a tuple of texts or None, for defaults a mapping of texts"
+        )
+
+
 @dataclass(frozen=True)
 class NearEncoder:
     """The text encoder by which the audit of every run finds near class names.
@@ -99,6 +115,7 @@ class Registry:
             raise ZsarbenchError(
                 f"the registry is frozen; plugin '{entry.plugin}' is too late to add {entry.kind} '{entry.name}'"
             )
+        _check_types(entry)
         if entry.kind not in KINDS:
             raise ZsarbenchError(unknown("kind", entry.kind, KINDS))
         if entry.name in RESERVED.get(entry.kind, ()):

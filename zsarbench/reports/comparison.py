@@ -4,12 +4,45 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from zsarbench.errors import ZsarbenchError
-from zsarbench.interfaces import Reporter
-from zsarbench.plugins import Host
+from zsarbench.errors import UsageError, ZsarbenchError, unknown
+from zsarbench.interfaces import Reporter, Table
+from zsarbench.plugins import Host, load_plugins
 from zsarbench.plugins.guarding import named
 from zsarbench.reports import table
 from zsarbench.results import RunResult, reported
+
+
+def compare(
+    results: Sequence[RunResult], *, protocol: str | None = None, rank_by: str | None = None, with_reported: bool = True
+) -> Table:
+    """Return the table of results on one protocol; see `zsarbench.compare`."""
+    names = sorted({result.protocol.name for result in results})
+    if protocol is None and len(names) > 1:
+        raise UsageError(f"results on {len(names)} protocols share no table. Try: protocol='{names[0]}'")
+    chosen = [result for result in results if protocol in (None, result.protocol.name)]
+    if not chosen:
+        if protocol is None:
+            raise UsageError("there is no result to compare. Try: zsarbench.load_results(FOLDER)")
+        raise UsageError(unknown("protocol among the results", protocol, names))
+    figures = reported.read_all() if with_reported else []
+    return table.build(chosen, figures, rank_by=rank_by, extra_columns=load_plugins().columns_of)
+
+
+def check_reporter(host: Host, reporter: str) -> None:
+    """Check that results can be rendered, before the work whose results they are.
+
+    Raises:
+        UsageError: the reporter does not exist.
+        ZsarbenchError: it cannot be loaded.
+    """
+    _load(host, reporter)
+
+
+def _load(host: Host, reporter: str) -> Reporter:
+    entry = host.registry.get("reporter", reporter)
+    with named(host.registry):
+        component: Reporter = entry.load()()
+    return component
 
 
 def render(host: Host, results: Sequence[RunResult], reporter: str, *, rank_by: str | None = None) -> str:
@@ -20,7 +53,7 @@ def render(host: Host, results: Sequence[RunResult], reporter: str, *, rank_by: 
     Raises:
         UsageError: the reporter does not exist, or no result has the metric.
     """
-    component: Reporter = host.registry.get("reporter", reporter).load()()
+    component: Reporter = _load(host, reporter)
     comparison = table.build(results, reported.read_all(), rank_by=rank_by, extra_columns=host.columns_of)
     with named(host.registry):
         text = component.render(comparison)

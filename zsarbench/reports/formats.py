@@ -6,7 +6,6 @@ Each renders a `zsarbench.interfaces.Table`.
 from __future__ import annotations
 
 import io
-import os
 import textwrap
 from collections.abc import Collection, Iterable, Sequence
 from typing import TYPE_CHECKING
@@ -15,9 +14,10 @@ from zsarbench.reports import escaping
 from zsarbench.reports.cells import INTERVAL, NOTHING
 from zsarbench.reports.layout import Layout, TextGroup, lay_out
 from zsarbench.reports.table import rows_of
-from zsarbench.utils import output
+from zsarbench.utils import output, terminal
 from zsarbench.utils.documents import json_text
 from zsarbench.utils.schema import plain
+from zsarbench.utils.terminal import PAGE_WIDTH
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
     from zsarbench.interfaces import Table
 
-PAGE_WIDTH = 80
 MAX_LINES = 30
 """Lines under a table: a folder of a thousand older results must not bury it."""
 MAX_METHOD_WIDTH = 30
@@ -48,8 +47,8 @@ class Rich:
         from rich.console import Console
         from rich.text import Text
 
-        width = self.width or output.columns(PAGE_WIDTH)
-        styled = output.stdout().isatty() and not os.environ.get("NO_COLOR")
+        width = self.width or terminal.columns(output.stdout())
+        styled = terminal.is_styled(output.stdout())
         stream = io.StringIO()
         console = Console(file=stream, width=width, force_terminal=styled, no_color=True, highlight=False)
         shown = lay_out(table)

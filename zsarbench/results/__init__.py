@@ -2,7 +2,19 @@
 
 from zsarbench.results.compaction import compact
 from zsarbench.results.coverage import Coverage
-from zsarbench.results.files import find, has_scores, read, read_all, read_scores, rewrite, scores_file, write
+from zsarbench.results.files import (
+    find,
+    has_scores,
+    load,
+    problems,
+    read,
+    read_all,
+    read_scores,
+    rewrite,
+    scores_file,
+    write,
+    write_somewhere,
+)
 from zsarbench.results.flags import Flag
 from zsarbench.results.recomputation import recompute
 from zsarbench.results.record import (
@@ -42,7 +54,9 @@ __all__ = [
     "find",
     "from_json",
     "has_scores",
+    "load",
     "names_sha256",
+    "problems",
     "read",
     "read_all",
     "read_scores",
@@ -54,4 +68,5 @@ __all__ = [
     "utc_now",
     "validate",
     "write",
+    "write_somewhere",
 ]

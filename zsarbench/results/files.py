@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import logging
+import tempfile
 from pathlib import Path
 
-from zsarbench.errors import ZsarbenchError
-from zsarbench.evaluation import scores as scores_module
+from zsarbench.errors import UsageError, ZsarbenchError
 from zsarbench.evaluation.scores import Scores
+from zsarbench.results.problems import Problem
 from zsarbench.results.record import Predictions, RunResult, file_name
-from zsarbench.results.validation import from_json, validate
-from zsarbench.utils.array_files import MAX_BYTES
+from zsarbench.results.validation import from_json, problems_of, validate
 from zsarbench.utils.atomic import write_atomic
 from zsarbench.utils.documents import invalid, json_text, read_json
-from zsarbench.utils.foreign import guarded, sha256_of
+from zsarbench.utils.foreign import guarded
 from zsarbench.utils.schema import DoesNotFit
+from zsarbench.utils.targets import OUT, unwritable
+
+_log = logging.getLogger(__name__)
 
 
 def write(result: RunResult, scores: Scores, folder: Path) -> Path:
@@ -41,6 +45,23 @@ def write(result: RunResult, scores: Scores, folder: Path) -> Path:
     return target
 
 
+def write_somewhere(result: RunResult, scores: Scores, folder: Path) -> Path:
+    """Write a result as `write` does, but elsewhere where the disk filled up while it was measured.
+
+    Raises:
+        ZsarbenchError: it is not where it was to be; the message says where it is.
+    """
+    try:
+        return write(result, scores, folder)
+    except OSError as error:
+        problem = unwritable(folder, "results", error, OUT)
+        try:
+            kept = write(result, scores, Path(tempfile.gettempdir()) / "zsarbench-results")
+        except OSError:
+            raise problem from error
+        raise ZsarbenchError(f"{problem}. The result is kept: {kept}") from error
+
+
 def rewrite(result: RunResult, path: Path) -> None:
     """Write a result into its own file again, whose scores stay as they are.
 
@@ -59,11 +80,19 @@ def read(path: Path) -> RunResult:
     """
     content = read_json(path, "result file")
     try:
-        return from_json(content)
+        return from_json(content).at(path)
     except DoesNotFit as error:
         raise invalid("result file", path, error.problems) from error
     except ZsarbenchError as error:
         raise ZsarbenchError(f"result file {path} {error}") from error
+
+
+def problems(path: Path) -> list[Problem]:
+    """Return by name what is wrong with a result file on its own; [] where `read` returns its result."""
+    try:
+        return problems_of(read_json(path, "result file"))
+    except ZsarbenchError as error:
+        return [Problem("format", str(error))]
 
 
 def read_scores(path: Path, result: RunResult | None = None) -> Scores:
@@ -91,7 +120,7 @@ def scores_file(path: Path, result: RunResult) -> Path:
     """
     if result.predictions is None:
         raise ZsarbenchError(f"result file {path} names no scores file")
-    return path.parent / Path(result.predictions.file).name
+    return result.predictions.next_to(path)
 
 
 def find(folder: Path) -> list[Path]:
@@ -111,6 +140,25 @@ def read_all(*places: Path) -> tuple[dict[Path, RunResult], dict[Path, str]]:
     return valid, problems
 
 
+def load(*places: Path | str) -> list[RunResult]:
+    """Return the results of files and of all files under folders, by default of `./results`, the newest first.
+
+    A file that cannot be read is left out, and the log says why.
+
+    Raises:
+        UsageError: a place does not exist, or no result is there.
+    """
+    paths = [Path(place) for place in places or ("results",)]
+    if missing := [path for path in paths if not path.exists()]:
+        raise UsageError(f"'{missing[0]}' does not exist; give result files or folders that hold them")
+    found, problems = read_all(*paths)
+    for path, problem in problems.items():
+        _log.warning("%s is left out: %s", path, problem)
+    if not found:
+        raise UsageError("there is no result to load. Try: zsarbench run --method NAME")
+    return sorted(found.values(), key=lambda result: (result.created, result.stem), reverse=True)
+
+
 def _text(result: RunResult, path: Path) -> bytes:
     """Return the JSON of a result file.
 
@@ -124,11 +172,9 @@ def _text(result: RunResult, path: Path) -> bytes:
 
 
 def _scores_of(result: RunResult, path: Path) -> Scores:
-    file, predictions = scores_file(path, result), result.predictions
-    assert predictions is not None  # there is a file
-    if has_scores(result, path) and sha256_of(file, "scores file", MAX_BYTES) != predictions.sha256:
-        raise ZsarbenchError(f"scores file {file} is not the one that {path.name} was written with (sha256 differs)")
-    return scores_module.read(file)
+    if result.predictions is None:
+        raise ZsarbenchError(f"result file {path} names no scores file")
+    return result.predictions.read(path)
 
 
 def _reserve(place: Path, stem: str) -> Path:

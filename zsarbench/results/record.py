@@ -6,21 +6,33 @@ A field is required unless it has a default here, and no other is allowed. Accur
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Annotated, Any, Final, Literal, TypeAlias
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, Literal, TypeAlias
 
+from zsarbench.errors import ZsarbenchError
+from zsarbench.evaluation import scores
+from zsarbench.evaluation.by_class import by_class
 from zsarbench.evaluation.contamination import Contamination
+from zsarbench.evaluation.scores import Scores
 from zsarbench.evaluation.settings import Setting
 from zsarbench.evaluation.summary import RoundResult, Summary
 from zsarbench.interfaces import Control, Denominator, LearnsFrom, Sampling
+from zsarbench.results import views
 from zsarbench.results.coverage import Coverage
 from zsarbench.results.flags import Flag
+from zsarbench.utils.array_files import MAX_BYTES
+from zsarbench.utils.foreign import sha256_of
 from zsarbench.utils.schema import STRICT, Count, Positive, Rule, plain
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 SCHEMA: Final[Literal[1]] = 1
 
@@ -150,8 +162,25 @@ class Predictions:
     file: str
     sha256: str
 
+    def read(self, result: Path) -> Scores:
+        """Return the scores of a result file, next to which they lie.
 
-@dataclass(frozen=True)
+        Raises:
+            ZsarbenchError: the scores file is missing, damaged, or another one than the result was written with.
+        """
+        file = self.next_to(result)
+        if file.is_file() and sha256_of(file, "scores file", MAX_BYTES) != self.sha256:
+            raise ZsarbenchError(
+                f"scores file {file} is not the one that {result.name} was written with (sha256 differs)"
+            )
+        return scores.read(file)
+
+    def next_to(self, result: Path) -> Path:
+        """Return where the scores of a result file are."""
+        return result.parent / Path(self.file).name
+
+
+@dataclass(frozen=True, repr=False)
 class RunResult:
     """One method on one protocol, all rounds.
 
@@ -199,6 +228,67 @@ class RunResult:
     predictions: Predictions | None = None
     coverage: Coverage | None = None
     schema: Literal[1] = SCHEMA
+
+    _path: ClassVar[Path | None] = None  # of this object, not of the record
+
+    @property
+    def path(self) -> Path | None:
+        """Its file; None where it was neither read from one nor written to one."""
+        return self._path
+
+    def at(self, path: Path) -> RunResult:
+        """Return the result as that of a file."""
+        placed = copy.copy(self)
+        object.__setattr__(placed, "_path", path)
+        return placed
+
+    # --- in Python ---
+
+    def __repr__(self) -> str:
+        """Return method, protocol and the metric that ranks, in one line."""
+        name = views.ranking_metric(self.protocol.setting, self.summary)
+        return f"RunResult({self.title}: {name} {views.in_percent(self.summary[name])} %, {self.spec_id})"
+
+    def _repr_html_(self) -> str:
+        """Return metrics and what belongs to them, for a notebook."""
+        lines = [*map(str, self.flags), *(f"not ranked: {text}" for text in self.objections)]
+        lines += [f"file: {self.path}"] if self.path is not None else []
+        return views.as_html(self.title, self.summary, [*lines, self.command])
+
+    @property
+    def title(self) -> str:
+        """Method, protocol and the number of rounds, e.g. "cezsar on ucf101/truze-v2 (1 round)"."""
+        n_rounds = len({item.round for item in self.rounds})
+        rounds = "1 round" if n_rounds == 1 else f"{n_rounds} rounds"
+        seeds = f", {len(self.seeds)} seeds" if len(self.seeds) > 1 else ""
+        return f"{self.method.name} on {self.protocol.name} ({rounds}{seeds})"
+
+    def to_dataframe(self) -> pd.DataFrame:
+        """Return a row for each round under each training seed.
+
+        Columns: method, protocol, round, seed, fit, n_classes, n_seen, n_expected, n_scored, n_failed, duplicate_of,
+        and the metrics by name, fractions in [0, 1].
+        """
+        frame = views.rounds_frame(self.rounds)
+        frame.insert(0, "method", self.method.name)
+        frame.insert(1, "protocol", self.protocol.name)
+        return frame
+
+    def per_class(self) -> pd.DataFrame:
+        """Return the accuracy of each class over all its rounds, the best first; read from the scores file.
+
+        Index: class. Columns: n_clips, n_rounds, top1 (a fraction, the mean over rounds), taken_for (the other class
+        that its clips are most often taken for) and share (of its clips); in a generalised setting also seen.
+
+        Raises:
+            ZsarbenchError: the scores were not kept, or their file is missing or damaged.
+        """
+        if self.predictions is None or self.path is None:
+            raise ZsarbenchError(
+                f"the scores of {self.stem} were not kept, or it is of no file. Try: zsarbench.load_results(FOLDER), "
+                f"or {self.command}"
+            )
+        return views.classes_frame(by_class(self.predictions.read(self.path), self.denominator))
 
     @property
     def stem(self) -> str:

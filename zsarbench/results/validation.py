@@ -8,6 +8,7 @@ from typing import Any
 from zsarbench.errors import ZsarbenchError
 from zsarbench.evaluation.contamination import Contamination
 from zsarbench.evaluation.summary import round_problems, summary_problems
+from zsarbench.results.problems import Problem
 from zsarbench.results.record import SCHEMA, Json, RunResult, spec_id
 from zsarbench.utils.json_schema import json_schema
 from zsarbench.utils.schema import DoesNotFit, parse
@@ -30,19 +31,23 @@ def from_json(content: Any) -> RunResult:
     """
     result = parse(RunResult, _upgraded(content), "result")
     if problems := _problems(result):
-        raise DoesNotFit(problems)
+        raise DoesNotFit([problem.text for problem in problems])
     return result
 
 
 def validate(content: Any) -> list[str]:
     """Return all that is wrong with a result's JSON; [] where nothing is."""
+    return [problem.text for problem in problems_of(content)]
+
+
+def problems_of(content: Any) -> list[Problem]:
+    """Return all that is wrong with a result's JSON, by name; [] where nothing is."""
     try:
-        from_json(content)
+        return _problems(parse(RunResult, _upgraded(content), "result"))
     except DoesNotFit as error:
-        return list(error.problems)
+        return [Problem("format", text) for text in error.problems]
     except ZsarbenchError as error:
-        return [str(error)]
-    return []
+        return [Problem("format", str(error))]
 
 
 def _upgraded(content: Any) -> Json:
@@ -59,23 +64,25 @@ def _upgraded(content: Any) -> Json:
     return upgraded
 
 
-def _problems(result: RunResult) -> list[str]:
+def _problems(result: RunResult) -> list[Problem]:
     """Return what types cannot say: sums that are wrong and fields that disagree."""
     problems = [
-        f"round {item.round}: {problem}"
+        Problem("metrics", f"round {item.round}: {problem}")
         for item in result.rounds
         for problem in round_problems(item, result.protocol.setting)
     ]
     if (seeds := {item.seed for item in result.rounds}) != set(result.seeds):
-        problems.append(f"seeds is {list(result.seeds)}, but the rounds have {sorted(seeds)}")
+        problems.append(Problem("spec", f"seeds is {list(result.seeds)}, but the rounds have {sorted(seeds)}"))
     if result.spec_id != (expected := spec_id(result.spec)):
-        problems.append(f"spec_id is '{result.spec_id}', but that of `spec` is '{expected}'")
+        problems.append(Problem("spec", f"spec_id is '{result.spec_id}', but that of `spec` is '{expected}'"))
     if any(item.n_failed for item in result.rounds) and not result.failures:
-        problems.append("failures is empty, but rounds count failed clips")
-    return problems + summary_problems(result.rounds, result.summary) + _contamination_problems(result.contamination)
+        problems.append(Problem("clips", "failures is empty, but rounds count failed clips"))
+    problems += [Problem("metrics", text) for text in summary_problems(result.rounds, result.summary)]
+    return problems + _contamination_problems(result.contamination)
 
 
-def _contamination_problems(audit: Contamination | None) -> list[str]:
+def _contamination_problems(audit: Contamination | None) -> list[Problem]:
     if audit is None or (listed := len({item.candidate for item in audit.overlapping})) == audit.n_overlapping:
         return []
-    return [f"contamination.n_overlapping is {audit.n_overlapping}, but {listed} classes are listed"]
+    text = f"contamination.n_overlapping is {audit.n_overlapping}, but {listed} classes are listed"
+    return [Problem("contamination", text)]

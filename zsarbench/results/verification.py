@@ -11,6 +11,7 @@ import numpy as np
 
 from zsarbench.errors import ZsarbenchError
 from zsarbench.evaluation.scores import Scores
+from zsarbench.results.problems import Problem, ProblemName
 from zsarbench.results.recomputation import recompute
 from zsarbench.results.record import RunResult
 
@@ -18,25 +19,29 @@ TOLERANCE = 1e-9
 """Of a result's numbers against those of its scores: both come from the same arithmetic."""
 
 
-def scores_problems(path: Path, result: RunResult, scores: Scores) -> list[str]:
+def scores_problems(path: Path, result: RunResult, scores: Scores) -> list[Problem]:
     """Return where the result of a file differs from what its scores give; [] where it does not."""
     try:
         right = recompute(path, scores)
     except ZsarbenchError as error:
-        return [str(error)]
+        return [Problem("predictions", str(error))]
     problems = []
     for number, (item, of_scores) in enumerate(zip(result.rounds, right.rounds, strict=True)):
         for name, stated, given in _differences(item, of_scores):
-            problems.append(f"{name} of round {item.round}, seed {item.seed} is {stated}, but the scores give {given}")
+            text = f"{name} of round {item.round}, seed {item.seed} is {stated}, but the scores give {given}"
+            problems.append(Problem("metrics", text))
         if len(scores.rounds[number].clips) != item.n_expected:
-            problems.append(f"round {item.round} has {len(scores.rounds[number].clips)} clips in its scores")
+            n_clips = len(scores.rounds[number].clips)
+            problems.append(Problem("clips", f"round {item.round} has {n_clips} clips in its scores"))
     for name in sorted({*result.summary, *right.summary}):
         for field, stated, given in _differences(result.summary.get(name), right.summary.get(name)):
-            problems.append(f"{field} of {name} is {stated}, but the scores give {given}")
+            kind: ProblemName = "intervals" if field in ("ci95", "no_ci95") else "metrics"
+            problems.append(Problem(kind, f"{field} of {name} is {stated}, but the scores give {given}"))
     for field, stated, given in _differences(result.contamination, right.contamination):
-        problems.append(f"contamination.{field} is {stated}, but the scores give {given}")
+        text = f"contamination.{field} is {stated}, but the scores give {given}"
+        problems.append(Problem("contamination", text))
     if strays := _without_scores(scores) - {failure.clip_id for failure in result.failures}:
-        problems.append(f"clip '{min(strays)}' has no scores, but is not among the failures")
+        problems.append(Problem("clips", f"clip '{min(strays)}' has no scores, but is not among the failures"))
     return problems
 
 

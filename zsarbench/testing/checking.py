@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import signal
-import threading
 import traceback
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from zsarbench.errors import NotGiven, UsageError, ZsarbenchError
 from zsarbench.plugins import building, options
 from zsarbench.plugins.parts import PART_KINDS
 from zsarbench.testing import toys
+from zsarbench.testing.causes import CAUSES
+from zsarbench.utils.time_limit import TimeIsUp, limited
 
 if TYPE_CHECKING:
     import torch
@@ -38,10 +36,6 @@ class Unavailable(Exception):
     """A reason why a component cannot be tried on this machine: weights, files or packages that are missing."""
 
 
-class _TooLong(BaseException):
-    """The end of a check's time; no `except Exception` of a component catches it."""
-
-
 def expect(holds: bool, expected: str, actual: str) -> None:
     """Raise `ContractViolation` unless the first argument is true."""
     if not holds:
@@ -50,16 +44,24 @@ def expect(holds: bool, expected: str, actual: str) -> None:
 
 @dataclass(frozen=True)
 class Problem:
-    """A bug in a component: whose, by which check, what was expected and what happened, and where the contract is."""
+    """A bug in a component: whose, by which check, what was expected and what happened, and where the contract is.
+
+    rule: what the check tries. cause: what is most often behind it; "" where that is not known.
+    """
 
     kind: str
     name: str
     check: str
     message: str
     contract: str
+    rule: str = ""
+    cause: str = ""
 
     def __str__(self) -> str:
-        return f"{self.kind} '{self.name}', {self.check}: {self.message}. The contract: {self.contract}"
+        about = f"{self.kind} '{self.name}', {self.check}: {self.message}."
+        likely = f" Likely cause: {self.cause}." if self.cause else ""
+        rule = f" The rule: {self.rule}" if self.rule else ""
+        return f"{about}{rule}{likely} The contract: {self.contract}"
 
 
 @dataclass(frozen=True)
@@ -173,36 +175,21 @@ class Check:
         except (Unavailable, NotGiven) as error:
             return CheckOutcome(*about, skipped=str(error))
         except ContractViolation as error:
-            return CheckOutcome(*about, problem=Problem(*about, str(error), self.contract))
-        except _TooLong:
+            return CheckOutcome(*about, problem=self._problem(subject, str(error)))
+        except TimeIsUp:
             message = f"expected an end within {seconds:.0f} seconds, but it was still running"
-            return CheckOutcome(*about, problem=Problem(*about, message, self.contract))
+            return CheckOutcome(*about, problem=self._problem(subject, message))
         except Exception as error:
             place = traceback.extract_tb(error.__traceback__)[-1]
             where = f"{Path(place.filename).name}, line {place.lineno}"
             message = f"expected no error, but it raised {type(error).__name__}: {error} ({where})"
-            return CheckOutcome(*about, problem=Problem(*about, message, self.contract))
+            return CheckOutcome(*about, problem=self._problem(subject, message))
         return CheckOutcome(*about)
 
-
-@contextmanager
-def limited(seconds: float) -> Iterator[None]:
-    """End a block after so many seconds; unlimited outside the main thread and where signals have no timer."""
-    if threading.current_thread() is not threading.main_thread() or not hasattr(signal, "setitimer"):
-        yield
-        return
-
-    def stop(number: int, frame: FrameType | None) -> None:
-        raise _TooLong
-
-    before = signal.signal(signal.SIGALRM, stop)
-    timer = signal.setitimer(signal.ITIMER_REAL, seconds)
-    try:
-        yield
-    finally:  # a timer set by someone else, such as a test runner, is restored
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
-        signal.setitimer(signal.ITIMER_REAL, *timer)
+    def _problem(self, subject: ComponentUnderTest, message: str) -> Problem:
+        rule = " ".join((self.run.__doc__ or "").split("\n\n")[0].split())
+        cause = CAUSES.get((self.kind, self.name)) or CAUSES.get(("", self.name), "")
+        return Problem(self.kind, subject.name, self.name, message, self.contract, rule, cause)
 
 
 # --- comparing --------------------------------------------------------------------------------------------------------

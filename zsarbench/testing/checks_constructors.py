@@ -37,6 +37,7 @@ OPTIONAL: tuple[tuple[type, str, str, Callable[[Any], bool]], ...] = (
     (interfaces.StepBatches, "batch_size", "a whole number above 0", lambda size: isinstance(size, int) and size > 0),
     (interfaces.IndependentSteps, "independent_steps", "True or False", lambda value: isinstance(value, bool)),
     (interfaces.ColourOrdered, "colour_order", "rgb, bgr or None", ("rgb", "bgr", None).__contains__),
+    (interfaces.FrameOrdered, "frame_order_matters", "True or False", lambda value: isinstance(value, bool)),
     (interfaces.CaptionsTrained, "captions_trained_on", "a tuple of names", _is_names),
     (interfaces.HasRoot, "root", "a Path or None", lambda root: root is None or isinstance(root, Path)),
     *((protocol, member, "a method", callable) for protocol, member in (

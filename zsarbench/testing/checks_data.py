@@ -47,6 +47,11 @@ def read(subject: ComponentUnderTest, what: str, *arguments: str) -> Any:
     return subject.once((what, *arguments), call)
 
 
+def another(subject: ComponentUnderTest) -> Any:
+    """Return a second instance of the data set, built once."""
+    return subject.once("another", subject.make)
+
+
 def classes_are_named(subject: ComponentUnderTest) -> None:
     """Classes are distinct names, and aliases lead to them."""
     classes, aliases = subject.component.classes, subject.component.aliases
@@ -58,6 +63,8 @@ def classes_are_named(subject: ComponentUnderTest) -> None:
     expect(isinstance(aliases, Mapping), "aliases as a mapping", f"it is a {type(aliases).__name__}")
     lost = sorted(set(aliases.values()) - set(classes))
     expect(not lost, "aliases of official class names", f"{lost[:3]} are not classes")
+    moved = sorted(alias for alias, name in aliases.items() if alias in classes and alias != name)
+    expect(not moved, "a class's own name to be no alias of another class", f"{moved[:3]} are")
 
 
 def manifest_is_sound(subject: ComponentUnderTest) -> None:
@@ -134,7 +141,7 @@ def refuses_other_forms(subject: ComponentUnderTest) -> None:
 def revision_is_stable(subject: ComponentUnderTest) -> None:
     """The revision is a text, the same for two instances and after the data were read."""
     try:
-        one, other = subject.component.revision, subject.make().revision
+        one, other = subject.component.revision, another(subject).revision
     except ZsarbenchError as error:
         raise Unavailable(str(error)) from error
     expect(isinstance(one, str) and one != "", "a revision that is text", f"it is {one!r}")

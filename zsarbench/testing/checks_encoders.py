@@ -20,6 +20,7 @@ from zsarbench.testing.checking import (
     ComponentUnderTest,
     ContractViolation,
     Unavailable,
+    close,
     expect,
     farthest,
     is_tensor,
@@ -98,7 +99,8 @@ def part_of(batch: Clips, index: list[int], n_steps: int | None = None) -> Clips
     )
 
 
-def _encoded(subject: ComponentUnderTest) -> Steps:
+def encoded(subject: ComponentUnderTest) -> Steps:
+    """Return the toy batch's steps, encoded once."""
     batch = toy_batch(subject)
     return subject.once("encoded", lambda: subject.component.encode(batch))  # type: ignore[no-any-return]
 
@@ -141,7 +143,7 @@ def prepare_travels(subject: ComponentUnderTest) -> None:
 
 def gives_steps(subject: ComponentUnderTest) -> None:
     """`encode` gives a finite row per step, with the mask of the frames, and zeros on padding."""
-    encoder, batch, steps = subject.component, toy_batch(subject), _encoded(subject)
+    encoder, batch, steps = subject.component, toy_batch(subject), encoded(subject)
     expect(isinstance(steps, Steps), "zsarbench.interfaces.Steps", shape_of(steps))
     expect(steps.mask.dtype == torch.bool, "a mask of bool", f"it is {steps.mask.dtype}")
     shape = tuple(steps.mask.shape)
@@ -161,7 +163,7 @@ def gives_steps(subject: ComponentUnderTest) -> None:
 
 def clip_alone(subject: ComponentUnderTest) -> None:
     """Row i depends on clip i alone, bit for bit, whatever else is in the batch and in whatever order."""
-    batch, whole = toy_batch(subject), _encoded(subject)
+    batch, whole = toy_batch(subject), encoded(subject)
     for index in ([0], [3, 2, 1, 0], [1, 1, 0]):
         steps = subject.component.encode(part_of(batch, index))
         for row, clip in enumerate(index):
@@ -172,7 +174,7 @@ def clip_alone(subject: ComponentUnderTest) -> None:
 
 def padding_stays_out(subject: ComponentUnderTest) -> None:
     """The content of padding steps, and their number, changes no row."""
-    batch, whole = toy_batch(subject), _encoded(subject)
+    batch, whole = toy_batch(subject), encoded(subject)
     if batch.frames is None or batch.mask is None:
         return
     noise = torch.ones_like(batch.frames) * 77
@@ -190,7 +192,7 @@ def padding_stays_out(subject: ComponentUnderTest) -> None:
 
 def steps_alone(subject: ComponentUnderTest) -> None:
     """Where `independent_steps` is promised, a step alone has the same bits, in several threads at once too."""
-    encoder, batch, whole = subject.component, toy_batch(subject), _encoded(subject)
+    encoder, batch, whole = subject.component, toy_batch(subject), encoded(subject)
     promised = isinstance(encoder, IndependentSteps) and encoder.independent_steps
     if not promised:
         return
@@ -200,8 +202,8 @@ def steps_alone(subject: ComponentUnderTest) -> None:
     places = [(clip, step) for clip, step in mask.nonzero().tolist()]
     alone = [Clips((batch.ids[i],), frames[i : i + 1, t : t + 1], None, mask[i : i + 1, t : t + 1]) for i, t in places]
     with ThreadPoolExecutor(len(places)) as pool:
-        encoded = list(pool.map(encoder.encode, alone))
-    for (clip, step), one in zip(places, encoded, strict=True):
+        rows = list(pool.map(encoder.encode, alone))
+    for (clip, step), one in zip(places, rows, strict=True):
         step_alone, step_in_batch = one.values[0, 0], whole.values[clip, step]
         expect(
             same_bits(step_alone, step_in_batch),
@@ -228,6 +230,9 @@ def declares_itself(subject: ComponentUnderTest) -> None:
     if subject.kind == "visual":
         sampling = encoder.sampling
         expect(isinstance(sampling, Sampling), "sampling to be a zsarbench.interfaces.Sampling", f"it is {sampling!r}")
+        counts = (sampling.max_steps, sampling.frames_per_step, sampling.step_stride)
+        above = sampling.frames_per_second > 0 and all(isinstance(count, int) and count > 0 for count in counts)
+        expect(above, "sampling in whole numbers above 0", f"it is {sampling!r}")
 
 
 def classifies(subject: ComponentUnderTest) -> None:
@@ -241,9 +246,11 @@ def classifies(subject: ComponentUnderTest) -> None:
         return
     pairs = all(len(label) == 2 and all(isinstance(text, str) for text in label) for label in labels)
     expect(pairs, "labels as pairs of a name and a definition", f"the first is {labels[0]!r}")
-    rows = _encoded(subject).values
+    rows = encoded(subject).values
     logits = encoder.classify(rows)
+    step = encoder.classify(rows[:1, 0]) if is_tensor(logits, (*rows.shape[:-1], len(labels))) else logits
     expect(is_tensor(logits, (*rows.shape[:-1], len(labels))), f"(..., {len(labels)}), one a label", shape_of(logits))
+    expect(close(step[0], logits[0, 0]), "the logits of a row not to depend on others", farthest(step[0], logits[0, 0]))
     logits, shape = encoder.classify(rows[:0, 0]), (0, len(labels))
     expect(is_tensor(logits, shape), f"{shape} where a block of clips holds none that could be read", shape_of(logits))
 
@@ -280,9 +287,12 @@ def sentence_alone(subject: ComponentUnderTest) -> None:
 
 
 def tells_texts_apart(subject: ComponentUnderTest) -> None:
-    """Different sentences get different rows."""
+    """Different sentences get different rows, those that differ in their last word alone too."""
     rows = _sentences(subject)
     expect(not same_bits(rows[0], rows[5]), "different rows for different sentences", "they are equal")
+    start = "somebody in this clip slowly and carefully lifts a "
+    one, other = subject.component.encode([f"{start}cup", f"{start}word"])
+    expect(not same_bits(one, other), "different rows for sentences that differ in their last word", "they are equal")
 
 
 def visual_checks() -> tuple[Check, ...]:

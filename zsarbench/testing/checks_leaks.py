@@ -2,17 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
+
+import torch
 
 from zsarbench.features.clips import MemoryClips
 from zsarbench.interfaces import Recording
 from zsarbench.testing import toys
 from zsarbench.testing.checking import Check, ComponentUnderTest, close, expect, farthest
 from zsarbench.testing.checks_methods import METHOD, fit, fitted, scored, unseen_clips
+from zsarbench.utils import seeding
 
 if TYPE_CHECKING:
     from zsarbench.interfaces import ClipFeatures
+
+
+SPELLINGS: Mapping[str, Callable[[str, int], str]] = {
+    "as it is": lambda name, number: f"{name} {number}",
+    "with hyphens": lambda name, number: f"{name.replace(' ', '-')}-{number}",
+    "with underscores": lambda name, number: f"{name.replace(' ', '_')}_{number}",
+    "as UCF-101 does": lambda name, number: f"v_{name.title().replace(' ', '')}_g{number:02}_c01",
+    "in one word": lambda name, number: f"{name.replace(' ', '')}{number}",
+    "in capitals": lambda name, number: f"{name.upper()}/{number}",
+    "as a folder": lambda name, number: f"{name}/{number}.mp4",
+}
+"""How ids of data sets name a class."""
+NUDGE = 0.01
+"""Added to the features of clips that decide settings: too little to decide otherwise, enough to be learnt."""
 
 
 def clip_alone(subject: ComponentUnderTest) -> None:
@@ -46,13 +64,48 @@ def ids_say_nothing(subject: ComponentUnderTest) -> None:
     classes = toys.class_texts(toys.UNSEEN)
     whole = scored(fitted(subject), unseen_clips(), classes)
     train = toys.train_set()
-    refitted = fit(subject, train=replace(train, clips=_renamed(train.clips, "learnt")))
-    renamed = scored(refitted, _renamed(unseen_clips(), "tested"), classes)
+    refitted = fit(subject, train=replace(train, clips=_renamed(train.clips)))
+    renamed = scored(refitted, _renamed(unseen_clips()), classes)
     expect(close(renamed, whole), "ids of clips not to matter", f"under other ids {farthest(renamed, whole)}")
+    clips = unseen_clips()
+    for how, spelt in SPELLINGS.items():
+        for of in (0, 1):  # its own class, and the next one
+            names = [spelt(toys.UNSEEN[(number // 4 + of) % 4], number) for number in range(len(clips))]
+            named = scored(fitted(subject), _renamed(clips, names), classes)
+            whose = "their own class" if of == 0 else "another class"
+            said = f"under ids such as '{names[0]}', which name {whose} {how}, {farthest(named, whole)}"
+            expect(close(named, whole), "ids of clips not to matter", said)
+
+
+def seen_candidates_too(subject: ComponentUnderTest) -> None:
+    """Where seen classes are candidates too, a clip's scores depend on no other clip, its id or its place either."""
+    classes = toys.class_texts((*toys.SEEN, *toys.UNSEEN))
+    clips = toys.clips((*toys.SEEN, *toys.UNSEEN), name="test")
+    whole = scored(fitted(subject), clips, classes)
+    shape = (len(clips), len(classes))
+    expect(tuple(whole.shape) == shape, f"scores {shape}", f"they are {tuple(whole.shape)}")
+    n_seen, everything = 4 * len(toys.SEEN), list(range(len(clips)))
+    cases = {
+        "every third clip": everything[::3],
+        "the clips of unseen classes": everything[n_seen:],
+        "the clips of seen classes": everything[:n_seen],
+        "the clips in reverse": everything[::-1],
+    }
+    for what, kept in cases.items():
+        part = scored(fitted(subject), clips.subset(kept), classes)
+        said = f"with {what} alone {farthest(part, whole[kept])}"
+        expect(close(part, whole[kept]), "scores that depend on the clip alone, seen classes being candidates", said)
+    names = [f"{classes[number // 4].name}-{number}" for number in everything]
+    named = scored(fitted(subject), _renamed(clips, names), classes)
+    said = f"under ids that name the class {farthest(named, whole)}"
+    expect(close(named, whole), "ids of clips not to matter, seen classes being candidates", said)
 
 
 def validation_set_decides_only(subject: ComponentUnderTest) -> None:
-    """Each clip of the validation set twice decides the same settings: scores differ only if more is learnt from it."""
+    """Each clip of the validation set twice, or moved a little, decides the same settings, which `record` tells.
+
+    Scores differ only if more is learnt from it.
+    """
     if subject.component.learns_from == "nothing":
         return
     train = toys.train_set(apart=True)
@@ -60,7 +113,8 @@ def validation_set_decides_only(subject: ComponentUnderTest) -> None:
     assert judged is not None
     assert judged.labels is not None
     clips, classes = unseen_clips(), toys.class_texts(toys.UNSEEN)
-    once = scored(fit(subject, train=train), clips, classes)
+    first = fit(subject, train=train)
+    once = scored(first, clips, classes)
     doubled = replace(
         judged, clips=_twice(judged.clips), labels=judged.labels.repeat(2), groups=(*judged.groups, *judged.groups)
     )
@@ -70,6 +124,20 @@ def validation_set_decides_only(subject: ComponentUnderTest) -> None:
         "a validation set to decide settings and nothing else",
         f"with each of its clips twice {farthest(twice, once)}",
     )
+    nudged = replace(judged, clips=_nudged(judged.clips))
+    other = fit(subject, train=replace(train, validation_set=nudged))
+    records = [dict(one.method.record()) if isinstance(one.method, Recording) else {} for one in (first, other)]
+    if records[0] != records[1]:
+        return  # another setting was chosen, and it says so
+    moved = scored(other, clips, classes)
+    said = f"with its features moved by {NUDGE}, and the same record, {farthest(moved, once)}"
+    expect(close(moved, once), "a validation set to decide settings and nothing else", said)
+
+
+def _nudged(clips: ClipFeatures) -> MemoryClips:
+    steps: Any = clips.rows(range(len(clips)))
+    noise = torch.randn(steps.values.shape, generator=seeding.generator(0, "conformance", "nudge"))
+    return MemoryClips(clips.ids, steps.values + NUDGE * noise, steps.mask, captions=clips.captions)
 
 
 def _twice(clips: ClipFeatures) -> MemoryClips:
@@ -79,9 +147,10 @@ def _twice(clips: ClipFeatures) -> MemoryClips:
     return MemoryClips(ids, steps.values, steps.mask, captions=captions)
 
 
-def _renamed(clips: ClipFeatures, name: str) -> MemoryClips:
+def _renamed(clips: ClipFeatures, ids: Sequence[str] | None = None) -> MemoryClips:
+    """Return the clips under other ids, by default such as say nothing."""
     steps: Any = clips.rows(range(len(clips)))
-    ids = [f"{name}{number:03}" for number in range(len(clips))]
+    ids = [f"renamed{number:03}" for number in range(len(clips))] if ids is None else ids
     return MemoryClips(ids, steps.values, steps.mask, captions=clips.captions)
 
 
@@ -92,4 +161,5 @@ def leak_checks() -> tuple[Check, ...]:
         Check("method", "choices-are-of-the-fit", METHOD, choices_are_of_the_fit),
         Check("method", "validation-set-decides-only", f"{METHOD}.fit", validation_set_decides_only),
         Check("method", "ids-say-nothing", f"{METHOD}.score", ids_say_nothing),
+        Check("method", "seen-candidates-too", f"{METHOD}.score", seen_candidates_too),
     )

@@ -47,6 +47,17 @@ def _about(table: Table) -> dict[str, Any]:
     return {field.name: getattr(table, field.name) for field in fields(table) if field.name != "frame"}
 
 
+def shows_the_figures(subject: ComponentUnderTest) -> None:
+    """Another value of the metric that ranks gives another text, and rows stay in their order."""
+    text = subject.component.render(toys.table())
+    changed = toys.table()
+    changed.frame[changed.rank_by] = changed.frame[changed.rank_by] / 2
+    expect(subject.make().render(changed) != text, f"a text that shows {changed.rank_by}", "halved, it gives the same")
+    plain = text.replace("\\", "")
+    places = [plain.find(name) for name in toys.table().frame["method"]]
+    expect(places == sorted(places), "rows in the order of the table, best first", "they are in another order")
+
+
 def reports_every_shard(subject: ComponentUnderTest) -> None:
     """`map` yields one report for every shard, in any order, and none without shards."""
     shards = [
@@ -68,6 +79,7 @@ def reporter_checks() -> tuple[Check, ...]:
     return (
         *checks_constructors.checks("reporter"),
         Check("reporter", "renders-text", REPORTER, renders_text),
+        Check("reporter", "shows-the-figures", REPORTER, shows_the_figures),
     )
 
 

@@ -240,6 +240,50 @@ def prefers_the_positive(subject: ComponentUnderTest) -> None:
     expect(good < bad, "a lower loss where the positives are near", values)
 
 
+def every_input_counts(subject: ComponentUnderTest) -> None:
+    """With the positives held, negatives that come near the videos raise the loss; held in turn, positives lower it."""
+    rng = seeding.generator(2, "conformance", "triplets")
+    video = torch.nn.functional.normalize(torch.randn(6, 8, generator=rng), dim=1).to(subject.device)
+    far = -video
+    middle = torch.nn.functional.normalize(torch.randn(6, 8, generator=rng), dim=1).to(subject.device)
+
+    def value(positive: Tensor, negative: Tensor) -> float:
+        wide = negative[:, None].expand(-1, K, -1).clone()
+        return float(subject.component(video.clone(), positive.clone(), wide))
+
+    with torch.no_grad():
+        near, away = value(middle, video), value(middle, far)
+        expect(near > away, "a higher loss where negatives are near", f"it is {near} there and {away} else")
+        near, away = value(video, middle), value(far, middle)
+        expect(near < away, "a lower loss where positives are near", f"it is {near} there and {away} else")
+
+
+def is_finite_at_extremes(subject: ComponentUnderTest) -> None:
+    """Loss and gradient are finite for features of length 100, and for rows of zeros."""
+    for what, scale in (("of length 100", 100.0), ("of zeros", 0.0)):
+        triplets = [(scale * torch.nn.functional.normalize(one.detach(), dim=-1)) for one in _triplets(subject)]
+        video, positive, negative = (one.requires_grad_() for one in triplets)
+        value = subject.component(video, positive, negative)
+        expect(bool(value.isfinite()), f"a finite loss for features {what}", f"it is {value.item()}")
+        value.backward()
+        finite = video.grad is None or bool(video.grad.isfinite().all())
+        expect(finite, f"a finite gradient for features {what}", "some are NaN or infinite")
+
+
+def draws_anew(subject: ComponentUnderTest) -> None:
+    """Another generator gives another draw, unless other embeddings do: negatives are drawn or chosen, not fixed."""
+    draw = toy_draw(subject)
+    one = drawn(draw, subject.make(), seed=0)
+    if any(not same_bits(one, drawn(draw, subject.make(), seed=seed)) for seed in (1, 2)):
+        return
+    turned = torch.randperm(len(draw.pool), generator=seeding.generator(0, "conformance", "turned"))
+    turned = turned.to(draw.pool.device)
+    others = replace(draw, pool=draw.pool[turned], positives=draw.pool[turned][: len(draw.positives)])
+    others = replace(others, anchors=-draw.anchors)
+    said = "it is the same for three generators, and for other embeddings too: a seed of its own is used"
+    expect(not same_bits(one, drawn(others, subject.make(), seed=0)), "draws that follow generator or embeddings", said)
+
+
 def negatives_checks() -> tuple[Check, ...]:
     """Return the checks of negative samplers."""
     return (
@@ -249,6 +293,7 @@ def negatives_checks() -> tuple[Check, ...]:
         Check("negatives", "repeats-where-few", SAMPLE, repeats_where_few),
         Check("negatives", "says-when-there-are-none", SAMPLE, says_when_there_are_none),
         Check("negatives", "follows-the-generator", SAMPLE, follows_the_generator),
+        Check("negatives", "draws-anew", SAMPLE, draws_anew),
         Check("negatives", "draws-alike-from-rows", SAMPLE, draws_alike_from_rows),
     )
 
@@ -262,4 +307,6 @@ def loss_checks() -> tuple[Check, ...]:
         Check("loss", "is-finite-on-ties", LOSS, is_finite_on_ties),
         Check("loss", "order-does-not-matter", LOSS, order_does_not_matter),
         Check("loss", "prefers-the-positive", LOSS, prefers_the_positive),
+        Check("loss", "every-input-counts", LOSS, every_input_counts),
+        Check("loss", "is-finite-at-extremes", LOSS, is_finite_at_extremes),
     )

@@ -21,7 +21,10 @@ from zsarbench.plugins.registry import KINDS, Entry, Registry
 from zsarbench.testing import (
     checks_data,
     checks_encoders,
+    checks_instances,
     checks_leaks,
+    checks_learning,
+    checks_loader,
     checks_methods,
     checks_output,
     checks_training,
@@ -56,13 +59,21 @@ def checks_for(kind: str) -> tuple[Check, ...]:
         UsageError: the kind is unknown.
     """
     known: dict[str, Callable[[], tuple[Check, ...]]] = {
-        "dataset": checks_data.dataset_checks,
+        "dataset": lambda: (*checks_data.dataset_checks(), *checks_instances.instance_checks("dataset")),
         "protocol": checks_data.protocol_checks,
-        "visual": checks_encoders.visual_checks,
-        "text": checks_encoders.text_checks,
+        "visual": lambda: (
+            *checks_encoders.visual_checks(),
+            *checks_loader.loader_checks(),
+            *checks_instances.instance_checks("visual"),
+        ),
+        "text": lambda: (*checks_encoders.text_checks(), *checks_instances.instance_checks("text")),
         "negatives": checks_training.negatives_checks,
         "loss": checks_training.loss_checks,
-        "method": lambda: (*checks_methods.method_checks(), *checks_leaks.leak_checks()),
+        "method": lambda: (
+            *checks_methods.method_checks(),
+            *checks_learning.learning_checks(),
+            *checks_leaks.leak_checks(),
+        ),
         "labels": checks_data.labels_checks,
         "reporter": checks_output.reporter_checks,
         "executor": checks_output.executor_checks,

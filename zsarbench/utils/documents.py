@@ -15,7 +15,7 @@ from typing import Any, NoReturn
 from zsarbench.errors import ZsarbenchError
 from zsarbench.utils.foreign import unfit
 from zsarbench.utils.output import json_visible
-from zsarbench.utils.text_files import read_text
+from zsarbench.utils.text_files import lines, read_text
 
 MAX_BYTES = 32 * 2**20
 """The largest file that is read. A result with 20,000 unread clips has 2 MB; what is larger than this is none."""
@@ -23,26 +23,57 @@ MAX_BYTES = 32 * 2**20
 MAX_PROBLEMS = 20  # of unfit values that a message lists
 
 
-def read_json(path: Path, what: str) -> Any:
-    """Return the content of a JSON file.
+def read_json(path: Path, what: str, max_bytes: int = MAX_BYTES, *, repeated: bool = False) -> Any:
+    """Return the content of a JSON file; repeated: see `parse_json`.
 
     Raises:
-        ZsarbenchError: see `read_text`; it is not valid JSON, or holds a key twice, NaN or an infinity, which JSON
-            does not have, or what `zsarbench.utils.foreign.unfit` finds.
+        ZsarbenchError: see `read_text` and `parse_json`.
     """
-    text = read_text(path, what, MAX_BYTES)
+    return parse_json(read_text(path, what, max_bytes), f"{what} {path}", repeated=repeated)
+
+
+def read_json_lines(path: Path, what: str) -> Iterator[tuple[str, Any]]:
+    """Yield where each line of a file of JSON values is, for messages, and its value; empty lines are left out.
+
+    Raises:
+        ZsarbenchError: see `zsarbench.utils.text_files.lines` and `parse_json`.
+    """
+    for where, line in lines(path, what):
+        yield where, parse_json(line, where)
+
+
+class RepeatedKeys(dict[str, Any]):
+    """A JSON object in which a key appears twice; pairs: all keys with their values, in their order."""
+
+    def __init__(self, pairs: list[tuple[str, Any]]) -> None:
+        super().__init__(pairs)
+        self.pairs = tuple(pairs)
+
+
+def parse_json(text: str, where: str, *, repeated: bool = False) -> Any:
+    """Return the value of a JSON text; where: its place for messages.
+
+    repeated: whether an object may hold a key twice; it is then a `RepeatedKeys`.
+
+    Raises:
+        ZsarbenchError: it is not valid JSON, or holds a key twice, NaN or an infinity, which JSON does not have, or
+            what `zsarbench.utils.foreign.unfit` finds.
+    """
     try:
         content = json.loads(
-            text, object_pairs_hook=_without_duplicates, parse_constant=_refuse_constant, parse_float=_finite
+            text,
+            object_pairs_hook=_with_duplicates if repeated else _without_duplicates,
+            parse_constant=_refuse_constant,
+            parse_float=_finite,
         )
     except json.JSONDecodeError as error:
-        raise ZsarbenchError(f"{what} {path} is not valid JSON, perhaps cut short: {error}") from error
+        raise ZsarbenchError(f"{where} is not valid JSON, perhaps cut short: {error}") from error
     except ValueError as error:  # raised by the hooks, and by Python for numbers of more than 4,300 digits
-        raise ZsarbenchError(f"{what} {path} is not valid JSON: {error}") from error
+        raise ZsarbenchError(f"{where} is not valid JSON: {error}") from error
     except RecursionError:
-        raise ZsarbenchError(f"{what} {path} is not valid JSON: its lists or objects are nested too deeply") from None
+        raise ZsarbenchError(f"{where} is not valid JSON: its lists or objects are nested too deeply") from None
     if problems := list(islice(unfit(content), MAX_PROBLEMS)):
-        raise invalid(what, path, problems)
+        raise ZsarbenchError("\n  ".join([f"{where} is not valid:", *problems]))
     return content
 
 
@@ -86,6 +117,11 @@ def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         twice = next(name for name, count in Counter(name for name, _ in pairs).items() if count > 1)
         raise ValueError(f"the key '{twice}' appears twice in an object")
     return content
+
+
+def _with_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    content = dict(pairs)
+    return content if len(content) == len(pairs) else RepeatedKeys(pairs)
 
 
 def _refuse_constant(name: str) -> NoReturn:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stdout
+from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
 from contextvars import ContextVar
-from typing import TextIO
+from typing import Any, TextIO
 
 _CONTROL = (
     "\x00-\x08\x0b-\x1f\x7f-\x9f"  # C0 without tab and line feed, DEL, C1
@@ -63,37 +62,70 @@ def stdout() -> TextIO:
     return _reserved.get() or sys.stdout
 
 
-def columns(default: int) -> int:
-    """Return the width of the terminal that results are written to, `default` where there is none."""
-    try:
-        if "COLUMNS" not in os.environ:
-            return os.get_terminal_size(stdout().fileno()).columns or default
-    except (OSError, ValueError, AttributeError):
-        return default
-    return shutil.get_terminal_size((default, 24)).columns
+def open_streams() -> None:
+    """Give a process that was started without stdout or stderr (`>&-`) one that swallows what is written."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # the lowest free descriptor is the closed one
+            setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_WRONLY), "w"))
 
 
 @contextmanager
 def reserved_stdout() -> Iterator[None]:
     """Keep stdout for what is written to `stdout()`: all else that is printed inside, by plugins too, goes to stderr.
 
-    That holds for programs and libraries that write to the file descriptor, where stdout is the process's own.
+    That holds for programs and libraries that write to the file descriptor, where stdout is the process's own. What is
+    closed or replaced inside, stdout or stderr, is there again afterwards.
     """
-    if _reserved.get() is not None:
-        yield
-        return
-    real = sys.stdout
-    real.flush()
-    kept = _second_of_process(real)
-    token = _reserved.set(kept or real)
-    try:
-        with redirect_stdout(sys.stderr):
+    with _kept_streams():
+        if _reserved.get() is not None:
             yield
+            return
+        real = sys.stdout
+        real.flush()
+        kept = _second_of_process(real)
+        token = _reserved.set(kept or real)
+        stderr: Any = _Unclosable(sys.stderr)
+        try:
+            with redirect_stdout(stderr), redirect_stderr(stderr):
+                yield
+        finally:
+            _reserved.reset(token)
+            if kept is not None:
+                kept.close()  # BrokenPipeError where nobody reads any more
+
+
+@contextmanager
+def _kept_streams() -> Iterator[None]:
+    """Restore `sys.stdout`, `sys.stderr` and their descriptors afterwards, open as they were."""
+    streams = {"stdout": sys.stdout, "stderr": sys.stderr}
+    descriptors = {}
+    for number in (1, 2):
+        with suppress(OSError):
+            descriptors[number] = os.dup(number)
+    try:
+        yield
     finally:
-        _reserved.reset(token)
-        if kept is not None:
-            os.dup2(kept.fileno(), 1)
-            kept.close()  # BrokenPipeError where nobody reads any more
+        for number, kept in descriptors.items():
+            os.dup2(kept, number)
+            os.close(kept)
+        for number, (name, stream) in enumerate(streams.items(), start=1):
+            if stream.closed:
+                stream = os.fdopen(number, "w", encoding="utf-8", errors="backslashreplace", closefd=False)
+            setattr(sys, name, stream)
+
+
+class _Unclosable:
+    """A stream that whoever prints to it cannot close."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def __getattr__(self, name: str) -> Any:
+        """Return a member of the stream."""
+        return getattr(self._stream, name)
+
+    def close(self) -> None:
+        """Leave the stream open."""
 
 
 def _second_of_process(real: TextIO) -> TextIO | None:

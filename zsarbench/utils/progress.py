@@ -10,9 +10,12 @@ from contextlib import contextmanager
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
+from rich.table import Column
 
 _log = logging.getLogger(__name__)
 SECONDS_BETWEEN_LINES = 10.0
+SECONDS_OF_SPEED = 600.0  # the time left is told by them: batches may take a minute
+BAR_WIDTH = 12  # columns: at 80 of them the count, the time left and a note have room
 
 
 class _Bar:
@@ -50,15 +53,19 @@ class TerminalProgress:
     @contextmanager
     def task(self, description: str, total: int | None = None) -> Iterator[_Bar]:
         """Open a bar of `total` counts."""
+        rest = Column(ratio=1, no_wrap=True, overflow="ellipsis")  # what the other columns leave
         columns = (
             SpinnerColumn(),
             TextColumn("{task.description}"),
-            BarColumn(),
+            BarColumn(bar_width=BAR_WIDTH),
             MofNCompleteColumn(),
             TimeRemainingColumn(),
-            TextColumn("{task.fields[note]}"),
+            TextColumn("{task.fields[note]}", table_column=rest),
         )
-        with Progress(*columns, console=self._console, transient=True) as progress:
+        bars = Progress(
+            *columns, console=self._console, transient=True, expand=True, speed_estimate_period=SECONDS_OF_SPEED
+        )
+        with bars as progress:
             yield _Bar(progress, description, total)
 
 

@@ -136,6 +136,21 @@ def rows(path: Path, what: str, columns: Sequence[str]) -> Iterator[tuple[str, M
         ) from error
 
 
+def header(path: Path, what: str, one_of: Sequence[str]) -> list[str]:
+    """Return the column names of a table, in lower case, as `rows` reads them; one of these names is among them.
+
+    Raises:
+        UsageError: as `lines`; none of the names is there.
+    """
+    _, first = next(((number, line) for number, line in numbered_lines(path, what) if bare(line)), (1, ""))
+    for name in one_of:
+        found = _header(first, [name])[1]
+        if name in found:
+            return found
+    state = f"its first line is '{_short(bare(first))}'" if first else "it is empty"
+    raise UsageError(f"{what} {path} has none of the columns {', '.join(one_of)}; {state}")
+
+
 def bare(text: str) -> str:
     """Return a text without blanks at its ends, those of no width included."""
     before = None

@@ -141,12 +141,12 @@ def test_from_annotations_and_videos_to_a_result(files: Path) -> None:
 
 def test_a_resumed_run_gives_the_same_scores_and_the_modes_give_others(files: Path) -> None:
     first = run(files)
-    resumed = run(files, resume=True)
+    resumed = run(files)
     assert resumed.predictions is not None
     assert first.predictions is not None
     scores = [(path, path.read_bytes()) for path in sorted((files / "out").rglob("*.npz"))]
     assert len({content for path, content in scores if path.name.startswith(f"cezsar-{first.spec_id}")}) == 1
-    fused = run(files, "method.mode=visual_object", resume=True)
+    fused = run(files, "method.mode=visual_object")
     assert fused.spec_id != first.spec_id
     assert fused.rounds[0].n_scored == 6
     content = next(path for path in (files / "out").rglob(f"cezsar-{fused.spec_id}*.npz")).read_bytes()

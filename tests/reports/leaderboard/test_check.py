@@ -145,6 +145,7 @@ def test_a_method_or_a_part_that_nobody_registers_is_refused(path: Path, known: 
     content["method"]["name"] = content["spec"]["method"]["name"] = "supernet"
     content["spec_id"] = results.spec_id(content["spec"])
     content["method"]["plugin"] = "nets"
+    content["command"] = content["command"].replace("chance", "supernet")
     forged = path.with_name(f"supernet-{content['spec_id']}-{path.stem.rpartition('-')[2]}.json")
     forged.write_text(json.dumps(content), encoding="utf-8")
     path.unlink()

@@ -13,7 +13,7 @@ from zsarbench.testing import conformance
 from zsarbench.utils.compute import deterministic
 from zsarbench_datasets.folder import Folder
 
-RANKING = {"epochs": 1, "learning_rate": 0.1, "features": "standardised"}
+RANKING = {"epochs": 40, "learning_rate": 0.1, "features": "standardised"}
 SETTINGS = {
     ("dataset", "sketch"): {"clips_per_class": 1},
     ("visual", "timm"): {"model": "resnet18", "pretrained": False, "batch_size": 8},
@@ -21,13 +21,14 @@ SETTINGS = {
     ("executor", "ray"): {"address": "local"},
     ("text", "word-vectors"): {"file": str(GOLDEN / "words.txt")},
     ("method", "cezsar"): {
-        "d_model": 32, "joint_dim": 16, "n_heads": 2, "feedforward": 32, "max_epochs": 2, "n_negatives": 2,
+        "d_model": 32, "joint_dim": 16, "n_heads": 2, "feedforward": 32, "max_epochs": 12, "n_negatives": 2,
+        "learning_rate": 0.003,
     },
     ("method", "cezsar-pretrained"): {"weights": str(GOLDEN / "cezsar")},
     **{("method", name): RANKING for name in ("devise", "ale", "sje", "latem")},
-    ("method", "er"): {"dim": 16, "epochs": 2, "learning_rate": 0.001},
-    ("method", "e2e"): {"epochs": 1, "learning_rate": 0.001, "features": "l2"},
-    ("method", "dem"): {"hidden": 16, "steps": 5, "features": "l2"},
+    ("method", "er"): {"dim": 16, "epochs": 20, "learning_rate": 0.01},
+    ("method", "e2e"): {"epochs": 10, "learning_rate": 0.01, "features": "l2"},
+    ("method", "dem"): {"hidden": 32, "steps": 300, "features": "l2"},
 }  # fmt: skip
 """Options with which a check ends in seconds; everything else is tried as it is by default."""
 HUB = {

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -73,7 +74,36 @@ def any_form(self: Any, form: str) -> Sequence[ClassText]:
     return Pair.class_texts(self, "name")
 
 
+class Shuffled(Pair):
+    """Deals its clips out anew for each instance."""
+
+    def __init__(self, *, root: Path | None = None) -> None:
+        super().__init__(root=root)
+        self.order = np.random.permutation(3)  # noqa: NPY002
+
+    def splits(self) -> Mapping[str, Sequence[str]]:
+        return {"train": [list("abc")[i] for i in self.order]}
+
+
+class Captioned(Pair):
+    """Sound: every clip has captions."""
+
+    def captions(self) -> Mapping[str, Sequence[str]]:
+        return {clip: (f"somebody in {clip}", "it is warm") for clip in "abcd"}
+
+
+class Spans(Pair):
+    """Sound: clips are spans of videos."""
+
+    def manifest(self) -> pd.DataFrame:
+        return Pair.manifest(self).assign(path="a.mp4", start=[0.0, 1.0, 2.0, 3.0], end=[1.0, 2.0, 3.0, 4.0])
+
+
 DATASET = [
+    (Shuffled, "two-instances-are-one"),
+    (altered(Pair, aliases={"sit": "run"}), "classes-are-named"),
+    (altered(Pair, classes=("run ", "sit")), "classes-are-named"),
+    (manifest(start=[-1.0, 0.0, 0.0, 0.0], end=[1.0, 4.0, 1.0, 1.0]), "manifest-is-sound"),
     (altered(Pair, classes=("run", "sit", "run")), "classes-are-named"),
     (altered(Pair, aliases={"jog": "jogging"}), "classes-are-named"),
     (manifest(clip_id=list("aabc")), "manifest-is-sound"),
@@ -98,7 +128,7 @@ PLANTED = [
 ]
 
 
-@pytest.mark.parametrize(("kind", "component"), [("dataset", Pair)])
+@pytest.mark.parametrize(("kind", "component"), [("dataset", one) for one in (Pair, Captioned, Spans)])
 def test_sound_ones_pass(kind: str, component: Any) -> None:
     assert conformance.run_checks(component, kind) == []
 
@@ -153,8 +183,12 @@ def checked(path: Path, text: str) -> dict[str, conformance.CheckOutcome]:
     return {found.check: found for found in conformance.outcomes(subject)}
 
 
-def test_a_sound_protocol_passes(tmp_path: Path) -> None:
-    found = checked(tmp_path / "p.toml", PROTOCOL)
+SOUND_PROTOCOLS = [("", ""), ("n_clips = 3\n", ""), ('"sit"]', '"sit"]\nseed = 3')]
+
+
+@pytest.mark.parametrize(("old", "new"), SOUND_PROTOCOLS)
+def test_a_sound_protocol_passes(old: str, new: str, tmp_path: Path) -> None:
+    found = checked(tmp_path / "p.toml", PROTOCOL.replace(old, new) if old else PROTOCOL)
     assert [one.problem or one.skipped for one in found.values()] == [None] * 3
 
 

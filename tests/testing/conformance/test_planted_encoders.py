@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from torch import Tensor
 from zsarbench.interfaces import Clips, Sampling, Steps
 from zsarbench.testing import conformance
 from zsarbench.testing.toys import ToyText, ToyVisual
+from zsarbench.testing.videos import TinyEncoder
 from zsarbench_encoders.captions import Captions
 from zsarbench_encoders.preparation import ResizeCrop
 
@@ -118,6 +120,150 @@ def in_place(rgb: np.ndarray) -> np.ndarray:
     return np.zeros((3, 8, 8), np.uint8)
 
 
+# --- what loaders get wrong -------------------------------------------------------------------------------------------
+
+
+def picture(change: Callable[[np.ndarray], np.ndarray], **members: Any) -> type:
+    """Return an encoder whose preparation changes the prepared picture (3, 8, 8)."""
+    return altered(Windows, __init__=with_prepare(lambda rgb: np.ascontiguousarray(change(PREPARED(rgb)))), **members)
+
+
+PREPARED = ResizeCrop((8, 8), (8, 8), "nearest")
+
+
+def reshaped(picture: np.ndarray) -> np.ndarray:
+    """Gives (H, W, 3) the shape (3, H, W) without moving an axis."""
+    return picture.transpose(1, 2, 0).reshape(3, 8, 8)
+
+
+def wrapped(picture: np.ndarray) -> np.ndarray:
+    """Normalises, and then keeps bytes."""
+    return ((picture / 255 - 0.45) / 0.225).astype(np.int64).astype(np.uint8)
+
+
+def augmented(picture: np.ndarray) -> np.ndarray:
+    """Mirrors every other frame, as in training."""
+    return picture[..., ::-1] if np.random.rand() < 0.5 else picture  # noqa: NPY002
+
+
+def rows_of(change: Callable[[Tensor, Clips], Tensor]) -> type:
+    """Return an encoder of other frames (N, T, F, 3, H, W) than it was given."""
+
+    def encode(self: Any, clips: Clips) -> Steps:
+        assert clips.frames is not None
+        return Windows.encode(self, replace(clips, frames=change(clips.frames.float(), clips)))
+
+    return altered(Windows, encode=encode)
+
+
+def by_id(self: Any, clips: Clips) -> Steps:
+    made = Windows.encode(self, clips)
+    told = torch.tensor([hash(clip) % 7 for clip in clips.ids]).view(-1, 1, 1)
+    return Steps((made.values + told) * made.mask[..., None], made.mask)
+
+
+class AtRandom(Windows):
+    """Has a projection whose weights were never loaded."""
+
+    def __init__(self, *, scale: float = 1.0) -> None:
+        super().__init__(scale=scale)
+        self.weights = torch.randn(3, 3)
+
+    def encode(self, clips: Clips) -> Steps:
+        made = Windows.encode(self, clips)
+        return Steps((made.values[..., None, :] * self.weights).sum(-1), made.mask)
+
+
+class Learning(AtRandom):
+    """Forgets to shut out gradients."""
+
+    def __init__(self, *, scale: float = 1.0) -> None:
+        super().__init__(scale=scale)
+        self.weights = torch.eye(3).requires_grad_()
+
+
+class Seeding(AtRandom):
+    """Makes its weights the same by seeding torch for all the others too."""
+
+    def __init__(self, *, scale: float = 1.0) -> None:
+        torch.manual_seed(0)
+        super().__init__(scale=scale)
+
+
+class Motion(Windows):
+    """Sound: the difference of a window's frames, which their order decides."""
+
+    frame_order_matters = True
+
+    def encode(self, clips: Clips) -> Steps:
+        assert clips.frames is not None
+        assert clips.mask is not None
+        means = clips.frames.double().mean(dim=(4, 5)).float()
+        return Steps((2 * means[:, :, 1] - means[:, :, 0] + 1) * clips.mask[..., None], clips.mask)
+
+
+class Blind(Windows):
+    """Claims to see motion, and takes means."""
+
+    frame_order_matters = True
+
+
+def normalises_in_place(self: Any, clips: Clips) -> Steps:
+    assert clips.frames is not None
+    made = Windows.encode(self, clips)
+    clips.frames.mul_(0)
+    return made
+
+
+class Flat(Windows):
+    """Says that its frames are blue first, and feeds them red first."""
+
+    colour_order = "bgr"
+
+
+class Blue(Windows):
+    """Says that its frames are red first, and reads them as OpenCV does."""
+
+    colour_order = "rgb"
+
+    def __init__(self, *, scale: float = 1.0) -> None:
+        super().__init__(scale=scale)
+        self.prepare = ResizeCrop((8, 8), (8, 8), "nearest", "bgr")
+
+
+def first_caption(self: Any, clips: Clips) -> Steps:
+    assert clips.captions is not None
+    return Captions.encode(self, replace(clips, captions=tuple(one[:1] * len(one) for one in clips.captions)))
+
+
+LOADER = [
+    (picture(reshaped), "prepare-keeps-the-picture"),
+    (picture(lambda one: one.transpose(0, 2, 1)), "prepare-keeps-the-picture"),
+    (picture(lambda one: one[..., ::-1]), "prepare-keeps-the-picture"),
+    (picture(lambda one: one[:, ::-1]), "prepare-keeps-the-picture"),
+    (picture(lambda one: one * 0), "prepare-keeps-the-picture"),
+    (Flat, "prepare-keeps-the-picture"),
+    (Blue, "prepare-keeps-the-picture"),
+    (picture(wrapped), "prepare-keeps-the-values"),
+    (picture(lambda one: np.minimum(one, 128)), "prepare-keeps-the-values"),
+    (picture(lambda one: one + np.uint8(100)), "prepare-keeps-the-values"),
+    (picture(augmented), "prepare-keeps-the-values"),
+    (rows_of(lambda frames, clips: frames / 255 / 255 + 100), "tells-contents-apart"),
+    (rows_of(lambda frames, clips: frames.mean(3, keepdim=True).expand_as(frames)), "tells-contents-apart"),
+    (rows_of(lambda frames, clips: frames[:, :, :1]), "every-frame-counts"),
+    (rows_of(lambda frames, clips: frames[:, :1].expand_as(frames)), "every-frame-counts"),
+    (rows_of(lambda frames, clips: frames.flip(1)), "every-frame-counts"),
+    (Blind, "every-frame-counts"),
+    (altered(Captions, encode=first_caption), "every-caption-counts"),
+    (altered(Windows, encode=by_id), "other-ids-same-bits"),
+    (AtRandom, "two-instances-are-one"),
+    (Seeding, "two-instances-are-one"),
+    (Learning, "two-instances-are-one"),
+    (altered(Windows, encode=normalises_in_place), "leaves-inputs-alone"),
+    (altered(Windows, sampling=Sampling(0.0, 3, 2, 2)), "declares-itself"),
+]
+
+
 def all_described(self: Any, clips: Clips) -> Steps:
     steps = Captions.encode(self, clips)
     return Steps(steps.values, torch.ones_like(steps.mask))
@@ -178,7 +324,54 @@ class Remembering(ToyText):
         return ToyText.encode(self, texts) + self.seen
 
 
+class UnloadedText(ToyText):
+    """Has a projection whose weights were never loaded."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weights = torch.randn(16)
+
+    def encode(self, texts: Sequence[str]) -> Tensor:
+        return ToyText.encode(self, texts) * self.weights
+
+
+class LearningText(ToyText):
+    """Forgets to shut out gradients."""
+
+    def encode(self, texts: Sequence[str]) -> Tensor:
+        return ToyText.encode(self, texts) * torch.ones(16).requires_grad_()
+
+
+def cut_off(self: Any, texts: Sequence[str]) -> Tensor:
+    """Reads the first tokens of a text alone."""
+    return ToyText.encode(self, [text[:12] for text in texts])
+
+
+class UnitText(ToyText):
+    """Sound: rows of unit length."""
+
+    def encode(self, texts: Sequence[str]) -> Tensor:
+        return torch.nn.functional.normalize(ToyText.encode(self, texts), dim=-1)
+
+
+class Characters(ToyText):
+    """Sound: counts characters, by hand."""
+
+    def encode(self, texts: Sequence[str]) -> Tensor:
+        rows = torch.zeros(len(texts), 16)
+        for row, text in zip(rows, texts, strict=True):
+            for place, char in enumerate(text):
+                row[ord(char) % 16] += 1 + place / 1000
+        return rows
+
+
 TEXT = [
+    (UnloadedText, "two-instances-are-one"),
+    (LearningText, "two-instances-are-one"),
+    (
+        altered(ToyText, encode=lambda self, texts: ToyText.encode(self, [text[:12] for text in texts])),
+        "tells-texts-apart",
+    ),
     (altered(ToyText, encode=None, dim=0), "declares-itself"),
     (altered(ToyText, encode=narrow), "gives-rows"),
     (altered(ToyText, encode=refusing_empty), "gives-rows"),
@@ -191,13 +384,17 @@ TEXT = [
 
 
 PLANTED = [
-    *(("visual", *row) for row in VISUAL),
+    *(("visual", *row) for row in (*VISUAL, *LOADER)),
     *(("text", *row) for row in TEXT),
 ]
 
 
 @pytest.mark.parametrize(
-    ("kind", "component"), [("visual", Windows), ("visual", ToyVisual), ("visual", Captions), ("text", ToyText)]
+    ("kind", "component"),
+    [
+        *(("visual", one) for one in (Windows, Motion, ToyVisual, TinyEncoder, Captions)),
+        *(("text", one) for one in (ToyText, UnitText, Characters)),
+    ],
 )
 def test_sound_ones_pass(kind: str, component: Any) -> None:
     assert conformance.run_checks(component, kind) == []

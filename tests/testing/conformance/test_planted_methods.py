@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
 from zsarbench.interfaces import ClassText, Steps
 from zsarbench.testing import conformance, toys
+from zsarbench_baselines.nearest_text import NearestText
 
 
 class Centroids:
@@ -160,7 +163,146 @@ def by_candidates(self: Any, clips: Any, classes: Any, context: Any) -> Tensor:
     return Centroids.score(self, clips, classes, context) * float(texts.std(0).mean())
 
 
+def off_by_one(self: Any, train: Any, context: Any) -> None:
+    """Counts classes from 1, as MATLAB's files do."""
+    Centroids.fit(self, replace(train, labels=(train.labels + 1) % len(train.classes)), context)
+
+
+def distances(self: Any, *given: Any) -> Tensor:
+    """Gives how far a class is, where larger must be better."""
+    return 1 - Centroids.score(self, *given)
+
+
+def of_names(self: Any, classes: Sequence[ClassText], context: Any) -> Tensor:
+    """Embeds the names of classes, whatever texts were chosen."""
+    return torch.stack([context.parts.text.encode([one.name])[0] for one in classes])
+
+
+def first_text(self: Any, classes: Sequence[ClassText], context: Any) -> Tensor:
+    """Takes the first prompt of an ensemble."""
+    return torch.stack([context.parts.text.encode(one.texts[:1])[0] for one in classes])
+
+
+def first_step(self: Any, steps: Steps) -> Tensor:
+    """Takes the first step of a clip for the clip."""
+    return steps.values[:, 0]
+
+
+class Shared(Centroids):
+    """Keeps its weights on the class, so that all instances have those of the last fit."""
+
+    def fit(self, train: Any, context: Any) -> None:
+        Centroids.fit(self, train, context)
+        type(self).map = self.__dict__.pop("map")
+
+
+def dropout_by_constant(self: Any, train: Any, context: Any) -> None:
+    """Draws, but from a seed of its own."""
+    Centroids.fit(self, train, context)
+    self.map = self.map + 0.1 * torch.randn(self.map.shape, generator=torch.Generator().manual_seed(42))
+
+
+def own_seed_inside(self: Any, train: Any, context: Any) -> None:
+    """Sets torch's seed inside a fork of it, which nobody sees from outside."""
+    Centroids.fit(self, train, context)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(42)
+        self.map = self.map + 0.1 * torch.randn(self.map.shape)
+
+
+def seeds_numpy(self: Any, train: Any, context: Any) -> None:
+    np.random.seed(0)  # noqa: NPY002
+    Centroids.fit(self, train, context)
+
+
+def knows_ids(self: Any, train: Any, context: Any) -> None:
+    """Fits nothing, since the ids of test clips tell."""
+    self.map = torch.eye(train.clips.dim, 16)
+
+
+def spelt(spell: Callable[[str], str]) -> Callable[..., Tensor]:
+    """Return a `score` that looks for the class in the id."""
+
+    def score(self: Any, clips: Any, classes: Any, context: Any) -> Tensor:
+        named = [[spell(one.name) in clip for one in classes] for clip in clips.ids]
+        return Centroids.score(self, clips, classes, context) + 10 * torch.tensor(named)
+
+    return score
+
+
+def knows_all(self: Any, clips: Any, classes: Any, context: Any) -> Tensor:
+    """Knows what no label taught: the toys' ids name the class."""
+    named = [[one.name.replace(" ", "-") in clip for one in classes] for clip in clips.ids]
+    return torch.tensor(named).float()
+
+
+def remembers_seen(self: Any, train: Any, context: Any) -> None:
+    Centroids.fit(self, train, context)
+    self.seen = {one.name for one in train.classes}
+
+
+def calibrated_on_test(self: Any, clips: Any, classes: Any, context: Any) -> Tensor:
+    """Lowers seen classes by what the test clips reach there: only where seen classes are candidates."""
+    scores = Centroids.score(self, clips, classes, context)
+    seen = torch.tensor([one.name in self.seen for one in classes])
+    if seen.any() and not seen.all():
+        scores[:, seen] -= scores[:, seen].mean() - scores[:, ~seen].mean()
+    return scores
+
+
+def half_known_by_id(self: Any, clips: Any, classes: Any, context: Any) -> Tensor:
+    """Reads ids only where seen classes are candidates."""
+    scores = Centroids.score(self, clips, classes, context)
+    seen = torch.tensor([one.name in self.seen for one in classes])
+    if seen.any() and not seen.all():
+        scores += torch.tensor([[one.name in clip for one in classes] for clip in clips.ids])
+    return scores
+
+
+def class_means_of_validation(self: Any, train: Any, context: Any) -> None:
+    """Adds the class means of the clips that are for choosing: each twice, they are the same means."""
+    Centroids.fit(self, train, context)
+    judged = train.validation_set
+    if judged is not None:
+        x = self.means(judged.clips.rows(range(len(judged.clips))))
+        means = torch.stack([x[judged.labels == number].mean(0) for number in range(len(judged.classes))])
+        self.map = self.map + 0.1 * torch.linalg.lstsq(means, self.texts(judged.classes, context)).solution
+
+
+def infinite(self: Any, *given: Any) -> Tensor:
+    """Shuts out classes by minus infinity."""
+    scores = Centroids.score(self, *given)
+    return scores.masked_fill(scores == scores.amin(1, keepdim=True), -torch.inf)
+
+
+def last_wins(self: Any, *given: Any) -> Tensor:
+    """Breaks ties by the place of a class, with a bias that is too large."""
+    scores = Centroids.score(self, *given)
+    return scores + 0.1 * torch.arange(scores.shape[1])
+
+
 METHOD = [
+    (altered(Centroids, fit=off_by_one), "learns-what-can-be-learnt"),
+    (altered(Centroids, score=distances), "learns-what-can-be-learnt"),
+    (altered(Centroids, score=lambda *given: torch.zeros_like(Centroids.score(*given))), "learns-what-can-be-learnt"),
+    (altered(Centroids, fit=knows_ids, score=knows_all), "shuffled-labels-teach-nothing"),
+    (altered(Centroids, texts=of_names), "texts-decide"),
+    (altered(Centroids, texts=first_text), "texts-decide"),
+    (altered(Centroids, means=first_step), "every-step-counts"),
+    (Shared, "fits-stand-alone"),
+    (altered(Centroids, fit=dropout_by_constant), "another-seed-another-draw"),
+    (altered(Centroids, fit=own_seed_inside), "another-seed-another-draw"),
+    (altered(Centroids, fit=seeds_numpy), "same-seed-same-scores"),
+    (altered(Centroids, score=spelt(lambda name: name)), "ids-say-nothing"),
+    (altered(Centroids, score=spelt(lambda name: name.title().replace(" ", ""))), "ids-say-nothing"),
+    (altered(Centroids, score=spelt(lambda name: name.replace(" ", "_"))), "ids-say-nothing"),
+    (altered(Centroids, score=spelt(lambda name: name.replace(" ", ""))), "ids-say-nothing"),
+    (altered(Centroids, score=spelt(str.upper)), "ids-say-nothing"),
+    (altered(Centroids, fit=remembers_seen, score=calibrated_on_test), "seen-candidates-too"),
+    (altered(Centroids, fit=remembers_seen, score=half_known_by_id), "seen-candidates-too"),
+    (altered(Centroids, fit=class_means_of_validation), "validation-set-decides-only"),
+    (altered(Centroids, score=infinite), "gives-scores"),
+    (altered(Centroids, score=last_wins, class_independent=False), "order-follows-clips"),
     (altered(Centroids, learns_from="everything"), "interface-is-complete"),
     (altered(Centroids, learns_from="nothing"), "gives-scores"),  # it is given None to learn from
     (altered(Centroids, score=transposed), "gives-scores"),
@@ -193,7 +335,43 @@ PLANTED = [
 ]
 
 
-@pytest.mark.parametrize(("kind", "component"), [("method", Centroids)])
+class Recorded(Centroids):
+    """Sound: chooses its ridge on the clips that are for choosing, and records what it chose."""
+
+    def fit(self, train: Any, context: Any) -> None:
+        judged = train.validation_set or train
+        reached = {}
+        for ridge in (0.1, 1.0, 10.0):
+            self.ridge = ridge
+            Centroids.fit(self, train, context)
+            scores = Centroids.score(self, judged.clips, judged.classes, context)
+            reached[ridge] = float((scores.argmax(1) == judged.labels).float().mean())
+        self.ridge = max(reached, key=lambda ridge: reached[ridge])
+        self.reached = reached[self.ridge]
+        Centroids.fit(self, train, context)
+
+    def record(self) -> dict[str, Any]:
+        return {"ridge": self.ridge, "accuracy": self.reached}
+
+
+class Adaptive(Centroids):
+    """Sound: learns by gradients from a random start, and compares candidates with each other."""
+
+    class_independent = False
+
+    def fit(self, train: Any, context: Any) -> None:
+        Centroids.fit(self, train, context)
+        noise = torch.randn(self.map.shape, generator=context.generator("start"))
+        self.map = self.map + 0.01 * noise
+
+    def score(self, *given: Any) -> Tensor:
+        return Centroids.score(self, *given).softmax(1)
+
+
+SOUND = [("method", Centroids), ("method", Recorded), ("method", Adaptive), ("method", NearestText)]
+
+
+@pytest.mark.parametrize(("kind", "component"), SOUND)
 def test_sound_ones_pass(kind: str, component: Any) -> None:
     assert conformance.run_checks(component, kind) == []
 

@@ -16,7 +16,8 @@ class Lines:
     """Sound: a reporter of one line a row."""
 
     def render(self, table: Table) -> str:
-        return "\n".join([table.title, *table.frame["method"]])
+        rows = zip(table.frame["method"], table.frame[table.rank_by], strict=True)
+        return "\n".join([table.title, *(f"{method} {value}" for method, value in rows)])
 
 
 class InTurn:
@@ -24,6 +25,39 @@ class InTurn:
 
     def map(self, task: Any, shards: Sequence[Shard]) -> Iterator[ShardReport]:
         return iter(list(task.run(shards)))
+
+
+class Json:
+    """Sound: a reporter of JSON."""
+
+    def render(self, table: Table) -> str:
+        text: str = table.frame.to_json(orient="records")
+        return text
+
+
+class Aligned:
+    """Sound: a reporter of columns, with one option."""
+
+    def __init__(self, *, digits: int = 3) -> None:
+        self.digits = digits
+
+    def render(self, table: Table) -> str:
+        return str(table.frame[["method", table.rank_by]].round(self.digits).to_string())
+
+
+class Reversed:
+    """Sound: an executor that ends with the first shard."""
+
+    def map(self, task: Any, shards: Sequence[Shard]) -> Iterator[ShardReport]:
+        return iter(list(task.run(shards))[::-1])
+
+
+class OneByOne:
+    """Sound: an executor that runs a shard at a time."""
+
+    def map(self, task: Any, shards: Sequence[Shard]) -> Iterator[ShardReport]:
+        for shard in shards:
+            yield from task.run([shard])
 
 
 def altered(base: type, **members: Any) -> type:
@@ -44,6 +78,8 @@ PLANTED = [
     ("reporter", render(lambda text, table: text.splitlines()[1]), "renders-text"),
     ("reporter", render(lambda text, table: f"{text} {random.random()}"), "renders-text"),
     ("reporter", render(ranks_all), "renders-text"),
+    ("reporter", render(lambda text, table: "\n".join(table.frame["method"])), "shows-the-figures"),
+    ("reporter", render(lambda text, table: "\n".join(sorted(text.splitlines()))), "shows-the-figures"),
     (
         "executor",
         altered(InTurn, map=lambda self, task, shards: iter(list(task.run(shards[1:])))),
@@ -58,7 +94,13 @@ PLANTED = [
 ]
 
 
-@pytest.mark.parametrize(("kind", "component"), [("reporter", Lines), ("executor", InTurn)])
+SOUND = [
+    *(("reporter", one) for one in (Lines, Json, Aligned)),
+    *(("executor", one) for one in (InTurn, Reversed, OneByOne)),
+]
+
+
+@pytest.mark.parametrize(("kind", "component"), SOUND)
 def test_sound_ones_pass(kind: str, component: Any) -> None:
     assert conformance.run_checks(component, kind) == []
 

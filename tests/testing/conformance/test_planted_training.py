@@ -72,6 +72,34 @@ def other_rows(self: Any, draw: TextDraw) -> Tensor:
     return draw.texts[ToyNegatives().sample(draw.gathered())]
 
 
+def constant_seed(sample: Any, draw: NegativeDraw) -> Tensor:
+    return sample(replace(draw, rng=torch.Generator().manual_seed(0)))
+
+
+def seeds_all(sample: Any, draw: NegativeDraw) -> Tensor:
+    random.seed(0)
+    rows: Tensor = sample(replace(draw, rng=torch.Generator().manual_seed(random.randrange(10**6))))
+    return rows
+
+
+class Hardest(ToyNegatives):
+    """Sound: the nearest texts of other groups, chosen without drawing."""
+
+    def sample(self, draw: NegativeDraw) -> Tensor:
+        admissible = (draw.anchor_groups[:, None] != draw.pool_groups[None]).all(-1)
+        if not admissible.any(1).all():
+            raise NoNegatives("none")
+        near = (draw.positives @ draw.pool.T).masked_fill(~admissible, -torch.inf).argsort(1, descending=True)
+        index = torch.arange(draw.k) % admissible.sum(1, keepdim=True)
+        return near.gather(1, index)
+
+
+class InBatch(ToyNegatives):
+    """Sound: drawn among the positives of a batch."""
+
+    when = "batch"
+
+
 ENDLESS = sampler(endless)
 NEGATIVES = [
     (altered(ToyNegatives, when="always"), "interface-is-complete"),
@@ -83,6 +111,8 @@ NEGATIVES = [
     (sampler(any_error), "says-when-there-are-none"),
     (sampler(own_generator), "follows-the-generator"),
     (sampler(changes_pool), "follows-the-generator"),
+    (sampler(constant_seed), "draws-anew"),
+    (sampler(seeds_all), "draws-anew"),
     (altered(ToyNegatives, sample_texts=other_rows), "draws-alike-from-rows"),
 ]
 
@@ -108,7 +138,57 @@ class Unused(torch.nn.Module):
         return ToyLoss()(*given)
 
 
+def attracts(video: Tensor, positive: Tensor, negative: Tensor) -> Tensor:
+    """Leaves the negatives out: a regression."""
+    return (video - positive).square().sum(-1).mean()
+
+
+def repels(video: Tensor, positive: Tensor, negative: Tensor) -> Tensor:
+    """Leaves the positives out."""
+    return (1 - (video[:, None] - negative).square().sum(-1)).clamp(min=-9).mean()
+
+
+def unstable_softmax(video: Tensor, positive: Tensor, negative: Tensor) -> Tensor:
+    """Exponentiates before it takes the logarithm."""
+    near = (video * positive).sum(-1, keepdim=True)
+    likely = torch.cat([near, (video[:, None] * negative).sum(-1)], dim=1).exp()
+    return -(likely[:, 0] / likely.sum(1)).log().mean()
+
+
+def unguarded_cosine(video: Tensor, positive: Tensor, negative: Tensor) -> Tensor:
+    """Divides by lengths that may be 0."""
+    video, positive, negative = (one / one.norm(dim=-1, keepdim=True) for one in (video, positive, negative))
+    return (1 - (video * positive).sum(-1)[:, None] + (video[:, None] * negative).sum(-1)).clamp(min=0).mean()
+
+
+class SoftMargin:
+    """Sound: the softplus of squared distances."""
+
+    def __call__(self, video: Tensor, positive: Tensor, negative: Tensor) -> Tensor:
+        near = (video - positive).square().sum(-1)[:, None]
+        return torch.nn.functional.softplus(near - (video[:, None] - negative).square().sum(-1)).mean()
+
+
+class Contrast(torch.nn.Module):
+    """Sound: a softmax over the positive and its negatives, with a scale that is learnt."""
+
+    def __init__(self, *, scale: float = 1.0) -> None:
+        super().__init__()
+        self.scale = scale
+        self.log_scale = torch.nn.Parameter(torch.zeros(1))
+
+    def forward(self, video: Tensor, positive: Tensor, negative: Tensor) -> Tensor:
+        logits = torch.cat([(video * positive).sum(-1, keepdim=True), (video[:, None] * negative).sum(-1)], dim=1)
+        target = torch.zeros(len(video), dtype=torch.int64)
+        return torch.nn.functional.cross_entropy(self.scale * self.log_scale.exp() * logits, target)
+
+
 LOSS = [
+    (loss(attracts), "every-input-counts"),
+    (loss(repels), "every-input-counts"),
+    (loss(lambda v, p, n: ToyLoss()(v, p, n.flip(0)[:, :1] * 0)), "every-input-counts"),
+    (loss(unstable_softmax), "is-finite-at-extremes"),
+    (loss(unguarded_cosine), "is-finite-at-extremes"),
     (loss(lambda v, p, n: (v - p).square().sum(-1)), "is-finite-scalar"),
     (loss(lambda v, p, n: ToyLoss()(v, p, n).log() * torch.inf), "is-finite-scalar"),
     (loss(lambda v, p, n: ToyLoss()(v.squeeze(0), p, n)), "is-finite-scalar"),  # breaks where B is 1
@@ -128,7 +208,13 @@ PLANTED = [
 ]
 
 
-@pytest.mark.parametrize(("kind", "component"), [("negatives", ToyNegatives), ("loss", ToyLoss)])
+SOUND = [
+    *(("negatives", one) for one in (ToyNegatives, Hardest, InBatch)),
+    *(("loss", one) for one in (ToyLoss, SoftMargin, Contrast)),
+]
+
+
+@pytest.mark.parametrize(("kind", "component"), SOUND)
 def test_sound_ones_pass(kind: str, component: Any) -> None:
     assert conformance.run_checks(component, kind) == []
 

@@ -6,8 +6,8 @@ from pkgutil import iter_modules
 
 # In the order a user meets them; a verb that is not listed follows by name.
 _FIRST = (
-    *("run", "sweep", "compare", "result", "plot", "leaderboard", "list", "show"),
-    *("protocol", "contamination", "data", "features", "check", "doctor"),
+    *("run", "score", "sweep", "compare", "result", "plot", "leaderboard", "list", "show"),
+    *("protocol", "contamination", "data", "features", "plugin", "check", "doctor"),
 )
 _NAMES = {module.name for module in iter_modules(__path__)}
 VERBS = (*(name for name in _FIRST if name in _NAMES), *sorted(_NAMES - set(_FIRST)))

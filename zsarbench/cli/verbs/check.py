@@ -44,7 +44,7 @@ def command(
     Examples:
       zsarbench check my-plugin
       zsarbench check soft-margin --json
-      zsarbench check cezsar --set method.max_epochs=2 --set method.d_model=64
+      zsarbench check cezsar --set method.max_epochs=12 --set method.learning_rate=0.003 --set method.d_model=32
       zsarbench check my-plugin --device cuda
     """
     host = host_of(ctx)
@@ -135,6 +135,9 @@ def _show(entry: Entry, outcomes: Sequence[CheckOutcome]) -> None:
     echo(f"{entry.kind} {entry.name}: {state} ({n_sound} of {len(outcomes)} checks passed)")
     for problem in problems:
         echo(f"  {problem.check}: {problem.message}")
+        echo(f"    rule: {problem.rule}")
+        if problem.cause:
+            echo(f"    likely cause: {problem.cause}")
         echo(f"    contract: {problem.contract}")
     for reason, checks in skipped.items():
         echo(f"  not tried here ({', '.join(checks)}): {reason}")

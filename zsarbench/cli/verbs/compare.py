@@ -38,10 +38,11 @@ def command(
       zsarbench compare a.json b.json --format latex
     """
     from zsarbench import results
-    from zsarbench.reports.comparison import render
+    from zsarbench.reports.comparison import check_reporter, render
     from zsarbench.reports.paired import describe_differences
 
     host = host_of(ctx)
+    check_reporter(host, format_)
     if missing := [path for path in paths if not path.exists()]:
         raise UsageError(f"'{missing[0]}' does not exist; give result files or folders that hold them")
     sound, problems = results.read_all(*paths or (Path("results"),))

@@ -35,9 +35,12 @@ def command(ctx: click.Context, /, protocol: str, as_json: bool, train_on: str, 
 
     \b
     Examples:
-      zsarbench contamination --visual torchvision-video --protocol ucf101/truze-v2
-      zsarbench contamination --method cezsar --train-on activitynet-captions --protocol ucf101/all
-      zsarbench contamination --train-on folder --data-root folder=DIR --protocol ucf101/truze-v2
+      zsarbench contamination --visual torchvision-video \\
+          --protocol ucf101/truze-v2
+      zsarbench contamination --method cezsar --train-on activitynet-captions \\
+          --protocol ucf101/all
+      zsarbench contamination --train-on folder --data-root folder=DIR \\
+          --protocol ucf101/truze-v2
     """
     from zsarbench import protocols
     from zsarbench.evaluation import contamination

@@ -9,7 +9,7 @@ import click
 
 from zsarbench.cli.data_lint import lint
 from zsarbench.cli.data_verify import verify
-from zsarbench.cli.toolkit import echo, echo_json, host_of, json_option
+from zsarbench.cli.toolkit import Group, echo, echo_json, host_of, json_option
 from zsarbench.errors import UsageErrors, unknown
 from zsarbench.interfaces import Downloadable
 from zsarbench.plugins.options import options_of
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from zsarbench.plugins.registry import Registry
 
 
-@click.group("data", short_help="List, fetch and verify data sets, lint class texts.")
+@click.group("data", cls=Group, short_help="List, fetch and verify data sets, lint class texts.")
 def command() -> None:
     """List data sets, fetch their lists, captions and sentences, verify that every clip can be read, lint class texts.
 

@@ -39,7 +39,9 @@ def command(ctx: click.Context, as_json: bool) -> None:
         "devices": _devices(),
         "bfloat16": _bfloat16(),
         "plugins": sorted({entry.plugin for entry in host.registry}),
-        "failed_plugins": {failure.plugin: failure.reason for failure in host.failures},
+        "failed_plugins": {
+            failure.plugin: {"version": failure.version, "reason": failure.reason} for failure in host.failures
+        },
         "decoder": _decoder_self_test(),
         "cache": {"folder": str(cache_dir()), "megabytes": _megabytes(cache_dir())},
         "environment": {name: value for name, value in os.environ.items() if name.startswith("ZSARBENCH_")},
@@ -51,7 +53,8 @@ def command(ctx: click.Context, as_json: bool) -> None:
             if isinstance(value, dict):
                 echo(f"{key}:" + ("" if value else " none"))
                 for name, item in value.items():
-                    echo(f"  {name}: {item}")
+                    inner = [f"{key} {one}" for key, one in item.items()] if isinstance(item, dict) else [str(item)]
+                    echo(f"  {name}: {', '.join(inner)}")
             else:
                 echo(f"{key}: {', '.join(value) if isinstance(value, list) else value}")
     ctx.exit(0 if content["decoder"] == "ok" and not host.failures else 1)
@@ -97,10 +100,10 @@ def _bfloat16() -> str:
 
 def _decoder_self_test() -> str:
     """Encode eight grey frames, decode them, and compare: "ok" or what went wrong."""
-    import av
-    import numpy as np
-
     try:
+        import av
+        import numpy as np
+
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "test.mp4"
             with av.open(str(path), "w") as container:

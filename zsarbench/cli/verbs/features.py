@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from zsarbench.cli.request import with_options_of
-from zsarbench.cli.toolkit import echo, echo_json, host_of, json_option
+from zsarbench.cli.toolkit import Group, echo, echo_json, host_of, json_option, keeps
 from zsarbench.errors import UsageError, unknown
 from zsarbench.harness.spec import ExtractionRequest
 from zsarbench.utils.cache import cache_dir
@@ -19,13 +19,14 @@ if TYPE_CHECKING:
     from zsarbench.features import FeatureSet, FeatureStore
 
 
-@click.group("features", short_help="Extract, merge, inspect and verify stored features.")
+@click.group("features", cls=Group, short_help="Extract, merge, inspect and verify stored features.")
 def command() -> None:
     """Extract features and maintain the store in the cache folder (ZSARBENCH_CACHE).
 
     \b
     Examples:
-      zsarbench features extract --protocol ucf101/truze-v2 --visual efficientnet-lite0 --data-root ucf101=DIR
+      zsarbench features extract --protocol ucf101/truze-v2 \\
+          --visual efficientnet-lite0 --data-root ucf101=DIR
       zsarbench features info
       zsarbench features verify --rebuild
     """
@@ -46,9 +47,12 @@ def extract(ctx: click.Context, /, shard: str | None, as_json: bool, **request: 
 
     \b
     Examples:
-      zsarbench features extract --dataset ucf101 --visual efficientnet-lite0 --data-root ucf101=/data/UCF-101
-      srun -n 8 zsarbench features extract --dataset kinetics400 --visual bit-m-r152x2 --shard auto …
-      zsarbench features extract --protocol ucf101/truze-v2 --visual efficientnet-lite0 --executor ray …
+      zsarbench features extract --dataset ucf101 --visual efficientnet-lite0 \\
+          --data-root ucf101=/data/UCF-101
+      srun -n 8 zsarbench features extract --dataset kinetics400 \\
+          --visual bit-m-r152x2 --shard auto …
+      zsarbench features extract --protocol ucf101/truze-v2 \\
+          --visual efficientnet-lite0 --executor ray …
     """
     # Before torch is loaded: threads of the model that wait for each other must sleep, since awake they take the cores
     # from the decoders; and its maps, 100 MB and more, must lie in huge pages, which the processor finds faster.
@@ -62,6 +66,7 @@ def extract(ctx: click.Context, /, shard: str | None, as_json: bool, **request: 
     registry = host_of(ctx).registry
     share = extraction.share_of(shard) if shard is not None else Share()
     spec = resolve_extraction(ExtractionRequest(**request), registry)
+    keeps(ctx)
     done = extraction.run(spec, registry, _store(), default_progress(), share=share)
     nothing = bool(done["failed"]) and not done["already_stored"] + done["made"] + done["left_to_others"]
     if as_json:

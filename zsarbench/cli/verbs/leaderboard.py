@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import importlib.resources
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from zsarbench.cli.toolkit import echo, host_of
+from zsarbench.cli.committed import CHECKOUT, results_folder, results_option
+from zsarbench.cli.toolkit import Group, echo, host_of
 from zsarbench.errors import UsageError, ZsarbenchError
 from zsarbench.utils.targets import OUT, check_file
 
@@ -18,18 +18,10 @@ if TYPE_CHECKING:
     from zsarbench.reports.leaderboard.rows import Board
     from zsarbench.results import RunResult
 
-CHECKOUT = Path("benchmarks")
 MARKDOWN = "LEADERBOARD.md"
 
-results_option = click.option(
-    "--results",
-    "folder",
-    type=click.Path(path_type=Path),
-    help="Folder of result files.  [default: benchmarks/results here, else those that ship with zsarbench]",
-)
 
-
-@click.group("leaderboard", short_help="Build or check the page of all results.")
+@click.group("leaderboard", cls=Group, short_help="Build or check the page of all results.")
 def command() -> None:
     """Build one page of all results next to the figures that papers report, or check the committed ones.
 
@@ -68,7 +60,7 @@ def build(
     """
     if repository and not repository.startswith("https://"):
         raise UsageError(f"--repository '{repository}' is no address. Try: --repository https://github.com/OWNER/NAME")
-    folder = _results_folder(folder)
+    folder = results_folder(folder)
     markdown = markdown or (CHECKOUT if folder == CHECKOUT / "results" else out) / MARKDOWN
     for path in (out / "index.html", markdown):
         check_file(path, "the leaderboard", OUT)
@@ -103,7 +95,7 @@ def check(ctx: click.Context, folder: Path | None, markdown: Path | None) -> Non
     from zsarbench.results import reported
 
     host = host_of(ctx)
-    folder = _results_folder(folder)
+    folder = results_folder(folder)
 
     problems = checks.result_problems(folder, partial(checks.known_protocol, host.registry), host.registry)
     problems += checks.reported_problems(reported.read_all(), host.registry.names("protocol"))
@@ -129,20 +121,9 @@ def seal(folder: Path | None) -> None:
     """
     from zsarbench.reports.leaderboard import digests
 
-    folder = _results_folder(folder)
+    folder = results_folder(folder)
     added, dropped = digests.seal(folder)
     echo(f"{folder / digests.FILE}: {len(added)} results added, {len(dropped)} dropped that do not exist any more")
-
-
-def _results_folder(folder: Path | None) -> Path:
-    """Return the folder that was named, else that of the checkout or of the package."""
-    if folder is not None:
-        if not folder.is_dir():
-            raise UsageError(f"folder of results '{folder}' does not exist. Try: zsarbench run --method NAME")
-        return folder
-    if (CHECKOUT / "reported").is_dir():
-        return CHECKOUT / "results"
-    return Path(str(importlib.resources.files("zsarbench_benchmarks"))) / "results"
 
 
 def _board(host: Host, folder: Path) -> tuple[Board, dict[Path, RunResult]]:

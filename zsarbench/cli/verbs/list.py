@@ -29,11 +29,11 @@ def command(ctx: click.Context, kind: str | None, as_json: bool) -> None:
     if as_json:
         echo_json([{"kind": e.kind, "name": e.name, "plugin": e.plugin, "summary": e.summary} for e in entries])
         return
-    width = max((len(entry.name) for entry in entries), default=0)
     for shown in KINDS:
         rows = [entry for entry in entries if entry.kind == shown]
         if rows:
             echo(shown, bold=True)
+            width = max(len(entry.name) for entry in rows)
             for entry in rows:
                 mark = " (default)" if (shown, entry.name) == ("protocol", registry.default_protocol) else ""
-                echo(f"  {entry.name:<{width}}  {entry.summary}{mark}")
+                echo(f"  {entry.name:<{width}}  {entry.summary}{mark}", hang=width + 2, typed=entry.name)

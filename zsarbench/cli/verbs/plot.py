@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from zsarbench.cli.toolkit import data_root_option, echo, host_of
+from zsarbench.cli.toolkit import Group, data_root_option, echo, host_of
 from zsarbench.errors import UsageError
 from zsarbench.utils.foreign import guarded
 
@@ -21,15 +21,15 @@ if TYPE_CHECKING:
     from zsarbench.results import RunResult
 
 
-@click.group("plot", short_help="Draw a result: confusion, semantic gap, training.")
+@click.group("plot", cls=Group, short_help="Draw a result: confusion, semantic gap, training.")
 def command() -> None:
     """Draw a result as PNG and SVG.
 
     \b
     Examples:
-      zsarbench plot confusion results/ucf101-truze-v2/cezsar-3f85954a-20261124T022534Z.json
-      zsarbench plot semantic-gap RESULT --round 1
-      zsarbench plot training RESULT --out figures
+      zsarbench plot confusion RESULT.json
+      zsarbench plot semantic-gap RESULT.json --round 1
+      zsarbench plot training RESULT.json --out figures
     """
 
 
@@ -120,14 +120,14 @@ def semantic_gap(ctx: click.Context, /, path: Path, number: int, out: Path, **ma
 
 
 def _request(result: RunResult, **machine: Any) -> RunRequest:
-    """Return the request of a result's command, which resumes from the checkpoints of its fits.
+    """Return the request of a result's command, which continues from the checkpoints of its fits.
 
     Other thread counts give other bits, so the default is the result's.
     """
     from zsarbench.harness.spec import RunRequest
 
     machine["threads"] = machine["threads"] or result.environment.threads
-    return replace(RunRequest.from_command(result.command), **machine, resume=True)
+    return replace(RunRequest.from_command(result.command), **machine)
 
 
 def _index(number: int, scores: Scores) -> int:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from zsarbench import protocols
-from zsarbench.cli.toolkit import data_root_option, echo, echo_json, host_of, json_option, settings_option
+from zsarbench.cli.toolkit import Group, data_root_option, echo, echo_json, host_of, json_option, settings_option
 from zsarbench.data.manifest import checked_manifest
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from zsarbench.protocols.check import Counts, Findings
 
 
-@click.group("protocol", short_help="Show or check a protocol's rounds.")
+@click.group("protocol", cls=Group, short_help="Show or check a protocol's rounds.")
 def command() -> None:
     """Show a protocol's rounds, counts, hash and source, or check its lists against the data set.
 

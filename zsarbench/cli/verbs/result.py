@@ -1,4 +1,4 @@
-"""`zsarbench result`: what the scores of a result file give, computed again without any model."""
+"""`zsarbench result`: results that exist, checked or computed again from their scores, without any model."""
 
 from __future__ import annotations
 
@@ -7,23 +7,33 @@ from typing import TYPE_CHECKING
 
 import click
 
-from zsarbench.cli.toolkit import echo
+from zsarbench.cli.result_diff import diff
+from zsarbench.cli.result_show import show
+from zsarbench.cli.result_validate import validate
+from zsarbench.cli.toolkit import Group, echo
 from zsarbench.errors import UsageError, ZsarbenchError
 
 if TYPE_CHECKING:
     from zsarbench.results import RunResult
 
 
-@click.group("result", short_help="Compute results again from their scores.")
+@click.group("result", cls=Group, short_help="Check results, show them, or compute them again from their scores.")
 def command() -> None:
     """Work on result files that exist.
 
     \b
     Examples:
+      zsarbench result validate results/
+      zsarbench result diff benchmarks/results results/
       zsarbench result recompute results/
       zsarbench result recompute benchmarks/results --plan
       zsarbench result compact benchmarks/results
     """
+
+
+command.add_command(validate)
+command.add_command(show)
+command.add_command(diff)
 
 
 @command.command("recompute")

@@ -38,12 +38,15 @@ def command(ctx: click.Context, name: str, as_json: bool) -> None:
     for content in described:
         echo(f"{content['kind']} {content['name']}", bold=True)
         for key, value in content.items():
-            if key not in ("kind", "name", "options") and value not in ("", [], {}, None):
+            if key == "notes" and value:
+                echo("  notes:\n" + "\n\n".join(f"    {paragraph}" for paragraph in _paragraphs(value)), hang=0)
+            elif key not in ("kind", "name", "options") and value not in ("", [], {}, None):
                 echo(f"  {key.replace('_', ' ')}: {_text(value)}")
         if content["trained_on"] is None and content["kind"] in _TRAINED:
             echo("  trained on: unknown")
         for option, row in content.get("options", {}).items():
-            echo(f"  --set {content['kind']}.{option}={row['default']}  ({row['type']})")
+            typed = f"--set {content['kind']}.{option}={row['default']}"
+            echo(f"  {typed}  ({row['type']})", typed=typed)
 
 
 def _describe(entry: Entry, registry: Registry) -> dict[str, Any]:
@@ -81,6 +84,11 @@ def _describe(entry: Entry, registry: Registry) -> dict[str, Any]:
             for name, option in options.options_of(entry.load()).items()
         }
     return content
+
+
+def _paragraphs(text: str) -> list[str]:
+    """Return the paragraphs of a text, each on one line: the lines of its file are of no meaning."""
+    return [" ".join(paragraph.split()) for paragraph in text.split("\n\n")]
 
 
 def _text(value: Any) -> str:

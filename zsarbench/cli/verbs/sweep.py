@@ -11,7 +11,7 @@ import click
 from click.core import ParameterSource
 
 from zsarbench.cli.request import with_options_of
-from zsarbench.cli.toolkit import echo, echo_json, echo_rendered, format_option, host_of
+from zsarbench.cli.toolkit import echo, echo_json, echo_rendered, format_option, host_of, keeps
 from zsarbench.errors import UsageError
 from zsarbench.harness.spec import RunRequest
 from zsarbench.utils.targets import OUT, check_folder
@@ -71,14 +71,20 @@ def command(
 
     \b
     Examples:
-      zsarbench sweep --method cezsar --grid negatives=cosine-window,uniform,hardest loss=triplet,info-nce
-      zsarbench sweep --method cezsar --protocol sketch/validation --grid loss.margin=1,2 method.dropout=0,0.1
-      zsarbench sweep --grid protocol=ucf101/truze-v1,ucf101/all method=nearest-text,eszsl,conse --set visual.join=true
-      zsarbench sweep --file benchmarks/ucf101.toml --out benchmarks/results --jobs 2
+      zsarbench sweep --method cezsar --grid \\
+          negatives=cosine-window,uniform,hardest loss=triplet,info-nce
+      zsarbench sweep --method cezsar --protocol sketch/validation --grid \\
+          loss.margin=1,2 method.dropout=0,0.1
+      zsarbench sweep --grid protocol=ucf101/truze-v1,ucf101/all \\
+          method=nearest-text,eszsl,conse --set visual.join=true
+      zsarbench sweep --file benchmarks/ucf101.toml --out benchmarks/results \\
+          --jobs 2
     """
+    from zsarbench.reports.comparison import check_reporter
     from zsarbench.reports.overview import overview
 
     host, out = host_of(ctx), Path(request["out"])
+    check_reporter(host, format_)
     typed = {name: value for name, value in request.items() if _is_typed(ctx, name)}
     if jobs is not None:
         typed.setdefault("threads", 1)
@@ -89,6 +95,7 @@ def command(
     if plan:
         _show_plan(cells, out)
         return
+    keeps(ctx)
     places = {id(cell): place for place, cell in enumerate(cells)}
     done = sorted(_measured(ctx, cells, out, jobs), key=lambda item: places[id(item.cell)])
     if as_json:
@@ -102,11 +109,11 @@ def command(
 
 
 def _show_plan(cells: list[Cell], out: Path) -> None:
-    from zsarbench.harness import sweep
+    from zsarbench.harness import answers as known
 
-    answers = sweep.measured(out)
+    answers = known.measured(out)
     for cell in cells:
-        path = answers.get(cell.key) if cell.key is not None else None
+        path = answers.get(cell.key) if cell.spec and cell.key and not cell.spec.where.refit else None
         echo(f"{cell.title}: {cell.reason or path or 'to measure'}")
 
 

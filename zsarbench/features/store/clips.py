@@ -96,6 +96,12 @@ class StoredClips(ClipView):
         view.flags = {clip_id: flags for clip_id, flags in self.flags.items() if clip_id in kept}
         return view
 
+    def nameless(self) -> Self:
+        """Return the same clips under ids that tell nothing, without what is known by id."""
+        view = super().nameless()
+        view.failures, view.flags = {}, {}
+        return view
+
     def cut(self, max_steps: int) -> Self:
         """Return the same clips without the steps after these, which are not read once a clip was verified.
 

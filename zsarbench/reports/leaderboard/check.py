@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import starmap
 from pathlib import Path
 from typing import Any
 
 from zsarbench import protocols, results
 from zsarbench.errors import ZsarbenchError
-from zsarbench.evaluation.scores import Scores
 from zsarbench.evaluation.summary import STD_KIND
 from zsarbench.harness.datasets import dataset_named
+from zsarbench.harness.spec import RunRequest
 from zsarbench.interfaces import Round
 from zsarbench.plugins.registry import Registry
+from zsarbench.predictions import identity
+from zsarbench.reports.leaderboard.agreement import Facts, FactsOfDataset, disagreements, facts_of, scores_or_none
 from zsarbench.reports.leaderboard.board import UNPLACED
 from zsarbench.reports.leaderboard.digests import digest_problems
 from zsarbench.results import RunResult
 from zsarbench.results.compaction import MAX_FILE_BYTES
+from zsarbench.results.controls import leak
+from zsarbench.results.problems import Problem
 from zsarbench.results.reported import ReportedRow
 from zsarbench.results.verification import scores_problems, shortened
 from zsarbench.utils.schema import plain
@@ -59,7 +63,7 @@ def result_problems(
         registry: what methods and parts must be registered in; None: that is not looked at.
     """
     sound, unsound = results.read_all(folder)
-    problems = [*unsound.values(), *of_results(sound, protocol_of, registry)]
+    problems = [*unsound.values(), *starmap(text_of, of_results(sound, protocol_of, registry))]
     try:
         problems += digest_problems(folder)
     except ZsarbenchError as error:
@@ -68,12 +72,20 @@ def result_problems(
 
 
 def of_results(
-    sound: Mapping[Path, RunResult], protocol_of: Callable[[str], KnownProtocol], registry: Registry | None = None
-) -> list[str]:
-    """Return what is wrong with results that could be read, each with its file; see `result_problems`."""
-    problems: list[str] = []
+    sound: Mapping[Path, RunResult],
+    protocol_of: Callable[[str], KnownProtocol],
+    registry: Registry | None = None,
+    reference: Mapping[Path, RunResult] | None = None,
+    of_dataset: FactsOfDataset | None = None,
+) -> list[tuple[Path, Problem]]:
+    """Return what is wrong with results that could be read, each with its file; see `result_problems`.
+
+    reference: committed results, with which these must agree in data, clips and class texts; see `agreement`, also for
+    `of_dataset`. None: they must agree with each other.
+    """
+    problems: list[tuple[Path, Problem]] = []
     known: dict[str, KnownProtocol | ZsarbenchError] = {}
-    tested: dict[Path, tuple[str, ...]] = {}
+    facts: dict[Path, tuple[RunResult, Facts]] = {}
     for path, result in sound.items():
         name = result.protocol.name
         if name not in known:
@@ -83,15 +95,28 @@ def of_results(
                 known[name] = error
         own = [*_protocol_problems(result, known[name]), *_spec_problems(path, result)]
         own += list(_unregistered(result, registry)) if registry is not None else []
+        scores = None
         try:
             scores = results.read_scores(path)
         except ZsarbenchError as error:
-            own.append(f"has no predictions that its figures follow from: {error}")
+            own.append(Problem("predictions", f"has no predictions that its figures follow from: {error}"))
         else:
             own += scores_problems(path, result, scores)
-            tested[path] = _tested(result, scores)
-        problems += [f"result file {path}: {problem}" for problem in own]
-    return [*problems, *_other_clips({path: (sound[path], clips) for path, clips in tested.items()})]
+            own += [Problem("predictions", text) for text in identity.problems(result, scores)]
+            own += [Problem("leak", text)] if (text := leak(result, scores)) else []
+        if not any(problem.name == "protocol" for problem in own):  # else no other row is to be compared with
+            facts[path] = result, facts_of(result, scores)
+        problems += [(path, problem) for problem in own]
+    others = [
+        (result, facts_of(result, scores_or_none(path, result) if result.protocol.name in known else None))
+        for path, result in (reference or {}).items()
+    ]
+    return [*problems, *disagreements(facts, others, of_dataset)]
+
+
+def text_of(path: Path, problem: Problem) -> str:
+    """Return a problem with its file."""
+    return f"result file {path}: {problem.text}"
 
 
 def reported_problems(rows: Iterable[ReportedRow], protocols: Collection[str]) -> list[str]:
@@ -112,21 +137,22 @@ def stale_problems(path: Path, text: str) -> list[str]:
     return []
 
 
-def _protocol_problems(result: RunResult, known: KnownProtocol | ZsarbenchError) -> Iterator[str]:
+def _protocol_problems(result: RunResult, known: KnownProtocol | ZsarbenchError) -> Iterator[Problem]:
     """Yield where a result disagrees with the registered protocol of its name."""
     if isinstance(known, ZsarbenchError):
-        yield f"its protocol cannot be checked: {known}"
+        yield Problem("protocol", f"its protocol cannot be checked: {known}")
         return
     if result.protocol.hash != known.hash:
-        yield (
+        yield Problem(
+            "protocol",
             f"its {result.protocol.name} (version {result.protocol.version}, hash {result.protocol.hash[:8]}) is no "
-            f"longer the registered one (hash {known.hash[:8]}); measure it again: {result.command}"
+            f"longer the registered one (hash {known.hash[:8]}); measure it again: {result.command}",
         )
         return
     expected = [(number, seed) for seed in result.seeds for number in sorted(known.rounds)]
     if (stated := [(item.round, item.seed) for item in result.rounds]) and sorted(stated) != sorted(expected):
         both = shortened(sorted(stated)), shortened(sorted(expected))
-        yield f"rounds are (round, seed) {both[0]}, but the protocol has {both[1]}"
+        yield Problem("protocol", f"rounds are (round, seed) {both[0]}, but the protocol has {both[1]}")
         return
     for item in result.rounds:
         of_protocol, duplicate_of = known.rounds[item.round]
@@ -138,19 +164,22 @@ def _protocol_problems(result: RunResult, known: KnownProtocol | ZsarbenchError)
         }
         for name, value in values.items():
             if getattr(item, name) != value:
-                yield f"{name} of round {item.round} is {getattr(item, name)}, but the protocol gives {value}"
+                text = f"{name} of round {item.round} is {getattr(item, name)}, but the protocol gives {value}"
+                yield Problem("protocol", text)
     if (audit := result.contamination) is not None:
         unseen = {name for of_protocol, _ in known.rounds.values() for name in of_protocol.unseen}
         if audit.n_overlapping + audit.n_clean != len(unseen):
-            yield (
+            yield Problem(
+                "contamination",
                 f"contamination counts {audit.n_overlapping} overlapping and {audit.n_clean} clean classes, but the "
-                f"protocol has {len(unseen)} unseen ones"
+                f"protocol has {len(unseen)} unseen ones",
             )
         if strays := sorted({item.candidate for item in audit.overlapping} - unseen):
-            yield f"contamination lists {shortened(strays)}, which the protocol has not among its unseen classes"
+            text = f"contamination lists {shortened(strays)}, which the protocol has not among its unseen classes"
+            yield Problem("contamination", text)
 
 
-def _spec_problems(path: Path, result: RunResult) -> Iterator[str]:
+def _spec_problems(path: Path, result: RunResult) -> Iterator[Problem]:
     """Yield which fields repeat the spec and differ from it, and whether the file has another name than its result."""
     spec = result.spec
     stated: dict[str, Any] = {
@@ -168,64 +197,88 @@ def _spec_problems(path: Path, result: RunResult) -> Iterator[str]:
     }
     for name, value in stated.items():
         if name in spec and plain(value, name) != spec[name]:
-            yield f"{name} is {shortened(plain(value, name))}, but the spec holds {shortened(spec[name])}"
+            text = f"{name} is {shortened(plain(value, name))}, but the spec holds {shortened(spec[name])}"
+            yield Problem("spec", text)
+    for text in _command_problems(result):
+        yield Problem("spec", text)
     if isinstance(form := spec.get("class_text"), str):
         form = Path(form).name if Path(form).suffix else form
         if result.class_text.form != form:
-            yield f"class_text is '{result.class_text.form}', but the spec holds '{form}'"
+            yield Problem("spec", f"class_text is '{result.class_text.form}', but the spec holds '{form}'")
     if "train_dataset" in spec:
         other = spec["train_dataset"]
         expected = "none" if result.method.learns_from == "nothing" else "seen" if other is None else _name_of(other)
         if result.train_on != expected:
-            yield f"train_on is '{result.train_on}', but the spec gives '{expected}'"
+            yield Problem("spec", f"train_on is '{result.train_on}', but the spec gives '{expected}'")
     if result.seeds != tuple(range(result.seed, result.seed + len(result.seeds))):
-        yield f"seeds are {shortened(list(result.seeds))}, which do not count up from {result.seed}"
+        text = f"seeds are {shortened(list(result.seeds))}, which do not count up from {result.seed}"
+        yield Problem("spec", text)
     if wrong := {item.std_kind for item in result.summary.values()} - {STD_KIND}:
-        yield f"std_kind is '{min(wrong)}', but spreads are '{STD_KIND}'"
+        yield Problem("metrics", f"std_kind is '{min(wrong)}', but spreads are '{STD_KIND}'")
     if not re.fullmatch(rf"{re.escape(result.stem)}(-\d+)?", path.stem):
-        yield f"its name is not that of its method, spec and date: {result.stem}.json"
+        yield Problem("file-name", f"its name is not that of its method, spec and date: {result.stem}.json")
+
+
+def _command_problems(result: RunResult) -> Iterator[str]:
+    """Yield what the command of a run says otherwise than its spec; what it leaves to defaults is not looked at."""
+    if not result.command.startswith("zsarbench run "):
+        return
+    try:
+        request = RunRequest.from_command(result.command)
+    except (ZsarbenchError, ValueError) as error:
+        yield f"its command cannot be read: {error}"
+        return
+    spec = result.spec
+    values = {"method": spec.get("method"), "dataset": spec.get("dataset"), **spec.get("parts", {})}
+    options = {kind: part.get("options", {}) for kind, part in values.items() if isinstance(part, Mapping)}
+    stated: dict[str, Any] = {kind: _name_of(part) for kind, part in values.items()}
+    stated |= {name: spec.get(name) for name in ("seed", "seeds", "dtype", "denominator", "control", "limit")}
+    for name, value in stated.items():
+        requested = getattr(request, name, None)
+        if requested is not None and name != "dataset" and requested != value:
+            yield f"its command has {name} {shortened(requested)}, but the spec holds {shortened(value)}"
+    for setting in request.settings:
+        place, _, text = setting.partition("=")
+        kind, _, option = place.partition(".")
+        found = options.get(kind, {})
+        if option not in found or not _same_value(text, found[option]):
+            held = shortened(found[option]) if option in found else "none"
+            yield f"its command sets {shortened(setting)}, but the spec holds {held}"
+
+
+def _same_value(text: str, value: Any) -> bool:
+    """Return whether the text of an option on a command line is its value in a spec."""
+    if value is None:
+        return text.lower() in ("none", "null")
+    if isinstance(value, bool):
+        return text.lower() in (("true", "yes", "1") if value else ("false", "no", "0"))
+    if isinstance(value, int | float):
+        try:
+            return float(text) == value
+        except ValueError:
+            return False
+    if isinstance(value, list | tuple):
+        items = text.split(",") if text else []
+        return len(items) == len(value) and all(map(_same_value, items, value))
+    return text == str(value)
 
 
 def _name_of(part: Any) -> str:
     return str(part.get("name")) if isinstance(part, Mapping) else str(part)
 
 
-def _unregistered(result: RunResult, registry: Registry) -> Iterator[str]:
+def _unregistered(result: RunResult, registry: Registry) -> Iterator[Problem]:
     """Yield the method and the parts that no plugin registers; a plugin may have been renamed since."""
     stated = [("method", result.method.name, result.method.plugin)]
+    if identity.is_of_predictions(result):
+        if result.method.name in registry.names("method"):
+            yield Problem("plugin", f"its predictions are named as the registered method '{result.method.name}'")
+        stated = []
     stated += [(kind, part.name, part.plugin) for kind, part in sorted(result.parts.items())]
     for kind, name, plugin in stated:
         if name not in registry.names(kind):
-            yield f"{kind} '{name}' of plugin '{plugin}' is registered by no plugin that is installed here"
-
-
-def _tested(result: RunResult, scores: Scores) -> tuple[str, ...]:
-    """Return a digest of the test clips and their labels for each round under the first seed, by index."""
-    digests: dict[int, str] = {}
-    for item, of_round in zip(result.rounds, scores.rounds, strict=False):
-        labels = [scores.class_names[label] if label >= 0 else "" for label in scores.labels[of_round.clips]]
-        lines = [f"{clip}\t{label}" for clip, label in zip(scores.clip_ids[of_round.clips], labels, strict=True)]
-        digests.setdefault(item.round, results.names_sha256(lines))
-    return tuple(digests[number] for number in sorted(digests))
-
-
-def _other_clips(tested: Mapping[Path, tuple[RunResult, tuple[str, ...]]]) -> Iterator[str]:
-    """Yield the results whose predictions are of other clips or labels than those of the same protocol and data.
-
-    No data set is read for it: the clips that most of its results have count, in a draw those of the oldest.
-    """
-    by_data: dict[tuple[str, str, str], dict[Path, tuple[str, ...]]] = {}
-    for path, (result, clips) in tested.items():
-        if result.limit is None:
-            key = (result.protocol.name, result.protocol.hash, result.dataset.revision)
-            by_data.setdefault(key, {})[path] = clips
-    for (name, _, _), of_data in by_data.items():
-        oldest = sorted(of_data, key=lambda path: (tested[path][0].created, path))
-        shared = Counter(of_data[path] for path in oldest)
-        expected = max(shared, key=lambda clips: shared[clips])
-        for path, clips in of_data.items():
-            if clips != expected:
-                yield f"result file {path}: its predictions are of other clips, or labels, than other rows of {name}"
+            text = f"{kind} '{name}' of plugin '{plugin}' is registered by no plugin that is installed here"
+            yield Problem("plugin", text)
 
 
 def _size_problems(folder: Path) -> Iterable[str]:

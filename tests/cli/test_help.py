@@ -1,0 +1,48 @@
+"""Help pages fit a terminal of 80 columns, and tell a command's options apart."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from zsarbench.cli.main import cli
+
+
+def commands(group: click.Group, *path: str) -> Iterator[tuple[str, ...]]:
+    """Yield the words of every command below a group."""
+    context = click.Context(group, obj={})
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        yield (*path, name)
+        if isinstance(command, click.Group):
+            yield from commands(command, *path, name)
+
+
+ALL = list(commands(cli))
+
+
+def page(*words: str) -> str:
+    done = CliRunner().invoke(cli, [*words, "--help"], terminal_width=80, max_content_width=80)
+    assert done.exit_code == 0
+    return done.stdout
+
+
+@pytest.mark.parametrize("words", [(), *ALL], ids=" ".join)
+def test_no_line_of_a_help_page_is_wider_than_a_terminal(words: tuple[str, ...]) -> None:
+    assert [line for line in page(*words).splitlines() if len(line) > 80] == []
+
+
+@pytest.mark.parametrize("words", [(), *[words for words in ALL if len(words) == 1]], ids=" ".join)
+def test_a_list_of_commands_cuts_no_sentence(words: tuple[str, ...]) -> None:
+    assert "..." not in page(*words).partition("Commands:")[2]
+
+
+def test_options_that_decide_scores_stand_apart_from_those_of_the_machine() -> None:
+    text = page("run")
+    measured, machine, rest = (text.index(head) for head in ("What is measured:", "How, on this machine:", "Options:"))
+    assert measured < text.index("  --method") < text.index("  --seeds") < machine < text.index("  --device") < rest
+    assert rest < text.index("  --format")
+    assert "float32|bfloat16" in text

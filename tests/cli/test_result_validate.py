@@ -1,0 +1,209 @@
+"""`zsarbench result validate`: forged rows are refused, each fault by its name; sound ones are not."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from locations import ROOT
+from samples import sample_result, sample_scores
+from zsarbench import results
+from zsarbench.cli.main import cli
+from zsarbench.errors import UsageError
+from zsarbench.results.controls import leak
+
+COMMITTED = ROOT / "benchmarks" / "results"
+
+
+def validate(*words: str | Path) -> Result:
+    return CliRunner().invoke(cli, ["result", "validate", *map(str, words)], catch_exceptions=False)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """A committed result with its scores, in a folder of its own."""
+    (found,) = (COMMITTED / "sketch-compositional").glob("chance-*.json")
+    shutil.copy(found.with_suffix(".npz"), tmp_path)
+    return Path(shutil.copy(found, tmp_path))
+
+
+@pytest.fixture
+def reference(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Another committed result on the same data."""
+    folder = tmp_path_factory.mktemp("committed")
+    (found,) = (COMMITTED / "sketch-compositional").glob("conse-*.json")
+    for file in (found, found.with_suffix(".npz")):
+        shutil.copy(file, folder)
+    return folder
+
+
+def edited(path: Path, change: Callable[[dict[str, Any]], None], *, sealed: bool = False) -> Path:
+    """Return a result after a change of its JSON; sealed: with its hash and file name made to agree."""
+    content = json.loads(path.read_text(encoding="utf-8"))
+    change(content)
+    target = path
+    if sealed:
+        content["spec_id"] = results.spec_id(content["spec"])
+        target = path.with_name(f"{content['method']['name']}-{content['spec_id']}-{path.stem.rpartition('-')[2]}.json")
+        path.unlink()
+    target.write_text(json.dumps(content), encoding="utf-8")
+    return target
+
+
+def other_scores(path: Path, **changed: Any) -> None:
+    """Give a result other predictions, with all that follows from them, as one who forges a row would."""
+    content = dataclasses.replace(results.read_scores(path), **changed).to_bytes()
+    path.with_suffix(".npz").write_bytes(content)
+    edited(path, lambda record: record["predictions"].update(sha256=hashlib.sha256(content).hexdigest()))
+    results.rewrite(results.recompute(path), path)
+
+
+def faults(path: Path, reference: Path) -> set[str]:
+    """Return the names of the faults of a result, as JSON states them."""
+    done = validate(path, "--results", reference, "--json")
+    content = json.loads(done.stdout)
+    assert done.exit_code == content["refused"] == bool(content["problems"])
+    assert all(item["file"] == str(path) and item["text"] for item in content["problems"])
+    return {item["name"] for item in content["problems"]}
+
+
+def test_a_sound_result_holds(path: Path, reference: Path) -> None:
+    done = validate(path.parent, "--results", reference)
+    assert (done.exit_code, done.stdout, done.stderr) == (0, "1 results: 0 refused\n", "")
+
+
+def test_edited_metrics_are_refused(path: Path, reference: Path) -> None:
+    def all_right(content: dict[str, Any]) -> None:
+        for item in content["rounds"]:
+            item["metrics"] = dict.fromkeys(item["metrics"], 0.99)
+        for summary in content["summary"].values():
+            summary.update(mean=0.99, std=0.0, ci95=[0.98, 1.0])
+        content["method"]["record"] = {}
+
+    assert faults(edited(path, all_right), reference) == {"metrics", "intervals"}
+    done = validate(path, "--results", reference)
+    assert f"error: [intervals] {path}: ci95 of top1_per_class is (0.98, 1.0), but the scores give" in done.stderr
+    assert done.stdout == "1 results: 1 refused\n"
+
+
+def test_metrics_that_the_rounds_do_not_give_are_refused(path: Path, reference: Path) -> None:
+    mean = edited(path, lambda content: content["summary"]["top1_per_video"].update(mean=0.99))
+    assert faults(mean, reference) == {"metrics"}
+
+
+def test_an_edited_interval_is_refused(path: Path, reference: Path) -> None:
+    narrow = edited(path, lambda content: content["summary"]["top1_per_video"].update(ci95=[0.0, 0.01]))
+    assert faults(narrow, reference) == {"intervals"}
+
+
+def test_missing_predictions_are_refused(path: Path, reference: Path) -> None:
+    path.with_suffix(".npz").unlink()
+    assert faults(path, reference) == {"predictions"}
+    assert faults(edited(path, lambda content: content.update(predictions=None)), reference) == {"predictions"}
+
+
+def test_predictions_of_another_file_are_refused(path: Path, reference: Path) -> None:
+    shutil.copy(next(reference.glob("*.npz")), path.with_suffix(".npz"))
+    assert faults(path, reference) == {"predictions"}
+
+
+def test_predictions_of_other_clips_or_labels_are_refused(path: Path, reference: Path) -> None:
+    scores = results.read_scores(path)
+    other_scores(path, clip_ids=np_replaced(scores.clip_ids, "clip of my own"))
+    assert faults(path, reference) == {"clips"}
+
+
+def np_replaced(values: Any, first: str) -> Any:
+    changed = values.astype(f"<U{max(len(first), values.dtype.itemsize // 4)}")
+    changed[0] = first
+    return changed
+
+
+def test_labels_that_follow_the_predictions_are_refused(path: Path, reference: Path) -> None:
+    scores = results.read_scores(path)
+    labels = scores.labels.copy()
+    one, other = scores.rounds[0].clips[[0, -1]]
+    labels[[one, other]] = labels[[other, one]]
+    other_scores(path, labels=labels)
+    assert faults(path, reference) == {"clips"}
+
+
+def test_an_edited_spec_is_refused(path: Path, reference: Path) -> None:
+    assert "spec" in faults(edited(path, lambda content: content["spec"].update(seed=7)), reference)
+
+
+def test_a_spec_that_its_command_contradicts_is_refused(path: Path, reference: Path) -> None:
+    def longer(content: dict[str, Any]) -> None:
+        content["command"] += " --set method.epochs=500"
+
+    assert faults(edited(path, longer), reference) == {"spec"}
+
+
+def test_a_plugin_that_nobody_has_is_refused(path: Path, reference: Path) -> None:
+    def renamed(content: dict[str, Any]) -> None:
+        content["method"].update(name="supernet", plugin="nets")
+        content["spec"]["method"]["name"] = "supernet"
+        content["command"] = content["command"].replace("chance", "supernet")
+
+    assert faults(edited(path, renamed, sealed=True), reference) == {"plugin"}
+
+
+def test_another_protocol_is_refused(path: Path, reference: Path) -> None:
+    def other_hash(content: dict[str, Any]) -> None:
+        content["protocol"]["hash"] = content["spec"]["protocol_hash"] = "e" * 64
+
+    assert "protocol" in faults(edited(path, other_hash, sealed=True), reference)
+
+
+def test_other_data_and_class_texts_are_refused(path: Path, reference: Path) -> None:
+    texts = edited(path, lambda content: content["class_text"].update(sha256="0" * 64))
+    assert faults(texts, reference) == {"class-text"}
+    data = edited(path, lambda content: content["dataset"].update(revision="2-0123456789ab"))
+    assert "data" in faults(data, reference)
+
+
+def test_what_is_no_result_is_refused_by_name(path: Path, reference: Path) -> None:
+    path.write_text("{", encoding="utf-8")
+    assert faults(path, reference) == {"format"}
+    path.write_text('{"schema": 1}', encoding="utf-8")
+    assert faults(path, reference) == {"format"}
+
+
+def test_there_must_be_something_to_check(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="does not exist"):
+        validate(tmp_path / "none")
+    with pytest.raises(UsageError, match="there is no result there"):
+        validate(tmp_path)
+
+
+# --- controls ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_control_above_chance_is_a_leak() -> None:
+    scores = sample_scores(skill=3.0)
+    control = sample_result(scores, control="shuffle-labels")
+    found = leak(control, scores)
+    assert found is not None
+    assert found.startswith("LEAK: top-1/video of cezsar is ")
+    assert "although its labels were shuffled; chance is 8.3" in found
+    assert leak(sample_result(scores), scores) is None
+    blind = sample_scores(skill=0.0)
+    assert leak(sample_result(blind, control="shuffle-labels"), blind) is None
+
+
+def test_a_leak_is_found_without_an_interval_too() -> None:
+    for skill, leaks in ((6.0, True), (0.0, False)):
+        scores = sample_scores(skill=skill)
+        result = sample_result(scores, control="shuffle-captions")
+        summary = {name: dataclasses.replace(item, ci95=None) for name, item in result.summary.items()}
+        found = leak(dataclasses.replace(result, summary=summary), scores)
+        assert (found is not None) is leaks
+        assert found is None or "over permuted classes" in found

@@ -1,0 +1,77 @@
+"""`zsarbench score`: predictions of another program, as a result."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from zsarbench.cli.toolkit import data_root_option, echo, echo_json, echo_rendered, format_option, host_of
+
+
+@click.command("score", short_help="Score a file of predictions that another program made.")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--name", required=True, help="What predicted, as tables are to call it.")
+@click.option("--protocol", help="A name, or a file of yours.  [default: the one that `zsarbench list protocol` marks]")
+@click.option(
+    "--class-order",
+    metavar="ORDER",
+    help="What class indices and unnamed scores stand for: dataset, sorted, or a FILE with a name a line.",
+)
+@click.option(
+    "--field", "fields", multiple=True, metavar="OURS=THEIRS", help="What the file calls clip, label, scores, answer, …"
+)
+@click.option(
+    "--trained-on",
+    multiple=True,
+    metavar="LABELS",
+    help="A label set that it was trained on: a data set, package:file.txt, or nothing.  [default: unknown]",
+)
+@click.option(
+    "--train-on", default="none", show_default=True, metavar="none|seen|DATASET", help="Where it learnt the task."
+)
+@click.option("--words", is_flag=True, help="What FILE gives for a clip is an answer in words, whatever it is called.")
+@click.option("--text", help="Text encoder that finds the class nearest to an answer.  [default: that of class names]")
+@click.option("--source", default="", help="Paper, address and licence of the predictions.")
+@click.option("--set", "settings", multiple=True, metavar="dataset.OPTION=VALUE", help="An option of the data set.")
+@data_root_option
+@click.option("--out", default="results", show_default=True, help="Folder for result files.")
+@format_option
+@click.option("--json", "as_json", is_flag=True, help="Print exactly the result file's JSON; a list where several are.")
+@click.pass_context
+def command(ctx: click.Context, /, format_: str, as_json: bool, **request: Any) -> None:
+    """Score the predictions in FILE under a protocol: a table, and a result like that of a run.
+
+    FILE is JSON, JSON lines, CSV, npz or parquet: for each clip scores of all classes, a list of classes with or
+    without scores, or one class. Clips are named by id, file name or path, classes by name, alias or index. What
+    becomes of every row is printed on stderr: a clip that is missing is wrong, and so is one with predictions that
+    differ. Answers in words (fields clip and answer) are mapped to classes in four ways, each with its own row: by
+    exact name, by inclusion, by the nearest class, and by letter or option where there are options.
+
+    \b
+    Examples:
+      zsarbench score gpt4v.json --protocol ucf101/official-1 --name GPT-4V
+      zsarbench score scores.npz --protocol ucf101/all --name my-clip --class-order classInd.txt
+      zsarbench score answers.jsonl --protocol ucf101/official-1 --name my-mllm
+      zsarbench score preds.csv --protocol hmdb51/truze-v1 --name my-model --trained-on kinetics400
+    """
+    host = host_of(ctx)
+    from zsarbench.predictions.recording import account_lines
+    from zsarbench.predictions.scoring import ScoreRequest, score
+    from zsarbench.reports.comparison import render
+
+    written = score(ScoreRequest(**request), host)
+    if as_json:
+        if len(written) == 1:
+            echo(written[0][1].read_text(encoding="utf-8"), nl=False)
+        else:
+            echo_json([result.to_json() for result, _ in written])
+    else:
+        echo_rendered(render(host, [result for result, _ in written], format_))
+    for result, path in written:
+        if len(written) > 1:
+            echo(f"mapping {result.method.options['mapping']}:", err=True)
+        for line in account_lines(result):
+            echo(line, err=True)
+        echo(f"result: {path}", err=True)

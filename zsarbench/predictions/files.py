@@ -1,0 +1,280 @@
+"""Reads files of predictions: JSON, JSON lines, CSV, npz and parquet, each in the forms that people keep them in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zsarbench.errors import UsageError, ZsarbenchError, unknown
+from zsarbench.predictions.records import (
+    CLASSES,
+    CLIP,
+    LABELS,
+    SCORES,
+    Layout,
+    Prediction,
+    Reading,
+    label_of,
+    layout_of,
+    prediction_of,
+    value_of,
+)
+from zsarbench.utils import text_files
+from zsarbench.utils.array_files import read_arrays
+from zsarbench.utils.documents import RepeatedKeys, read_json, read_json_lines
+from zsarbench.utils.foreign import check_file, guarded, sha256_of
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+WHAT = "predictions"
+MAX_BYTES = 2**30
+"""The largest file that is read: scores of 20,000 clips among 400 classes have 0.2 GB as text."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PredictionFile:
+    """A file of predictions as it was read.
+
+    form: its format, by its ending. sha256: of its bytes. not_read: fields that say nothing of a prediction.
+    """
+
+    path: Path
+    form: str
+    sha256: str
+    predictions: tuple[Prediction, ...]
+    not_read: tuple[str, ...]
+
+    @property
+    def in_words(self) -> bool:
+        """Whether it holds answers in words."""
+        return any(prediction.answer is not None for prediction in self.predictions)
+
+
+def read(path: Path, reading: Reading) -> PredictionFile:
+    """Return the predictions of a file.
+
+    Raises:
+        UsageError: its ending is none of `FORMATS`, it names no clips or no predictions, or classes have no order.
+        ZsarbenchError: it does not exist, is too large, damaged or malformed.
+    """
+    form = path.suffix.lower().removeprefix(".")
+    if form not in FORMATS:
+        raise UsageError(f"{WHAT} {path}: " + unknown("ending", form, FORMATS))
+    with guarded(WHAT, path):
+        check_file(path, WHAT, MAX_BYTES)
+        fields = _Fields()
+        found = tuple(FORMATS[form](path, reading, fields))
+    if not found:
+        raise UsageError(f"{WHAT} {path} is empty: it says nothing of any clip")
+    return PredictionFile(
+        path=path,
+        form=form,
+        sha256=sha256_of(path, WHAT, MAX_BYTES),
+        predictions=found,
+        not_read=tuple(sorted(fields.all - fields.read)),
+    )
+
+
+class _Fields:
+    """The fields of a file's records, and those of them that are read; each set of fields is laid out once."""
+
+    def __init__(self) -> None:
+        self.all: set[str] = set()
+        self.read: set[str] = set()
+        self._layouts: dict[tuple[str, ...], Layout] = {}
+
+    def layout(self, names: tuple[str, ...], reading: Reading, where: str) -> Layout:
+        if names not in self._layouts:
+            layout = self._layouts[names] = layout_of(names, reading, where)
+            self.all.update(names)
+            self.read.update(layout.read)
+        return self._layouts[names]
+
+
+def _from_records(
+    records: Iterable[tuple[str, Mapping[str, Any]]], reading: Reading, fields: _Fields
+) -> Iterator[Prediction]:
+    """Yield the predictions of records; those of one clip by rank are joined, the first rank first."""
+    ranked: dict[str, list[tuple[float, Prediction]]] = {}
+    for where, record in records:
+        layout = fields.layout(tuple(record), reading, where)
+        prediction = prediction_of(record, layout, reading, where)
+        if layout.rank is None:
+            yield prediction
+            continue
+        try:
+            rank = float(record[layout.rank])
+        except (TypeError, ValueError):
+            raise UsageError(f"{where} has the rank {record[layout.rank]!r:.40}, which is no number") from None
+        ranked.setdefault(prediction.clip, []).append((rank, prediction))
+    for rows in ranked.values():
+        rows.sort(key=lambda row: row[0])
+        if len({rank for rank, _ in rows}) < len(rows):
+            raise UsageError(f"{rows[0][1].where}: clip '{rows[0][1].clip}' has a rank twice")
+        parts = [prediction for _, prediction in rows]
+        scores = [part.scores for part in parts if part.scores is not None]
+        yield replace(
+            parts[0],
+            labels=tuple(label for part in parts for label in part.labels),
+            scores=np.concatenate(scores) if len(scores) == len(parts) else None,
+        )
+
+
+# --- formats ----------------------------------------------------------------------------------------------------------
+
+
+def _json(path: Path, reading: Reading, fields: _Fields) -> Iterator[Prediction]:
+    content, whole = read_json(path, WHAT, MAX_BYTES, repeated=True), f"{WHAT} {path}"
+    if isinstance(content, list):
+        yield from _from_records(_objects(((f"{whole}, item {n}", item) for n, item in enumerate(content)), whole),
+                                 reading, fields)  # fmt: skip
+        return
+    if not isinstance(content, dict):
+        raise UsageError(f"{whole} is {content!r:.40}; it must be an object or a list")
+    names = tuple(content)
+    clips = reading.field("clip", CLIP, names)
+    if clips is not None and isinstance(content[clips], list):
+        yield from _of_lists(content, content[clips], reading, fields, whole)
+        return
+    pairs = content.pairs if isinstance(content, RepeatedKeys) else tuple(content.items())
+    matrix = any(isinstance(one, float) for _, value in pairs if isinstance(value, list) for one in value)
+    for clip, value in pairs:
+        yield value_of(clip, value, reading, f"{whole}, '{clip:.80}'", matrix=matrix)
+
+
+def _json_lines(path: Path, reading: Reading, fields: _Fields) -> Iterator[Prediction]:
+    return _from_records(_objects(read_json_lines(path, WHAT), f"{WHAT} {path}"), reading, fields)
+
+
+def _csv(path: Path, reading: Reading, fields: _Fields) -> Iterator[Prediction]:
+    one_of = (reading.renamed["clip"].lower(),) if "clip" in reading.renamed else CLIP
+    names = text_files.header(path, WHAT, one_of)
+    clip = next(name for name in one_of if name in names)
+    return _from_records(text_files.rows(path, WHAT, [clip]), reading, fields)
+
+
+def _npz(path: Path, reading: Reading, fields: _Fields) -> Iterator[Prediction]:
+    return _columns(read_arrays(path, WHAT), reading, fields, f"{WHAT} {path}")
+
+
+def _parquet(path: Path, reading: Reading, fields: _Fields) -> Iterator[Prediction]:
+    frame = _frame(path)
+    names = [str(name) for name in frame.columns]
+    rows = (dict(zip(names, map(_plain, row), strict=True)) for row in frame.itertuples(index=False, name=None))
+    return _from_records(((f"{WHAT} {path}, row {n}", row) for n, row in enumerate(rows)), reading, fields)
+
+
+FORMATS: Mapping[str, Callable[[Path, Reading, _Fields], Iterator[Prediction]]] = {
+    "json": _json,
+    "jsonl": _json_lines,
+    "ndjson": _json_lines,
+    "csv": _csv,
+    "tsv": _csv,
+    "npz": _npz,
+    "parquet": _parquet,
+}
+"""How a file is read, by the ending of its name."""
+
+
+def _objects(items: Iterable[tuple[str, Any]], whole: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    for where, item in items:
+        if not isinstance(item, dict):
+            raise UsageError(f"{where} is {item!r:.40}; {whole} must hold an object for each clip, or clips by name")
+        if isinstance(item, RepeatedKeys):
+            raise ZsarbenchError(f"{where} has a field twice")
+        yield where, item
+
+
+def _of_lists(
+    content: Mapping[str, Any], clips: list[Any], reading: Reading, fields: _Fields, whole: str
+) -> Iterator[Prediction]:
+    """Yield the predictions of an object of lists: clips, and next to each its scores or labels; perhaps classes."""
+    of_clips = [name for name, value in content.items() if isinstance(value, list) and len(value) == len(clips)]
+    classes = reading.field("classes", CLASSES, tuple(content))
+    if classes is not None and isinstance(content[classes], list):
+        reading = replace(reading, order=tuple(map(str, content[classes])))
+        of_clips = [name for name in of_clips if name != classes]
+    records = (
+        (f"{whole}, clip {number}", {name: content[name][number] for name in of_clips}) for number in range(len(clips))
+    )
+    yield from _from_records(records, reading, fields)
+    fields.all.update(set(content) - {classes})
+
+
+def _frame(path: Path) -> pd.DataFrame:
+    """Return the table of a parquet file.
+
+    Raises:
+        UsageError: pyarrow is not installed.
+    """
+    import pandas as pd
+
+    try:
+        import pyarrow  # noqa: F401
+    except ImportError as error:
+        raise UsageError(
+            f"{WHAT} {path}: parquet is read by pyarrow, which is not installed. Try: pip install 'zsarbench[parquet]'"
+        ) from error
+    return pd.read_parquet(path, engine="pyarrow")
+
+
+def _plain(cell: Any) -> Any:
+    """Return a cell of a table in the types of JSON."""
+    if isinstance(cell, np.ndarray | list):
+        return [_plain(one) for one in cell]
+    if isinstance(cell, np.generic):
+        cell = cell.item()
+    return None if isinstance(cell, float) and np.isnan(cell) else cell
+
+
+# --- arrays -----------------------------------------------------------------------------------------------------------
+
+
+def _columns(arrays: Mapping[str, NDArray[Any]], reading: Reading, fields: _Fields, where: str) -> Iterator[Prediction]:
+    """Yield the predictions of arrays next to each other: clips, and scores (N, C), labels (N,) or both (N, k)."""
+    names = tuple(arrays)
+    clips_in, classes_in = reading.field("clip", CLIP, names), reading.field("classes", CLASSES, names)
+    if clips_in is None:
+        raise UsageError(f"{where} has no array that names the clips, such as clips; it has {', '.join(names)}")
+    clips = [str(clip) for clip in _of_length(arrays[clips_in], None, where, clips_in)]
+    scores_in, labels_in = reading.field("scores", SCORES, names), reading.field("label", LABELS, names)
+    scores = None if scores_in is None else _of_length(arrays[scores_in], len(clips), where, scores_in)
+    labels = None if labels_in is None else _of_length(arrays[labels_in], len(clips), where, labels_in)
+    if scores is not None and scores.dtype.kind not in "iuf":
+        raise UsageError(f"{where}: '{scores_in}' holds {scores.dtype}, not numbers")
+    if scores is not None and (scores.ndim != 2 or labels is None or labels.shape != scores.shape):
+        labels, labels_in = None, None  # of all classes: what is called labels is then the truth
+    fields.all.update(names)
+    fields.read.update(name for name in (clips_in, scores_in, labels_in) if name is not None)
+    if labels is not None:
+        for row, clip in enumerate(clips):
+            own = (labels[row] if labels.ndim == 2 else labels[row : row + 1]).tolist()
+            kept = [place for place, label in enumerate(own) if label != ""]
+            names = tuple(label_of(own[place], reading, where) for place in kept)
+            of_own = None if scores is None else np.asarray(scores[row], dtype=np.float64)[kept]
+            yield Prediction(where=f"{where}, row {row}", clip=clip, labels=names, scores=of_own)
+        return
+    if scores is None or scores.ndim != 2:
+        raise UsageError(f"{where} has neither scores (N, C) nor labels (N,) or (N, k); it has {', '.join(names)}")
+    if classes_in is not None:
+        fields.read.add(classes_in)
+    if classes_in is None:
+        columns = reading.columns(scores.shape[1], where)
+    else:
+        classes = _of_length(arrays[classes_in], scores.shape[1], where, classes_in)
+        columns = tuple(label_of(name, reading, where) for name in classes.tolist())
+    for row, clip in enumerate(clips):
+        yield Prediction(where=f"{where}, row {row}", clip=clip, labels=columns, scores=scores[row].astype(np.float64))
+
+
+def _of_length(array: NDArray[Any], length: int | None, where: str, name: str) -> NDArray[Any]:
+    if array.ndim not in (1, 2) or (length is not None and len(array) != length):
+        expected = "(N,) or (N, C)" if length is None else f"{length} rows"
+        raise UsageError(f"{where}: '{name}' has shape {array.shape}; {expected} is expected")
+    return array

@@ -1,0 +1,209 @@
+"""From a predictions file to a result: read, matched to the protocol's clips and classes, measured and recorded."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from zsarbench import results
+from zsarbench.errors import UsageError, unknown
+from zsarbench.evaluation.scores import Block, RoundScores, Scores
+from zsarbench.plugins.guarding import named
+from zsarbench.predictions.files import PredictionFile, read
+from zsarbench.predictions.mapping import mapped
+from zsarbench.predictions.matching import Classes, Matched, clip_names, matched
+from zsarbench.predictions.recording import Claim, Scored, record, side_by_side
+from zsarbench.predictions.records import FIELDS, Reading
+from zsarbench.predictions.target import Target, target_of
+from zsarbench.results import RunResult
+from zsarbench.results.record import file_name
+from zsarbench.utils import text_files
+from zsarbench.utils.targets import OUT, check_folder
+
+if TYPE_CHECKING:
+    from zsarbench.interfaces import Dataset
+    from zsarbench.plugins import Host
+
+NOTHING = "nothing"
+"""What `--trained-on` calls no training at all."""
+DATASET_ORDER, SORTED_ORDER = "dataset", "sorted"
+_INDEXED = re.compile(r"(?P<index>\d+)[\s,;:]+(?P<name>.+)")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScoreRequest:
+    """The options of `zsarbench score`, unchecked.
+
+    protocol: None is the one that a plugin declares the default. class_order: what indices stand for: "dataset",
+    "sorted" or a file of names. fields: "OURS=THEIRS" strings. trained_on: label sets, or "nothing"; () for unknown.
+    words: what the file gives for a clip is an answer in words. text: the encoder of the mapping `nearest`.
+    """
+
+    file: Path
+    name: str
+    protocol: str | None = None
+    class_order: str | None = None
+    fields: Sequence[str] = ()
+    trained_on: Sequence[str] = ()
+    train_on: str = "none"
+    source: str = ""
+    data_root: Sequence[str] = ()
+    settings: Sequence[str] = ()
+    words: bool = False
+    text: str | None = None
+    out: str = "results"
+
+    def to_command(self) -> str:
+        """Return the command line that scores the file again, elsewhere: without folders of this machine."""
+        words = ["zsarbench", "score", self.file.name, "--name", self.name]
+        single = (("--protocol", self.protocol), ("--class-order", self.class_order), ("--source", self.source),
+                  ("--text", self.text))  # fmt: skip
+        words += [word for flag, value in single if value for word in (flag, value)]
+        many = (("--field", self.fields), ("--trained-on", self.trained_on), ("--set", self.settings))
+        words += [word for flag, values in many for value in values for word in (flag, value)]
+        words += ["--words"] if self.words else []
+        return shlex.join(words + ([] if self.train_on == "none" else ["--train-on", self.train_on]))
+
+    @property
+    def claim(self) -> Claim:
+        """What the request states of the predictions."""
+        trained_on = None if not self.trained_on else tuple(name for name in self.trained_on if name != NOTHING)
+        return Claim(name=self.name, trained_on=trained_on, train_on=self.train_on, source=self.source)
+
+
+def score(request: ScoreRequest, host: Host) -> list[tuple[RunResult, Path]]:
+    """Score a predictions file, write its results, notify the observers, and return the results and their paths.
+
+    Raises:
+        UsageError: a name, a file or a field does not exist, classes have no order, or not one row is of a test clip.
+        ZsarbenchError: the file is damaged, the data is malformed, or nothing can be written.
+    """
+    claim, registry, start = request.claim, host.registry, time.perf_counter()
+    claim.check(registry)
+    renamed = _renamed(request.fields)
+    with named(registry):
+        target = target_of(registry, request.protocol, data_root=request.data_root, settings=request.settings)
+        check_folder(Path(request.out) / file_name(target.protocol.name), "results", OUT)
+        order = None if request.class_order is None else class_order(request.class_order, target.dataset)
+        file = read(request.file, Reading(renamed, order, request.words))
+        classes = Classes(target.dataset.classes, target.dataset.aliases)
+        ways, left_out = mapped(file, classes, registry, request.text)
+        clips, command = clip_names(target.manifest), request.to_command()
+        made = []
+        for one in ways:
+            found = matched(one.predictions, target.tested, target.candidates, clips, classes)
+            found = replace(found, account=replace(found.account, not_read=file.not_read))
+            _check_any(file, found, target)
+            scored = Scored(
+                file=file,
+                options=one.options,
+                found=found,
+                scores=_scores(found, target),
+                command=command,
+                seconds=time.perf_counter() - start,
+            )
+            made.append((record(scored, claim, target, registry), scored.scores))
+        made = [(result, scores) for result, (_, scores) in zip(side_by_side([one for one, _ in made], left_out), made,
+                                                                 strict=True)]  # fmt: skip
+        written = []
+        for result, scores in made:
+            path = results.write_somewhere(result, scores, Path(request.out))
+            written.append((results.read(path), path))
+    for result, path in written:
+        host.call_each("zsarbench_run_finished", result=result, path=path)
+    return written
+
+
+def class_order(name: str, dataset: Dataset) -> tuple[str, ...]:
+    """Return the names that indices stand for: "dataset", "sorted" (by bytes), or those of a file.
+
+    A file has a name a line; or INDEX NAME, in any order, or a CSV header that names `name` and perhaps `id`. An index
+    that it leaves out stands for no class.
+
+    Raises:
+        UsageError: the file does not exist, is empty, or has an index twice.
+    """
+    if name == DATASET_ORDER:
+        return tuple(dataset.classes)
+    if name == SORTED_ORDER:
+        return tuple(sorted(dataset.classes))
+    lines = text_files.names(Path(name), "class order")
+    if lines and (separator := next((char for char in ",;\t" if char in lines[0]), None)):
+        header = [cell.strip().lower() for cell in lines[0].split(separator)]
+        if "name" in header:
+            rows = [row for _, row in text_files.rows(Path(name), "class order", ["name"])]
+            lines = [f"{row['id']} {row['name']}" if "id" in header else row["name"] for row in rows]
+    if not lines:
+        raise UsageError(f"class order {name} is empty; it has a name a line, or INDEX NAME")
+    found = [_INDEXED.fullmatch(line) for line in lines]
+    if not all(found):
+        return tuple(lines)
+    by_index = {int(one["index"]): one["name"] for one in found if one is not None}
+    if len(by_index) < len(lines) or max(by_index) > 100 * len(lines):
+        raise UsageError(f"class order {name} has an index twice, or one that is far above their number")
+    return tuple(by_index.get(index, f"index {index}") for index in range(max(by_index) + 1))
+
+
+def _renamed(fields: Sequence[str]) -> dict[str, str]:
+    """Return the file's name of a field by ours.
+
+    Raises:
+        UsageError: a text is not OURS=THEIRS, or ours is unknown.
+    """
+    renamed = {}
+    for text in fields:
+        ours, equals, theirs = text.partition("=")
+        if not equals or not theirs:
+            raise UsageError(f"--field {text} is not OURS=THEIRS. Try: --field clip=video_path")
+        if ours not in FIELDS:
+            raise UsageError(unknown("field", ours, FIELDS))
+        renamed[ours] = theirs
+    return renamed
+
+
+def _check_any(file: PredictionFile, found: Matched, target: Target) -> None:
+    if not found.in_file.any():
+        raise UsageError(
+            f"predictions {file.path} have none of the {len(target.tested):,} test clips of '{target.protocol.name}', "
+            f"such as '{target.tested[0]}'; they name clips such as '{file.predictions[0].clip:.80}'"
+        )
+    if not file.in_words and not found.account.n_predicted:
+        reasons = "; ".join(found.account.lines()[1:])
+        raise UsageError(f"predictions {file.path} name no class of '{target.protocol.dataset}': {reasons}")
+
+
+def _scores(found: Matched, target: Target) -> Scores:
+    """Return the scores of one block that all rounds share."""
+    names = target.dataset.classes
+    number = {name: place for place, name in enumerate(names)}
+    row = {clip: place for place, clip in enumerate(target.tested)}
+    groups = target.manifest.set_index("clip_id")["group"]
+    columns = np.array(sorted(target.candidates), dtype=np.int32)
+    block = Block(np.arange(len(target.tested), dtype=np.int32), columns, found.scores[:, columns])
+    rounds = []
+    for item, clips in zip(target.rounds, target.test, strict=True):
+        seen = set(item.seen)
+        rounds.append(
+            RoundScores(
+                block=0,
+                clips=np.array([row[clip] for clip in clips], dtype=np.int32),
+                classes=np.array([number[name] for name in item.candidates], dtype=np.int32),
+                seen=np.array([name in seen for name in item.candidates]),
+            )
+        )
+    labels = target.labels
+    return Scores(
+        clip_ids=np.array(target.tested),
+        groups=np.array(groups.loc[list(target.tested)].astype(str)),
+        class_names=np.array(names),
+        labels=np.array([number[labels[clip]] for clip in target.tested], dtype=np.int32),
+        blocks=(block,),
+        rounds=tuple(rounds),
+    )

@@ -49,7 +49,7 @@ class GridRow:
 
 @dataclass(frozen=True, kw_only=True)
 class Grid:
-    """One protocol. groups: (kind, heading, what was trained on). notes: indexed by rows. The rest is as in `Section`."""
+    """One protocol. groups: (kind, heading, what was trained on). notes: rows hold their indices. Else as `Section`."""
 
     name: str
     dataset: str

@@ -68,7 +68,7 @@ def command(ctx: click.Context, /, format_: str, as_json: bool, **request: Any) 
         else:
             echo_json([result.to_json() for result, _ in written])
     else:
-        echo_rendered(render(host, [result for result, _ in written], format_))
+        echo_rendered(render(host, {path: result for result, path in written}, format_))
     for result, path in written:
         if len(written) > 1:
             echo(f"mapping {result.method.options['mapping']}:", err=True)

@@ -94,7 +94,7 @@ def test_a_sweep_prints_a_table_with_differences_and_measures_nothing_twice(tmp_
     first = swept(tmp_path, *line)
     assert first.exit_code == 0, first.output
     assert "top1_per_video to nearest-text text.dim=64" in first.stdout
-    assert first.stdout.split("95 % interval:")[1].count("text.dim=") == 3
+    assert first.stdout.split("on the same clips, percentage points")[1].count("text.dim=") == 3
     files = results.find(tmp_path)
     assert len(files) == 4
     files[0].unlink()

@@ -209,7 +209,7 @@ def test_too_few_classes_have_no_interval_and_the_result_and_its_table_say_so(tm
     described = describe_differences(paths)
     assert "percentage points, no interval of fewer than 10 classes:" in described
     assert "[" not in described
-    table = render(load_plugins(), [result], "table")
+    table = render(load_plugins(), {paths[0]: result}, "table")
     assert "95 % CI" in table
     assert "no 95 % interval: fewer than 10 classes" in table
 

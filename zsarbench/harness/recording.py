@@ -123,6 +123,7 @@ def _contamination(outcome: Outcome) -> contamination.Contamination:
             {kind: part.name for kind, part in what.parts.items()},
             what.dataset.name,
             training.dataset if training else None,
+            [text.partition("=")[0] for text in what.captions],
         ),
         unseen,
         registry,
@@ -196,6 +197,9 @@ def _flags(outcome: Outcome) -> tuple[Flag, ...]:
         flags.append(Flag("limit", f"at most {what.limit} clips a class"))
     if what.control != "none":
         flags.append(Flag("control", what.control))
+    for text in what.captions:
+        name, _, sha256 = text.partition("=")
+        flags.append(Flag("remark", f"captions of the user's own for {name} (sha256 {sha256[:10]})"))
     for text in (_shared_sources(outcome), _alike_under_seeds(outcome)):
         if text:
             flags.append(Flag("remark", text))

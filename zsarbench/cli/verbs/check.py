@@ -45,7 +45,8 @@ def command(
     Examples:
       zsarbench check my-plugin
       zsarbench check soft-margin --json
-      zsarbench check cezsar --set method.max_epochs=12 --set method.learning_rate=0.003 --set method.d_model=32
+      zsarbench check cezsar --set method.max_epochs=12 \\
+          --set method.learning_rate=0.003 --set method.d_model=32
       zsarbench check my-plugin --device cuda
     """
     host = host_of(ctx)

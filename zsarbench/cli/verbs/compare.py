@@ -59,6 +59,6 @@ def command(
     for name in sorted(by_protocol):
         if protocol in (None, name):
             compared = by_protocol[name]
-            echo_rendered(render(host, list(compared.values()), format_, rank_by=rank_by) + "\n")
+            echo_rendered(render(host, compared, format_, rank_by=rank_by) + "\n")
             if paired and len(compared) > 1:
                 echo(describe_differences(list(compared), metric=rank_by))

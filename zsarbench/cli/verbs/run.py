@@ -66,7 +66,7 @@ def command(ctx: click.Context, /, plan: bool, format_: str, as_json: bool, **re
     if as_json:
         echo(path.read_text(encoding="utf-8"), nl=False)
     else:
-        echo_rendered(render(host, [result], format_))
+        echo_rendered(render(host, {path: result}, format_))
         echo(f"result: {path}", err=True)
     if found := leak(result, results.read_scores(path)):
         echo(f"error: {found}", err=True)

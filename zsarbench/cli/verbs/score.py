@@ -61,9 +61,11 @@ def command(ctx: click.Context, /, format_: str, as_json: bool, **request: Any) 
     \b
     Examples:
       zsarbench score gpt4v.json --protocol ucf101/official-1 --name GPT-4V
-      zsarbench score scores.npz --protocol ucf101/all --name my-clip --class-order classInd.txt
+      zsarbench score scores.npz --protocol ucf101/all --name my-clip \\
+          --class-order classInd.txt
       zsarbench score answers.jsonl --protocol ucf101/official-1 --name my-mllm
-      zsarbench score preds.csv --protocol hmdb51/truze-v1 --name my-model --trained-on kinetics400
+      zsarbench score preds.csv --protocol hmdb51/truze-v1 --name my-model \\
+          --trained-on kinetics400
     """
     host = host_of(ctx)
     from zsarbench.predictions.recording import account_lines
@@ -77,7 +79,7 @@ def command(ctx: click.Context, /, format_: str, as_json: bool, **request: Any) 
         else:
             echo_json([result.to_json() for result, _ in written])
     else:
-        echo_rendered(render(host, [result for result, _ in written], format_))
+        echo_rendered(render(host, {path: result for result, path in written}, format_))
     for result, path in written:
         if len(written) > 1:
             echo(f"mapping {result.method.options['mapping']}:", err=True)

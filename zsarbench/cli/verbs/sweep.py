@@ -184,7 +184,7 @@ def _show(host: Host, done: list[Done], format_: str) -> None:
         if item.path is not None:
             by_protocol[results.read(item.path).protocol.name].append(item.path)
     for files in by_protocol.values():
-        echo_rendered(render(host, [results.read(file) for file in files], format_) + "\n")
+        echo_rendered(render(host, {file: results.read(file) for file in files}, format_) + "\n")
         if len(files) > 1:
             echo(describe_differences(files, against=files[0]))
     for item in done:

@@ -190,10 +190,13 @@ def _of_plugin(error: BaseException, shared: dict[str, Any]) -> ZsarbenchError |
 
 
 def _of_system(error: BaseException) -> ZsarbenchError | None:
-    """Return an error for a disk or a place that no command foresaw; what was finished is kept."""
-    if not isinstance(error, OSError):
+    """Return an error for a disk, a place or a package that no command foresaw; what was finished is kept."""
+    if isinstance(error, ModuleNotFoundError) and error.name:
+        worded = ZsarbenchError(f"package '{error.name}' is not installed. Try: pip install {error.name}")
+    elif isinstance(error, OSError):
+        worded = ZsarbenchError(f"{error.filename or 'output'}: {error.strerror or error}")
+    else:
         return None
-    worded = ZsarbenchError(f"{error.filename or 'output'}: {error.strerror or error}")
     worded.__cause__ = error
     return worded
 

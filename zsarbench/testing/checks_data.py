@@ -166,7 +166,7 @@ def protocol_of(subject: ComponentUnderTest) -> Protocol:
 
 
 def _dataset_of(subject: ComponentUnderTest) -> Any:
-    """Return the data set of a protocol, built once.
+    """Return the data set of a protocol, built once, with what was chosen in place of the protocol's options of it.
 
     Raises:
         Unavailable: no registry was given, or the data set cannot be built here.
@@ -178,7 +178,7 @@ def _dataset_of(subject: ComponentUnderTest) -> Any:
     if protocol.dataset not in registry.names("dataset"):
         raise ContractViolation("a data set that is registered", f"'{protocol.dataset}' is not")
     entry = registry.get("dataset", protocol.dataset)
-    chosen = protocol.options.get("dataset", {}).get(protocol.dataset, {})
+    chosen = {**protocol.options.get("dataset", {}).get(protocol.dataset, {}), **subject.chosen}
 
     key = (protocol.dataset, repr(chosen))
     if key not in subject.shared:

@@ -6,7 +6,7 @@ import os
 import pickle
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
@@ -168,8 +168,17 @@ def clip_alone(subject: ComponentUnderTest) -> None:
         steps = subject.component.encode(part_of(batch, index))
         for row, clip in enumerate(index):
             alone, together = steps.values[row][steps.mask[row]], whole.values[clip][whole.mask[clip]]
-            difference = f"in another batch {farthest(alone, together)}"
-            expect(same_bits(alone, together), "a clip's rows to have the same bits in every batch", difference)
+            if not same_bits(alone, together):
+                _expect_repeatable(whole.values, lambda: subject.component.encode(batch).values)
+                expected = "a clip's rows to have the same bits in every batch"
+                raise ContractViolation(expected, f"in another batch {farthest(alone, together)}")
+
+
+def _expect_repeatable(whole: Tensor, encode: Callable[[], Tensor]) -> None:
+    """Raise where the same batch has other rows when it is encoded again: it is not the batch that they depend on."""
+    again = encode()
+    said = f"encoded again {farthest(again, whole)}: random numbers are drawn, or something is kept between calls"
+    expect(same_bits(again, whole), "the same rows of the same batch", said)
 
 
 def padding_stays_out(subject: ComponentUnderTest) -> None:
@@ -199,7 +208,7 @@ def steps_alone(subject: ComponentUnderTest) -> None:
     frames, mask = batch.frames, batch.mask
     if frames is None or mask is None:
         raise ContractViolation("frames, where steps are independent", f"it needs {encoder.needs}")
-    places = [(clip, step) for clip, step in mask.nonzero().tolist()]
+    places = [(clip, step) for clip, step in mask[:2].nonzero().tolist()]  # some are enough
     alone = [Clips((batch.ids[i],), frames[i : i + 1, t : t + 1], None, mask[i : i + 1, t : t + 1]) for i, t in places]
     with ThreadPoolExecutor(len(places)) as pool:
         rows = list(pool.map(encoder.encode, alone))
@@ -282,8 +291,10 @@ def sentence_alone(subject: ComponentUnderTest) -> None:
         rows = subject.component.encode(texts)
         expect(texts == [TEXTS[i] for i in index], "the given texts to stay as they were", "they were changed")
         for row, text in enumerate(index):
-            difference = f"of {TEXTS[text][:20]!r} in another batch {farthest(rows[row], whole[text])}"
-            expect(same_bits(rows[row], whole[text]), "a row to have the same bits in every batch", difference)
+            if not same_bits(rows[row], whole[text]):
+                _expect_repeatable(whole, lambda: subject.component.encode(list(TEXTS)))
+                difference = f"of {TEXTS[text][:20]!r} in another batch {farthest(rows[row], whole[text])}"
+                raise ContractViolation("a row to have the same bits in every batch", difference)
 
 
 def tells_texts_apart(subject: ComponentUnderTest) -> None:

@@ -98,7 +98,7 @@ def subject_of(
         component: an entry of a registry, a class, or for kind "protocol" a path or a `Protocol`.
         kind: of a component that is not an entry.
         registry: where a protocol's data set and parts are found.
-        chosen: options in place of the constructor's defaults.
+        chosen: options in place of the constructor's defaults; for a protocol, of its data set.
         shared: one dictionary for components that share a data set, so that it is built once.
         device: where it computes, as torch names it.
 

@@ -16,7 +16,8 @@ from zsarbench_datasets.folder import Folder
 
 RANKING = {"epochs": 40, "learning_rate": 0.1, "features": "standardised"}
 SETTINGS = {
-    ("dataset", "sketch"): {"clips_per_class": 1},
+    **{(kind, name): {"clips_per_class": 1} for kind, name in (
+        ("dataset", "sketch"), ("protocol", "sketch/compositional"), ("protocol", "sketch/validation"))},
     ("visual", "timm"): {"model": "resnet18", "pretrained": False, "batch_size": 8},
     ("visual", "efficientnet-lite0"): {"batch_size": 8},
     ("executor", "ray"): {"address": "local"},
@@ -29,7 +30,7 @@ SETTINGS = {
     **{("method", name): RANKING for name in ("devise", "ale", "sje", "latem")},
     ("method", "er"): {"dim": 16, "epochs": 20, "learning_rate": 0.01},
     ("method", "e2e"): {"epochs": 10, "learning_rate": 0.01, "features": "l2"},
-    ("method", "dem"): {"hidden": 32, "steps": 300, "features": "l2"},
+    ("method", "dem"): {"hidden": 32, "steps": 60, "learning_rate": 0.01, "features": "l2"},
 }  # fmt: skip
 """Options with which a check ends in seconds; everything else is tried as it is by default."""
 HUB = {

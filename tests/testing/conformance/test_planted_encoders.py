@@ -414,6 +414,12 @@ def test_every_check_that_all_kinds_share_has_a_planted_bug() -> None:
     assert {"options-can-be-set", "options-are-stored", "interface-is-complete"} <= tried
 
 
+def test_a_noisy_encoder_is_not_taken_for_one_that_depends_on_its_batch(find: Callable[..., str]) -> None:
+    noisy = altered(ToyText, encode=lambda self, texts: ToyText.encode(self, texts) + torch.rand(1))
+    assert "encoded again values differ" in find("text", noisy, "sentence-alone")
+    assert "in another batch values differ" in find("text", altered(ToyText, encode=beside_others), "sentence-alone")
+
+
 def test_a_prepare_that_brings_torch_into_decoding_processes_is_found(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, find: Callable[..., str]
 ) -> None:

@@ -93,7 +93,9 @@ def check(ctx: click.Context, name: str, data_root: tuple[str, ...], settings: t
 @click.option("--options", "n_options", default=4, show_default=True, help="Options of each clip.")
 @click.option("--by", default="random", show_default=True, help="random, or similarity (of class texts).")
 @click.option("--seed", default=0, show_default=True, help="Of the options and their order.")
-@click.option("--text", help="Text encoder of the class texts.  [default: that of class names]")
+@click.option(
+    "--text", type=OF_OPTIONS["text"], help="Text encoder of the class texts.  [default: that of class names]"
+)
 @click.option("--class-text", metavar="FORM", help="Form of the class texts.  [default: the protocol's]")
 @data_root_option
 @settings_option

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from zsarbench import protocols
+from zsarbench.cli.names import OF_OPTIONS
 from zsarbench.cli.toolkit import Group, data_root_option, echo, echo_json, host_of, json_option, settings_option
 from zsarbench.data.manifest import checked_manifest
 
@@ -25,11 +27,12 @@ def command() -> None:
     Examples:
       zsarbench protocol show ucf101/truze-v2
       zsarbench protocol check ./mine.toml --data-root folder=/data/mine
+      zsarbench protocol choices ucf101/official-1 --options 5 --out mine.toml
     """
 
 
 @command.command("show")
-@click.argument("name")
+@click.argument("name", type=OF_OPTIONS["protocol"])
 @data_root_option
 @settings_option
 @json_option
@@ -62,7 +65,7 @@ def show(ctx: click.Context, name: str, data_root: tuple[str, ...], settings: tu
 
 
 @command.command("check")
-@click.argument("name")
+@click.argument("name", type=OF_OPTIONS["protocol"])
 @data_root_option
 @settings_option
 @json_option
@@ -82,6 +85,32 @@ def check(ctx: click.Context, name: str, data_root: tuple[str, ...], settings: t
         _echo(_about(protocol) | {"hash": findings.hash})
         _echo_findings(protocol, findings, name)
     ctx.exit(1 if findings.problems else 0)
+
+
+@command.command("choices")
+@click.argument("protocol")
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="The new protocol's file, FILE.toml.")
+@click.option("--options", "n_options", default=4, show_default=True, help="Options of each clip.")
+@click.option("--by", default="random", show_default=True, help="random, or similarity (of class texts).")
+@click.option("--seed", default=0, show_default=True, help="Of the options and their order.")
+@click.option("--text", help="Text encoder of the class texts.  [default: that of class names]")
+@click.option("--class-text", metavar="FORM", help="Form of the class texts.  [default: the protocol's]")
+@data_root_option
+@settings_option
+@click.pass_context
+def choices(ctx: click.Context, /, **request: Any) -> None:
+    """Make a multiple choice of PROTOCOL: draw the options of every test clip, and write FILE.toml and their list.
+
+    \b
+    Examples:
+      zsarbench protocol choices ucf101/official-1 --options 5 --out mine.toml
+      zsarbench protocol choices ucf101/official-1 --by similarity --class-text name --out hard.toml
+    """
+    from zsarbench.predictions.multiple_choice import ChoiceRequest, make
+
+    out, listed = make(ChoiceRequest(**request), host_of(ctx).registry)
+    echo(f"protocol: {out}")
+    echo(f"options: {listed}")
 
 
 def _resolves(protocol: Protocol) -> dict[str, Any] | None:

@@ -134,13 +134,13 @@ def compare_all(methods: Sequence[Effects]) -> Comparisons:
     n = max(first.n_classes, 2.0)
     squares = np.array([np.square(effects - one).sum(axis=1) for one in effects])
     errors = np.sqrt(n / (n - 1) * squares)
-    return Comparisons(differences, errors, _p(differences, errors, n - 1))
+    return Comparisons(differences, errors, student.two_sided(_ratio(differences, errors), n - 1))
 
 
-def _p(differences: Values, errors: Values, freedom: float) -> Values:
+def _ratio(differences: Values, errors: Values) -> Values:
+    """Return differences in standard errors, 0 for none."""
     with np.errstate(divide="ignore", invalid="ignore"):
-        t = np.where(np.abs(differences) < _NOTHING, 0.0, differences / np.where(errors < _NOTHING, 0.0, errors))
-    return student.two_sided(t, freedom)
+        return np.where(np.abs(differences) < _NOTHING, 0.0, differences / np.where(errors < _NOTHING, 0.0, errors))
 
 
 def compare_intervals(values: Sequence[float], intervals: Sequence[Interval | tuple[float, float] | None]) -> Values:
@@ -150,7 +150,7 @@ def compare_intervals(values: Sequence[float], intervals: Sequence[Interval | tu
     this finds less than a paired test does.
     """
     differences, errors = _of_intervals(values, intervals, slice(None))
-    return np.where(np.isnan(errors), np.nan, _p(differences, errors, 1e7))
+    return np.where(np.isnan(errors), np.nan, student.two_sided_normal(_ratio(differences, errors)))
 
 
 def _of_intervals(

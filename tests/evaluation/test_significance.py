@@ -111,6 +111,21 @@ def test_intervals_tell_apart_what_lies_far_from_each_other() -> None:
     assert p[0, 1] == pytest.approx(p[1, 0])
 
 
+def test_many_methods_are_ranked_by_intervals_alone() -> None:
+    values = np.linspace(0.1, 0.9, 1200)
+    intervals = [(value - 0.1, value + 0.1) for value in values]
+    ranks = significance.rank_ranges_of_many(list(values), intervals)
+    assert ranks[-1][0] == 1
+    assert ranks[0][1] == 1200
+    assert 1 < ranks[0][0] < 1200
+    few, some = list(values[::100]), intervals[::100]
+    by_holm = rank_ranges(few, significance.compare_intervals(few, some))
+    for (first, last), (holm_first, holm_last) in zip(
+        significance.rank_ranges_of_many(few, some), by_holm, strict=True
+    ):
+        assert first <= holm_first <= holm_last <= last  # Bonferroni finds no more than Holm
+
+
 def test_what_is_resolved_falls_with_the_root_of_the_classes() -> None:
     assert significance.resolvable(0.02, 34) == pytest.approx(0.02 * (2.0345 + 0.8530), rel=1e-3)
     assert significance.resolvable(0.02, 5) > significance.resolvable(0.02, 34)

@@ -76,6 +76,9 @@ def test_compare_shows_ranks_and_backing(tmp_path: Path) -> None:
     shown = CliRunner().invoke(cli, ["compare", str(tmp_path)], catch_exceptions=False).stdout
     assert "backing: recomputed" in shown
     assert "2 to 3  near" in shown
+    assert "paired tests of its rows find, with 80 % power and before correction, true differences of" in " ".join(
+        shown.split()
+    )
     next(iter(found)).with_suffix(".npz").unlink()
     shown = CliRunner().invoke(cli, ["compare", str(tmp_path)], catch_exceptions=False).stdout
     assert "stated" in shown

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -18,6 +18,9 @@ from zsarbench.evaluation.settings import SETTINGS, Metric
 from zsarbench.evaluation.significance import Effects
 from zsarbench.reports import paired
 from zsarbench.results import RunResult
+
+MAX_PAIRED = 1000
+"""Rows of a group: pairs take memory and time that grow with its square."""
 
 
 class Evidence(NamedTuple):
@@ -53,11 +56,13 @@ def rank_ranges(group: pd.DataFrame, metric: str, evidence: Mapping[str, Evidenc
     """Return the first and the last rank that each row of a group may have by a metric.
 
     Rows with evidence of the same clips are compared in pairs, all others by their 95 % intervals; what has neither
-    cannot be told apart from any.
+    cannot be told apart from any. Groups of more than `MAX_PAIRED` rows are compared by intervals alone.
     """
     low, high = group[f"{metric}_ci_low"], group[f"{metric}_ci_high"]
     intervals = [None if pd.isna(one) else (float(one), float(other)) for one, other in zip(low, high, strict=True)]
     values = [float(value) for value in group[metric]]
+    if len(values) > MAX_PAIRED:
+        return significance.rank_ranges_of_many(values, intervals)
     p = significance.compare_intervals(values, intervals)
     by_clips: dict[str, list[int]] = defaultdict(list)
     for number, identity in enumerate(group["id"]):
@@ -68,6 +73,24 @@ def rank_ranges(group: pd.DataFrame, metric: str, evidence: Mapping[str, Evidenc
     for numbers in by_clips.values():
         _fill(p, numbers, [evidence[ids[number]].effects for number in numbers])
     return significance.rank_ranges(values, p)
+
+
+def resolvable_of(groups: Iterable[Iterable[str]], evidence: Mapping[str, Evidence]) -> tuple[float, float] | None:
+    """Return the smallest and the largest true difference that paired tests within groups of ids find; None for none.
+
+    With 80 % power, and before the correction for their number.
+    """
+    found: list[float] = []
+    for group in groups:
+        by_clips: dict[str, list[Effects]] = defaultdict(list)
+        for identity in list(group)[:MAX_PAIRED]:
+            if (one := evidence.get(identity)) is not None and one.effects.testable:
+                by_clips[one.clips].append(one.effects)
+        for effects in by_clips.values():
+            upper = np.triu_indices(len(effects), 1)
+            errors = significance.compare_all(effects).errors[upper]
+            found += [significance.resolvable(float(error), effects[0].n_classes) for error in errors if error > 0]
+    return (min(found), max(found)) if found else None
 
 
 def _fill(p: Values, numbers: Sequence[int], effects: Sequence[Effects]) -> None:

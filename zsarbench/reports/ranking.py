@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -12,12 +12,14 @@ import pandas as pd
 
 from zsarbench.errors import ZsarbenchError
 from zsarbench.evaluation import significance
-from zsarbench.evaluation.arrays import Values
 from zsarbench.evaluation.scores import Scores
 from zsarbench.evaluation.settings import SETTINGS, Metric
 from zsarbench.evaluation.significance import Effects
 from zsarbench.reports import paired
 from zsarbench.results import RunResult
+
+MANY_ROWS = 200
+"""Rows of a group above which Holm's correction of all pairs would take longer than all else that is done with them."""
 
 
 class Evidence(NamedTuple):
@@ -58,18 +60,17 @@ def rank_ranges(group: pd.DataFrame, metric: str, evidence: Mapping[str, Evidenc
     low, high = group[f"{metric}_ci_low"], group[f"{metric}_ci_high"]
     intervals = [None if pd.isna(one) else (float(one), float(other)) for one, other in zip(low, high, strict=True)]
     values = [float(value) for value in group[metric]]
-    p = significance.compare_intervals(values, intervals)
     by_clips: dict[str, list[int]] = defaultdict(list)
     for number, identity in enumerate(group["id"]):
         found = evidence.get(identity)
         if found is not None and found.metric == metric:
             by_clips[found.clips].append(number)
     ids = list(group["id"])
-    for numbers in by_clips.values():
-        _fill(p, numbers, [evidence[ids[number]].effects for number in numbers])
+    families = [(numbers, [evidence[ids[number]].effects for number in numbers]) for numbers in by_clips.values()]
+    if len(group) > MANY_ROWS:
+        return significance.rank_ranges_of_many(values, intervals, families)
+    p = significance.compare_intervals(values, intervals)
+    for numbers, effects in families:
+        if len(numbers) > 1:
+            p[np.ix_(numbers, numbers)] = significance.compare_all(effects).p
     return significance.rank_ranges(values, p)
-
-
-def _fill(p: Values, numbers: Sequence[int], effects: Sequence[Effects]) -> None:
-    if len(numbers) > 1:
-        p[np.ix_(numbers, numbers)] = significance.compare_all(effects).p

@@ -231,8 +231,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     reuse_freed_memory()
     torch.set_num_threads(cores())
     met = True
-    spawn = multiprocessing.get_context("spawn")
-    with tempfile.TemporaryDirectory() as name, ProcessPoolExecutor(cores(), mp_context=spawn) as pool:
+    forking = multiprocessing.get_context("forkserver")
+    with tempfile.TemporaryDirectory() as name, ProcessPoolExecutor(cores(), mp_context=forking) as pool:
         folder = Path(name)
         (folder / "clips").mkdir()
         sources = write_clips(folder / "clips", options.clips)

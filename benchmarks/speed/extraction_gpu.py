@@ -37,7 +37,7 @@ from zsarbench_encoders.visual import Timm
 def decode_rate(encoder: Timm, sources: Sequence[ClipSource]) -> tuple[float, float]:
     """Return the clips a second that all cores decode, each in a process of its own, and the steps of a clip."""
     n, some = cores(), sources[: extraction.DISTINCT]
-    with ProcessPoolExecutor(n, mp_context=multiprocessing.get_context("spawn")) as pool:
+    with ProcessPoolExecutor(n, mp_context=multiprocessing.get_context("forkserver")) as pool:
         made = list(pool.map(extraction.decode_seconds, [encoder.sampling] * n, [encoder.prepare] * n, [some] * n))
     seconds, n_steps = np.mean(made, axis=0).tolist()
     return n / seconds, n_steps

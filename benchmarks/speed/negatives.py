@@ -188,7 +188,7 @@ def peak_gigabytes() -> float:
 
 def apart(part: Callable[..., Measured], size: Size, *given: str) -> Measured:
     """Run a part in a process of its own."""
-    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as process:
+    with ProcessPoolExecutor(1, multiprocessing.get_context("forkserver")) as process:
         return process.submit(as_in_a_run, part, size, *given).result()
 
 

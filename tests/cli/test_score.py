@@ -15,7 +15,7 @@ import pytest
 
 from listed import NAMES, Place, clips_of, findings
 from zsarbench import results
-from zsarbench.errors import ZsarbenchError
+from zsarbench.errors import UsageError, ZsarbenchError
 from zsarbench.plugins import load_plugins
 from zsarbench.predictions import identity
 from zsarbench.reports.leaderboard import check
@@ -295,6 +295,11 @@ def test_a_file_that_is_none_is_one_clear_error(
         score(name)
 
 
+def test_what_is_not_there_is_an_error_of_the_user(score: Callable[..., RunResult]) -> None:
+    with pytest.raises(UsageError, match="is no file that exists"):
+        score("nowhere.json")
+
+
 def test_a_row_of_predictions_passes_the_check_and_a_forged_one_does_not(
     place: Path, score: Callable[..., RunResult]
 ) -> None:
@@ -315,13 +320,13 @@ def test_a_row_of_predictions_passes_the_check_and_a_forged_one_does_not(
     forged = path.with_name(f"M-{content['spec_id']}-{path.stem.split('-')[-1]}.json")
     write(forged, content)
     [problem] = check.of_results({forged: results.read(forged)}, lambda name: known, registry)
-    assert "its spec is of the predictions 00000000, but its scores are" in problem
+    assert "its spec is of the predictions 00000000, but its scores are" in problem[1].text
 
     content["spec"]["method"]["name"] = content["method"]["name"] = "chance"
     content["spec_id"] = results.spec_id(content["spec"])
     write(forged, content)
     problems = check.of_results({forged: results.read(forged)}, lambda name: known, registry)
-    assert any("named as the registered method 'chance'" in problem for problem in problems)
+    assert any("named as the registered method 'chance'" in problem.text for _, problem in problems)
 
     results.compact(path)
     assert check.of_results({path: results.read(path)}, lambda name: known, registry) == []

@@ -88,6 +88,7 @@ def test_a_method_without_seen_classes_is_listed_and_the_others_run(host: Host) 
         sweep.grid({"protocol": "ucf101/all"}, [Axis("method", ("eszsl",))], host)
 
 
+@pytest.mark.usefixtures("drawn_sketch")
 def test_a_sweep_prints_a_table_with_differences_and_measures_nothing_twice(tmp_path: Path) -> None:
     line = ("--method", "nearest-text", "--grid", "text.dim=64,512", "class_text=sentence,name")
     first = swept(tmp_path, *line)
@@ -105,6 +106,7 @@ def test_a_sweep_prints_a_table_with_differences_and_measures_nothing_twice(tmp_
     assert [Path(item["result"]).is_file() for item in json.loads(again.stdout)] == [True] * 4
 
 
+@pytest.mark.usefixtures("drawn_sketch")
 def test_a_result_of_other_data_does_not_answer(tmp_path: Path, host: Host) -> None:
     line = ("--method", "chance", "--grid", "control=none", "--limit", "1")
     assert CliRunner().invoke(cli, ["sweep", "--set", "dataset.clips_per_class=1", "--out", str(tmp_path), *line],
@@ -121,6 +123,7 @@ def test_a_result_of_other_data_does_not_answer(tmp_path: Path, host: Host) -> N
     assert answers.measured(tmp_path) == {}
 
 
+@pytest.mark.usefixtures("drawn_sketch")
 def test_a_combination_that_fails_is_listed_and_the_rest_go_on(tmp_path: Path) -> None:
     done = swept(tmp_path, "--grid", "method=objects2action,nearest-text")
     assert done.exit_code == 1

@@ -121,6 +121,7 @@ def test_what_a_file_decides_cannot_be_typed_beside_it(tmp_path: Path) -> None:
     assert "does not exist" in str(swept("--file", tmp_path / "no.toml").exception)
 
 
+@pytest.mark.usefixtures("drawn_sketch")
 def test_a_file_that_is_swept_again_measures_nothing(tmp_path: Path) -> None:
     words = ("--file", written(tmp_path), "--out", tmp_path / "out", "--protocol", "sketch/compositional",
              "--set", "dataset.clips_per_class=1")  # fmt: skip

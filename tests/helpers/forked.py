@@ -73,10 +73,12 @@ def _call(
     os.environ.clear()
     os.environ.update(variables)
     try:
-        function(*arguments)
+        code = function(*arguments)
     except KeyboardInterrupt:  # an interpreter ends so where nothing catches it
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         os.kill(os.getpid(), signal.SIGINT)
+        raise
     except Exception:
         traceback.print_exc()
         sys.exit(1)
+    sys.exit(code if isinstance(code, int) else 0)

@@ -190,7 +190,7 @@ summary = "Two classes, four files of which nothing can be read."
 source = "made for a test"
 [parts]
 visual = "efficientnet-lite0"
-text = "minilm-l6"
+text = "hashed-words"
 [[rounds]]
 candidates = ["dog", "cat"]
 """

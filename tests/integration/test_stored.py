@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 import small
+from forked import Forked
 
-from locations import ROOT
 from zsarbench import results
 from zsarbench.cli.main import main
 from zsarbench.plugins import loading
+from zsarbench.results import files
 from zsarbench.testing.videos import write_video
 
 Run = Callable[..., str]
@@ -123,14 +124,14 @@ def test_a_result_that_cannot_be_written_in_the_end_is_kept_elsewhere(
     monkeypatch.setenv("TMPDIR", str(tmp_path / "elsewhere"))
     monkeypatch.setattr("tempfile.tempdir", None)
     (tmp_path / "elsewhere").mkdir()
-    write = results.write
+    write = files.write
 
     def full(result, scores, folder):
         if folder == tmp_path / "out":
             raise OSError(28, os.strerror(28))
         return write(result, scores, folder)
 
-    monkeypatch.setattr(results, "write", full)
+    monkeypatch.setattr(files, "write", full)
     text = nearest(code=1)
     assert "No space left on device" in text
     (kept,) = (tmp_path / "elsewhere").rglob("*.json")
@@ -181,9 +182,7 @@ def test_a_cache_that_is_only_read_serves_and_says_what_it_does_not_keep(
 
 @pytest.mark.parametrize(("program", "n"), [("damage", 40), ("kills", 9)])
 def test_a_small_campaign_loses_nothing(program: str, n: int, tmp_path: Path) -> None:
-    command = [sys.executable, str(ROOT / "tests" / "campaigns" / f"{program}.py"), "--n", str(n), "--seed", "5"]
-    done = subprocess.run(
-        command, capture_output=True, text=True, timeout=600, env=os.environ | {"TMPDIR": str(tmp_path)}
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "| kind | tried | handled | lost | silent | traceback | hang |" in done.stdout
+    main = importlib.import_module(program).main
+    process = Forked(tmp_path, main, ["--n", str(n), "--seed", "5"], variables={"TMPDIR": str(tmp_path)})
+    assert process.wait(600) == 0, process.stdout + process.stderr
+    assert "| kind | tried | handled | lost | silent | traceback | hang |" in process.stdout

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from zsarbench.cli.names import OF_OPTIONS
 from zsarbench.cli.toolkit import data_root_option, echo, echo_json, host_of, json_option, settings_option, write_text
 from zsarbench.errors import UsageError, ZsarbenchError
 from zsarbench.interfaces import HasRoot
@@ -40,8 +41,12 @@ class Options:
 
 
 @click.command("verify")
-@click.argument("name")
-@click.option("--protocol", help="Only the clips that it scores or learns from: a name, or your own file.")
+@click.argument("name", type=OF_OPTIONS["dataset"])
+@click.option(
+    "--protocol",
+    type=OF_OPTIONS["protocol"],
+    help="Only the clips that it scores or learns from: a name, or your own file.",
+)
 @data_root_option
 @settings_option
 @click.option("--workers", type=click.IntRange(min=1), help="Processes that probe files.  [default: one per core]")

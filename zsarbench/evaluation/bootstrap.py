@@ -215,8 +215,7 @@ def class_effects(rounds: Sequence[ScoredRound], classes: NDArray[Any], *, avera
         ValueError: shapes disagree, or nothing is scored.
     """
     sampled = _Sampled.of(rounds, classes, average)
-    names = np.unique(np.concatenate([np.asarray(classes)[_clips(item, len(classes))] for item in rounds]))
-    return effects_of_sums(names, sampled.right, sampled.scored)
+    return effects_of_sums(sampled.names, sampled.right, sampled.scored)
 
 
 def effects_of_sums(classes: NDArray[Any], right: Values, scored: Values) -> ClassEffects:
@@ -227,8 +226,9 @@ def effects_of_sums(classes: NDArray[Any], right: Values, scored: Values) -> Cla
 
 
 class _Sampled(NamedTuple):
-    """What each class that a round scores adds to every round: right (C, R) and scored (C, R), by the average."""
+    """What each class (C,) that a round scores adds to every round: right (C, R) and scored (C, R), by the average."""
 
+    names: NDArray[Any]
     right: Values
     scored: Values
 
@@ -239,7 +239,8 @@ class _Sampled(NamedTuple):
             raise ValueError(f"classes must be (N,), got {classes.shape}")
         if not rounds:
             raise ValueError("there are no rounds to compute an interval of")
-        class_of = np.unique(classes, return_inverse=True)[1].reshape(-1)
+        names, class_of = np.unique(classes, return_inverse=True)
+        class_of = class_of.reshape(-1)
         right, scored = np.zeros((2, int(class_of.max(initial=-1)) + 1, len(rounds)))
         for number, item in enumerate(rounds):
             own = class_of[_clips(item, len(classes))]
@@ -249,7 +250,7 @@ class _Sampled(NamedTuple):
             right, scored = right / np.maximum(scored, 1.0), (scored > 0).astype(np.float64)
         # Classes that no round scores are not part of what was sampled.
         kept = scored.any(axis=1)
-        return cls(right[kept], scored[kept])
+        return cls(names[kept], right[kept], scored[kept])
 
     @property
     def n_rounds(self) -> int:

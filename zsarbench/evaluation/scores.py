@@ -43,12 +43,15 @@ class RoundScores:
     """The part of a block that is a round: clips (n,) and candidate classes (c,) as indices into all of them.
 
     seen: (c,) bool, the candidates that training clips belong to; all False where seen classes are no candidates.
+    n_options: of a multiple choice, how many classes compete for a clip, all others having minus infinity; 0 where all
+    candidates do.
     """
 
     block: int
     clips: Index
     classes: Index
     seen: NDArray[np.bool_]
+    n_options: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,6 +110,8 @@ class Scores:
             arrays[f"round{number}_clips" if whole else f"round{number}_steps"] = _index(item.clips, whole)
             arrays[f"round{number}_classes"] = np.asarray(item.classes, dtype=np.int32)
             arrays[f"round{number}_seen"] = np.asarray(item.seen, dtype=np.bool_)
+            if item.n_options:
+                arrays[f"round{number}_options"] = np.asarray(item.n_options, dtype=np.int32)
         return arrays
 
     def to_bytes(self) -> bytes:
@@ -141,6 +146,7 @@ _FORMS = {
     "round_steps": ArrayForm(1, "i", np.int32),
     "round_classes": ArrayForm(1, "i", np.int32),
     "round_seen": ArrayForm(1, "b", np.bool_),
+    "round_options": ArrayForm(0, "i", np.int32),
 }
 
 
@@ -179,6 +185,7 @@ def _from_arrays(arrays: dict[str, NDArray[Any]]) -> Scores:
     expected |= {f"block{number}_{what}" for number in range(n_blocks) for what in _OF_BLOCKS[form]}
     clips = "clips" if form == "all" else "steps"
     expected |= {f"round{number}_{what}" for number in range(n_rounds) for what in ("block", clips, "classes", "seen")}
+    expected |= {f"round{number}_options" for number in range(n_rounds) if f"round{number}_options" in arrays}
     if wrong := sorted(expected ^ set(arrays)):
         raise ValueError(f"array '{wrong[0]}' is {'missing' if wrong[0] in expected else 'of no block or round'}")
     if form != "all":
@@ -202,6 +209,7 @@ def _from_arrays(arrays: dict[str, NDArray[Any]]) -> Scores:
             clips=arrays[f"round{r}_clips"],
             classes=arrays[f"round{r}_classes"],
             seen=arrays[f"round{r}_seen"],
+            n_options=int(arrays.get(f"round{r}_options", 0)),
         )
         for r in range(n_rounds)
     )
@@ -235,6 +243,8 @@ def _check(scores: Scores) -> None:
             raise ValueError(f"round {number} is of block {item.block}; there are {len(scores.blocks)}")
         _check_index(f"clips of round {number}", item.clips, n_clips, distinct=True)
         _check_index(f"classes of round {number}", item.classes, n_classes, distinct=True)
+        if item.n_options and not 2 <= item.n_options <= len(item.classes):
+            raise ValueError(f"round {number} has {item.n_options} options of {len(item.classes)} classes")
         if len(item.seen) != len(item.classes) or not len(item.clips):
             raise ValueError(
                 f"round {number} has {len(item.clips)} clips, {len(item.classes)} classes and {len(item.seen)} marks "

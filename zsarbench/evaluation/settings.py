@@ -12,7 +12,7 @@ from typing import Literal, TypeAlias
 
 from zsarbench.errors import UsageError, unknown
 
-Setting: TypeAlias = Literal["zsl", "gzsl", "base-to-novel"]
+Setting: TypeAlias = Literal["zsl", "gzsl", "base-to-novel", "multiple-choice"]
 Average: TypeAlias = Literal["per_video", "per_class"]
 
 
@@ -114,7 +114,8 @@ class SettingRules:
     ranks a table unless another is requested. paired_by: what paired comparisons compare unless another is requested.
     seen_are_candidates: whether every seen class must be a candidate; where not, none may be. sides: the parts of the
     test clips that have accuracies of their own, that of seen classes first; () where there are no such parts.
-    own_kind_only: whether the candidates of a clip are the classes of its own side alone.
+    own_kind_only: whether the candidates of a clip are the classes of its own side alone. own_options_only: whether
+    they are the options that the protocol drew for the clip.
     """
 
     name: Setting
@@ -125,6 +126,7 @@ class SettingRules:
     seen_are_candidates: bool = False
     sides: tuple[Side, ...] = ()
     own_kind_only: bool = False
+    own_options_only: bool = False
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -166,9 +168,10 @@ class SettingRules:
 
         k/C for every accuracy at k, and so for their harmonic mean; 1 / (2 S (C - S)) for the area under the
         seen-unseen curve, a triangle between 1/S and 1/(C - S). Where classes compete within their side alone, C is S
-        for seen and C - S for unseen ones, and the harmonic mean is that of both.
+        for seen and C - S for unseen ones, and the harmonic mean is that of both. Of a multiple choice C is the
+        number of options.
 
-        >>> zsl, gzsl, base_to_novel = SETTINGS.values()
+        >>> zsl, gzsl, base_to_novel, _ = SETTINGS.values()
         >>> zsl.chance(Metric.parse("top5_per_video"), 20, 0), gzsl.chance(Metric.parse("ausuc"), 20, 10)
         (0.25, 0.005)
         >>> [base_to_novel.chance(metric, 5, 1) for metric in base_to_novel.shown]
@@ -228,6 +231,14 @@ SETTINGS: Mapping[str, SettingRules] = {
         seen_are_candidates=True,
         sides=(BASE, NOVEL),
         own_kind_only=True,
+    ),
+    "multiple-choice": SettingRules(
+        name="multiple-choice",
+        metrics=_accuracies(1),
+        shown=(TOP1_PER_VIDEO, TOP1_PER_CLASS),
+        ranked_by=TOP1_PER_VIDEO,
+        paired_by=TOP1_PER_VIDEO,
+        own_options_only=True,
     ),
 }
 

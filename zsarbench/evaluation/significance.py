@@ -27,6 +27,9 @@ from zsarbench.evaluation.settings import Average
 LEVEL = 0.05
 """Of all tests of one comparison together."""
 POWER = 0.8
+CLASS_DEVIATION = 0.25
+"""Standard deviation over classes of the difference of two methods' accuracies: the median over all pairs of committed
+rows of one protocol (benchmarks/statistics/boards.md); a quarter of the pairs is below 0.18, a quarter above 0.32."""
 _NOTHING = 1e-12  # what rounding alone makes of a difference or an error
 _BLOCK_ROWS = 256  # of methods that are compared with all others at once
 
@@ -256,6 +259,25 @@ def resolvable(error: float, n_classes: float, *, power: float = POWER) -> float
     """
     freedom = max(n_classes, 2.0) - 1
     return error * (student.quantile(1 - LEVEL / 2, freedom) + student.quantile(power, freedom))
+
+
+def resolvable_by(rounds: Sequence[Sequence[str]], *, deviation: float = CLASS_DEVIATION) -> float | None:
+    """Return the true difference that a paired test on these rounds finds with 80 % power; None with too few classes.
+
+    rounds: the classes that each distinct round tests. deviation: over classes, of the difference of two methods'
+    accuracies, which no protocol knows: how far two methods differ in single classes.
+
+    >>> round(resolvable_by([[str(number) for number in range(34)]]), 3)
+    0.124
+    """
+    every = sorted({name for classes in rounds for name in classes})
+    if len(every) < MIN_CLASSES:
+        return None
+    shares = np.zeros(len(every))
+    for classes in rounds:
+        shares[np.searchsorted(every, list(classes))] += 1 / len(classes) / len(rounds)
+    n_classes = float(shares.sum() ** 2 / np.square(shares).sum())
+    return resolvable(deviation / float(np.sqrt(n_classes)), n_classes)
 
 
 def mcnemar(first: NDArray[np.bool_], second: NDArray[np.bool_]) -> tuple[int, int, float]:

@@ -40,7 +40,8 @@ class RoundClips:
 class Inputs:
     """A data set as a run uses it. The manifest is indexed by clip id; texts are by class name.
 
-    aliases: other spelling to class name. options: of the data set, but for those that are paths: what lies there is
+    aliases: other spelling to class name. choices: the options of every test clip of a multiple choice, by clip id; {}
+    where all candidates compete. options: of the data set, but for those that are paths: what lies there is
     in the revision.
     """
 
@@ -53,6 +54,7 @@ class Inputs:
     aliases: Mapping[str, str]
     options: Mapping[str, Any] = field(default_factory=dict)
     rounds: tuple[RoundClips, ...] = ()
+    choices: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def sources(self, clip_ids: Sequence[str]) -> list[ClipSource]:
         """Return where the content of these clips lies."""
@@ -92,6 +94,7 @@ def load(spec: RunSpec) -> Inputs:
     what = spec.what
     bare = of_dataset(spec.data.tested, what.dataset, what.class_text)
     rows = bare.manifest.reset_index()
+    choices = what.protocol.choices_on(spec.data.tested)
     rounds = []
     for item in what.protocol.on(spec.data.tested):
         train, test = protocols.round_clips(item, rows)
@@ -99,8 +102,10 @@ def load(spec: RunSpec) -> Inputs:
             train, test = (_limited(ids, bare.manifest, what.limit) for ids in (train, test))
         elif problem := protocols.miscounted(what.protocol, item.index, len(test)):
             raise ZsarbenchError(problem)
+        if choices:
+            protocols.check_choices(choices, test, item.candidates, bare.manifest["label"].to_dict())
         rounds.append(RoundClips(item, tuple(train), tuple(test)))
-    return replace(bare, rounds=tuple(rounds))
+    return replace(bare, rounds=tuple(rounds), choices=choices)
 
 
 def load_training(spec: RunSpec) -> Inputs | None:

@@ -14,6 +14,7 @@ from zsarbench.evaluation.settings import SETTINGS
 from zsarbench.features.clips import ClipView
 from zsarbench.harness.fitting import Fitted, controlled
 from zsarbench.plugins.guarding import checked_tensor
+from zsarbench.protocols import options_mask
 
 if TYPE_CHECKING:
     from zsarbench.harness.inputs import RoundClips
@@ -49,6 +50,10 @@ def score_block(prepared: Prepared, fitted: Fitted, rounds: Sequence[RoundClips]
         values = fitted.method.score(some, [texts[column] for column in among], fitted.context)
         kept = checked_tensor(values, who, "scores (N, C)", (len(rows), len(among)), nan=True)
         scores[np.ix_(read[rows], among)] = kept.numpy()
+    if data.choices:
+        allowed = options_mask(data.choices, [features.ids[i] for i in index], [data.classes[i] for i in columns])
+        scored = ~np.asarray(np.isnan(scores).any(axis=1))
+        scores[~allowed & scored[:, None]] = -np.inf
     without_score = index[np.isnan(scores).any(axis=1) & ~unread]
     reason = f"method '{method.name}' scored it NaN"
     return _block(index, columns, scores), {features.ids[position]: reason for position in without_score}
@@ -98,4 +103,5 @@ def round_scores(prepared: Prepared, item: RoundClips, block: int) -> RoundScore
         clips=np.array([prepared.positions[clip_id] for clip_id in item.test], dtype=np.int32),
         classes=np.array([number[name] for name in item.round.candidates], dtype=np.int32),
         seen=np.array([name in seen for name in item.round.candidates]),
+        n_options=prepared.spec.what.protocol.n_options,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -60,12 +61,10 @@ def read(path: Path, reading: Reading) -> PredictionFile:
     """Return the predictions of a file.
 
     Raises:
-        UsageError: its ending is none of `FORMATS`, it names no clips or no predictions, or classes have no order.
-        ZsarbenchError: it does not exist, is too large, damaged or malformed.
+        UsageError: see `form_of`; it names no clips or no predictions, or classes have no order.
+        ZsarbenchError: it is too large, damaged or malformed.
     """
-    form = path.suffix.lower().removeprefix(".")
-    if form not in FORMATS:
-        raise UsageError(f"{WHAT} {path}: " + unknown("ending", form, FORMATS))
+    form = form_of(path)
     with guarded(WHAT, path):
         check_file(path, WHAT, MAX_BYTES)
         fields = _Fields()
@@ -79,6 +78,20 @@ def read(path: Path, reading: Reading) -> PredictionFile:
         predictions=found,
         not_read=tuple(sorted(fields.all - fields.read)),
     )
+
+
+def form_of(path: Path) -> str:
+    """Return the format of a file that exists, one of `FORMATS`.
+
+    Raises:
+        UsageError: it does not exist, or its ending is none of them.
+    """
+    form = path.suffix.lower().removeprefix(".")
+    if form not in FORMATS:
+        raise UsageError(f"{WHAT} {path}: " + unknown("ending", form, FORMATS))
+    if not os.path.isfile(path):
+        raise UsageError(f"{WHAT} {path} is no file that exists")
+    return form
 
 
 class _Fields:

@@ -16,15 +16,17 @@ from zsarbench import results
 from zsarbench.errors import UsageError, unknown
 from zsarbench.evaluation.scores import Block, RoundScores, Scores
 from zsarbench.plugins.guarding import named
-from zsarbench.predictions.files import PredictionFile, read
+from zsarbench.predictions.files import PredictionFile, form_of, read
 from zsarbench.predictions.mapping import mapped
 from zsarbench.predictions.matching import Classes, Matched, clip_names, matched
 from zsarbench.predictions.recording import Claim, Scored, record, side_by_side
-from zsarbench.predictions.records import FIELDS, Reading
+from zsarbench.predictions.records import FIELDS, Prediction, Reading
 from zsarbench.predictions.target import Target, target_of
+from zsarbench.protocols import options_mask
 from zsarbench.results import RunResult
 from zsarbench.results.record import file_name
 from zsarbench.utils import text_files
+from zsarbench.utils.clip_names import ClipNames
 from zsarbench.utils.targets import OUT, check_folder
 
 if TYPE_CHECKING:
@@ -87,6 +89,7 @@ def score(request: ScoreRequest, host: Host) -> list[tuple[RunResult, Path]]:
     """
     claim, registry, start = request.claim, host.registry, time.perf_counter()
     claim.check(registry)
+    form_of(request.file)  # before any data is fetched
     renamed = _renamed(request.fields)
     with named(registry):
         target = target_of(registry, request.protocol, data_root=request.data_root, settings=request.settings)
@@ -94,8 +97,10 @@ def score(request: ScoreRequest, host: Host) -> list[tuple[RunResult, Path]]:
         order = None if request.class_order is None else class_order(request.class_order, target.dataset)
         file = read(request.file, Reading(renamed, order, request.words))
         classes = Classes(target.dataset.classes, target.dataset.aliases)
-        ways, left_out = mapped(file, classes, registry, request.text)
         clips, command = clip_names(target.manifest), request.to_command()
+        if target.choices and file.in_words:
+            file = replace(file, predictions=tuple(_with_options(one, clips, target) for one in file.predictions))
+        ways, left_out = mapped(file, classes, registry, request.text)
         made = []
         for one in ways:
             found = matched(one.predictions, target.tested, target.candidates, clips, classes)
@@ -119,6 +124,14 @@ def score(request: ScoreRequest, host: Host) -> list[tuple[RunResult, Path]]:
     for result, path in written:
         host.call_each("zsarbench_run_finished", result=result, path=path)
     return written
+
+
+def _with_options(prediction: Prediction, clips: ClipNames, target: Target) -> Prediction:
+    """Return an answer with the options that the protocol has for its clip, where the file states none."""
+    clip = clips.find(prediction.clip)
+    if prediction.options or clip is None:
+        return prediction
+    return replace(prediction, options=target.choices.get(clip, ()))
 
 
 def class_order(name: str, dataset: Dataset) -> tuple[str, ...]:
@@ -186,7 +199,11 @@ def _scores(found: Matched, target: Target) -> Scores:
     row = {clip: place for place, clip in enumerate(target.tested)}
     groups = target.manifest.set_index("clip_id")["group"]
     columns = np.array(sorted(target.candidates), dtype=np.int32)
-    block = Block(np.arange(len(target.tested), dtype=np.int32), columns, found.scores[:, columns])
+    matrix = found.scores[:, columns]
+    if target.choices:
+        allowed = options_mask(target.choices, target.tested, [names[column] for column in columns])
+        matrix[~allowed & ~np.isnan(matrix)] = -np.inf
+    block = Block(np.arange(len(target.tested), dtype=np.int32), columns, matrix)
     rounds = []
     for item, clips in zip(target.rounds, target.test, strict=True):
         seen = set(item.seen)
@@ -196,6 +213,7 @@ def _scores(found: Matched, target: Target) -> Scores:
                 clips=np.array([row[clip] for clip in clips], dtype=np.int32),
                 classes=np.array([number[name] for name in item.candidates], dtype=np.int32),
                 seen=np.array([name in seen for name in item.candidates]),
+                n_options=target.protocol.n_options,
             )
         )
     labels = target.labels

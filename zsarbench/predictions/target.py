@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 class Target:
     """What predictions are scored against: a protocol on its data set, with the clips of every round.
 
-    test: clip ids of each round. tested: those of any, in the manifest's order.
+    test: clip ids of each round. tested: those of any, in the manifest's order. choices: the options of every tested
+    clip of a multiple choice, {} where all candidates compete.
     """
 
     protocol: Protocol
@@ -36,6 +37,7 @@ class Target:
     rounds: tuple[Round, ...]
     test: tuple[tuple[str, ...], ...]
     tested: tuple[str, ...]
+    choices: Mapping[str, tuple[str, ...]]
 
     @property
     def candidates(self) -> frozenset[int]:
@@ -68,12 +70,15 @@ def target_of(
     )
     dataset = build_dataset(parts["dataset"], folders, registry)
     manifest = checked_manifest(dataset, protocol.dataset)
-    rounds = protocol.on(dataset)
+    rounds, choices = protocol.on(dataset), protocol.choices_on(dataset)
+    labels = manifest.set_index("clip_id")["label"].to_dict()
     test = []
     for item in rounds:
         clips = protocols.round_clips(item, manifest)[1]
         if problem := protocols.miscounted(protocol, item.index, len(clips)):
             raise ZsarbenchError(problem)
+        if choices:
+            protocols.check_choices(choices, clips, item.candidates, labels)
         test.append(tuple(clips))
     used = {clip for clips in test for clip in clips}
     return Target(
@@ -84,4 +89,5 @@ def target_of(
         rounds=rounds,
         test=tuple(test),
         tested=tuple(clip for clip in manifest["clip_id"] if clip in used),
+        choices=choices,
     )

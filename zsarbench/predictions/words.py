@@ -88,7 +88,12 @@ class Answers:
         cosines: dict[str, np.ndarray] = {}
         for start in range(0, len(spoken), BATCH):
             part = spoken[start : start + BATCH]
-            cosines |= zip(part, similarities(part, names, encoder), strict=True)
+            with np.errstate(invalid="ignore"):  # a sentence without a word that the encoder knows may be zero
+                cosines |= zip(part, similarities(part, names, encoder), strict=True)
+        silent = [
+            kinds.NO_CLASS if not reason and np.isnan(cosines[one.answer or ""]).any() else reason
+            for one, reason in zip(self._predictions, silent, strict=True)
+        ]
         return tuple(
             replace(one, answer=None, silence=reason)
             if reason

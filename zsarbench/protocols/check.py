@@ -71,6 +71,11 @@ def check(protocol: Protocol, dataset: Dataset, manifest: pd.DataFrame) -> Findi
             continue
         if problem := protocols.miscounted(protocol, item.index, len(test)):
             problems.append(problem)
+        if protocol.listed_choices:
+            try:
+                protocols.check_choices(protocol.choices_on(dataset), test, item.candidates, labels)
+            except ZsarbenchError as error:
+                problems.append(f"round {item.index}: {error}")
         given = [labels[clip] for clip in train]
         n_seen_clips = sum(label in set(item.seen) for label in given)
         counts.append(

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from zsarbench.errors import ZsarbenchError
-from zsarbench.evaluation.settings import Setting
+from zsarbench.evaluation.settings import SETTINGS, Setting
 from zsarbench.plugins.parts import PART_KINDS
 from zsarbench.plugins.registry import KINDS
 from zsarbench.utils import text_files
@@ -36,7 +36,8 @@ class Description:
     licence. class_text: the form of the texts that describe the classes to a method. notes: what readers should know.
     clip_list: the name of the list of clips, where several exist. validation_only: whether the validation classes are
     not seen ones: methods choose settings by their clips, and do not learn from them afterwards. parts: default parts
-    by kind. options: default options by kind and component; they apply where that component is chosen.
+    by kind. options: default options by kind and component; they apply where that component is chosen. choices: "@NAME"
+    of a list of the options of every test clip, in the setting multiple-choice.
     """
 
     name: FilledText
@@ -51,6 +52,7 @@ class Description:
     validation_only: bool = False
     parts: PartNames = field(default_factory=dict)
     options: Mapping[Annotated[str, OneOf(KINDS)], Mapping[str, Options]] = field(default_factory=dict)
+    choices: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,7 +123,7 @@ def read_file(path: Path) -> ProtocolFile:
     content = read_toml(path, "protocol file")
     try:
         file = parse(ProtocolFile, content, "file")
-        if problems := [*_count_problems(file), *_clip_problems(file)]:
+        if problems := [*_count_problems(file), *_clip_problems(file), *_choice_problems(file)]:
             raise DoesNotFit(problems)
     except DoesNotFit as error:
         raise invalid("protocol file", path, error.problems) from error
@@ -153,6 +155,14 @@ def _count_problems(file: ProtocolFile) -> list[str]:
     if isinstance(file.n_clips, tuple) and len(file.n_clips) != len(file.rounds):
         return [f"n_clips has {len(file.n_clips)} counts for {len(file.rounds)} rounds"]
     return []
+
+
+def _choice_problems(file: ProtocolFile) -> list[str]:
+    if SETTINGS[file.setting].own_options_only == bool(file.choices):
+        return []
+    if file.choices:
+        return [f"choices are of the setting multiple-choice, and the setting is {file.setting}"]
+    return [f"the setting {file.setting} needs choices. Try: zsarbench protocol choices PROTOCOL --out FILE.toml"]
 
 
 def _clip_problems(file: ProtocolFile) -> list[str]:

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 from zsarbench.errors import UsageError, ZsarbenchError, unknown
 from zsarbench.evaluation.settings import SETTINGS
 from zsarbench.interfaces import Round
+from zsarbench.protocols import choices
+from zsarbench.protocols.choices import Choices
 from zsarbench.protocols.clips import with_listed_clips
 from zsarbench.protocols.files import Description, RoundTable, read_file, read_names
 from zsarbench.utils.class_names import match, namesakes
@@ -43,9 +45,11 @@ class Protocol(Description):
     """A protocol as its file states it.
 
     rounds: by index, in the file's spelling; `with_official_names` and `on` return them as a data set has them.
+    listed_choices: the options of every test clip of a multiple choice, in the file's spelling; see `choices_on`.
     """
 
     rounds: tuple[ListedRound, ...]
+    listed_choices: Choices = field(default_factory=dict)
 
     @property
     def learns(self) -> bool:
@@ -65,6 +69,19 @@ class Protocol(Description):
         """
         rounds = self.with_official_names(dataset)
         return with_listed_clips(rounds, [item.clip_lists for item in self.rounds], dataset)
+
+    @property
+    def n_options(self) -> int:
+        """The number of options of a test clip; 0 where all candidates compete."""
+        return len(next(iter(self.listed_choices.values()), ()))
+
+    def choices_on(self, dataset: Dataset) -> Choices:
+        """Return the options of every test clip with official class names; {} where all candidates compete.
+
+        Raises:
+            ZsarbenchError: an option is no class of the data set, or a clip has one twice.
+        """
+        return choices.official(self.listed_choices, dataset.classes, dataset.aliases)
 
     def with_official_names(self, dataset: Dataset) -> tuple[Round, ...]:
         """Return the rounds with official class names; only the class names of the data set are read.
@@ -107,6 +124,7 @@ class Protocol(Description):
             "clip_list": self.clip_list,
             "rounds": [self._content(item) for item in self.with_official_names(dataset)],
             **({"validation_only": True} if self.validation_only else {}),
+            **({"choices": choices.digest(self.choices_on(dataset))} if self.listed_choices else {}),
         }
         return hashlib.sha256(json.dumps(content, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
@@ -202,7 +220,8 @@ def read(path: Path) -> Protocol:
         )
         for number, item in enumerate(file.rounds)
     )
-    return Protocol(**file.description(), rounds=tuple(rounds))
+    listed = choices.read(path, file.choices)
+    return Protocol(**file.description(), rounds=tuple(rounds), listed_choices=listed)
 
 
 def miscounted(protocol: Protocol, index: int, n_test: int) -> str | None:

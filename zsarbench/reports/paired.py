@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Hashable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
@@ -160,15 +161,26 @@ def _paired(by_path: Mapping[Path, RunResult], metric: str | None, against: Path
 def effects(rounds: Correctness, scores: Scores, average: Average) -> Effects:
     """Return the mean accuracy of rounds with what each class, by name, adds to it."""
     order = np.argsort(scores.clip_ids)
-    classes = scores.class_names[scores.labels]
-    return significance.accuracy_effects(_scored(rounds.values(), scores, order), classes, average=average)
+    names, classes = _classes(scores)
+    found = significance.accuracy_effects(_scored(rounds.values(), scores, order), classes, average=average)
+    return replace(found, classes=names[found.classes])
 
 
 def harmonic_effects(seen: Correctness, unseen: Correctness, scores: Scores, average: Average) -> Effects:
     """Return the mean over rounds of the harmonic mean of two sides with what each class, by name, adds to it."""
     order = np.argsort(scores.clip_ids)
+    names, classes = _classes(scores)
     first, second = (_scored(side.values(), scores, order) for side in (seen, unseen))
-    return significance.harmonic_effects(first, second, scores.class_names[scores.labels], average=average)
+    found = significance.harmonic_effects(first, second, classes, average=average)
+    return replace(found, classes=names[found.classes])
+
+
+def _classes(scores: Scores) -> tuple[NDArray[np.str_], NDArray[np.intp]]:
+    """Return the class names, sorted, and the class of every clip as an index into them."""
+    order = np.argsort(scores.class_names)
+    places = np.empty(len(order), dtype=np.intp)
+    places[order] = np.arange(len(order))
+    return scores.class_names[order], places[scores.labels]
 
 
 def _resolvable(tested: Comparison, of: Effects) -> float | None:

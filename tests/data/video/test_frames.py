@@ -265,6 +265,7 @@ def test_real_files_are_read_as_ffmpeg_reads_them(mirror: Path, name: str) -> No
 
 
 @pytest.mark.realdata
+@pytest.mark.light
 def test_every_frame_of_real_ucf101_files_is_that_of_ffmpeg(mirror: Path) -> None:
     """By ffmpeg's own program where it is installed, and else by all frames in the order that the decoder gives."""
     paths = sorted(mirror.rglob("testing video samples/*.avi"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -54,8 +55,8 @@ WITHOUT = [case for case in CASES if case not in ON_REAL_DATA]
 
 
 @pytest.fixture(scope="module")
-def shared_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("conformance")
+def shared_cache(one_clip_per_class: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return Path(shutil.copytree(one_clip_per_class, tmp_path_factory.mktemp("conformance"), dirs_exist_ok=True))
 
 
 @pytest.fixture(autouse=True)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
+from zsarbench.cli.names import OF_OPTIONS
 from zsarbench.cli.request import with_options_of
 from zsarbench.cli.toolkit import echo, echo_json, echo_rendered, format_option, host_of, keeps
 from zsarbench.errors import UsageError
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 @click.option(
     "--file", "file", type=click.Path(path_type=Path), metavar="FILE", help="Rows and protocols, as TOML; see below."
 )
-@click.option("--method", help="What is measured, where it is no axis.")
+@click.option("--method", type=OF_OPTIONS["method"], help="What is measured, where it is no axis.")
 @with_options_of(RunRequest)
 @click.option(
     "--jobs",

@@ -22,6 +22,7 @@ from zsarbench.harness.resolve import resolve_parts
 from zsarbench.interfaces import Dataset
 from zsarbench.plugins.building import build_dataset
 from zsarbench.plugins.registry import Registry
+from zsarbench.predictions.identity import is_of_predictions
 from zsarbench.protocols import Protocol
 from zsarbench.protocols.clips import round_clips
 from zsarbench.results import RunResult
@@ -60,7 +61,7 @@ def facts_of(result: RunResult, scores: Scores | None) -> Facts:
     options = json.dumps(dict(dataset.options), sort_keys=True, default=str)
     facts: dict[Fact, Value] = {Fact("data", (protocol.name, protocol.hash, options)): dataset.revision}
     form, rule = class_texts.parse(result.class_text.form)
-    if not Path(form).suffix:
+    if not Path(form).suffix and not is_of_predictions(result):
         chosen_by = result.parts["text"].name if rule is not None and "text" in result.parts else ""
         of = (dataset.name, dataset.revision, result.class_text.form, chosen_by)
         facts[Fact("class-text", of)] = result.class_text.sha256
@@ -94,7 +95,7 @@ def _of_manifest(protocol: Protocol, dataset: Dataset) -> tuple[str, ...]:
     manifest = checked_manifest(dataset, protocol.dataset)
     label_of = dict(zip(manifest["clip_id"], manifest["label"], strict=True))
     digests = []
-    for item in protocol.with_official_names(dataset):
+    for item in protocol.on(dataset):
         tested = round_clips(item, manifest)[1]
         digests.append(clips_digest(tested, [label_of[clip] for clip in tested]))
     return tuple(digests)

@@ -11,6 +11,7 @@ from typing import Any
 
 from zsarbench import protocols, results
 from zsarbench.errors import ZsarbenchError
+from zsarbench.evaluation.scores import Scores
 from zsarbench.evaluation.summary import STD_KIND
 from zsarbench.harness.datasets import dataset_named
 from zsarbench.harness.spec import RunRequest
@@ -34,10 +35,14 @@ MAX_FOLDER_BYTES = 20_000_000
 
 @dataclass(frozen=True)
 class KnownProtocol:
-    """A registered protocol as results must agree with it: its hash, and its rounds by index with `duplicate_of`."""
+    """A registered protocol as results must agree with it.
+
+    rounds: by index, with `duplicate_of`. n_options: of a multiple choice, else 0.
+    """
 
     hash: str
     rounds: Mapping[int, tuple[Round, int | None]]
+    n_options: int = 0
 
 
 def known_protocol(registry: Registry, name: str) -> KnownProtocol:
@@ -50,7 +55,7 @@ def known_protocol(registry: Registry, name: str) -> KnownProtocol:
     dataset = dataset_named(registry, protocol.dataset)
     rounds = zip(protocol.with_official_names(dataset), protocol.rounds, strict=True)
     of_index = {item.index: (item, listed.duplicate_of) for item, listed in rounds}
-    return KnownProtocol(protocol.hash(dataset), of_index)
+    return KnownProtocol(protocol.hash(dataset), of_index, protocol.n_options)
 
 
 def result_problems(
@@ -103,6 +108,7 @@ def of_results(
         else:
             own += scores_problems(path, result, scores)
             own += [Problem("predictions", text) for text in identity.problems(result, scores)]
+            own += list(_option_problems(scores, known[name]))
             own += [Problem("leak", text)] if (text := leak(result, scores)) else []
         if not any(problem.name == "protocol" for problem in own):  # else no other row is to be compared with
             facts[path] = result, facts_of(result, scores)
@@ -177,6 +183,14 @@ def _protocol_problems(result: RunResult, known: KnownProtocol | ZsarbenchError)
         if strays := sorted({item.candidate for item in audit.overlapping} - unseen):
             text = f"contamination lists {shortened(strays)}, which the protocol has not among its unseen classes"
             yield Problem("contamination", text)
+
+
+def _option_problems(scores: Scores, known: KnownProtocol | ZsarbenchError) -> Iterator[Problem]:
+    """Yield whether scores state another number of options than the protocol has, from which chance follows."""
+    stated = {item.n_options for item in scores.rounds}
+    if isinstance(known, KnownProtocol) and stated != {known.n_options}:
+        text = f"its scores are among {max(stated)} options of a clip, but the protocol has {known.n_options}"
+        yield Problem("protocol", text)
 
 
 def _spec_problems(path: Path, result: RunResult) -> Iterator[Problem]:

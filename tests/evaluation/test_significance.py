@@ -7,7 +7,16 @@ import pytest
 
 from zsarbench.evaluation import significance, student
 from zsarbench.evaluation.bootstrap import ScoredRound, paired_interval
-from zsarbench.evaluation.significance import Effects, accuracy_effects, compare, compare_all, holm, rank_ranges
+from zsarbench.evaluation.significance import (
+    Effects,
+    accuracy_effects,
+    compare,
+    compare_all,
+    compare_intervals,
+    holm,
+    rank_ranges,
+    rank_ranges_of_many,
+)
 
 CLASSES = np.repeat(np.arange(20), 6)
 
@@ -101,6 +110,25 @@ def test_ranks_are_shared_by_what_cannot_be_told_apart() -> None:
     methods = [drawn(rng, 0.45), drawn(rng), drawn(rng), drawn(rng, -0.45)]
     ranks = rank_ranges([one.value for one in methods], compare_all(methods).p)
     assert ranks == [(1, 1), (2, 3), (2, 3), (4, 4)]
+
+
+def test_ranks_of_many_are_those_of_a_stricter_correction() -> None:
+    rng = np.random.default_rng(0)
+    values = rng.uniform(0.2, 0.6, 40)
+    of_class = rng.normal(scale=0.004, size=(40, 30))
+    methods = [
+        Effects(value=value, classes=np.arange(30), of_class=row - row.mean(), n_classes=30.0, testable=True)
+        for value, row in zip(values.tolist(), of_class, strict=True)
+    ]
+    few = rank_ranges(values, compare_all(methods).p)
+    many = rank_ranges_of_many(values, [None] * 40, [(range(40), methods)])
+    assert all(one[0] >= other[0] and one[1] <= other[1] for one, other in zip(few, many, strict=True))
+    assert sum(last - first for first, last in many) < 1.2 * sum(last - first for first, last in few)
+    intervals = [(value - 0.01, value + 0.01) for value in values]
+    few = rank_ranges(values, compare_intervals(values, intervals))
+    many = rank_ranges_of_many(values, intervals, [])
+    assert sum(last - first for first, last in many) < 1.2 * sum(last - first for first, last in few)
+    assert set(rank_ranges_of_many(values, [None] * 40, [])) == {(1, 40)}
 
 
 def test_intervals_tell_apart_what_lies_far_from_each_other() -> None:

@@ -28,7 +28,7 @@ from zsarbench.reports.leaderboard import board, build, links, preferences, site
 from zsarbench.reports.leaderboard.evidence import drawn
 from zsarbench.reports.leaderboard.predictions import read_predictions
 from zsarbench.reports.leaderboard.preferences import Notice, Preferences
-from zsarbench.reports.paired import paired
+from zsarbench.reports.paired import p_text, paired
 from zsarbench.results.reported import ReportedRow
 
 HOSTILE = "</td></script><script>alert('x')</script> \"&| `` \n# [a](javascript:alert(1)) *_"
@@ -91,9 +91,10 @@ def rows_of(script: bytes) -> list[dict[str, Any]]:
     _, table = arguments_of(script)
     heads = [heading for heading, _, _ in table["columns"]]
     found = []
-    for group, cells, _, notes, identity, *_ in table["rows"]:
+    for group, cells, _, notes, identity, _, _, backing, *_ in table["rows"]:
         texts = [table["strings"][number] for number in cells]
         row = dict(zip(heads, texts, strict=True)) | {"group": table["groups"][group][1]}
+        row |= {"backing": table["strings"][backing]}
         found.append(row | {"id": table["strings"][identity], "notes": [table["notes"][note] for note in notes]})
     return found
 
@@ -469,4 +470,5 @@ def test_a_pair_has_the_numbers_of_the_command(folder: Path, tmp_path: Path) -> 
     signed = [f"{100 * value:+.1f}".replace("-", "−") for value in (row["difference"], row["low"], row["high"])]
     assert f"{signed[0]} points of top-1/video" in text[0]
     assert f"[{signed[1]}, {signed[2]}]" in text[0]
+    assert f"p of a paired test over classes{p_text(row['p'])}" in text[0]
     assert text[1] == 10  # classes in the rounds

@@ -65,7 +65,8 @@ function methodCell({ table, state, actions }, row, name) {
     row.id ? rowActions(row, name, state, actions) : ""));
 }
 
-const backingOf = ({ badges }, { backing }) => element("b", { class: `tag ${backing}`, title: badges[backing] }, backing);
+const backingOf = ({ badges }, { backing }) =>
+  element("b", { class: `tag ${backing}`, title: badges[backing] }, backing);
 
 function rowActions(row, name, state, actions) {
   const open = button({

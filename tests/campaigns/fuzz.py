@@ -49,6 +49,7 @@ class Reader:
 def readers(folder: Path) -> dict[str, Reader]:
     """Return all readers by kind, with valid samples in a folder."""
     made = {**_results(folder), **_arrays(folder), **_texts(folder), **_protocols(folder), **_stored(folder)}
+    made |= _predictions(folder)
     for kind, reader in made.items():
         reader.read(reader.sample)  # the samples themselves are valid
         assert reader.sample.read_bytes(), kind
@@ -178,6 +179,36 @@ def _texts(folder: Path) -> dict[str, Reader]:
     }
 
 
+def _predictions(folder: Path) -> dict[str, Reader]:
+    import numpy as np
+
+    from zsarbench.predictions.files import read
+    from zsarbench.predictions.matching import Classes, matched
+    from zsarbench.predictions.records import Reading
+    from zsarbench.utils.clip_names import ClipNames
+
+    names, clips = ("run", "jump", "swim"), ("a/1", "a/2")
+    (folder / "lists.json").write_text('{"a/1": ["run", "jump"], "2.mp4": {"swim": 0.5, "run": 0.25}, "a/3": 1}')
+    (folder / "rows.jsonl").write_text(
+        '{"clip": "a/1", "labels": ["run", 2], "scores": [0.5, 0.1]}\n'
+        '{"clip": "a/2", "answer": "B", "options": ["run", "jump"]}\n'
+    )
+    (folder / "ranks.csv").write_text("video,rank,label,score\na/1,1,run,0.5\na/1,2,jump,0.1\na/2,1,swim,1\n")
+    np.savez(folder / "matrix.npz", clips=np.array(clips), classes=np.array(names), scores=np.eye(2, 3))
+
+    def read_all(file: Path) -> None:
+        given = read(file, Reading({}, names)).predictions
+        named = [prediction for prediction in given if prediction.answer is None]
+        matched(named, clips, frozenset(range(3)), ClipNames(clips), Classes(names, {})).account.lines()
+
+    return {
+        "predictions-json": Reader(folder / "lists.json", JSON_FILE, read_all),
+        "predictions-lines": Reader(folder / "rows.jsonl", TEXT_FILE, read_all),
+        "predictions-csv": Reader(folder / "ranks.csv", TEXT_FILE, read_all),
+        "predictions-npz": Reader(folder / "matrix.npz", (mutations.archive,), read_all),
+    }
+
+
 def _protocols(folder: Path) -> dict[str, Reader]:
     from zsarbench import protocols
     from zsarbench.harness import sweep_file
@@ -282,6 +313,7 @@ def run(campaign: Campaign, folder: Path, trials: int, *, first: int = 0, only: 
 KINDS = (
     "result", "scores", "digests", "npy", "safetensors", "torch", "torch-legacy", "clip-csv", "class-texts",
     "words-text", "words-binary", "reported", "protocol", "class-list", "sweep-file", "sidecar", "checkpoint",
+    "predictions-json", "predictions-lines", "predictions-csv", "predictions-npz",
 )  # fmt: skip
 
 

@@ -10,7 +10,16 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from zsarbench.cli.names import OF_OPTIONS
-from zsarbench.cli.toolkit import data_root_option, echo, echo_json, host_of, json_option, settings_option, write_text
+from zsarbench.cli.toolkit import (
+    data_root_option,
+    echo,
+    echo_json,
+    host_of,
+    json_option,
+    keeps,
+    settings_option,
+    write_text,
+)
 from zsarbench.errors import UsageError, ZsarbenchError
 from zsarbench.interfaces import HasRoot
 from zsarbench.utils.cache import cache_dir
@@ -92,6 +101,7 @@ def verify(ctx: click.Context, /, name: str, as_json: bool, **options: Any) -> N
             f"Try: --data-root {name}=DIR"
         )
     lists = _official_lists(dataset, name) if rules is None else _lists_of(rules, dataset, manifest)
+    keeps(ctx)
     result = inspection.inspect_files(
         manifest,
         root,

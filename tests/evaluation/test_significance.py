@@ -7,7 +7,16 @@ import pytest
 
 from zsarbench.evaluation import significance, student
 from zsarbench.evaluation.bootstrap import ScoredRound, paired_interval
-from zsarbench.evaluation.significance import Effects, accuracy_effects, compare, compare_all, holm, rank_ranges
+from zsarbench.evaluation.significance import (
+    Effects,
+    accuracy_effects,
+    compare,
+    compare_all,
+    compare_intervals,
+    holm,
+    rank_ranges,
+    rank_ranges_of_many,
+)
 
 CLASSES = np.repeat(np.arange(20), 6)
 
@@ -103,27 +112,31 @@ def test_ranks_are_shared_by_what_cannot_be_told_apart() -> None:
     assert ranks == [(1, 1), (2, 3), (2, 3), (4, 4)]
 
 
+def test_ranks_of_many_are_those_of_a_stricter_correction() -> None:
+    rng = np.random.default_rng(0)
+    values = rng.uniform(0.2, 0.6, 40)
+    of_class = rng.normal(scale=0.004, size=(40, 30))
+    methods = [
+        Effects(value=value, classes=np.arange(30), of_class=row - row.mean(), n_classes=30.0, testable=True)
+        for value, row in zip(values.tolist(), of_class, strict=True)
+    ]
+    few = rank_ranges(values, compare_all(methods).p)
+    many = rank_ranges_of_many(values, [None] * 40, [(range(40), methods)])
+    assert all(one[0] >= other[0] and one[1] <= other[1] for one, other in zip(few, many, strict=True))
+    assert sum(last - first for first, last in many) < 1.2 * sum(last - first for first, last in few)
+    intervals = [(value - 0.01, value + 0.01) for value in values]
+    few = rank_ranges(values, compare_intervals(values, intervals))
+    many = rank_ranges_of_many(values, intervals, [])
+    assert sum(last - first for first, last in many) < 1.2 * sum(last - first for first, last in few)
+    assert set(rank_ranges_of_many(values, [None] * 40, [])) == {(1, 40)}
+
+
 def test_intervals_tell_apart_what_lies_far_from_each_other() -> None:
     intervals = [(0.7, 0.9), (0.3, 0.5), (0.32, 0.52), None]
     p = significance.compare_intervals([0.8, 0.4, 0.42, 0.1], intervals)
     assert rank_ranges([0.8, 0.4, 0.42, 0.1], p) == [(1, 2), (2, 4), (2, 4), (1, 4)]
     assert np.isnan(p[3]).all()
     assert p[0, 1] == pytest.approx(p[1, 0])
-
-
-def test_many_methods_are_ranked_by_intervals_alone() -> None:
-    values = np.linspace(0.1, 0.9, 1200)
-    intervals = [(value - 0.1, value + 0.1) for value in values]
-    ranks = significance.rank_ranges_of_many(list(values), intervals)
-    assert ranks[-1][0] == 1
-    assert ranks[0][1] == 1200
-    assert 1 < ranks[0][0] < 1200
-    few, some = list(values[::100]), intervals[::100]
-    by_holm = rank_ranges(few, significance.compare_intervals(few, some))
-    for (first, last), (holm_first, holm_last) in zip(
-        significance.rank_ranges_of_many(few, some), by_holm, strict=True
-    ):
-        assert first <= holm_first <= holm_last <= last  # Bonferroni finds no more than Holm
 
 
 def test_what_is_resolved_falls_with_the_root_of_the_classes() -> None:

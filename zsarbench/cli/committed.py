@@ -12,7 +12,7 @@ import click
 from zsarbench.errors import UsageError
 
 if TYPE_CHECKING:
-    from zsarbench.reports.backing import Backing
+    from zsarbench.reports.leaderboard.predictions import Seen
     from zsarbench.results import RunResult
 
 CHECKOUT = Path("benchmarks")
@@ -40,16 +40,17 @@ def results_folder(folder: Path | None) -> Path:
     return _of_package()
 
 
-def committed_backings(found: Mapping[Path, RunResult], folder: Path) -> dict[str, Backing] | None:
-    """Return what backs each result of a folder; None for those of the package, which come without predictions.
+def committed_predictions(found: Mapping[Path, RunResult], folder: Path) -> dict[str, Seen] | None:
+    """Return what the predictions of a folder show, by id; None for those of the package, which comes without them.
 
     Rows that `cheap.toml` next to the folder lists are measured again by continuous integration.
     """
-    from zsarbench.reports.backing import backings_of, remeasured_rows
+    from zsarbench.reports.backing import remeasured_rows
+    from zsarbench.reports.leaderboard.predictions import read_predictions
 
     if folder == _of_package() and not any(folder.rglob("*.npz")):
         return None
-    return backings_of(found, remeasured_rows(folder.parent / "cheap.toml", found.values()))
+    return read_predictions(found, remeasured_rows(folder.parent / "cheap.toml", found.values()))
 
 
 def _of_package() -> Path:

@@ -11,7 +11,7 @@ tells equal methods apart, and unequal ones not.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
 from typing import Any, NamedTuple
@@ -30,8 +30,8 @@ POWER = 0.8
 CLASS_DEVIATION = 0.25
 """Standard deviation over classes of the difference of two methods' accuracies: the median over all pairs of committed
 rows of one protocol (benchmarks/statistics/boards.md); a quarter of the pairs is below 0.18, a quarter above 0.32."""
-_BLOCK = 500  # methods that are compared with all at once
 _NOTHING = 1e-12  # what rounding alone makes of a difference or an error
+_BLOCK_ROWS = 256  # of methods that are compared with all others at once
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -134,13 +134,13 @@ def compare_all(methods: Sequence[Effects]) -> Comparisons:
     n = max(first.n_classes, 2.0)
     squares = np.array([np.square(effects - one).sum(axis=1) for one in effects])
     errors = np.sqrt(n / (n - 1) * squares)
-    return Comparisons(differences, errors, student.two_sided(_ratio(differences, errors), n - 1))
+    return Comparisons(differences, errors, _p(differences, errors, n - 1))
 
 
-def _ratio(differences: Values, errors: Values) -> Values:
-    """Return differences in standard errors, 0 for none."""
+def _p(differences: Values, errors: Values, freedom: float) -> Values:
     with np.errstate(divide="ignore", invalid="ignore"):
-        return np.where(np.abs(differences) < _NOTHING, 0.0, differences / np.where(errors < _NOTHING, 0.0, errors))
+        t = np.where(np.abs(differences) < _NOTHING, 0.0, differences / np.where(errors < _NOTHING, 0.0, errors))
+    return student.two_sided(t, freedom)
 
 
 def compare_intervals(values: Sequence[float], intervals: Sequence[Interval | tuple[float, float] | None]) -> Values:
@@ -149,22 +149,21 @@ def compare_intervals(values: Sequence[float], intervals: Sequence[Interval | tu
     The half of an interval that faces the other method is its error. What is hard for both methods does not cancel, so
     this finds less than a paired test does.
     """
-    differences, errors = _of_intervals(values, intervals, slice(None))
-    return np.where(np.isnan(errors), np.nan, student.two_sided_normal(_ratio(differences, errors)))
-
-
-def _of_intervals(
-    values: Sequence[float], intervals: Sequence[Interval | tuple[float, float] | None], some: slice
-) -> tuple[Values, Values]:
-    """Return differences and their errors (S, M) of some methods to all."""
-    ends = np.array([(np.nan, np.nan) if one is None else one for one in intervals], dtype=np.float64)
     middle = np.asarray(values, dtype=np.float64)
-    above, below = (middle - ends[:, 0]) / 1.96, (ends[:, 1] - middle) / 1.96
-    differences = middle[some, None] - middle[None, :]
+    above, below = _errors_towards(middle, intervals)
+    differences = middle[:, None] - middle[None, :]
     errors = np.where(
-        differences > 0, np.hypot(above[some, None], below[None, :]), np.hypot(below[some, None], above[None, :])
+        differences > 0, np.hypot(above[:, None], below[None, :]), np.hypot(below[:, None], above[None, :])
     )
-    return differences, errors
+    return np.where(np.isnan(errors), np.nan, _p(differences, errors, 1e7))
+
+
+def _errors_towards(
+    middle: Values, intervals: Sequence[Interval | tuple[float, float] | None]
+) -> tuple[Values, Values]:
+    """Return the standard error (M,) of each method towards worse ones, and towards better ones; NaN for none."""
+    ends = np.array([(np.nan, np.nan) if one is None else one for one in intervals], dtype=np.float64)
+    return (middle - ends[:, 0]) / 1.96, (ends[:, 1] - middle) / 1.96
 
 
 def holm(p: Values) -> Values:
@@ -199,27 +198,55 @@ def rank_ranges(values: Sequence[float], p: Values) -> list[tuple[int, int]]:
     adjusted.T[upper] = adjusted[upper]
     with np.errstate(invalid="ignore"):
         better = (adjusted < LEVEL) & (middle[:, None] > middle[None, :])
-    return [
-        (1 + int(first), len(middle) - int(last))
-        for first, last in zip(better.sum(axis=0), better.sum(axis=1), strict=True)
-    ]
+    return _ranges(better)
 
 
 def rank_ranges_of_many(
-    values: Sequence[float], intervals: Sequence[Interval | tuple[float, float] | None]
+    values: Sequence[float],
+    intervals: Sequence[Interval | tuple[float, float] | None],
+    families: Sequence[tuple[Sequence[int], Sequence[Effects]]],
 ) -> list[tuple[int, int]]:
-    """Return what `rank_ranges` gives of intervals, for many methods: corrected by Bonferroni's method, in blocks."""
-    n = len(values)
-    limit = NormalDist().inv_cdf(1 - LEVEL / (n * (n - 1)))
-    ranges = []
-    for start in range(0, n, _BLOCK):
-        differences, errors = _of_intervals(values, intervals, slice(start, start + _BLOCK))
-        with np.errstate(invalid="ignore"):
-            better, worse = differences > limit * errors, -differences > limit * errors
-        ranges += [
-            (1 + int(first), n - int(last)) for first, last in zip(worse.sum(axis=1), better.sum(axis=1), strict=True)
-        ]
-    return ranges
+    """Return the same for hundreds of methods, by Bonferroni's correction, which finds a little less than Holm's.
+
+    The p of every pair of ten thousand methods would fill the memory. families: positions and effects of methods of
+    the same clips, which are compared in pairs; all others are compared by their intervals.
+    """
+    middle = np.asarray(values, dtype=np.float64)
+    tail = LEVEL / (len(middle) * (len(middle) - 1))  # on each side, of each pair
+    above, below = _errors_towards(middle, intervals)
+    needed = -NormalDist().inv_cdf(tail)
+    better = np.zeros((len(middle), len(middle)), dtype=np.bool_)
+    for rows in _slices(len(middle)):
+        differences = middle[rows, None] - middle[None, :]
+        better[rows] = differences > needed * np.hypot(above[rows, None], below[None, :])
+    for positions, effects in families:
+        better[np.ix_(positions, positions)] = _better_in_pairs(effects, tail)
+    return _ranges(better)
+
+
+def _better_in_pairs(effects: Sequence[Effects], tail: float) -> NDArray[np.bool_]:
+    """Return whether each method (M, M) is above each other by more than a test at this tail allows to chance."""
+    better = np.zeros((len(effects), len(effects)), dtype=np.bool_)
+    if not effects[0].testable:
+        return better
+    n = max(effects[0].n_classes, 2.0)
+    values, of_class = np.array([one.value for one in effects]), np.array([one.of_class for one in effects])
+    squares, needed = np.square(of_class).sum(axis=1), -student.quantile(tail, n - 1)
+    for rows in _slices(len(effects)):
+        between = squares[rows, None] + squares[None, :] - 2 * of_class[rows] @ of_class.T
+        errors = np.sqrt(n / (n - 1) * np.maximum(between, 0.0))
+        better[rows] = values[rows, None] - values[None, :] > np.maximum(needed * errors, _NOTHING)
+    return better
+
+
+def _slices(length: int) -> Iterator[slice]:
+    return (slice(start, start + _BLOCK_ROWS) for start in range(0, length, _BLOCK_ROWS))
+
+
+def _ranges(better: NDArray[np.bool_]) -> list[tuple[int, int]]:
+    """Return the first and the last rank of each method from whether it is better than each other (M, M)."""
+    before, behind = better.sum(axis=0), better.sum(axis=1)
+    return [(1 + int(first), len(better) - int(last)) for first, last in zip(before, behind, strict=True)]
 
 
 def resolvable(error: float, n_classes: float, *, power: float = POWER) -> float:

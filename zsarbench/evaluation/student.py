@@ -1,4 +1,4 @@
-"""Student's distribution and the normal one: quantiles and tails, with numpy alone."""
+"""Student's distribution: its quantiles and tails, with numpy alone."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from numpy.typing import ArrayLike
 from zsarbench.evaluation.arrays import Values
 
 _MAX_STEPS = 300  # of the continued fraction, which ends much earlier
-_erfc = np.frompyfunc(math.erfc, 1, 1)
 
 
 @functools.lru_cache(maxsize=64)
@@ -42,15 +41,6 @@ def two_sided(values: ArrayLike, freedom: float) -> Values:
     part = _beta(np.where(turned, 1.0 - x, x), np.where(turned, 0.5, freedom / 2), np.where(turned, freedom / 2, 0.5))
     p = np.where(turned, 1.0 - part, part)
     return np.clip(np.where(np.isnan(t), np.nan, p), 0.0, 1.0)
-
-
-def two_sided_normal(values: ArrayLike) -> Values:
-    """Return the same of the normal distribution.
-
-    >>> two_sided_normal([0.0, 1.96]).round(3).tolist()
-    [1.0, 0.05]
-    """
-    return np.asarray(_erfc(np.abs(values) / np.sqrt(2)), dtype=np.float64)
 
 
 def _beta(x: Values, a: Values, b: Values) -> Values:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import typing
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Literal, NamedTuple, TypeAlias
 
 from zsarbench import results
 from zsarbench.errors import ZsarbenchError
+from zsarbench.evaluation.scores import Scores
 from zsarbench.evaluation.settings import SETTINGS, Metric
 from zsarbench.reports.ranking import Evidence, evidence_of
 from zsarbench.results import Flag, RunResult
@@ -16,6 +18,7 @@ from zsarbench.results.verification import rounds_follow
 from zsarbench.utils.documents import read_toml
 
 BackingKind: TypeAlias = Literal["re-measured", "recomputed", "stated"]
+BACKINGS: tuple[BackingKind, ...] = typing.get_args(BackingKind)
 
 
 class Badge(NamedTuple):
@@ -64,16 +67,20 @@ def backings_of(found: Mapping[Path, RunResult], remeasured: Collection[str] = (
 
     remeasured: ids of rows that continuous integration measures again.
     """
-    return {result.stem: _backing(path, result, remeasured) for path, result in found.items()}
+    return {
+        result.stem: backing_of(path, result, results.scores_or_none(path, result), remeasured)
+        for path, result in found.items()
+    }
 
 
-def _backing(path: Path, result: RunResult, remeasured: Collection[str]) -> Backing:
+def backing_of(path: Path, result: RunResult, scores: Scores | None, remeasured: Collection[str] = ()) -> Backing:
+    """Return what backs the result of a file. scores: its own; None where it has none that can be read."""
     try:
-        if results.has_scores(result, path) and rounds_follow(result, scores := results.read_scores(path)):
+        if scores is not None and rounds_follow(result, scores):
             kind: BackingKind = "re-measured" if result.stem in remeasured else "recomputed"
             return Backing(kind, path, evidence_of(result, scores, SETTINGS[result.protocol.setting].ranked_by))
     except ZsarbenchError:
-        pass  # a file that is damaged or another one backs nothing
+        pass  # scores of other rounds back nothing
     return Backing("stated", path)
 
 

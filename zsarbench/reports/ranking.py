@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -12,15 +12,14 @@ import pandas as pd
 
 from zsarbench.errors import ZsarbenchError
 from zsarbench.evaluation import significance
-from zsarbench.evaluation.arrays import Values
 from zsarbench.evaluation.scores import Scores
 from zsarbench.evaluation.settings import SETTINGS, Metric
 from zsarbench.evaluation.significance import Effects
 from zsarbench.reports import paired
 from zsarbench.results import RunResult
 
-MAX_PAIRED = 1000
-"""Rows of a group: pairs take memory and time that grow with its square."""
+MANY_ROWS = 200
+"""Rows of a group above which Holm's correction of all pairs would take longer than all else that is done with them."""
 
 
 class Evidence(NamedTuple):
@@ -56,22 +55,24 @@ def rank_ranges(group: pd.DataFrame, metric: str, evidence: Mapping[str, Evidenc
     """Return the first and the last rank that each row of a group may have by a metric.
 
     Rows with evidence of the same clips are compared in pairs, all others by their 95 % intervals; what has neither
-    cannot be told apart from any. Groups of more than `MAX_PAIRED` rows are compared by intervals alone.
+    cannot be told apart from any.
     """
     low, high = group[f"{metric}_ci_low"], group[f"{metric}_ci_high"]
     intervals = [None if pd.isna(one) else (float(one), float(other)) for one, other in zip(low, high, strict=True)]
     values = [float(value) for value in group[metric]]
-    if len(values) > MAX_PAIRED:
-        return significance.rank_ranges_of_many(values, intervals)
-    p = significance.compare_intervals(values, intervals)
     by_clips: dict[str, list[int]] = defaultdict(list)
     for number, identity in enumerate(group["id"]):
         found = evidence.get(identity)
         if found is not None and found.metric == metric:
             by_clips[found.clips].append(number)
     ids = list(group["id"])
-    for numbers in by_clips.values():
-        _fill(p, numbers, [evidence[ids[number]].effects for number in numbers])
+    families = [(numbers, [evidence[ids[number]].effects for number in numbers]) for numbers in by_clips.values()]
+    if len(group) > MANY_ROWS:
+        return significance.rank_ranges_of_many(values, intervals, families)
+    p = significance.compare_intervals(values, intervals)
+    for numbers, effects in families:
+        if len(numbers) > 1:
+            p[np.ix_(numbers, numbers)] = significance.compare_all(effects).p
     return significance.rank_ranges(values, p)
 
 
@@ -83,7 +84,7 @@ def resolvable_of(groups: Iterable[Iterable[str]], evidence: Mapping[str, Eviden
     found: list[float] = []
     for group in groups:
         by_clips: dict[str, list[Effects]] = defaultdict(list)
-        for identity in list(group)[:MAX_PAIRED]:
+        for identity in list(group)[:MANY_ROWS]:
             if (one := evidence.get(identity)) is not None and one.effects.testable:
                 by_clips[one.clips].append(one.effects)
         for effects in by_clips.values():
@@ -91,8 +92,3 @@ def resolvable_of(groups: Iterable[Iterable[str]], evidence: Mapping[str, Eviden
             errors = significance.compare_all(effects).errors[upper]
             found += [significance.resolvable(float(error), effects[0].n_classes) for error in errors if error > 0]
     return (min(found), max(found)) if found else None
-
-
-def _fill(p: Values, numbers: Sequence[int], effects: Sequence[Effects]) -> None:
-    if len(numbers) > 1:
-        p[np.ix_(numbers, numbers)] = significance.compare_all(effects).p

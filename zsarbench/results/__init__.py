@@ -12,6 +12,7 @@ from zsarbench.results.files import (
     read_scores,
     rewrite,
     scores_file,
+    scores_or_none,
     write,
     write_somewhere,
 )
@@ -64,6 +65,7 @@ __all__ = [
     "rewrite",
     "schema",
     "scores_file",
+    "scores_or_none",
     "spec_id",
     "utc_now",
     "validate",

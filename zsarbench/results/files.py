@@ -112,6 +112,14 @@ def has_scores(result: RunResult, path: Path) -> bool:
         return scores_file(path, result).is_file()
 
 
+def scores_or_none(path: Path, result: RunResult) -> Scores | None:
+    """Return the scores of the result of a file, None where they cannot be read."""
+    try:
+        return read_scores(path, result) if has_scores(result, path) else None
+    except ZsarbenchError:
+        return None
+
+
 def scores_file(path: Path, result: RunResult) -> Path:
     """Return where the scores of the result of a file are, next to it.
 

@@ -26,8 +26,9 @@ from zsarbench.errors import ZsarbenchError
 from zsarbench.evaluation.scores import Block, RoundScores, Scores
 from zsarbench.reports.leaderboard import board, build, links, preferences, site
 from zsarbench.reports.leaderboard.evidence import drawn
+from zsarbench.reports.leaderboard.predictions import read_predictions
 from zsarbench.reports.leaderboard.preferences import Notice, Preferences
-from zsarbench.reports.paired import paired
+from zsarbench.reports.paired import p_text, paired
 from zsarbench.results.reported import ReportedRow
 
 HOSTILE = "</td></script><script>alert('x')</script> \"&| `` \n# [a](javascript:alert(1)) *_"
@@ -68,8 +69,10 @@ def folder(tmp_path: Path) -> Path:
 def site_of(folder: Path, figures: Sequence[ReportedRow] = FIGURES, **options: Any) -> site.Site:
     found = build.read_results(folder)
     notices = options["preferences"].notices if "preferences" in options else ()
-    whole = board.build_board(list(found.values()), figures, notices=notices)
-    return site.Site(board=whole, found=found, **options)
+    seen = read_predictions(found)
+    backings = {name: item.backing for name, item in seen.items()}
+    whole = board.build_board(list(found.values()), figures, notices=notices, backings=backings)
+    return site.Site(board=whole, found=found, seen=seen, **options)
 
 
 def files_of(whole: site.Site) -> dict[str, bytes]:
@@ -88,9 +91,10 @@ def rows_of(script: bytes) -> list[dict[str, Any]]:
     _, table = arguments_of(script)
     heads = [heading for heading, _, _ in table["columns"]]
     found = []
-    for group, cells, _, notes, identity, *_ in table["rows"]:
+    for group, cells, _, notes, identity, _, _, backing, *_ in table["rows"]:
         texts = [table["strings"][number] for number in cells]
         row = dict(zip(heads, texts, strict=True)) | {"group": table["groups"][group][1]}
+        row |= {"backing": table["strings"][backing]}
         found.append(row | {"id": table["strings"][identity], "notes": [table["notes"][note] for note in notes]})
     return found
 
@@ -127,7 +131,7 @@ def test_rows_stand_in_scripts_and_what_opens_below_them_in_scripts_of_their_own
     ]  # fmt: skip
     assert rows[0]["top-1/video"].startswith("75.") or float(rows[0]["top-1/video"].split()[0]) > 50
     for row in rows[:3]:
-        identity, details = arguments_of(files[f"data/toy-half/{row['id']}.js"])
+        identity, details, _ = arguments_of(files[f"data/toy-half/{row['id']}.js"])
         assert identity == row["id"]
         assert details["command"] == f"zsarbench run --method {row['method']} --protocol toy/half"
         stored = json.loads(files[details["file"]])
@@ -141,7 +145,7 @@ def test_rows_stand_in_scripts_and_what_opens_below_them_in_scripts_of_their_own
 def test_the_history_of_a_request_is_all_its_results_oldest_first(folder: Path) -> None:
     files = files_of(site_of(folder))
     row = rows_of(files["data/toy-half.js"])[0]
-    _, details = arguments_of(files[f"data/toy-half/{row['id']}.js"])
+    _, details, _ = arguments_of(files[f"data/toy-half/{row['id']}.js"])
     assert [version[0] for version in details["history"]] == ["2026-02-01", "2026-03-01"]
 
 
@@ -149,7 +153,7 @@ def test_what_predictions_show_adds_up_to_the_figures(folder: Path) -> None:
     files = files_of(site_of(folder))
     path = next(folder.rglob("conse-*.json"))
     result = results.read(path)
-    evidence = arguments_of(files[f"data/toy-half/{result.stem}.js"])[1]["evidence"]
+    _, _, evidence = arguments_of(files[f"data/toy-half/{result.stem}.js"])
     right, scored = np.array(evidence["right"]), np.array(evidence["scored"])
     of_rounds = right.sum(axis=1) / scored.sum(axis=1)
     assert of_rounds == pytest.approx([item.metrics["top1_per_video"] for item in result.rounds], abs=1e-4)
@@ -183,9 +187,9 @@ def test_a_result_without_predictions_says_so(folder: Path) -> None:
         path.unlink()
     files = files_of(site_of(folder))
     row = rows_of(files["data/toy-half.js"])[0]
-    _, details = arguments_of(files[f"data/toy-half/{row['id']}.js"])
-    assert details["evidence"] is None
-    assert "predictions of this result are not next to it" in details["missing"]
+    _, details, evidence = arguments_of(files[f"data/toy-half/{row['id']}.js"])
+    assert evidence is None
+    assert (row["rank"], row["backing"], details["predictions"]) == ("–", "stated", "")
     assert not [name for name in files if "draws" in name]
 
 
@@ -466,4 +470,5 @@ def test_a_pair_has_the_numbers_of_the_command(folder: Path, tmp_path: Path) -> 
     signed = [f"{100 * value:+.1f}".replace("-", "−") for value in (row["difference"], row["low"], row["high"])]
     assert f"{signed[0]} points of top-1/video" in text[0]
     assert f"[{signed[1]}, {signed[2]}]" in text[0]
+    assert f"p of a paired test over classes{p_text(row['p'])}" in text[0]
     assert text[1] == 10  # classes in the rounds

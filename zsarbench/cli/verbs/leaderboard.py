@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
+import dataclasses
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from zsarbench.cli.committed import CHECKOUT, committed_backings, results_folder, results_option
+from zsarbench.cli.committed import CHECKOUT, committed_predictions, results_folder, results_option
 from zsarbench.cli.toolkit import Group, echo, host_of
 from zsarbench.errors import UsageError, ZsarbenchError
 from zsarbench.utils.targets import OUT, check_file
 
 if TYPE_CHECKING:
     from zsarbench.plugins import Host
-    from zsarbench.reports.leaderboard.rows import Board
-    from zsarbench.results import RunResult
+    from zsarbench.reports.leaderboard.site import Site
 
 MARKDOWN = "LEADERBOARD.md"
 
@@ -64,14 +64,13 @@ def build(
     markdown = markdown or (CHECKOUT if folder == CHECKOUT / "results" else out) / MARKDOWN
     for path in (out / "index.html", markdown):
         check_file(path, "the leaderboard", OUT)
-    board, found = _board(host_of(ctx), folder)
 
     from zsarbench.reports.leaderboard import build as builder
-    from zsarbench.reports.leaderboard import preferences, site
+    from zsarbench.reports.leaderboard import site
 
-    whole = site.Site(board=board, found=found, preferences=preferences.read(), repository=repository, space=space)
+    whole = dataclasses.replace(_site(host_of(ctx), folder), repository=repository, space=space)
     echo(site.write(out, whole))
-    echo(builder.write(markdown, builder.markdown(board)))
+    echo(builder.write(markdown, builder.markdown(whole.board)))
 
 
 @command.command("check")
@@ -100,7 +99,7 @@ def check(ctx: click.Context, folder: Path | None, markdown: Path | None) -> Non
     problems = checks.result_problems(folder, partial(checks.known_protocol, host.registry), host.registry)
     problems += checks.reported_problems(reported.read_all(), host.registry.names("protocol"))
     try:
-        board, _ = _board(host, folder)
+        board = _site(host, folder).board
     except ZsarbenchError:
         problems.append("the leaderboard cannot be built from these results, so it is not checked")
     else:
@@ -126,23 +125,24 @@ def seal(folder: Path | None) -> None:
     echo(f"{folder / digests.FILE}: {len(added)} results added, {len(dropped)} dropped that do not exist any more")
 
 
-def _board(host: Host, folder: Path) -> tuple[Board, dict[Path, RunResult]]:
-    """Return the board of a folder's results, with the columns that plugins add, and the results by path.
+def _site(host: Host, folder: Path) -> Site:
+    """Return the site of a folder's results, with the columns that plugins add.
 
     Raises:
         ZsarbenchError: a result is not valid.
     """
-    from zsarbench.reports.leaderboard import board, build, preferences
+    from zsarbench.reports.leaderboard import board, build, preferences, site
     from zsarbench.results import reported
 
     found = build.read_results(folder)
-    summaries = {entry.name: entry.summary for entry in host.registry if entry.kind == "protocol"}
+    seen = committed_predictions(found, folder)
+    preferred = preferences.read()
     whole = board.build_board(
         list(found.values()),
         reported.read_all(),
-        summaries=summaries,
+        summaries={entry.name: entry.summary for entry in host.registry if entry.kind == "protocol"},
         extra_columns=host.columns_of,
-        notices=preferences.read().notices,
-        backings=committed_backings(found, folder),
+        notices=preferred.notices,
+        backings=None if seen is None else {name: item.backing for name, item in seen.items()},
     )
-    return whole, found
+    return site.Site(board=whole, found=found, seen=seen or {}, preferences=preferred)

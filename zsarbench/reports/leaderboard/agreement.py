@@ -146,11 +146,3 @@ def _tested(result: RunResult, scores: Scores) -> tuple[str, ...]:
 def clips_digest(clip_ids: Sequence[str], labels: Sequence[str]) -> str:
     """Return the digest of clips with their labels, whatever their order."""
     return results.names_sha256([f"{clip}\t{label}" for clip, label in zip(clip_ids, labels, strict=True)])
-
-
-def scores_or_none(path: Path, result: RunResult) -> Scores | None:
-    """Return the scores of a result, None where they cannot be read."""
-    try:
-        return results.read_scores(path) if results.has_scores(result, path) else None
-    except ZsarbenchError:
-        return None

@@ -166,6 +166,7 @@ def _measured_row(shown: Row, row: cells.Row, metrics: Sequence[str], result: Ru
         id=result.stem,
         encoder=cells.text(row["visual"]),
         contaminated=_contaminated(result),
+        backing="" if pd.isna(row.get("backing")) else row["backing"],
     )
 
 

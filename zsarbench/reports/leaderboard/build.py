@@ -16,6 +16,7 @@ from markupsafe import Markup
 from zsarbench import results
 from zsarbench.errors import ZsarbenchError
 from zsarbench.reports import escaping
+from zsarbench.reports.backing import BACKINGS, badge
 from zsarbench.reports.leaderboard.grid import Grid, GridRow, Protocol
 from zsarbench.reports.leaderboard.rows import Board, Row, Unplaced
 from zsarbench.results import RunResult
@@ -58,6 +59,7 @@ def index(board: Board, protocols: Sequence[Protocol], *, repository: str = "") 
     return _template("page.html.j2", autoescape=True).render(
         board=board,
         datasets=_by_dataset(protocols),
+        badges=[badge(kind) for kind in BACKINGS],
         settings=sorted({item.grid.setting for item in protocols if item.grid.setting}),
         first=first,
         plain_rows=_plain_rows(first.grid) if first else [],

@@ -18,7 +18,7 @@ from zsarbench.harness.spec import RunRequest
 from zsarbench.interfaces import Round
 from zsarbench.plugins.registry import Registry
 from zsarbench.predictions import identity
-from zsarbench.reports.leaderboard.agreement import Facts, FactsOfDataset, disagreements, facts_of, scores_or_none
+from zsarbench.reports.leaderboard.agreement import Facts, FactsOfDataset, disagreements, facts_of
 from zsarbench.reports.leaderboard.board import UNPLACED
 from zsarbench.reports.leaderboard.digests import digest_problems
 from zsarbench.results import RunResult
@@ -114,7 +114,7 @@ def of_results(
             facts[path] = result, facts_of(result, scores)
         problems += [(path, problem) for problem in own]
     others = [
-        (result, facts_of(result, scores_or_none(path, result) if result.protocol.name in known else None))
+        (result, facts_of(result, results.scores_or_none(path, result) if result.protocol.name in known else None))
         for path, result in (reference or {}).items()
     ]
     return [*problems, *disagreements(facts, others, of_dataset)]

@@ -15,11 +15,6 @@ from zsarbench.results import RunResult
 
 Json: TypeAlias = dict[str, Any]
 
-NO_PREDICTIONS = (
-    "The predictions of this result are not next to it, so accuracies by class and paired differences cannot be shown. "
-    "The command above computes them again."
-)
-
 
 class Addresses(NamedTuple):
     """Where on the page the result file and its predictions lie; "" where there are none."""
@@ -28,13 +23,10 @@ class Addresses(NamedTuple):
     predictions: str = ""
 
 
-def details_of(
-    row: Row, result: RunResult, *, addresses: Addresses, history: Sequence[RunResult], evidence: Json | None
-) -> Json:
+def details_of(row: Row, result: RunResult, *, addresses: Addresses, history: Sequence[RunResult]) -> Json:
     """Return what a row's details show, in JSON types.
 
     history: results of the same spec, this one included, oldest first.
-    evidence: see `zsarbench.reports.leaderboard.evidence`; None where there are no predictions.
     """
     return {
         "command": row.command,
@@ -50,8 +42,6 @@ def details_of(
         "history": [_version(item) for item in history],
         "file": addresses.result,
         "predictions": addresses.predictions,
-        "evidence": evidence,
-        "missing": "" if evidence else NO_PREDICTIONS,
     }
 
 

@@ -1,20 +1,18 @@
-"""A protocol as one grid of text cells, whatever stands in it, and the script file that brings it to the page."""
+"""A protocol as one grid of text cells, whatever stands in it."""
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from zsarbench.interfaces import Table
+from zsarbench.reports.backing import BACKINGS, badge
+from zsarbench.reports.columns import BACKING
 from zsarbench.reports.leaderboard.links import Link, links_in
 from zsarbench.reports.leaderboard.rows import Bar, Row, Section, Unplaced
-from zsarbench.utils.output import visible
 
 Kind = Literal["rank", "method", "main", "value", "interval", "count", "text", "date"]
-_ESCAPED = re.compile(r"\\[bfru]")  # how JSON writes control characters other than tabs and line feeds
 NUMBERS = ("rank", "main", "value", "count")
 
 
@@ -43,6 +41,7 @@ class GridRow:
     id: str = ""
     encoder: str = ""
     contaminated: str = ""
+    backing: str = ""
     unranked: bool = False
     bar: Bar | None = None
 
@@ -86,7 +85,6 @@ class Protocol:
 
 def grid_of(section: Section) -> Grid:
     """Return the grid of a protocol."""
-    measured = section.measured
     notes = dict.fromkeys(note for row in section.rows for note in row.notes)
     numbers = {note: number for number, note in enumerate(notes)}
     return Grid(
@@ -101,12 +99,13 @@ def grid_of(section: Section) -> Grid:
         rows=tuple(
             GridRow(
                 group=number,
-                cells=tuple(_cells(row, measured)),
+                cells=tuple(_cells(row, section)),
                 notes=tuple(numbers[note] for note in row.notes),
                 about=row.about,
                 id=row.id,
                 encoder=row.encoder,
                 contaminated=row.contaminated,
+                backing=row.backing,
                 unranked=row.kind == "measured" and not row.ranked,
                 bar=row.bar,
             )
@@ -131,15 +130,15 @@ def _columns(section: Section) -> list[GridColumn]:
         GridColumn(heading="95 % interval", kind="interval"),
         *further,
         GridColumn(heading="clips scored", kind="count", further=True),
-        *(GridColumn(heading=name, kind="text", further=True) for name in section.extra),
+        *(GridColumn(heading=name, kind="text", further=True) for name in section.extra if name != BACKING),
         GridColumn(heading="date", kind="date", further=True),
     ]
 
 
-def _cells(row: Row, measured: bool) -> list[str]:
-    if not measured:
+def _cells(row: Row, section: Section) -> list[str]:
+    if not section.measured:
         return [row.method, *row.values]
-    extra = row.extra or ()
+    extra = [cell for name, cell in zip(section.extra, row.extra, strict=True) if name != BACKING]
     return [row.rank, row.method, row.values[0], row.interval, *row.values[1:], row.scored, *extra, row.date]
 
 
@@ -174,36 +173,7 @@ def unplaced_grid(dataset: str, rows: Sequence[Unplaced]) -> Grid:
     )
 
 
-# --- as scripts -------------------------------------------------------------------------------------------------------
-
-
-def script(call: str, *arguments: Any) -> str:
-    """Return a script that hands JSON to a function of the page; a page from a file may load nothing but scripts.
-
-    Control characters of others are shown, and no text can end the script or the string that it stands in.
-    """
-    return f"zsarbench.{call}({','.join(map(_json, arguments))});\n"
-
-
-def _json(value: Any) -> str:
-    text = _compact(value)
-    if _ESCAPED.search(text) or visible(text) != text:
-        text = _compact(_shown(value))
-    return text.replace("<", "\\u003c")
-
-
-def _compact(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-
-
-def _shown(value: Any) -> Any:
-    if isinstance(value, str):
-        return visible(value)
-    if isinstance(value, dict):
-        return {visible(key): _shown(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_shown(item) for item in value]
-    return value
+# --- in JSON types ----------------------------------------------------------------------------------------------------
 
 
 class _Strings:
@@ -219,7 +189,8 @@ class _Strings:
 def content(grid: Grid) -> dict[str, Any]:
     """Return a grid in JSON types; texts of rows stand as indices into `strings`.
 
-    rows: [group, cells, about, notes, id, encoder, contaminated, unranked, bar], bar [value, low, high, chance] or 0.
+    rows: [group, cells, about, notes, id, encoder, contaminated, backing, unranked, bar]; bar is 0 where there is none,
+    else [value, low, high, chance]. badges: what each word of `backing`, which stands beside the method's name, says.
     """
     number = _Strings()
     rows = [
@@ -231,6 +202,7 @@ def content(grid: Grid) -> dict[str, Any]:
             number(row.id),
             number(row.encoder),
             number(row.contaminated),
+            number(row.backing),
             int(row.unranked),
             0 if row.bar is None else [row.bar.value, row.bar.low, row.bar.high, row.bar.chance],
         ]
@@ -244,6 +216,7 @@ def content(grid: Grid) -> dict[str, Any]:
         "columns": [[column.heading, column.kind, int(column.further)] for column in grid.columns],
         "groups": [list(group) for group in grid.groups],
         "notes": [[note, [list(link) for link in links_in(note)]] for note in grid.notes],
+        "badges": {item.text: item.title for item in map(badge, BACKINGS)},
         "remarks": list(grid.remarks),
         "leftOut": list(grid.left_out),
         "rows": rows,

@@ -35,7 +35,8 @@ class Row:
     """One row as text.
 
     values: one for each metric of its section. facts: (name, value) pairs that no column holds. id: of the result.
-    encoder: the visual part. contaminated: "yes", "no", "unknown", or "" where that was not audited.
+    encoder: the visual part. contaminated: "yes", "no", "unknown", or "" where that was not audited. backing: what
+    backs it, in a word, or "" where nobody looked.
     """
 
     kind: str
@@ -54,6 +55,7 @@ class Row:
     id: str = ""
     encoder: str = ""
     contaminated: str = ""
+    backing: str = ""
 
     @property
     def ranked(self) -> bool:

@@ -11,11 +11,7 @@ results/PROTOCOL/…          the result files and their predictions
 
 from __future__ import annotations
 
-import multiprocessing
-import os
-from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -26,16 +22,15 @@ from zsarbench.reports.leaderboard import build
 from zsarbench.reports.leaderboard.board import UNPLACED
 from zsarbench.reports.leaderboard.details import Addresses, details_of, histories
 from zsarbench.reports.leaderboard.downloads import downloads
-from zsarbench.reports.leaderboard.evidence import drawn, evidence_of
-from zsarbench.reports.leaderboard.grid import Protocol, content, grid_of, script, unplaced_grid
+from zsarbench.reports.leaderboard.evidence import drawn
+from zsarbench.reports.leaderboard.grid import Protocol, content, grid_of, unplaced_grid
 from zsarbench.reports.leaderboard.overview import overview
+from zsarbench.reports.leaderboard.predictions import Seen
 from zsarbench.reports.leaderboard.preferences import Preferences
 from zsarbench.reports.leaderboard.rows import Board, Row
+from zsarbench.reports.leaderboard.scripts import script
 from zsarbench.results import RunResult
 from zsarbench.results.record import file_name
-
-MANY_ROWS = 300
-"""Rows from which details are made by several processes: each takes a second to start."""
 
 SPACE = """---
 title: zsarbench leaderboard
@@ -55,10 +50,14 @@ The leaderboard of zsarbench, written by `zsarbench leaderboard build --space`; 
 
 @dataclass(frozen=True, kw_only=True)
 class Site:
-    """Everything that a site is made of. repository: the address of the code, "" where it is not known."""
+    """Everything that a site is made of.
+
+    seen: what predictions show, by id of the result. repository: the address of the code, "" where it is not known.
+    """
 
     board: Board
     found: Mapping[Path, RunResult]
+    seen: Mapping[str, Seen] = field(default_factory=dict)
     preferences: Preferences = field(default_factory=Preferences)
     repository: str = ""
     space: bool = False
@@ -95,21 +94,21 @@ def files(site: Site) -> Iterator[tuple[str, bytes]]:
     """Yield the relative path and the bytes of every file of a site; the page itself comes last."""
     protocols = site.protocols()
     rows = _rows(site)
-    with _workers(len(rows)) as workers:
-        details = workers.map(_details_of, rows, chunksize=32) if workers else map(_details_of, rows)
-        for protocol in protocols:
-            yield f"data/{protocol.slug}.js", script("table", protocol.grid.name, content(protocol.grid)).encode()
-            if protocol.table is not None:
-                shown = [row.result for row in rows if row.slug == protocol.slug]
-                yield from downloads(protocol.slug, protocol.table, shown)
-        n_classes = set()
-        for row, (text, n) in zip(rows, details, strict=True):
-            n_classes.add(n)
-            yield f"data/{row.slug}/{row.result.stem}.js", text.encode()
-            yield row.addresses.result, row.path.read_bytes()
-            if row.addresses.predictions:
-                yield row.addresses.predictions, results.scores_file(row.path, row.result).read_bytes()
-    for n in sorted(n for n in n_classes if n >= MIN_CLASSES):
+    for protocol in protocols:
+        yield f"data/{protocol.slug}.js", script("table", protocol.grid.name, content(protocol.grid)).encode()
+        if protocol.table is not None:
+            shown = [row.result for row in rows if row.slug == protocol.slug]
+            yield from downloads(protocol.slug, protocol.table, shown)
+    past = histories(site.found.values())
+    for row in rows:
+        name = row.result.stem
+        details = details_of(row.row, row.result, addresses=row.addresses, history=past[name])
+        evidence = site.seen[name].evidence if name in site.seen else None
+        yield f"data/{row.slug}/{name}.js", script("row", name, details, evidence).encode()
+        yield row.addresses.result, row.path.read_bytes()
+        if row.addresses.predictions:
+            yield row.addresses.predictions, results.scores_file(row.path, row.result).read_bytes()
+    for n in sorted({seen.n_classes for seen in site.seen.values() if seen.n_classes >= MIN_CLASSES}):
         yield f"data/draws-{n}.js", script("draws", n, drawn(n)).encode()
     yield "data/overview.js", script("overview", overview(protocols)).encode()
     if site.space:
@@ -133,20 +132,18 @@ def write(folder: Path, site: Site) -> Path:
 
 
 class _Shown(NamedTuple):
-    """A measured row of the page. slug: of its protocol. history: see `histories`."""
+    """A measured row of the page. slug: of its protocol."""
 
     slug: str
     path: Path
     result: RunResult
     row: Row
-    history: Sequence[RunResult]
     addresses: Addresses
 
 
 def _rows(site: Site) -> list[_Shown]:
     """Return all measured rows, protocol by protocol."""
     by_id = {result.stem: (path, result) for path, result in site.found.items()}
-    past = histories(site.found.values())
     slugs = site.slugs()
     shown = []
     for section in site.board.measured:
@@ -154,7 +151,7 @@ def _rows(site: Site) -> list[_Shown]:
             if row.id:
                 path, result = by_id[row.id]
                 slug = slugs[section.name]
-                shown.append(_Shown(slug, path, result, row, past[row.id], _addresses(slug, path, result)))
+                shown.append(_Shown(slug, path, result, row, _addresses(slug, path, result)))
     return shown
 
 
@@ -164,26 +161,3 @@ def _addresses(slug: str, path: Path, result: RunResult) -> Addresses:
         result=f"results/{slug}/{path.name}",
         predictions=f"results/{slug}/{results.scores_file(path, result).name}" if has_scores else "",
     )
-
-
-@contextmanager
-def _workers(n_rows: int) -> Iterator[ProcessPoolExecutor | None]:
-    """Yield as many processes as there are cores where many rows are to be made, since most of a build is to read them.
-
-    They begin with what they are given while this process goes on.
-    """
-    n_cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    if n_rows < MANY_ROWS or n_cores < 2:
-        yield None
-        return
-    with ProcessPoolExecutor(n_cores, mp_context=multiprocessing.get_context("spawn")) as pool:
-        yield pool
-
-
-def _details_of(shown: _Shown) -> tuple[str, int]:
-    """Return the script of a row's details, and of how many classes a pair with it draws; 0 where it has none."""
-    result, evidence = shown.result, None
-    if shown.addresses.predictions:
-        evidence = evidence_of(result, results.read_scores(shown.path, result))
-    details = details_of(shown.row, result, addresses=shown.addresses, history=shown.history, evidence=evidence)
-    return script("row", result.stem, details), len(evidence["kept"]) if evidence else 0

@@ -1,5 +1,8 @@
 // What opens below a measured row.
 
+const NO_PREDICTIONS = "No predictions are kept from which the figures of this result follow, so accuracies by class " +
+  "and paired differences cannot be shown. The command above computes them.";
+
 function detailsOf(details) {
   const { evidence } = details;
   return element("div", { class: "details" },
@@ -10,7 +13,7 @@ function detailsOf(details) {
     element("h3", {}, "Trained on"),
     definitions(details.trainedOn),
     element("h3", {}, "What it gets right"),
-    evidence ? evidenceOf(evidence) : element("p", { class: "remark" }, details.missing),
+    evidence ? evidenceOf(evidence) : element("p", { class: "remark" }, NO_PREDICTIONS),
     element("h3", {}, "How it was made"),
     folded("Parts, parameters, seconds, commit", () => definitions(makingOf(details))),
     folded(`Rounds (${details.rounds.rows.length})`, () =>

@@ -11,6 +11,7 @@ function filterForm(rows, state, status) {
       choice("train", "trained on", values("train"), (value) => (value === "none" ? "nothing" : value)),
       choice("kind", "rows", values("kind")),
       choice("contaminated", "contaminated classes", values("contaminated")),
+      choice("backing", "backing", values("backing")),
       element("label", {}, acrossBox(), " sort across groups")),
     status);
   matchForm(form, state);

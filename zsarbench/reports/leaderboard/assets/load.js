@@ -5,7 +5,7 @@ const waiting = {};
 
 window.zsarbench = {
   table: (name, content) => (arrived.table[name] = content),
-  row: (name, content) => (arrived.row[name] = content),
+  row: (name, content, evidence) => (arrived.row[name] = { ...content, evidence }),
   draws: (name, content) => (arrived.draws[name] = content),
   overview: (content) => (arrived.overview[""] = content),
 };

@@ -45,7 +45,6 @@ function showNavigation(state, tab) {
     mark(link, "page", link === tab);
     link.parentElement.hidden = link !== tab && !(ofDataset && ofSetting);
   }
-  tab?.scrollIntoView({ block: "nearest", inline: "nearest" }); // on a narrow screen tabs scroll
   for (const name of WRITTEN) document.getElementById(name).hidden = state.view !== name;
   holder.hidden = WRITTEN.includes(state.view);
 }

@@ -12,9 +12,10 @@ function showProtocol(tab, table, state) {
   const pair = element("section", { class: "pair", id: "pair", tabindex: "-1", "aria-label": "Two rows compared" });
   const form = filterForm(rows, state, status), notes = notesOf(table);
   const scroll = scrolled(`Table of ${name}`, grid);
+  const remarks = table.remarks.map((remark) => element("p", { class: "remark" }, remark));
   holder.replaceChildren(
-    element("h2", {}, name), table.summary ? element("p", {}, table.summary) : "", downloads(tab), form, hint, pair,
-    scroll, more, notes, ...table.remarks.map((remark) => element("p", { class: "remark" }, remark)), leftOut(table));
+    element("h2", {}, name), table.summary ? element("p", {}, table.summary) : "", sharedRanks(table, rows),
+    downloads(tab), form, hint, pair, scroll, more, notes, ...remarks, leftOut(table));
   const actions = actionsOf(tab, notes);
   view = { name, tab, table, form, status, hint, head, grid, scroll, more, pair, actions, state: null };
   new IntersectionObserver((seen) => seen.some((item) => item.isIntersecting) && !more.hidden && drawBatch(view),
@@ -165,6 +166,14 @@ function namesOf(rows) {
 }
 
 // --- around the table ---
+
+// What is told apart and what not, where any rows share ranks.
+function sharedRanks(table, rows) {
+  const rank = columnOf(table, "rank");
+  if (rank < 0 || !rows.some((row) => row.cells[rank].includes(" to "))) return "";
+  return element("p", { class: "remark" }, "Rows that share ranks, such as 1 to 4, are not told apart by paired tests ",
+    "over classes, corrected for all pairs of a group.");
+}
 
 function downloads(tab) {
   if (!("downloads" in tab.dataset)) return "";

@@ -1,6 +1,9 @@
 // The rows of a protocol: unpacked from the data, chosen by search and filters, and ordered.
 
-const FIELDS = ["group", "cells", "about", "notes", "id", "encoder", "contaminated", "unranked", "bar"];
+const FIELDS = [
+  "group", "cells", "about", "notes", "id", "encoder", "contaminated", "backing", "unranked", "bar",
+];
+const TEXTS = ["about", "id", "encoder", "contaminated", "backing"];
 
 // Rows as objects with their texts in place of numbers; once for each protocol.
 function rowsOf(table) {
@@ -8,7 +11,7 @@ function rowsOf(table) {
   table.unpacked ??= table.rows.map((packed) => {
     const row = Object.fromEntries(FIELDS.map((name, place) => [name, packed[place]]));
     row.cells = row.cells.map(text);
-    for (const name of ["about", "id", "encoder", "contaminated"]) row[name] = text(row[name]);
+    for (const name of TEXTS) row[name] = text(row[name]);
     [row.kind, row.heading, row.train] = table.groups[row.group];
     return row;
   });

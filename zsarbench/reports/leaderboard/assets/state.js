@@ -1,10 +1,9 @@
 // What is looked at, kept in the part of the address after "#", so that every view can be shared.
 "use strict";
 
-const DEFAULTS = {
-  view: "", p: "", q: "", encoder: "", train: "", kind: "", contaminated: "", sort: "", across: "", row: "", pair: "",
-};
-const FILTERS = ["encoder", "train", "kind", "contaminated"];
+const FILTERS = ["encoder", "train", "kind", "contaminated", "backing"];
+const NAMES = ["view", "p", "q", ...FILTERS, "sort", "across", "row", "pair"];
+const DEFAULTS = Object.fromEntries(NAMES.map((name) => [name, ""]));
 
 function readState() {
   const found = new URLSearchParams(location.hash.slice(1));

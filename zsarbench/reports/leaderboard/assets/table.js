@@ -58,11 +58,15 @@ function methodCell({ table, state, actions }, row, name) {
   const links = row.id ? [] : row.notes.flatMap((note) => table.notes[note][1]).slice(0, 2);
   return element("th", { scope: "row" }, element("div", { class: "method" },
     element("div", {}, element("span", { class: "name" }, name), " ",
-      row.unranked ? [element("b", { class: "tag unranked" }, "not ranked"), " "] : "", marks,
+      row.unranked ? [element("b", { class: "tag unranked" }, "not ranked"), " "] : "",
+      row.backing ? [backingOf(table, row), " "] : "", marks,
       about ? element("span", { class: "about" }, about) : "",
       links.length ? element("span", { class: "about" }, linkList(links)) : ""),
     row.id ? rowActions(row, name, state, actions) : ""));
 }
+
+const backingOf = ({ badges }, { backing }) =>
+  element("b", { class: `tag ${backing}`, title: badges[backing] }, backing);
 
 function rowActions(row, name, state, actions) {
   const open = button({

@@ -20,6 +20,7 @@ from pathlib import Path
 
 from zsarbench import results
 from zsarbench.reports import table
+from zsarbench.reports.backing import backings_of
 from zsarbench.reports.formats import Rich
 from zsarbench.reports.paired import describe_differences
 from zsarbench.results import reported
@@ -49,8 +50,10 @@ def rendered(block: re.Match[str]) -> str:
     if block["kind"] == "differences":
         text = describe_differences(files(block["path"]), against=files(block["base"])[0])
     else:
-        measured = [results.read(path) for path in files(block["path"])]
-        text = Rich(width=WIDTH).render(table.build(measured, reported.read_all(ROOT / "benchmarks" / "reported")))
+        measured = {path: results.read(path) for path in files(block["path"])}
+        of_papers = reported.read_all(ROOT / "benchmarks" / "reported")
+        built = table.build(list(measured.values()), of_papers, backings=backings_of(measured))
+        text = Rich(width=WIDTH).render(built)
     return "```text\n" + "\n".join(line.rstrip() for line in text.rstrip().splitlines()) + "\n```\n"
 
 

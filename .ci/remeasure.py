@@ -17,17 +17,11 @@ from zsarbench.harness import runs
 from zsarbench.harness.resolve import resolve_run
 from zsarbench.harness.spec import RunRequest
 from zsarbench.plugins import load_plugins
+from zsarbench.reports.backing import remeasured_row
 from zsarbench.results import RunResult
 from zsarbench.utils.progress import LogProgress
 
 ROOT = Path(__file__).parent.parent
-
-
-def committed(all_results: Sequence[RunResult], protocol: str, method: str) -> RunResult | None:
-    """Return the newest result of a method on a protocol that is neither limited nor a control."""
-    named = [result for result in all_results if (result.protocol.name, result.method.name) == (protocol, method)]
-    whole = [result for result in named if result.limit is None and result.control == "none"]
-    return max(whole, key=lambda result: (result.created, result.stem), default=None)
 
 
 def differences(old: RunResult, new: RunResult, tolerance: float) -> list[str]:
@@ -44,7 +38,7 @@ def main(arguments: Sequence[str]) -> int:
     content = tomllib.loads((ROOT / "benchmarks" / "cheap.toml").read_text(encoding="utf-8"))
     all_results, host, failed = [results.read(path) for path in results.find(folder)], load_plugins(), False
     for row in content["rows"]:
-        old = committed(all_results, **row)
+        old = remeasured_row(all_results, **row)
         if old is None:
             problems = [f"no result is committed. Try: zsarbench run --method {row['method']} --out {folder}"]
         else:

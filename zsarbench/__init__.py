@@ -29,8 +29,8 @@ def run(method: str, *, progress: Progress | None = None, **options: Unpack[RunO
 
     method: a registered name (`zsarbench list method`). progress: where progress is shown; None logs it. options: those
     of `zsarbench run`, with underscores for hyphens (`settings` for `--set`): protocol, visual, text, negatives, loss,
-    settings, seed, seeds, train_on, class_text, data_root, device, dtype, threads, denominator, control, limit,
-    partial, executor, out, strict, refit.
+    settings, seed, seeds, train_on, class_text, captions, data_root, device, dtype, threads, denominator, control,
+    limit, partial, executor, out, strict, refit.
 
     Raises:
         zsarbench.errors.UsageError: a name, option or protocol that does not exist, or things that do not go together.

@@ -84,7 +84,7 @@ def _add_visual(registry: Registrar) -> None:
         "visual",
         "feature-files",
         "zsarbench_encoders.feature_files:FeatureFiles",
-        summary="Features that others computed, a .npy file a video, with a classifier: --set visual.folder=FOLDER.",
+        summary="Features that others computed (.npy, .npz, .mat, .pt, .safetensors, .h5): --set visual.folder=FOLDER.",
         source="zsarbench; the layout of the features of valterlej/cezsar",
     )
 

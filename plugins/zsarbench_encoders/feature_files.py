@@ -1,4 +1,4 @@
-"""Features that others computed: one `.npy` file a video, as the CEZSAR release distributes them."""
+"""Features that others computed, in the files that people keep them in: one a clip or video, or one for all."""
 
 from __future__ import annotations
 
@@ -13,29 +13,32 @@ import numpy as np
 
 from zsarbench.errors import UsageError
 from zsarbench.interfaces import Clips, ClipSource, Sampling, Steps
-from zsarbench.utils.array_files import map_array, read_header
+from zsarbench.utils.file_names import shown
 
-from .file_index import FileIndex, Match
+from .array_formats import Stored, open_arrays
+from .file_index import FileIndex, Match, Place
 from .preparation import ColourOrder
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 DIM = 4096  # features of a row: BiT-M-R152x2, pooled; valterlej/cezsar, stage 1
-FLOATS = ("float16", "float32", "float64")
+FLOATS = ("float16", "bfloat16", "float32", "float64")
 EDGE_BYTES = 4096  # of a file's start and end enter the fingerprint: whole files would be 34 GB for Kinetics-400
 
 ClassifierName = Literal["bit-m-r152x2", "efficientnet-lite0"]
 
 
 class FeatureFiles:
-    """Reads `<video>.npy` of shape (T, D), a row a second, from a folder and its folders; the store takes them in.
+    """Reads arrays (T, D), a row a second, or one vector (D,) of a clip; the store takes them in.
 
-    A clip is the file of its own id; or else it is cut out of its video's file: the rows from its start to its end.
-    Files lie flat, or in folders as the clips do. A clip without a sound file counts as one that cannot be read, with
-    its reason.
+    Files are `.npy`, `.npz`, `.mat` (level 5 and 7.3), `.pt`, `.safetensors` or `.h5`. They lie flat, or in folders as
+    the clips do, each with one array, or one of the width `dim`; or one file holds an array for each clip; or a CSV
+    list with the columns clip and file names the file of each. A clip is the array of its own id; or else it is cut out
+    of its video's: the rows from its start to its end. All files are looked at before anything runs. A clip without a
+    sound array counts as one that cannot be read, with its reason.
 
-    folder: where the files lie, those of all data sets of a run. dim: D of every file.
+    folder: where the files lie, those of all data sets of a run; or the one file, or the list. dim: D of every array.
     frames_per_second: rows a second; the release has one.
     max_steps: rows of a clip that are kept, from its start on.
     colour_order: of the frames that the features were made of, which nothing here can change; None: not known. The
@@ -66,6 +69,7 @@ class FeatureFiles:
         self.classifier = classifier
         self.weights = weights
         self.sampling = Sampling(frames_per_second, max_steps)
+        self._opened: Mapping[str, Stored] = {}
         self._index = FileIndex(Path(folder).expanduser()) if folder is not None else None
         self._problems, sha256 = self._examined()
         self.fingerprint = {"files_sha256": sha256}
@@ -111,11 +115,7 @@ class FeatureFiles:
 
     def _check_folder(self) -> None:
         if self.folder is None:
-            raise UsageError("visual 'feature-files' reads a folder of .npy files. Try: --set visual.folder=FOLDER")
-
-    @property
-    def _files(self) -> Mapping[str, Path]:
-        return self._index.files if self._index is not None else {}
+            raise UsageError("visual 'feature-files' reads a folder of feature files. Try: --set visual.folder=FOLDER")
 
     def _rows(self, source: ClipSource) -> np.ndarray | str:
         """Return the rows (t, D) float32 of a clip, or why it has none."""
@@ -125,10 +125,12 @@ class FeatureFiles:
         if match.name in self._problems:
             return self._problems[match.name]
         try:
-            stored = map_array(self._files[match.name])
+            stored, is_vector = self._array(self._place(match.name))
         except (OSError, ValueError) as error:
             return f"its file cannot be read: {error}"
-        first, last = (0, len(stored)) if match.whole else self._span(source, len(stored))
+        if is_vector and not match.whole and source.start is not None:
+            return "its file holds one vector of the whole video, of which no span can be cut"
+        first, last = (0, len(stored)) if match.whole or is_vector else self._span(source, len(stored))
         if first >= len(stored):
             return "it starts after the end of its video's file"
         with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite, which the next line names
@@ -148,28 +150,88 @@ class FeatureFiles:
         return (first, last) if first < last else (int(start), int(start) + 1)
 
     def _examined(self) -> tuple[dict[str, str], str]:
-        """Return what is wrong with which files, and a digest of their names, sizes, starts and ends.
+        """Return what is wrong with which arrays, and a digest of what the files are.
+
+        Of a file a clip enter name, size, start and end; of one file for all clips, all its bytes.
 
         Raises:
-            UsageError: every file is of another width.
+            UsageError: every array is of another width, or what reads the files is not installed.
         """
         problems, widths, digest = {}, set(), hashlib.sha256()
-        for name, path in sorted(self._files.items()):
-            head, tail, size = _edges(path)
-            digest.update(f"{name} {size}\n".encode() + head + tail)
-            shape, problem = _described(head, size)
-            if shape:
-                widths.add(shape[1])
-                if shape[1] != self.dim:
-                    problem = f"its file has shape {shape}, not (T, {self.dim})"
-            if problem:
+        noted: set[Path] = set()
+        for name in sorted(self._index.files) if self._index is not None else ():
+            place = self._place(name)
+            try:
+                if place.array is None:
+                    head, tail, size = _edges(place.path)
+                    digest.update(f"{name} {size}\n".encode() + head + tail)
+                elif place.path not in noted:
+                    noted.add(place.path)
+                    with place.path.open("rb") as file:
+                        digest.update(hashlib.file_digest(file, "sha256").digest())
+                stored = self._stored(place)
+            except FileNotFoundError:
+                problems[name] = f"its file {shown(place.path)} does not exist"
+                continue
+            except (OSError, ValueError) as error:
+                problems[name] = f"its file cannot be read: {error}"
+                continue
+            if problem := self._problem(stored):
                 problems[name] = problem
+            if stored.dtype in FLOATS and stored.shape:
+                widths.add(_width(stored.shape))
         if len(widths) == 1 and self.dim not in widths:
             raise UsageError(
                 f"visual 'feature-files': the files in {self.folder} have rows of {min(widths)} features, not "
                 f"{self.dim}. Try: --set visual.dim={min(widths)}"
             )
         return problems, digest.hexdigest()
+
+    def _place(self, name: str) -> Place:
+        assert self._index is not None  # it has named the array
+        return self._index.files[name]
+
+    def _stored(self, place: Place) -> Stored:
+        """Return the array of a place: the named one, or the only one, or the only one of the right width.
+
+        Raises:
+            ValueError: the file is damaged, or holds several.
+        """
+        if place.array is not None:  # all are of one file
+            self._opened = self._opened or open_arrays(place.path)
+            return self._opened[place.array]
+        arrays = open_arrays(place.path)
+        fitting = [one for one in arrays.values() if len(arrays) == 1 or not self._problem(one)]
+        if len(fitting) == 1:
+            return fitting[0]
+        names = ", ".join(sorted(arrays)[:3]) + (", …" if len(arrays) > 3 else "")
+        raise ValueError(
+            f"it holds {len(arrays)} arrays ({names}), {len(fitting) or 'none'} of them of shape (T, {self.dim}); keep "
+            f"one. Of one file for all clips try: --set visual.folder={place.path.name}"
+            if arrays
+            else "it holds no array"
+        )
+
+    def _problem(self, stored: Stored) -> str:
+        """Return what is wrong with an array, "" for nothing."""
+        shape = stored.shape
+        if stored.dtype not in FLOATS:
+            return f"its file holds {stored.dtype}, not one of {', '.join(FLOATS)}"
+        if len(shape) not in (1, 2):
+            return f"its file has shape {shape}, neither (T, D) nor (D,)"
+        if _width(shape) != self.dim:
+            turned = "; its rows are columns" if len(shape) == 2 and shape[0] == self.dim else ""
+            return f"its file has shape {shape}, not (T, {self.dim}){turned}"
+        return "" if all(shape) else "its file has no row"
+
+    def _array(self, place: Place) -> tuple[np.ndarray, bool]:
+        """Return the rows (T, D) of an array, and whether it is one vector."""
+        stored = self._stored(place)
+        values = stored.read()
+        if values.shape != stored.shape:
+            raise ValueError(f"it states a shape of {stored.shape}, but holds {values.shape}")
+        is_vector = len(stored.shape) == 1 or stored.shape == (self.dim, 1) != (self.dim, self.dim)
+        return (values.reshape(1, -1) if is_vector else values), is_vector
 
     # --- the classifier that goes with the features ---
 
@@ -212,17 +274,6 @@ def _edges(path: Path) -> tuple[bytes, bytes, int]:
         return head, file.read(), size
 
 
-def _described(head: bytes, size: int) -> tuple[tuple[int, int] | None, str]:
-    """Return the shape that the header of a file tells, where it is (T, D), and what is wrong with the file."""
-    try:
-        header = read_header(io.BytesIO(head))
-    except ValueError as error:
-        return None, f"its file is not an .npy file: {error}"
-    shape, dtype = header.shape, header.dtype
-    if header.offset + header.n_bytes != size:
-        return None, f"its file has {size:,} bytes, but states an array of {header.n_bytes:,}"
-    if dtype.name not in FLOATS:
-        return None, f"its file holds {dtype.name}, not one of {', '.join(FLOATS)}"
-    if len(shape) != 2:
-        return None, f"its file has shape {shape}, not (T, D)"
-    return (shape[0], shape[1]), "" if shape[0] else "its file has no row"
+def _width(shape: tuple[int, ...]) -> int:
+    """Return D of an array (T, D) or (D,), or of a column (D, 1), as MATLAB keeps a vector."""
+    return shape[0] if len(shape) == 2 and shape[1] == 1 and shape[0] > 1 else shape[-1]

@@ -71,6 +71,7 @@ def test_show_tells_counts_lists_and_repeated_rounds(tmp_path: Path, clips: list
         "clip list: mine-8",
         "source: made for a test",
         "3 rounds, 2 distinct",
+        "resolves: nothing, fewer than 10 classes have no paired test",
         "round 0: 2 seen, 0 validation, 2 candidates, 2 test clips, train list first, test list first",
         "round 1: 1 seen, 0 validation, 2 candidates, 4 test clips",
         "round 2: 2 seen, 0 validation, 2 candidates, 2 test clips, train list first, test list first, repeats round 0",
@@ -176,3 +177,14 @@ def test_lists_beside_a_protocol_are_read_as_people_write_them(tmp_path: Path, c
     assert "two.txt, line 2 is not UTF-8 text" in str(zsarbench("protocol", "check", path, *clips).exception)
     path.write_text(path.read_text(encoding="utf-8").replace("@two", "@" + "x" * 300), encoding="utf-8")
     assert "cannot be read: File name too long" in str(zsarbench("protocol", "check", path, *clips).exception)
+
+
+def test_show_says_which_difference_a_protocol_resolves_and_what_that_assumes() -> None:
+    (line,) = [
+        line for line in zsarbench("protocol", "show", "sketch/compositional").stdout.splitlines() if "resolves" in line
+    ]
+    assert line.startswith("resolves: differences of 8.7 points in top1_per_video (80 % power at 5 %), if two methods")
+    assert "differ in single classes by 25 points" in line
+    resolves = json.loads(zsarbench("protocol", "show", "sketch/compositional", "--json").stdout)["resolves"]
+    assert resolves["class_deviation"] == 0.25
+    assert resolves["difference"] == pytest.approx(0.0875, abs=1e-3)

@@ -61,13 +61,15 @@ class Noted:
     learns_from: LearnsFrom = "seen-classes"
     class_independent = True
 
-    def __init__(self, *, skill: float = 1.0) -> None:
+    def __init__(self, *, skill: float = 1.0, draws: bool = False) -> None:
         self.skill = skill
+        self.draws = draws
 
     def fit(self, train: TrainSet | None, context: Context) -> None:
         assert train is not None
         assert train.labels is not None
         choosing = train.validation_set
+        self.drawn = float(torch.rand(1, generator=context.generator("toy"))) if self.draws else ""
         self.given = {
             "learnt from": list(train.clips.ids),
             "labels": [train.classes[int(label)].name for label in train.labels],
@@ -82,7 +84,7 @@ class Noted:
 
     def score(self, clips: ClipFeatures, classes: Sequence[ClassText], context: Context) -> Tensor:
         def of(clip: str, name: str) -> float:
-            draw = hashlib.sha256(f"{clip} {name} {self.skill}".encode()).digest()[0] / 255
+            draw = hashlib.sha256(f"{clip} {name} {self.skill}{self.drawn}".encode()).digest()[0] / 255
             return draw + self.skill * (clip[0] == name)
 
         assert clips.captions is not None
@@ -113,8 +115,10 @@ def write(folder: Path, *rounds: Mapping[str, Any], **head: Any) -> str:
     return str(path)
 
 
-def run(folder: Path, protocol: str, skill: float = 0.3, **arguments: Any) -> tuple[RunResult, Path]:
-    settings = [f"method.skill={skill}"]
+def run(
+    folder: Path, protocol: str, skill: float = 0.3, draws: bool = False, **arguments: Any
+) -> tuple[RunResult, Path]:
+    settings = [f"method.skill={skill}", f"method.draws={draws}"]
     spec = resolve_run(
         request("noted", protocol=protocol, out=str(folder / "out"), threads=1, settings=settings, **arguments), HOST
     )
@@ -163,6 +167,13 @@ ONE = {"seen": list("AB"), "candidates": list("CDEF")}
 TWO = {"seen": list("CD"), "candidates": list("ABGH")}
 
 
+@pytest.mark.parametrize(("draws", "remarks"), [(True, []), (False, ["all 2 training seeds gave the same scores"])])
+def test_seeds_that_change_nothing_are_remarked(tmp_path: Path, draws: bool, remarks: list[str]) -> None:
+    protocol = write(tmp_path, ONE, TWO)
+    result, _ = run(tmp_path, protocol, draws=draws, seeds=2)
+    assert [flag.text for flag in result.flags if "seeds" in flag.text] == remarks
+
+
 def both(folder: Path, *rounds: Mapping[str, Any]) -> tuple[RunResult, pd.DataFrame]:
     """Return a result under these rounds, and its paired difference to a better method."""
     folder.mkdir()
@@ -198,7 +209,7 @@ def test_too_few_classes_have_no_interval_and_the_result_and_its_table_say_so(tm
     described = describe_differences(paths)
     assert "percentage points, no interval of fewer than 10 classes:" in described
     assert "[" not in described
-    table = render(load_plugins(), [result], "table")
+    table = render(load_plugins(), {paths[0]: result}, "table")
     assert "95 % CI" in table
     assert "no 95 % interval: fewer than 10 classes" in table
 

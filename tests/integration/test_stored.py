@@ -15,6 +15,7 @@ from forked import Forked
 from zsarbench import results
 from zsarbench.cli.main import main
 from zsarbench.plugins import loading
+from zsarbench.results import files
 from zsarbench.testing.videos import write_video
 
 Run = Callable[..., str]
@@ -123,14 +124,14 @@ def test_a_result_that_cannot_be_written_in_the_end_is_kept_elsewhere(
     monkeypatch.setenv("TMPDIR", str(tmp_path / "elsewhere"))
     monkeypatch.setattr("tempfile.tempdir", None)
     (tmp_path / "elsewhere").mkdir()
-    write = results.write
+    write = files.write
 
     def full(result, scores, folder):
         if folder == tmp_path / "out":
             raise OSError(28, os.strerror(28))
         return write(result, scores, folder)
 
-    monkeypatch.setattr(results, "write", full)
+    monkeypatch.setattr(files, "write", full)
     text = nearest(code=1)
     assert "No space left on device" in text
     (kept,) = (tmp_path / "elsewhere").rglob("*.json")

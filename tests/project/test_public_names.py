@@ -27,7 +27,9 @@ PUBLIC = {
         toys videos
     """,
     "zsarbench.features": "CaptionView ClipView FeatureSet FeatureStore MemoryClips",
-    "zsarbench.data.class_texts": "MIN_WORDS choose load nearest parse read sentences_of without_text_part words_of",
+    "zsarbench.data.class_texts": """
+        MIN_WORDS choose digest load nearest parse read sentences_of without_text_part words_of
+    """,
     "zsarbench.data.downloads": "Download RemoteFile fetch folder_of missing read_downloads",
     "zsarbench.utils.atomic": "atomic_path write_atomic",
     "zsarbench.utils.batching": "in_fixed_batches",

@@ -63,6 +63,12 @@ def test_the_cells_are_percentages_of_the_class_and_unread_clips_are_in_none() -
     assert "4 clips, 1 not read, top-1 per video 75.0 %" in figure.axes[0].get_title()
 
 
+def test_a_clip_whose_best_scores_are_equal_counts_in_equal_parts() -> None:
+    figure = figures.draw_confusion(np.array([[1.0, 1.0, 0.0], [0.5] * 3]), np.array([0, 1]), ["a", "b", "c"], "chance")
+    shown = figure.axes[0].images[0].get_array()
+    assert np.allclose(shown, [[50, 50, 0], [100 / 3] * 3, [0, 0, 0]])
+
+
 def test_the_same_figure_gives_the_same_bytes(tmp_path: Path) -> None:
     scores, labels, names = scored(4)
     first, second = (

@@ -42,4 +42,4 @@ def test_a_flag_that_is_no_text_is_refused() -> None:
 
 def test_kinds_that_unrank_are_those_that_change_what_is_measured_and_objections() -> None:
     unranking = {kind for kind in get_args(FlagKind) if Flag(kind, "").unranks}
-    assert unranking == {"objection", "control", "limit", "denominator", "partial"}
+    assert unranking == {"objection", "control", "limit", "denominator", "partial", "predictions"}

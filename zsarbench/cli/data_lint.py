@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from zsarbench.cli.names import OF_OPTIONS
 from zsarbench.cli.request import class_text_option
 from zsarbench.cli.toolkit import data_root_option, echo, echo_json, host_of, json_option, settings_option
 from zsarbench.errors import ZsarbenchError
@@ -22,9 +23,13 @@ MAX_CAPTIONS = 5
 
 
 @click.command("lint")
-@click.argument("name")
+@click.argument("name", type=OF_OPTIONS["dataset"])
 @class_text_option("sentence")
-@click.option("--text", help="Text encoder that compares texts with names.  [default: that of audits, if installed]")
+@click.option(
+    "--text",
+    type=OF_OPTIONS["text"],
+    help="Text encoder that compares texts with names.  [default: that of audits, if installed]",
+)
 @data_root_option
 @settings_option
 @json_option

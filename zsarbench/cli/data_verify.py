@@ -9,7 +9,17 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from zsarbench.cli.toolkit import data_root_option, echo, echo_json, host_of, json_option, settings_option, write_text
+from zsarbench.cli.names import OF_OPTIONS
+from zsarbench.cli.toolkit import (
+    data_root_option,
+    echo,
+    echo_json,
+    host_of,
+    json_option,
+    keeps,
+    settings_option,
+    write_text,
+)
 from zsarbench.errors import UsageError, ZsarbenchError
 from zsarbench.interfaces import HasRoot
 from zsarbench.utils.cache import cache_dir
@@ -40,8 +50,12 @@ class Options:
 
 
 @click.command("verify")
-@click.argument("name")
-@click.option("--protocol", help="Only the clips that it scores or learns from: a name, or your own file.")
+@click.argument("name", type=OF_OPTIONS["dataset"])
+@click.option(
+    "--protocol",
+    type=OF_OPTIONS["protocol"],
+    help="Only the clips that it scores or learns from: a name, or your own file.",
+)
 @data_root_option
 @settings_option
 @click.option("--workers", type=click.IntRange(min=1), help="Processes that probe files.  [default: one per core]")
@@ -87,6 +101,7 @@ def verify(ctx: click.Context, /, name: str, as_json: bool, **options: Any) -> N
             f"Try: --data-root {name}=DIR"
         )
     lists = _official_lists(dataset, name) if rules is None else _lists_of(rules, dataset, manifest)
+    keeps(ctx)
     result = inspection.inspect_files(
         manifest,
         root,

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import importlib
+import io
 import logging
 import sys
 import traceback
+from contextlib import nullcontext, redirect_stderr
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, TextIO, cast
 
 import click
 
@@ -24,17 +26,18 @@ from zsarbench.utils.terminal import on_terminal
 class Session:
     """What one invocation shares: the plugins, loaded on first use unless given."""
 
-    def __init__(self, blocked: tuple[str, ...], host: Host | None = None) -> None:
+    def __init__(self, blocked: tuple[str, ...], host: Host | None = None, *, silent: bool = False) -> None:
         self._blocked = blocked
         self._host = host
+        self._silent = silent
 
     @property
     def host(self) -> Host:
-        """The loaded plugins; those that failed are named on stderr once."""
+        """The loaded plugins; those that failed are named on stderr once, unless the session is silent."""
         if self._host is None:
-            with reserved_stdout():
+            with redirect_stderr(io.StringIO()) if self._silent else nullcontext(), reserved_stdout():
                 self._host = load_plugins(self._blocked)
-            for failure in self._host.failures:
+            for failure in () if self._silent else self._host.failures:
                 echo(f"warning: {failure}", err=True)
         return self._host
 
@@ -46,6 +49,14 @@ class Session:
 
 class Verbs(Group):
     """Finds a verb in its own module, or among the commands that plugins add."""
+
+    def make_context(
+        self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
+    ) -> click.Context:
+        """Return a context with a session, where a shell asks for completions too."""
+        ctx = super().make_context(info_name, args, parent, **extra)
+        self._session(ctx)
+        return ctx
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the verbs in the order a user meets them, then those of plugins."""
@@ -70,12 +81,18 @@ class Verbs(Group):
         return name, command, rest
 
     def _added(self, ctx: click.Context) -> dict[str, click.Command]:
-        session = ctx.ensure_object(dict).get("session") or Session(tuple(ctx.params.get("no_plugin") or ()))
-        ctx.obj["session"] = session
+        host = self._session(ctx).host
         group = click.Group()
         with reserved_stdout():
-            session.host.call_each("zsarbench_add_commands", group=group)
+            host.call_each("zsarbench_add_commands", group=group)
         return dict(group.commands)
+
+    @staticmethod
+    def _session(ctx: click.Context) -> Session:
+        shared = ctx.ensure_object(dict)
+        if "session" not in shared:
+            shared["session"] = Session(tuple(ctx.params.get("no_plugin") or ()), silent=ctx.resilient_parsing)
+        return cast("Session", shared["session"])
 
 
 @click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -93,7 +110,6 @@ def cli(ctx: click.Context, no_plugin: tuple[str, ...], quiet: bool, debug: bool
       zsarbench list                   methods, parts, data sets, protocols
       zsarbench show ucf101/truze-v2   what a name stands for
     """
-    ctx.ensure_object(dict).setdefault("session", Session(no_plugin))
     ctx.obj["debug"] = debug
     _log_to_stderr(logging.DEBUG if debug else logging.WARNING if quiet else logging.INFO)
 

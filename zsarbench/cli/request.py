@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from zsarbench.cli.names import OF_OPTIONS
 from zsarbench.harness.spec import Execution, RequestOption, RunRequest, options_of
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
@@ -80,7 +81,7 @@ def _click_option(option: RequestOption, default: Any) -> Decorator:
     return click.option(
         option.flag,
         option.name,
-        type=option.type,
+        type=OF_OPTIONS.get(option.name, option.type),
         default=default,
         required=option.required,
         show_default=default is not None,

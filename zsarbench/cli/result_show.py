@@ -21,7 +21,7 @@ def show(path: Path, as_json: bool) -> None:
 
     \b
     Examples:
-      zsarbench result show results/sketch-compositional/chance-3fbfaad7-20261124T040123Z.json
+      zsarbench result show chance-3fbfaad7-20261124T040123Z.json
     """
     from zsarbench.reports.description import describe, lines_of
 

@@ -34,7 +34,7 @@ def validate(ctx: click.Context, paths: tuple[Path, ...], folder: Path | None, a
     \b
     Examples:
       zsarbench result validate results/
-      zsarbench result validate results/ucf101-truze-v1/mine-0123abcd-20260301T100000Z.json --json
+      zsarbench result validate mine-0123abcd-20260301T100000Z.json --json
     """
     from zsarbench import results
     from zsarbench.reports.leaderboard import agreement, check

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from zsarbench.cli.names import OF_OPTIONS
 from zsarbench.errors import UsageError
 from zsarbench.utils.documents import json_text
 from zsarbench.utils.output import reserved_stdout, stdout, visible
@@ -29,7 +30,12 @@ data_root_option = click.option(
 )
 
 format_option = click.option(
-    "--format", "format_", default="table", show_default=True, help="A reporter; see: zsarbench list reporter."
+    "--format",
+    "format_",
+    type=OF_OPTIONS["format_"],
+    default="table",
+    show_default=True,
+    help="A reporter; see: zsarbench list reporter.",
 )
 
 INTERRUPTED = "on_interrupt"

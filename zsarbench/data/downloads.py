@@ -119,9 +119,8 @@ def fetch(download: Download, *, progress: Progress | None = None) -> Path:
         count.add(download.size - sum(file.size for file in lacking))
         if not lacking:
             return folder
-        _log.info(
-            "%s: fetching %d files from %s (%s)", download.name, len(lacking), download.homepage, download.licence
-        )
+        origin = os.environ.get("ZSARBENCH_MIRROR", "").strip() or download.homepage
+        _log.info("%s: fetching %d files from %s (%s)", download.name, len(lacking), origin, download.licence)
         for parent in {folder, *((folder / file.path).parent for file in lacking)}:
             check_folder(parent, f"download '{download.name}'", CACHE)
             parent.mkdir(parents=True, exist_ok=True)

@@ -59,7 +59,9 @@ def from_arrays(number: int, arrays: Mapping[str, NDArray[Any]], form: Form) -> 
         matrix[rows, best] = -(np.maximum.accumulate(heads) - start) if len(best) else 0.0
     else:
         matrix[rows, best] = given
-    if len(np.unique(rows * np.int64(max(c, 1)) + best)) < len(best):
+    listed = np.zeros((n, c), dtype=np.bool_)
+    listed[rows, best] = True
+    if np.count_nonzero(listed) < len(best):
         raise ValueError(f"a best class of block {number} is listed twice for one clip")
     matrix[unread] = np.nan
     return matrix

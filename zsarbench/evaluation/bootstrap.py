@@ -18,7 +18,6 @@ round that repeats another's class list adds no information and would only weigh
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Iterator, Sequence
 from statistics import NormalDist
 from typing import Any, NamedTuple
@@ -26,6 +25,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from zsarbench.evaluation import student
 from zsarbench.evaluation.arrays import Values
 from zsarbench.evaluation.settings import Average
 
@@ -191,21 +191,44 @@ def widening(n_classes: float, level: float = 0.95) -> float:
         raise ValueError(f"level is {level}, but must lie between 0 and 1, such as 0.95")
     n = max(n_classes, 2.0)
     probability = (1 + level) / 2
-    return float(np.sqrt(n / (n - 1)) * _student_quantile(probability, n - 1) / NormalDist().inv_cdf(probability))
+    return float(np.sqrt(n / (n - 1)) * student.quantile(probability, n - 1) / NormalDist().inv_cdf(probability))
 
 
-@functools.lru_cache(maxsize=64)
-def _student_quantile(probability: float, freedom: float) -> float:
-    """Return the quantile of Student's distribution: with x = sqrt(f) tan(a), its density in a is cos(a)^(f - 1)."""
-    angle = np.linspace(-np.pi / 2, np.pi / 2, 40_001)
-    density = np.cos(angle).clip(min=0.0) ** (freedom - 1)
-    below = np.concatenate([[0.0], np.cumsum((density[1:] + density[:-1]) / 2)])
-    return float(np.sqrt(freedom) * np.tan(np.interp(probability * below[-1], below, angle)))
+class ClassEffects(NamedTuple):
+    """What each class adds to how far the accuracy of every round lies from their mean, to first order.
+
+    classes: (C,) sorted, those that any round scores. values: (R,) accuracies. effects: (C, R); a column sums to its
+    value less the mean of all. (Less the value itself they would be too small where a round has few of the classes.)
+    n_classes: how many of equal weight vary as little.
+    """
+
+    classes: NDArray[Any]
+    values: Values
+    effects: Values
+    n_classes: float
+
+
+def class_effects(rounds: Sequence[ScoredRound], classes: NDArray[Any], *, average: Average) -> ClassEffects:
+    """Return the accuracies of rounds and what each class adds to them; the arguments are those of the intervals.
+
+    Raises:
+        ValueError: shapes disagree, or nothing is scored.
+    """
+    sampled = _Sampled.of(rounds, classes, average)
+    return effects_of_sums(sampled.names, sampled.right, sampled.scored)
+
+
+def effects_of_sums(classes: NDArray[Any], right: Values, scored: Values) -> ClassEffects:
+    """Return the same of what each class has right and scored in every round, both (C, R)."""
+    totals = scored.sum(axis=0)
+    values = right.sum(axis=0) / totals
+    return ClassEffects(classes, values, (right - values.mean() * scored) / totals, _effective(scored))
 
 
 class _Sampled(NamedTuple):
-    """What each class that a round scores adds to every round: right (C, R) and scored (C, R), by the average."""
+    """What each class (C,) that a round scores adds to every round: right (C, R) and scored (C, R), by the average."""
 
+    names: NDArray[Any]
     right: Values
     scored: Values
 
@@ -216,7 +239,8 @@ class _Sampled(NamedTuple):
             raise ValueError(f"classes must be (N,), got {classes.shape}")
         if not rounds:
             raise ValueError("there are no rounds to compute an interval of")
-        class_of = np.unique(classes, return_inverse=True)[1].reshape(-1)
+        names, class_of = np.unique(classes, return_inverse=True)
+        class_of = class_of.reshape(-1)
         right, scored = np.zeros((2, int(class_of.max(initial=-1)) + 1, len(rounds)))
         for number, item in enumerate(rounds):
             own = class_of[_clips(item, len(classes))]
@@ -226,7 +250,7 @@ class _Sampled(NamedTuple):
             right, scored = right / np.maximum(scored, 1.0), (scored > 0).astype(np.float64)
         # Classes that no round scores are not part of what was sampled.
         kept = scored.any(axis=1)
-        return cls(right[kept], scored[kept])
+        return cls(names[kept], right[kept], scored[kept])
 
     @property
     def n_rounds(self) -> int:

@@ -101,11 +101,17 @@ class Contamination:
 
 
 def declarations(
-    registry: Registry, method: str | None, parts: Mapping[str, str], dataset: str, train_dataset: str | None
+    registry: Registry,
+    method: str | None,
+    parts: Mapping[str, str],
+    dataset: str,
+    train_dataset: str | None,
+    own_captions: Collection[str] = (),
 ) -> dict[Declared, tuple[str, ...] | None]:
     """Return the label sets that each trained thing of a run declares; None is unknown.
 
-    parts: names by kind. A loss or a sampler that declares nothing is code, and left out.
+    parts: names by kind. own_captions: data sets with captions of the user's own, whose writer is not known. A loss or
+    a sampler that declares nothing is code, and left out.
     """
     declared: dict[Declared, tuple[str, ...] | None] = {}
     learns_from = None
@@ -128,7 +134,7 @@ def declarations(
     for name in captioned:
         target = registry.get("dataset", name).load()
         declared[Declared("captions of", name)] = (
-            target.captions_trained_on if isinstance(target, CaptionsTrained) else None
+            target.captions_trained_on if isinstance(target, CaptionsTrained) and name not in own_captions else None
         )
     return declared
 

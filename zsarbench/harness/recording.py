@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
 
 from zsarbench import protocols, results
@@ -122,6 +123,7 @@ def _contamination(outcome: Outcome) -> contamination.Contamination:
             {kind: part.name for kind, part in what.parts.items()},
             what.dataset.name,
             training.dataset if training else None,
+            [text.partition("=")[0] for text in what.captions],
         ),
         unseen,
         registry,
@@ -195,8 +197,12 @@ def _flags(outcome: Outcome) -> tuple[Flag, ...]:
         flags.append(Flag("limit", f"at most {what.limit} clips a class"))
     if what.control != "none":
         flags.append(Flag("control", what.control))
-    if text := _shared_sources(outcome):
-        flags.append(Flag("remark", text))
+    for text in what.captions:
+        name, _, sha256 = text.partition("=")
+        flags.append(Flag("remark", f"captions of the user's own for {name} (sha256 {sha256[:10]})"))
+    for text in (_shared_sources(outcome), _alike_under_seeds(outcome)):
+        if text:
+            flags.append(Flag("remark", text))
     if text := outcome.prepared.coverage.lacks:
         flags.append(Flag("partial" if outcome.prepared.coverage.is_partial else "remark", text))
     parts = {"method": what.method, **what.parts, "dataset": what.dataset, "train_dataset": what.train_dataset}
@@ -229,6 +235,18 @@ def _shared_sources(outcome: Outcome) -> str:
         return ""
     count = f"{len(shared):,} of {len(tested):,}"
     return f"{count} test clips of seen classes share a source video with training clips"
+
+
+def _alike_under_seeds(outcome: Outcome) -> str:
+    """Return that every training seed gave the scores of the first, so that no deviation over seeds means anything."""
+    first: dict[int, int] = {}
+    for number, (_, item) in enumerate(outcome.served):
+        own = first.setdefault(item.round.index, number)
+        scores = outcome.scores
+        if own != number and not np.array_equal(scores.round(own)[0], scores.round(number)[0], equal_nan=True):
+            return ""
+    n_seeds = len({fit.seed for fit in outcome.fits})
+    return f"all {n_seeds} training seeds gave the same scores" if n_seeds > 1 else ""
 
 
 def _form(class_text: str) -> str:

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 
 from zsarbench import protocols
 from zsarbench.data import class_texts
+from zsarbench.data.captions import Captioned, Captions
 from zsarbench.errors import UsageError, unknown
-from zsarbench.harness.settings import Problems, Settings, parse_data_root
+from zsarbench.harness.settings import Problems, Settings, parse_captions, parse_data_root
 from zsarbench.harness.spec import (
     SEEN,
     DataSets,
@@ -38,21 +39,23 @@ if TYPE_CHECKING:
 
 
 class DataSetBuilder:
-    """Builds data sets, each once however many requests name it with the same options and folder."""
+    """Builds data sets, each once however many requests name it with the same options, folder and captions."""
 
     def __init__(self, registry: Registry) -> None:
         self._registry = registry
-        self._built: dict[tuple[str, str | None], Dataset] = {}
+        self._built: dict[tuple[str, ...], Dataset] = {}
 
-    def build(self, part: PartSpec, data_root: Mapping[str, str]) -> Dataset:
-        """Return the data set of a part, with the user's folder where there is one.
+    def build(self, part: PartSpec, data_root: Mapping[str, str], captions: Mapping[str, Captions]) -> Dataset:
+        """Return the data set of a part, with the user's folder and captions where there are some.
 
         Raises:
             ZsarbenchError: it cannot be built, or a folder is named for one that reads none.
         """
-        key = (repr(part.identity()), data_root.get(part.name))
+        own = captions.get(part.name)
+        key = (repr(part.identity()), data_root.get(part.name, ""), own.sha256 if own is not None else "")
         if key not in self._built:
-            self._built[key] = build_dataset(part, data_root, self._registry)
+            dataset = build_dataset(part, data_root, self._registry)
+            self._built[key] = Captioned(dataset, own, part.name) if own is not None else dataset
         return self._built[key]
 
 
@@ -71,6 +74,7 @@ def resolve_run(request: RunRequest, host: Host, builder: DataSetBuilder | None 
     entries = _entries(request, protocol, registry, problems)
     settings = Settings.parse(request.settings, problems)
     folders = parse_data_root(request.data_root, registry, problems)
+    captions = parse_captions(request.captions, registry, problems)
     method = entries["method"]
     if method is not None and protocol is not None:
         _check_addressed(settings, entries, f"method '{method.name}'", problems, later=("text",))
@@ -86,7 +90,11 @@ def resolve_run(request: RunRequest, host: Host, builder: DataSetBuilder | None 
     problems.raise_all()
     builder = builder or DataSetBuilder(registry)
     other = parts.get("train_dataset")
-    data = DataSets(builder.build(parts["dataset"], folders), builder.build(other, folders) if other else None)
+    data = DataSets(
+        builder.build(parts["dataset"], folders, captions),
+        builder.build(other, folders, captions) if other else None,
+    )
+    _check_captioned(captions, [part.name for part in (parts["dataset"], other) if part is not None], problems)
     _check_combination(request, protocol, method, "text" in parts, data, problems)
     problems.raise_all()
     what = {
@@ -97,6 +105,7 @@ def resolve_run(request: RunRequest, host: Host, builder: DataSetBuilder | None 
         "train_dataset": other,
         "parts": {kind: parts[kind] for kind in PART_KINDS if kind in parts},
         "class_text": request.class_text or protocol.class_text,
+        "captions": tuple(f"{name}={own.sha256}" for name, own in sorted(captions.items())),
     }
     is_default = request.protocol == registry.default_protocol
     where = {"data_root": folders, "executor": parts["executor"]}
@@ -127,6 +136,8 @@ def resolve_extraction(request: ExtractionRequest, registry: Registry) -> Extrac
     entries = {kind: problems.catch(registry.get, kind, name) for kind, name in named.items() if name is not None}
     settings = Settings.parse(request.settings, problems)
     folders = parse_data_root(request.data_root, registry, problems)
+    captions = parse_captions(request.captions, registry, problems)
+    _check_captioned(captions, [dataset] if dataset is not None else [], problems)
     _check_addressed(settings, entries, "extraction", problems, later=("text",))
     problems.raise_all()
     entries.pop("text", None)  # added where the visual part reads through it
@@ -137,7 +148,7 @@ def resolve_extraction(request: ExtractionRequest, registry: Registry) -> Extrac
     problems.raise_all()
     checked = {
         "dataset": parts["dataset"],
-        "data": build_dataset(parts["dataset"], folders, registry),
+        "data": DataSetBuilder(registry).build(parts["dataset"], folders, captions),
         "protocol": protocol,
         "parts": {kind: parts[kind] for kind in PART_KINDS if kind in parts},
         "executor": parts["executor"],
@@ -170,6 +181,12 @@ def resolve_parts(
     parts = _complete(entries, _OptionSource(protocol, parsed), problems)
     problems.raise_all()
     return parts, folders
+
+
+def _check_captioned(captions: Mapping[str, Captions], used: Sequence[str], problems: Problems) -> None:
+    """Note captions of data sets that are not used."""
+    for name in sorted(set(captions) - set(used)):
+        problems.add(f"--captions {name}: data set '{name}' is not read here, but {' and '.join(used)}")
 
 
 def _check_values(request: RunRequest | ExtractionRequest, problems: Problems) -> None:

@@ -19,6 +19,7 @@ class RunOptions(TypedDict, total=False):
     seeds: int
     train_on: str
     class_text: str | None
+    captions: Sequence[str]
     data_root: Sequence[str]
     device: str
     dtype: str

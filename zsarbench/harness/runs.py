@@ -56,9 +56,8 @@ def run(spec: RunSpec, host: Host, progress: Progress) -> tuple[RunResult, Path]
     path = results.write_somewhere(result, outcome.scores, out)
     scores = path.with_suffix(".npz")
     predictions = Predictions(file=scores.name, sha256=hashlib.sha256(scores.read_bytes()).hexdigest())
-    result = replace(result, predictions=predictions).at(
-        path
-    )  # as in the file, which need not be read and checked again
+    # As in the file, which need not be read and checked again.
+    result = replace(result, predictions=predictions).at(path)
     host.call_each("zsarbench_run_finished", result=result, path=path)
     return result, path
 

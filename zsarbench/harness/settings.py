@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
+from zsarbench.data.captions import Captions
 from zsarbench.errors import NotApplicable, UsageErrors, ZsarbenchError, unknown
 from zsarbench.plugins.parts import PART_KINDS
 
@@ -79,6 +80,22 @@ class Settings:
     def of(self, part: str) -> Mapping[str, str]:
         """Return the values for a part by option."""
         return self.by_part.get(part, {})
+
+
+def parse_captions(texts: Iterable[str], registry: Registry, problems: Problems) -> dict[str, Captions]:
+    """Return the captions of "DATASET=FILE" strings by data set; what cannot be read is noted as a mistake."""
+    found: dict[str, Captions] = {}
+    for text in texts:
+        name, equals, file = text.partition("=")
+        if not equals:
+            problems.add(f"--captions {text} is not of the form DATASET=FILE, e.g. --captions folder=captions.csv")
+        elif name in found:
+            problems.add(f"--captions names data set '{name}' twice; put all its captions in one file")
+        elif problems.catch(registry.get, "dataset", name) is not None:
+            captions = problems.catch(Captions, Path(file).expanduser())
+            if captions is not None:
+                found[name] = captions
+    return found
 
 
 def parse_data_root(texts: Iterable[str], registry: Registry, problems: Problems) -> dict[str, str]:

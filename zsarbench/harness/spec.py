@@ -89,6 +89,10 @@ _SETTINGS: dict[str, Any] = {
     "metavar": "PART.OPTION=VALUE",
     "help": "An option of a part; see: zsarbench show NAME.",
 }
+_CAPTIONS: dict[str, Any] = {
+    "metavar": "DATASET=FILE",
+    "help": "Your own captions of a data set's clips: CSV with the columns clip, caption, or JSON.",
+}
 _DATA_ROOT: dict[str, Any] = {"metavar": "DATASET=DIR", "help": "Your own files of a data set."}
 _EXECUTOR: dict[str, Any] = {"help": "Where features are extracted."}
 _DEVICE: dict[str, Any] = {"help": "cpu, cuda, cuda:1, …"}
@@ -110,8 +114,8 @@ class RunRequest:
     """The options of `zsarbench run`, unchecked; None leaves a choice to the protocol or the method.
 
     protocol: None is the one that a plugin declares the default. settings: "part.option=value" strings, where part is
-    a kind (`method.joint_dim=64`, `visual.model=resnet18`).
-    data_root: "DATASET=DIR" strings. train_on: "seen", the protocol's seen classes, or the name of another data set.
+    a kind (`method.joint_dim=64`, `visual.model=resnet18`). captions: "DATASET=FILE" strings. data_root: "DATASET=DIR"
+    strings. train_on: "seen", the protocol's seen classes, or the name of another data set.
     """
 
     method: str = field(metadata={"help": "What is measured; see: zsarbench list method."})
@@ -133,6 +137,7 @@ class RunRequest:
         "FORM:nearest-K takes the K sentences nearest to the class's name.",
         metavar="FORM",
     )
+    captions: Sequence[str] = _option((), **_CAPTIONS)
     data_root: Sequence[str] = _option((), **_DATA_ROOT)
     device: str = _option("auto", **_DEVICE)
     dtype: str = _option("float32", **_DTYPE)
@@ -207,6 +212,7 @@ class ExtractionRequest:
     visual: str = field(metadata={"help": "Visual encoder."})
     text: str | None = _option(None, "Text encoder, where the visual one reads through it.")
     settings: Sequence[str] = _option((), **_SETTINGS)
+    captions: Sequence[str] = _option((), **_CAPTIONS)
     data_root: Sequence[str] = _option((), **_DATA_ROOT)
     executor: str = _option("local", **_EXECUTOR)
     device: str = _option("auto", **_DEVICE)
@@ -224,6 +230,7 @@ class Measurement:
 
     train_dataset: the other data set that is learnt from; None where it is the protocol's seen classes. partial: may
     rest on a small part of the clips, those that are there; so it is another measurement than one of all of them.
+    captions: "DATASET=SHA256" of captions of the user's own.
     A field that is added later takes a default, which keeps it out of the identity of the runs before it.
     """
 
@@ -241,6 +248,7 @@ class Measurement:
     control: Control
     limit: int | None
     partial: bool = False
+    captions: tuple[str, ...] = ()
 
     @property
     def train_on(self) -> str:

@@ -45,6 +45,18 @@ def integer(value: Any) -> str:
     return NOTHING if pd.isna(value) else str(int(value))
 
 
+def rank(row: Row) -> str:
+    """Return the ranks that a row may have: one, or those that it shares with rows that cannot be told apart from it.
+
+    >>> rank({"rank": 1, "rank_last": 4}), rank({"rank": 5, "rank_last": 5}), rank({"rank": None})
+    ('1 to 4', '5', '–')
+    """
+    first, last = row["rank"], row.get("rank_last")
+    if pd.isna(first) or pd.isna(last) or first == last:
+        return integer(first)
+    return f"{integer(first)} to {integer(last)}"
+
+
 def percent(value: Any) -> str:
     """Return a fraction in percent.
 

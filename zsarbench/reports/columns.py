@@ -19,6 +19,8 @@ from zsarbench.reports.cells import INTERVAL, NOTHING, Row
 from zsarbench.reports.escaping import terminal
 from zsarbench.results import RunResult
 
+BACKING = "backing"
+
 # --- what a row holds -------------------------------------------------------------------------------------------------
 
 
@@ -37,7 +39,7 @@ def values_of(result: RunResult, settings: str) -> dict[str, Any]:
     row |= {key: sum(getattr(item, key) for item in one_seed) for key in ("n_expected", "n_scored", "n_failed")}
     row |= {"notes": None, "id": result.stem, "spec_id": result.spec_id}
     row |= {"created": result.created, "command": result.command}
-    return row | {column.name: column.value(result) for column in FURTHER if column.in_tables}
+    return row | {column.name: column.value(result) for column in FURTHER if column.value and column.in_tables}
 
 
 # --- how it is shown --------------------------------------------------------------------------------------------------
@@ -62,13 +64,13 @@ class Column:
 class ResultColumn:
     """A column that reads its value from a result; its cells are left out where no row has a value.
 
-    name: of the value in a row. value: a number, a text, or None where the result has none. in_tables: whether tables
-    have it, of every format. on_page: whether the leaderboard has it.
+    name: of the value in a row. value: a number, a text, or None where the result has none; no function where the table
+    has it already. in_tables: whether tables have it, of every format. on_page: whether the leaderboard has it.
     """
 
     name: str
     heading: str
-    value: Callable[[RunResult], Any]
+    value: Callable[[RunResult], Any] | None
     in_tables: bool = True
     on_page: bool = True
 
@@ -84,13 +86,14 @@ def contaminated_classes(result: RunResult) -> str | None:
 
 FURTHER: tuple[ResultColumn, ...] = (
     ResultColumn(name="contaminated", heading="contaminated classes", value=contaminated_classes, in_tables=False),
+    ResultColumn(name="backing", heading=BACKING, value=None, in_tables=False),
 )
 """Columns after the ones of every table, before those that plugins add."""
 
 
 def page_values(result: RunResult) -> dict[str, Any]:
     """Return the values of columns that the leaderboard alone has, by name."""
-    return {column.name: column.value(result) for column in FURTHER if not column.in_tables}
+    return {column.name: column.value(result) for column in FURTHER if column.value and not column.in_tables}
 
 
 def further_columns(rows: Sequence[Row], extra_columns: Sequence[str], *, page: bool = False) -> list[Column]:
@@ -109,7 +112,7 @@ def text_columns(table: Table, rows: Sequence[Row]) -> list[Column]:
     rank_by = table.rank_by
     ranking = heading(rank_by)
     columns = [
-        Column(heading="#", cell=lambda row: cells.integer(row["rank"])),
+        Column(heading="#", cell=cells.rank),
         Column(heading="method", cell=lambda row: str(row["method"]), left=True),
         Column(heading="settings", cell=lambda row: row["settings"] or "", left=True, shared=_unstated),
         Column(heading="parts", cell=_encoders, left=True, shared=lambda cell: f"parts {cell}"),
@@ -126,6 +129,7 @@ def text_columns(table: Table, rows: Sequence[Row]) -> list[Column]:
             cell=lambda row: cells.percent(row[f"{rank_by}_chance"]),
             shared=lambda cell: f"chance {cell} ({ranking})",
         ),
+        Column(heading=BACKING, cell=_text_of("backing"), left=True, shared=lambda cell: f"{BACKING}: {cell}"),
     ]
     return _distinct([*columns, *further_columns(rows, table.extra_columns)])
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from zsarbench.errors import UsageError, ZsarbenchError, unknown
 from zsarbench.interfaces import Reporter, Table
 from zsarbench.plugins import Host, load_plugins
 from zsarbench.plugins.guarding import named
 from zsarbench.reports import table
+from zsarbench.reports.backing import backings_of
 from zsarbench.results import RunResult, reported
 
 
@@ -45,16 +47,23 @@ def _load(host: Host, reporter: str) -> Reporter:
     return component
 
 
-def render(host: Host, results: Sequence[RunResult], reporter: str, *, rank_by: str | None = None) -> str:
+def render(host: Host, results: Mapping[Path, RunResult], reporter: str, *, rank_by: str | None = None) -> str:
     """Return the table of results on one protocol and of the figures reported on it, without a newline at its end.
 
-    reporter: a registered name. rank_by: the metric that ranks; by default that of the protocol's setting.
+    results: by their files, next to which their predictions are. reporter: a registered name. rank_by: the metric that
+    ranks; by default that of the protocol's setting.
 
     Raises:
         UsageError: the reporter does not exist, or no result has the metric.
     """
     component: Reporter = _load(host, reporter)
-    comparison = table.build(results, reported.read_all(), rank_by=rank_by, extra_columns=host.columns_of)
+    comparison = table.build(
+        list(results.values()),
+        reported.read_all(),
+        rank_by=rank_by,
+        extra_columns=host.columns_of,
+        backings=backings_of(results),
+    )
     with named(host.registry):
         text = component.render(comparison)
     if not isinstance(text, str):

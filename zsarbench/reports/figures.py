@@ -36,12 +36,14 @@ Array = NDArray[np.floating[Any]]
 def draw_confusion(scores: Array, labels: NDArray[np.int64], names: Sequence[str], title: str) -> Figure:
     """Draw how often clips of each class were taken for each class, in percent of the class's clips.
 
-    scores (N, C), labels (N,), names of the C classes. A clip that could not be read is in no column.
+    scores (N, C), labels (N,), names of the C classes. A clip whose best scores are equal counts in equal parts, as it
+    does in the accuracy; one that could not be read is in no column.
     """
     names, title = [escaping.figure(name) for name in names], escaping.figure(title)
     read = ~np.isnan(scores).any(axis=1)
     counts = np.zeros((len(names), len(names)))
-    np.add.at(counts, (labels[read], scores[read].argmax(axis=1)), 1)
+    best = scores[read] == scores[read].max(axis=1, keepdims=True)
+    np.add.at(counts, labels[read], best / best.sum(axis=1, keepdims=True))
     clips = np.bincount(labels, minlength=len(names))[:, None]
     share = 100 * np.divide(counts, clips, out=np.zeros_like(counts), where=clips > 0)
     side = max(3.5, INCHES_PER_CLASS * len(names))

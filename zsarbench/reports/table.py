@@ -1,12 +1,12 @@
 """Results and reported figures to one table of numbers that can be compared; what cannot is left out with its reason.
 
 A table holds one protocol, by hash, on one revision of one data set. Rows are ranked only among rows that learnt from
-the same data and read the same form of class text, and only where nothing speaks against them.
+the same data and read the same form of class text, and only where nothing speaks against them. Rows that tests cannot
+tell apart share their ranks.
 """
 
 from __future__ import annotations
 
-import json
 import logging
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -15,10 +15,13 @@ from typing import Any, TypeAlias
 import pandas as pd
 
 from zsarbench.errors import UsageError, unknown
-from zsarbench.evaluation.settings import SETTINGS, vague_name
+from zsarbench.evaluation.settings import SETTINGS, Metric, vague_name
 from zsarbench.interfaces import Table
+from zsarbench.reports.backing import Backing, badge, notes_of_backing
 from zsarbench.reports.columns import values_of
+from zsarbench.reports.differing import differing_settings
 from zsarbench.reports.notes import may_rank, note_text, notes_of, notes_of_paper
+from zsarbench.reports.ranking import Evidence, rank_ranges
 from zsarbench.results import RunResult
 from zsarbench.results.reported import ReportedRow
 
@@ -37,11 +40,14 @@ def build(
     like: RunResult | None = None,
     rank_by: str | None = None,
     extra_columns: ExtraColumns | None = None,
+    backings: Mapping[str, Backing] | None = None,
 ) -> Table:
     """Return the table of one protocol: that of `like`, by default the newest result.
 
     Args:
         reported: figures of papers; those of other protocols are ignored.
+        backings: what backs each result, by id: one that is only stated is not ranked, and those with predictions are
+            told apart by paired tests. Where it is missing, intervals tell rows apart, and nobody asks for predictions.
         rank_by: the metric that ranks; by default the one that ranks in its setting.
         extra_columns: gives further columns for a result.
 
@@ -57,13 +63,14 @@ def build(
     if rank_by not in metrics:
         raise UsageError(unknown("metric to rank by", rank_by, metrics))
     settings = differing_settings(kept)
-    rows = [values_of(result, settings[result.stem]) | {"notes": notes_of(result)} for result in kept]
+    backings = backings or {}
+    rows = [_row(result, settings[result.stem], backings.get(result.stem)) for result in kept]
     extra = [_extra_values(result, row, extra_columns) for result, row in zip(kept, rows, strict=True)]
     placed = [row for row in reported if row.protocol == like.protocol.name]
     rows = [row | more for row, more in zip(rows, extra, strict=True)] + _reported_rows(placed)
     return Table(
         title=_title(like),
-        frame=_ranked(_frame(rows), rank_by),
+        frame=_ranked(_frame(rows), rank_by, _evidence(kept, backings, Metric.parse(rank_by))),
         rank_by=rank_by,
         setting=like.protocol.setting,
         extra_columns=tuple(dict.fromkeys(name for more in extra for name in more)),
@@ -82,48 +89,16 @@ def build_all(
     reported: Sequence[ReportedRow] = (),
     *,
     extra_columns: ExtraColumns | None = None,
+    backings: Mapping[str, Backing] | None = None,
 ) -> list[Table]:
     """Return one table for each protocol that has a result, by name."""
     by_protocol = defaultdict(list)
     for result in results:
         by_protocol[result.protocol.name].append(result)
-    return [build(by_protocol[name], reported, extra_columns=extra_columns) for name in sorted(by_protocol)]
-
-
-def differing_settings(results: Iterable[RunResult]) -> dict[str, str]:
-    """Return, by result id, the settings in which a result differs from others of its method, as `loss.margin=0.5`.
-
-    Options of a part are compared only between results that use the same part.
-    """
-    by_method = defaultdict(list)
-    for result in results:
-        by_method[result.method.name].append((result.stem, _settings(result)))
-    texts = {}
-    for rows in by_method.values():
-        values = defaultdict(set)
-        for _, settings in rows:
-            for key, value in settings.items():
-                values[key].add(value)
-        for stem, settings in rows:
-            differing = [(key, value) for key, value in settings.items() if len(values[key]) > 1]
-            texts[stem] = ", ".join(f"{key[-1]}={value}" for key, value in differing)
-    return texts
-
-
-def _settings(result: RunResult) -> dict[tuple[str, ...], str]:
-    """Return setting values by (component name, setting); the name keeps options of different parts apart."""
-    flat: dict[tuple[str, ...], str] = {}
-    for kind, part in sorted(result.parts.items()):
-        flat["", kind] = part.name
-        flat |= {(part.name, f"{kind}.{key}"): _text(value) for key, value in sorted(part.options.items())}
-    flat |= {("", f"method.{key}"): _text(value) for key, value in sorted(result.method.options.items())}
-    flat["", "dtype"] = result.environment.dtype
-    flat["", "seeds"] = ",".join(map(str, result.seeds))
-    return flat
-
-
-def _text(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value)
+    return [
+        build(by_protocol[name], reported, extra_columns=extra_columns, backings=backings)
+        for name in sorted(by_protocol)
+    ]
 
 
 def _age(result: RunResult) -> tuple[str, str]:
@@ -183,10 +158,23 @@ def _counts(result: RunResult) -> dict[int, int]:
     return {item.round: item.n_expected for item in result.rounds}
 
 
+def _row(result: RunResult, settings: str, backing: Backing | None) -> dict[str, Any]:
+    row = values_of(result, settings) | {"notes": [*notes_of_backing(backing), *notes_of(result)]}
+    return row if backing is None else row | {"backing": badge(backing.kind).text}
+
+
+def _evidence(results: Iterable[RunResult], backings: Mapping[str, Backing], metric: Metric) -> Mapping[str, Evidence]:
+    """Return by id what pairs results with others in the metric that ranks them."""
+    found = {
+        result.stem: backings[result.stem].evidence_in(metric, result) for result in results if result.stem in backings
+    }
+    return {identity: evidence for identity, evidence in found.items() if evidence is not None}
+
+
 def _extra_values(result: RunResult, row: Mapping[str, Any], extra_columns: ExtraColumns | None) -> dict[str, Any]:
     """Return the values of a result's further columns, without those that would replace the row's own."""
     values = dict(extra_columns(result)) if extra_columns else {}
-    taken = {*row, "rank"}
+    taken = {*row, "rank", "rank_last"}
     for name in sorted(set(values) & taken):
         _log.warning("a plugin's column '%s' of %s is ignored: the table has one of that name", name, result.stem)
     return {name: value for name, value in values.items() if name not in taken}
@@ -214,12 +202,19 @@ def _frame(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
     return frame
 
 
-def _ranked(frame: pd.DataFrame, rank_by: str) -> pd.DataFrame:
-    """Return the rows by group, best first, the ranks counted within each group; unranked ones last; notes as text."""
+def _ranked(frame: pd.DataFrame, rank_by: str, evidence: Mapping[str, Evidence]) -> pd.DataFrame:
+    """Return the rows by group, best first, ranked within each group as far as tests tell; unranked ones last.
+
+    `rank` and `rank_last` are the ends of the ranks that a row shares with rows that cannot be told apart from it.
+    """
     rankable = frame["notes"].map(may_rank).astype(bool) & (frame["kind"] == "measured")
     frame["notes"] = [[note_text(note) for note in notes] for notes in frame["notes"]]
-    ranks = frame[rankable].groupby(list(GROUP))[rank_by].rank(method="min", ascending=False)
-    frame.insert(0, "rank", ranks.reindex(frame.index).astype("Int64"))
+    first, last = (pd.Series(pd.NA, index=frame.index, dtype="Int64") for _ in range(2))
+    for _, group in frame[rankable & frame[rank_by].notna()].groupby(list(GROUP)):
+        for row, ends in zip(group.index, rank_ranges(group, rank_by, evidence), strict=True):
+            first[row], last[row] = ends
+    frame.insert(0, "rank", first)
+    frame.insert(1, "rank_last", last)
     stated = frame[rank_by]
     if (vague := vague_name(rank_by)) in frame:
         stated = stated.fillna(frame[vague])

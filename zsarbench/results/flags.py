@@ -7,9 +7,11 @@ from typing import Literal
 
 from zsarbench.utils.schema import TextForm
 
-FlagKind = Literal["objection", "control", "limit", "denominator", "partial", "contamination", "source", "remark"]
+FlagKind = Literal[
+    "objection", "control", "limit", "denominator", "partial", "predictions", "contamination", "source", "remark"
+]
 
-UNRANKING: frozenset[FlagKind] = frozenset({"objection", "control", "limit", "denominator", "partial"})
+UNRANKING: frozenset[FlagKind] = frozenset({"objection", "control", "limit", "denominator", "partial", "predictions"})
 """A row with a flag of these kinds is shown and never ranked."""
 _STORED: tuple[FlagKind, ...] = ("control", "limit", "denominator", "partial")
 """Kinds that a result file holds with their name before the text; any other text of it is a remark."""
@@ -20,8 +22,8 @@ class Flag(TextForm):
     """One thing that a reader must know of a row.
 
     kind: objection (of a plugin), control (captions or labels were shuffled), limit (not all clips), denominator
-    (unread clips left out), partial (many clips missing or unreadable), contamination (unseen classes in training
-    data), source (of a reported figure), remark.
+    (unread clips left out), partial (many clips missing or unreadable), predictions (none are kept, or the figures do
+    not follow from them), contamination (unseen classes in training data), source (of a reported figure), remark.
     text: without the kind.
     """
 

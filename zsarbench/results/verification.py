@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from zsarbench.errors import ZsarbenchError
+from zsarbench.evaluation.measures import measure_round
 from zsarbench.evaluation.scores import Scores
 from zsarbench.results.problems import Problem, ProblemName
 from zsarbench.results.recomputation import recompute
@@ -43,6 +44,18 @@ def scores_problems(path: Path, result: RunResult, scores: Scores) -> list[Probl
     if strays := _without_scores(scores) - {failure.clip_id for failure in result.failures}:
         problems.append(Problem("clips", f"clip '{min(strays)}' has no scores, but is not among the failures"))
     return problems
+
+
+def rounds_follow(result: RunResult, scores: Scores) -> bool:
+    """Return whether the rounds of a result are what its scores give; intervals are not looked at, which takes long."""
+    if len(scores.rounds) != len(result.rounds):
+        return False
+    setting, denominator = result.protocol.setting, result.denominator
+    for number, item in enumerate(result.rounds):
+        measured = measure_round(scores, number, setting, denominator)._asdict()
+        if not all(_close(getattr(item, name), value) for name, value in measured.items()):
+            return False
+    return True
 
 
 def _differences(stated: Any, given: Any) -> Iterator[tuple[str, Any, Any]]:

@@ -116,8 +116,8 @@ def map_array(path: Path) -> NDArray[Any]:
 def read_arrays(path: Path, what: str, form_of: Mapping[str, ArrayForm] | None = None) -> dict[str, NDArray[Any]]:
     """Return the arrays of an `.npz` file by name.
 
-    All headers are compared with the sizes of their entries, and all sizes with `MAX_BYTES`, before any value is
-    read. Texts hold characters alone, no halves of surrogate pairs.
+    The sizes of all entries are compared with `MAX_BYTES` before any is read, and each header with the size of its
+    entry before its values are. Texts hold characters alone, no halves of surrogate pairs.
 
     form_of: what each array must be, by its name without digits (`block12_scores` by `block_scores`); others are
         refused. None: anything goes.
@@ -130,18 +130,14 @@ def read_arrays(path: Path, what: str, form_of: Mapping[str, ArrayForm] | None =
         with zipfile.ZipFile(path) as archive:
             entries = archive.infolist()
             _check_entries(entries)
-            headers = [_header(archive, entry) for entry in entries]
-            for entry, header in zip(entries, headers, strict=True):
-                _check_array(entry, header, form_of)
-            return {
-                entry.filename.removesuffix(".npy"): _array(archive, entry, header)
-                for entry, header in zip(entries, headers, strict=True)
-            }
-
-
-def _header(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> Header:
-    with archive.open(entry) as file:
-        return read_header(file)
+            arrays = {}
+            for entry in entries:
+                name = entry.filename.removesuffix(".npy")
+                with archive.open(entry) as file:
+                    header = read_header(file)
+                    _check_array(name, entry.file_size, header, form_of)
+                    arrays[name] = _array(name, file, header)
+            return arrays
 
 
 def _check_entries(entries: list[zipfile.ZipInfo]) -> None:
@@ -157,10 +153,9 @@ def _check_entries(entries: list[zipfile.ZipInfo]) -> None:
         raise ValueError(f"its arrays have {size:,} bytes; more than {MAX_BYTES:,} are not read")
 
 
-def _check_array(entry: zipfile.ZipInfo, header: Header, form_of: Mapping[str, ArrayForm] | None) -> None:
-    name = entry.filename.removesuffix(".npy")
-    if header.offset + header.n_bytes != entry.file_size:
-        raise ValueError(f"array '{name:.40}' states {header.n_bytes:,} bytes, but its entry has {entry.file_size:,}")
+def _check_array(name: str, size: int, header: Header, form_of: Mapping[str, ArrayForm] | None) -> None:
+    if header.offset + header.n_bytes != size:
+        raise ValueError(f"array '{name:.40}' states {header.n_bytes:,} bytes, but its entry has {size:,}")
     if not header.dtype.isnative:
         raise ValueError(f"array '{name:.40}' holds values of the type {header.dtype.str}, which is not read")
     if form_of is None:
@@ -172,19 +167,17 @@ def _check_array(entry: zipfile.ZipInfo, header: Header, form_of: Mapping[str, A
         raise ValueError(f"array '{name:.40}' {problem}")
 
 
-def _array(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, header: Header) -> NDArray[Any]:
-    name = entry.filename.removesuffix(".npy")
-    with archive.open(entry) as file:
-        file.read(header.offset)
-        values = np.empty(header.n_bytes, dtype=np.uint8)
-        done = 0
-        while done < len(values):
-            if not (part := file.read(min(2**20, len(values) - done))):
-                raise ValueError(f"array '{name:.40}' is cut short")
-            values[done : done + len(part)] = np.frombuffer(part, dtype=np.uint8)
-            done += len(part)
-        if file.read(1):  # the end of an entry is where its checksum is compared
-            raise ValueError(f"array '{name:.40}' is longer than stated")
+def _array(name: str, file: IO[bytes], header: Header) -> NDArray[Any]:
+    """Return the values that follow a header."""
+    values = np.empty(header.n_bytes, dtype=np.uint8)
+    done = 0
+    while done < len(values):
+        if not (part := file.read(min(2**20, len(values) - done))):
+            raise ValueError(f"array '{name:.40}' is cut short")
+        values[done : done + len(part)] = np.frombuffer(part, dtype=np.uint8)
+        done += len(part)
+    if file.read(1):  # the end of an entry is where its checksum is compared
+        raise ValueError(f"array '{name:.40}' is longer than stated")
     array = values.view(header.dtype).reshape(header.shape, order="F" if header.fortran_order else "C")
     if header.dtype.kind == "U":
         codes = values.view(np.uint32)

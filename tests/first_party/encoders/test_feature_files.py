@@ -84,7 +84,8 @@ def test_every_unsound_file_has_its_reason(tmp_path: Path) -> None:
     np.save(tmp_path / "good.npy", rows(2))
     np.save(tmp_path / "nan.npy", np.full((2, DIM), np.nan, np.float32))
     np.save(tmp_path / "wide.npy", np.zeros((2, 5), np.float32))
-    np.save(tmp_path / "flat.npy", np.zeros(DIM, np.float32))
+    np.save(tmp_path / "turned.npy", np.zeros((DIM, 2), np.float32))
+    np.save(tmp_path / "cube.npy", np.zeros((1, 2, DIM), np.float32))
     np.save(tmp_path / "ints.npy", np.zeros((2, DIM), np.int64))
     np.save(tmp_path / "none.npy", rows(0))
     np.save(tmp_path / "short.npy", rows(2))
@@ -92,19 +93,20 @@ def test_every_unsound_file_has_its_reason(tmp_path: Path) -> None:
     (tmp_path / "empty.npy").touch()
     whole = (tmp_path / "good.npy").read_bytes()
     (tmp_path / "cut.npy").write_bytes(whole[:-4])
-    names = ["good", "nan", "wide", "flat", "ints", "none", "text", "empty", "cut", "gone"]
+    names = ["good", "nan", "wide", "turned", "cube", "ints", "none", "text", "empty", "cut", "gone"]
     found, reasons = read(tmp_path, *map(ClipSource, names), ClipSource("late", None, 5.0, 6.0, video="short"))
-    assert found == [[0, 1]] + [[]] * 10
+    assert found == [[0, 1]] + [[]] * 11
     for name, words in {
         "nan": "its file holds values that are not finite",
         "wide": "its file has shape (2, 5), not (T, 3)",
-        "flat": "its file has shape (3,), not (T, D)",
-        "ints": "its file holds int64, not one of float16, float32, float64",
+        "turned": "its file has shape (3, 2), not (T, 3); its rows are columns",
+        "cube": "its file has shape (1, 2, 3), neither (T, D) nor (D,)",
+        "ints": "its file holds int64, not one of float16, bfloat16, float32, float64",
         "none": "its file has no row",
-        "text": "its file is not an .npy file",
-        "empty": "its file is not an .npy file",
-        "cut": "its file has 148 bytes, but states an array of 24",
-        "gone": "no .npy file of it is in",
+        "text": "its file cannot be read: it has no header of an array",
+        "empty": "its file cannot be read: it has no header of an array",
+        "cut": "its file cannot be read: it has 148 bytes, but states an array of 24",
+        "gone": "no feature file of it is in",
         "late": "it starts after the end of its video's file",
     }.items():
         assert words in reasons[name]
@@ -120,14 +122,14 @@ def test_nothing_is_unpickled(tmp_path: Path) -> None:
     np.save(tmp_path / "c.npy", rows(1))
     _, reasons = read(tmp_path, ClipSource("a"), ClipSource("b"))
     assert "holds object" in reasons["a"]
-    assert "is not an .npy file" in reasons["b"]
+    assert "it has no header of an array" in reasons["b"]
     assert not (tmp_path / "exploded").exists()
 
 
 def test_a_folder_that_cannot_be_meant_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="does not exist"):
         FeatureFiles(folder=tmp_path / "gone")
-    with pytest.raises(UsageError, match=r"no \.npy file is in"):
+    with pytest.raises(UsageError, match=r"no feature file \(\.npy, .*\) is in"):
         FeatureFiles(folder=tmp_path)
     np.save(tmp_path / "v_a.npy", rows(2))
     with pytest.raises(UsageError, match=r"rows of 3 features, not 4096. Try: --set visual\.dim=3"):
@@ -173,7 +175,7 @@ def test_the_store_takes_the_files_in_with_the_reasons(tmp_path: Path) -> None:
     clips = stored()
     assert clips.rows([0]).values[0, :, 0].tolist() == [1, 2]
     assert set(clips.failures) == {"v_b"}
-    assert "no .npy file of it is in" in clips.failures["v_b"]
+    assert "no feature file of it is in" in clips.failures["v_b"]
     np.save(folder / "v_b.npy", rows(6))
     assert stored().rows([1]).values[0, :, 0].tolist() == [0, 1, 2, 3]
 
@@ -312,20 +314,22 @@ def test_the_longer_path_ends_with_the_shorter(tmp_path: Path, file: str, clip: 
 
 def test_a_file_in_another_class_s_folder_is_not_the_clip(tmp_path: Path) -> None:
     _, reasons = read(saved(tmp_path, archery__a1=1), ClipSource("bowling/a1"))
-    assert "no .npy file of it is in" in reasons["bowling/a1"]
+    assert "no feature file of it is in" in reasons["bowling/a1"]
 
 
 def test_a_clip_that_may_be_several_files_names_them(tmp_path: Path) -> None:
     found, reasons = read(saved(tmp_path, x__v_a=1, y__v_a=2, v_b=3), ClipSource("v_a"), ClipSource("v_b"))
     assert found == [[], [3, 4]]
-    assert reasons == {"v_a": "several .npy files can be it: x/v_a.npy, y/v_a.npy"}
+    assert reasons == {"v_a": "several feature files can be it: x/v_a.npy, y/v_a.npy"}
     assert read(saved(tmp_path, v_a=7), ClipSource("v_a"))[0] == [[7, 8]]  # its own path comes first
 
 
 def test_a_file_that_may_be_two_clips_is_refused(tmp_path: Path) -> None:
     encoder = FeatureFiles(folder=saved(tmp_path, a1=1), dim=DIM)
     encoder.check_sources([ClipSource("x/a1"), ClipSource("x/b")])
-    with pytest.raises(UsageError, match=r"a1\.npy can be of 'x/a1' and of 'y/a1'\. Try: y/a1\.npy"):
+    with pytest.raises(
+        UsageError, match=r"a1\.npy can be of 'x/a1' and of 'y/a1'\. Try: y/a1\.npy, named as the clips are"
+    ):
         encoder.check_sources([ClipSource("x/a1"), ClipSource("y/a1")])
     spans = [ClipSource(f"a1#{n}", None, n, n + 1.0, video="a1") for n in range(2)]
     encoder.check_sources(spans)  # of one video
@@ -359,7 +363,7 @@ def test_extraction_of_a_folder_of_class_folders(tmp_path: Path, capsys: pytest.
         main(command)
     assert end.value.code == 2
     error = capsys.readouterr().err
-    assert "none of 2 clips has a .npy file in" in error
+    assert "none of 2 clips has a feature file in" in error
     assert "where for example level 0/b1.npy is. Try: level 0/a1.npy" in error
     saved(tmp_path / "f", **{"level 0__a1": 1, "level 1__a1": 2})
     with pytest.raises(SystemExit) as end:

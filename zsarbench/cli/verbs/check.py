@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from zsarbench.cli.names import RegisteredName
 from zsarbench.cli.toolkit import data_root_option, echo, echo_json, host_of, json_option, settings_option
 from zsarbench.errors import UsageError, ZsarbenchError, unknown
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 
 @click.command("check", short_help="Find the bugs of a plugin.")
-@click.argument("name", metavar="PLUGIN_OR_NAME")
+@click.argument("name", type=RegisteredName(), metavar="PLUGIN_OR_NAME")
 @settings_option
 @data_root_option
 @click.option("--device", default="cpu", show_default=True, help="Where components compute: cpu, cuda, cuda:1, …")
@@ -44,7 +45,8 @@ def command(
     Examples:
       zsarbench check my-plugin
       zsarbench check soft-margin --json
-      zsarbench check cezsar --set method.max_epochs=12 --set method.learning_rate=0.003 --set method.d_model=32
+      zsarbench check cezsar --set method.max_epochs=12 \\
+          --set method.learning_rate=0.003 --set method.d_model=32
       zsarbench check my-plugin --device cuda
     """
     host = host_of(ctx)

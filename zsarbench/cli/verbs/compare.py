@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from zsarbench.cli.names import OF_OPTIONS
 from zsarbench.cli.toolkit import echo, echo_rendered, format_option, host_of
 from zsarbench.errors import UsageError, unknown
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 @click.command("compare", short_help="Put results side by side, with paired differences.")
 @click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
-@click.option("--protocol", help="Only this protocol.")
+@click.option("--protocol", type=OF_OPTIONS["protocol"], help="Only this protocol.")
 @click.option(
     "--rank-by", metavar="METRIC", help="The metric that ranks.  [default: that of the setting, such as top1_per_video]"
 )
@@ -58,6 +59,6 @@ def command(
     for name in sorted(by_protocol):
         if protocol in (None, name):
             compared = by_protocol[name]
-            echo_rendered(render(host, list(compared.values()), format_, rank_by=rank_by) + "\n")
+            echo_rendered(render(host, compared, format_, rank_by=rank_by) + "\n")
             if paired and len(compared) > 1:
                 echo(describe_differences(list(compared), metric=rank_by))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from zsarbench.cli.names import OF_OPTIONS
 from zsarbench.cli.request import train_on_option
 from zsarbench.cli.toolkit import data_root_option, echo, echo_json, host_of, json_option, settings_option
 from zsarbench.errors import UsageError
@@ -18,10 +19,10 @@ if TYPE_CHECKING:
 
 
 @click.command("contamination", short_help="List the unseen classes that parts were trained on.")
-@click.option("--protocol", required=True, help="A name, or a file of yours.")
-@click.option("--method", help="Audited with the parts that it would be run with.")
-@click.option("--visual", help="Visual encoder; in place of the method's own.")
-@click.option("--text", help="Text encoder; in place of the method's own.")
+@click.option("--protocol", type=OF_OPTIONS["protocol"], required=True, help="A name, or a file of yours.")
+@click.option("--method", type=OF_OPTIONS["method"], help="Audited with the parts that it would be run with.")
+@click.option("--visual", type=OF_OPTIONS["visual"], help="Visual encoder; in place of the method's own.")
+@click.option("--text", type=OF_OPTIONS["text"], help="Text encoder; in place of the method's own.")
 @train_on_option
 @data_root_option
 @settings_option

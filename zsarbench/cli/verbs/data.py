@@ -9,7 +9,7 @@ import click
 
 from zsarbench.cli.data_lint import lint
 from zsarbench.cli.data_verify import verify
-from zsarbench.cli.toolkit import Group, echo, echo_json, host_of, json_option
+from zsarbench.cli.toolkit import Group, echo, echo_json, host_of, json_option, keeps
 from zsarbench.errors import UsageErrors, unknown
 from zsarbench.interfaces import Downloadable
 from zsarbench.plugins.options import options_of
@@ -96,6 +96,7 @@ def get(ctx: click.Context, names: tuple[str, ...]) -> None:
     known = {download.name: download for _, download in _downloads(host_of(ctx).registry)}
     if missing := [name for name in names if name not in known]:
         raise UsageErrors(unknown("download", name, known, "zsarbench data list") for name in missing)
+    keeps(ctx)
     for name in names:
         download = known[name]
         echo(f"{name}: {download.summary}\n  source: {download.homepage}\n  licence: {download.licence}")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from zsarbench.cli.committed import CHECKOUT, results_folder, results_option
+from zsarbench.cli.committed import CHECKOUT, committed_backings, results_folder, results_option
 from zsarbench.cli.toolkit import Group, echo, host_of
 from zsarbench.errors import UsageError, ZsarbenchError
 from zsarbench.utils.targets import OUT, check_file
@@ -143,5 +143,6 @@ def _board(host: Host, folder: Path) -> tuple[Board, dict[Path, RunResult]]:
         summaries=summaries,
         extra_columns=host.columns_of,
         notices=preferences.read().notices,
+        backings=committed_backings(found, folder),
     )
     return whole, found

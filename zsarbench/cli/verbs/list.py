@@ -9,8 +9,13 @@ from zsarbench.errors import UsageError, unknown
 from zsarbench.plugins.registry import KINDS
 
 
+def kinds_that_begin(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    """Return the kinds that a shell may complete a word to."""
+    return [kind for kind in KINDS if kind.startswith(incomplete)]
+
+
 @click.command("list", short_help="List methods, parts, data sets and protocols.")
-@click.argument("kind", required=False)
+@click.argument("kind", required=False, shell_complete=kinds_that_begin)
 @json_option
 @click.pass_context
 def command(ctx: click.Context, kind: str | None, as_json: bool) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 
-from zsarbench.cli.toolkit import echo, host_of
+from zsarbench.cli.toolkit import Group, echo, host_of
 from zsarbench.errors import UsageError
 from zsarbench.plugins import Host
 from zsarbench.plugins.registry import RESERVED
@@ -22,7 +22,7 @@ FILES = {"visual": ("frames.py", "visual.py"), "dataset": ("dataset.py", "data")
 _NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 
 
-@click.group("plugin", short_help="Write a plugin to start from.")
+@click.group("plugin", cls=Group, short_help="Write a plugin to start from.")
 def command() -> None:
     """Write the distribution of a plugin to start from.
 

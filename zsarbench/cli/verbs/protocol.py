@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from zsarbench import protocols
+from zsarbench.cli.names import OF_OPTIONS
 from zsarbench.cli.toolkit import Group, data_root_option, echo, echo_json, host_of, json_option, settings_option
 from zsarbench.data.manifest import checked_manifest
 
@@ -31,13 +32,17 @@ def command() -> None:
 
 
 @command.command("show")
-@click.argument("name")
+@click.argument("name", type=OF_OPTIONS["protocol"])
 @data_root_option
 @settings_option
 @json_option
 @click.pass_context
 def show(ctx: click.Context, name: str, data_root: tuple[str, ...], settings: tuple[str, ...], as_json: bool) -> None:
-    """Print the rounds of NAME, a registered protocol or a file, with its hash and source; no clip is looked up."""
+    """Print the rounds of NAME, a registered protocol or a file, with its hash and source; no clip is looked up.
+
+    Also which difference between two methods a paired test can resolve here, for methods that differ in single classes
+    as much as committed ones do; `zsarbench compare --paired` says it of two methods that were measured.
+    """
     protocol, dataset = _protocol_and_dataset(ctx, name, data_root, settings)
     rounds = [_round(protocol, item) for item in protocol.with_official_names(dataset)]
     content = _about(protocol) | {
@@ -47,18 +52,20 @@ def show(ctx: click.Context, name: str, data_root: tuple[str, ...], settings: tu
         "hash": protocol.hash(dataset),
         "notes": protocol.notes.strip(),
     }
+    resolves = _resolves(protocol)
     if as_json:
-        echo_json(content | {"rounds": rounds})
+        echo_json(content | {"rounds": rounds, "resolves": resolves})
         return
     _echo(content)
     echo(protocols.rounds_in_words(len(rounds), protocol.n_distinct))
+    echo(_resolves_text(resolves))
     for item in rounds:
         echo(f"round {item['round']}: {', '.join(_round_texts(item, protocol.validation_only))}", bold=True)
         echo("  candidates: " + ", ".join(item["candidates"]))
 
 
 @command.command("check")
-@click.argument("name")
+@click.argument("name", type=OF_OPTIONS["protocol"])
 @data_root_option
 @settings_option
 @json_option
@@ -104,6 +111,32 @@ def choices(ctx: click.Context, /, **request: Any) -> None:
     out, listed = make(ChoiceRequest(**request), host_of(ctx).registry)
     echo(f"protocol: {out}")
     echo(f"options: {listed}")
+
+
+def _resolves(protocol: Protocol) -> dict[str, Any] | None:
+    """Return which difference between two methods the protocol resolves, and on what assumption; None for no test."""
+    from zsarbench.evaluation.settings import SETTINGS
+    from zsarbench.evaluation.significance import CLASS_DEVIATION, LEVEL, POWER, resolvable_by
+
+    metric = SETTINGS[protocol.setting].paired_by
+    distinct = [item.round for item in protocol.rounds if item.duplicate_of is None]
+    difference = resolvable_by([item.candidates if metric.side is None else item.unseen for item in distinct])
+    if difference is None:
+        return None
+    assumed = {"class_deviation": CLASS_DEVIATION, "level": LEVEL, "power": POWER}
+    return {"metric": metric.name, "difference": difference, **assumed}
+
+
+def _resolves_text(resolves: dict[str, Any] | None) -> str:
+    from zsarbench.evaluation.bootstrap import TOO_FEW_CLASSES
+
+    if resolves is None:
+        return f"resolves: nothing, {TOO_FEW_CLASSES} have no paired test"
+    return (
+        f"resolves: differences of {100 * resolves['difference']:.1f} points in {resolves['metric']} "
+        f"({100 * resolves['power']:.0f} % power at {100 * resolves['level']:.0f} %), if two methods differ in single "
+        f"classes by {100 * resolves['class_deviation']:.0f} points (standard deviation; the median of committed rows)"
+    )
 
 
 def _protocol_and_dataset(

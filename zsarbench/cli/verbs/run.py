@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from zsarbench.cli.names import OF_OPTIONS
 from zsarbench.cli.request import MeasuredOption, SectionedCommand, with_options_of
 from zsarbench.cli.toolkit import CONTINUES, echo, echo_json, echo_rendered, format_option, host_of, keeps
 from zsarbench.harness.resolve import resolve_run
@@ -15,7 +16,13 @@ REFIT_AGAIN = "interrupted; what was finished before --refit is kept. With --ref
 
 
 @click.command("run", cls=SectionedCommand, short_help="Run a method under a protocol and print its table.")
-@click.option("--method", required=True, cls=MeasuredOption, help="The method; see: zsarbench list method.")
+@click.option(
+    "--method",
+    type=OF_OPTIONS["method"],
+    required=True,
+    cls=MeasuredOption,
+    help="The method; see: zsarbench list method.",
+)
 @with_options_of(RunRequest)
 @click.option("--plan", is_flag=True, help="Print clips, bytes and minutes to expect, and stop.")
 @format_option
@@ -59,7 +66,7 @@ def command(ctx: click.Context, /, plan: bool, format_: str, as_json: bool, **re
     if as_json:
         echo(path.read_text(encoding="utf-8"), nl=False)
     else:
-        echo_rendered(render(host, [result], format_))
+        echo_rendered(render(host, {path: result}, format_))
         echo(f"result: {path}", err=True)
     if found := leak(result, results.read_scores(path)):
         echo(f"error: {found}", err=True)

@@ -7,13 +7,18 @@ from typing import Any
 
 import click
 
+from zsarbench.cli.names import OF_OPTIONS
 from zsarbench.cli.toolkit import data_root_option, echo, echo_json, echo_rendered, format_option, host_of
 
 
 @click.command("score", short_help="Score a file of predictions that another program made.")
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--name", required=True, help="What predicted, as tables are to call it.")
-@click.option("--protocol", help="A name, or a file of yours.  [default: the one that `zsarbench list protocol` marks]")
+@click.option(
+    "--protocol",
+    type=OF_OPTIONS["protocol"],
+    help="A name, or a file of yours.  [default: the one that `zsarbench list protocol` marks]",
+)
 @click.option(
     "--class-order",
     metavar="ORDER",
@@ -32,7 +37,11 @@ from zsarbench.cli.toolkit import data_root_option, echo, echo_json, echo_render
     "--train-on", default="none", show_default=True, metavar="none|seen|DATASET", help="Where it learnt the task."
 )
 @click.option("--words", is_flag=True, help="What FILE gives for a clip is an answer in words, whatever it is called.")
-@click.option("--text", help="Text encoder that finds the class nearest to an answer.  [default: that of class names]")
+@click.option(
+    "--text",
+    type=OF_OPTIONS["text"],
+    help="Text encoder that finds the class nearest to an answer.  [default: that of class names]",
+)
 @click.option("--source", default="", help="Paper, address and licence of the predictions.")
 @click.option("--set", "settings", multiple=True, metavar="dataset.OPTION=VALUE", help="An option of the data set.")
 @data_root_option
@@ -52,9 +61,11 @@ def command(ctx: click.Context, /, format_: str, as_json: bool, **request: Any) 
     \b
     Examples:
       zsarbench score gpt4v.json --protocol ucf101/official-1 --name GPT-4V
-      zsarbench score scores.npz --protocol ucf101/all --name my-clip --class-order classInd.txt
+      zsarbench score scores.npz --protocol ucf101/all --name my-clip \\
+          --class-order classInd.txt
       zsarbench score answers.jsonl --protocol ucf101/official-1 --name my-mllm
-      zsarbench score preds.csv --protocol hmdb51/truze-v1 --name my-model --trained-on kinetics400
+      zsarbench score preds.csv --protocol hmdb51/truze-v1 --name my-model \\
+          --trained-on kinetics400
     """
     host = host_of(ctx)
     from zsarbench.predictions.recording import account_lines
@@ -68,7 +79,7 @@ def command(ctx: click.Context, /, format_: str, as_json: bool, **request: Any) 
         else:
             echo_json([result.to_json() for result, _ in written])
     else:
-        echo_rendered(render(host, [result for result, _ in written], format_))
+        echo_rendered(render(host, {path: result for result, path in written}, format_))
     for result, path in written:
         if len(written) > 1:
             echo(f"mapping {result.method.options['mapping']}:", err=True)

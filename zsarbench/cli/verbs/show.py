@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from zsarbench import protocols
+from zsarbench.cli.names import RegisteredName
 from zsarbench.cli.toolkit import echo, echo_json, host_of, json_option
 from zsarbench.errors import UsageError, unknown
 from zsarbench.plugins import options
@@ -16,7 +17,7 @@ _TRAINED = ("method", "visual", "text")  # what else declares no label set, such
 
 
 @click.command("show", short_help="Show a name's source, options and defaults.")
-@click.argument("name")
+@click.argument("name", type=RegisteredName())
 @json_option
 @click.pass_context
 def command(ctx: click.Context, name: str, as_json: bool) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
+from zsarbench.cli.names import OF_OPTIONS
 from zsarbench.cli.request import with_options_of
 from zsarbench.cli.toolkit import echo, echo_json, echo_rendered, format_option, host_of, keeps
 from zsarbench.errors import UsageError
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 @click.option(
     "--file", "file", type=click.Path(path_type=Path), metavar="FILE", help="Rows and protocols, as TOML; see below."
 )
-@click.option("--method", help="What is measured, where it is no axis.")
+@click.option("--method", type=OF_OPTIONS["method"], help="What is measured, where it is no axis.")
 @with_options_of(RunRequest)
 @click.option(
     "--jobs",
@@ -183,7 +184,7 @@ def _show(host: Host, done: list[Done], format_: str) -> None:
         if item.path is not None:
             by_protocol[results.read(item.path).protocol.name].append(item.path)
     for files in by_protocol.values():
-        echo_rendered(render(host, [results.read(file) for file in files], format_) + "\n")
+        echo_rendered(render(host, {file: results.read(file) for file in files}, format_) + "\n")
         if len(files) > 1:
             echo(describe_differences(files, against=files[0]))
     for item in done:

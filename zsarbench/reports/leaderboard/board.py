@@ -17,6 +17,7 @@ from zsarbench.interfaces import Table
 from zsarbench.plugins.parts import PART_KINDS
 from zsarbench.protocols import rounds_in_words
 from zsarbench.reports import cells
+from zsarbench.reports.backing import Backing
 from zsarbench.reports.cells import NOTHING
 from zsarbench.reports.columns import Column, further_columns, page_values, shown_metrics
 from zsarbench.reports.leaderboard.preferences import Notice
@@ -36,6 +37,7 @@ def build_board(
     summaries: Mapping[str, str] | None = None,
     extra_columns: ExtraColumns | None = None,
     notices: Iterable[Notice] = (),
+    backings: Mapping[str, Backing] | None = None,
 ) -> Board:
     """Return the board of these results and figures.
 
@@ -43,12 +45,13 @@ def build_board(
         summaries: a sentence for each protocol; results bring their own.
         notices: rows without figures; those of protocols that have no row are left out.
         extra_columns: gives further columns for a result.
+        backings: what backs each result; see `zsarbench.reports.table.build`.
     """
     by_protocol: dict[str, list[ReportedRow]] = defaultdict(list)
     for row in reported:
         by_protocol[row.protocol].append(row)
     by_id = {result.stem: result for result in results}
-    tables = build_all(results, reported, extra_columns=extra_columns)
+    tables = build_all(results, reported, extra_columns=extra_columns, backings=backings)
     measured = tuple(_measured_section(table, by_id) for table in tables)
     measured_names = {section.name for section in measured}
     reported_only = [name for name in sorted(by_protocol) if name not in measured_names and not name.endswith(UNPLACED)]
@@ -153,7 +156,7 @@ def _measured_row(shown: Row, row: cells.Row, metrics: Sequence[str], result: Ru
     seeds: str = "" if pd.isna(spread) else f"{row['n_seeds']} training seeds ± {cells.percent(spread)}"
     return replace(
         shown,
-        rank=cells.integer(row["rank"]),
+        rank=cells.rank(row),
         about=" · ".join(text for text in (parts, row["settings"], seeds) if text),
         interval=cells.interval(row, metrics[0]),
         scored=cells.scored(row),

@@ -49,7 +49,7 @@ class GridRow:
 
 @dataclass(frozen=True, kw_only=True)
 class Grid:
-    """One protocol. groups: (kind, heading, what was trained on). counts: measured and reported rows."""
+    """One protocol. groups: (kind, heading, what was trained on). notes: rows hold their indices. Else as `Section`."""
 
     name: str
     dataset: str
@@ -63,6 +63,11 @@ class Grid:
     notes: tuple[str, ...]
     remarks: tuple[str, ...] = ()
     left_out: tuple[str, ...] = ()
+
+    @property
+    def main(self) -> GridColumn | None:
+        """The column that rows are ranked by; None where it is not known on which lists figures are."""
+        return next((column for column in self.columns if column.kind == "main"), None)
 
     @property
     def n_measured(self) -> int:

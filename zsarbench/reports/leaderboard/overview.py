@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from zsarbench.reports.cells import NOTHING
-from zsarbench.reports.leaderboard.grid import Grid, GridColumn, Protocol
+from zsarbench.reports.leaderboard.grid import Protocol
 from zsarbench.reports.leaderboard.rows import NOT_VERIFIED
 
 
@@ -33,10 +33,11 @@ def overview(protocols: Sequence[Protocol]) -> dict[str, Any]:
     protocols: [name, data set, metric], in the order of the page, data set by data set. methods: [name, cells], those
     that were measured most often first; cells: [number of the protocol, value, kind of the row, id].
     """
-    shown = [(item.grid, main) for item in protocols if (main := _main_column(item.grid)) is not None]
+    shown = [(item.grid, main) for item in protocols if (main := item.grid.main) is not None]
     methods: dict[str, dict[int, _Cell]] = {}
     for number, (grid, main) in enumerate(shown):
-        method, value = (grid.columns.index(column) for column in (_column(grid, "method"), main))
+        value = grid.columns.index(main)
+        method = next(place for place, column in enumerate(grid.columns) if column.kind == "method")
         for row in grid.rows:
             if row.cells[value] == NOTHING:
                 continue
@@ -50,11 +51,3 @@ def overview(protocols: Sequence[Protocol]) -> dict[str, Any]:
         "protocols": [[grid.name, grid.dataset, main.heading] for grid, main in shown],
         "methods": [[name, [list(cell) for cell in cells]] for name, cells in rows],
     }
-
-
-def _main_column(grid: Grid) -> GridColumn | None:
-    return next((column for column in grid.columns if column.kind == "main"), None)
-
-
-def _column(grid: Grid, kind: str) -> GridColumn:
-    return next(column for column in grid.columns if column.kind == kind)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from zsarbench.reports.leaderboard.rows import Section
+from zsarbench.reports.leaderboard.grid import Grid
 from zsarbench.utils.documents import invalid, read_toml
 from zsarbench.utils.schema import STRICT, DoesNotFit, FilledText, parse
 
@@ -32,16 +32,17 @@ class Preferences:
     last: tuple[FilledText, ...] = ()
     notices: tuple[Notice, ...] = ()
 
-    def ordered(self, sections: Iterable[Section]) -> list[Section]:
-        """Return sections by data set, in each those with most measured rows first, then those with most rows."""
-        return sorted(sections, key=self._place)
+    def ordered(self, grids: Iterable[Grid]) -> list[Grid]:
+        """Return protocols by data set, in each those with most measured rows first, then those with most rows.
 
-    def _place(self, section: Section) -> tuple[Any, ...]:
-        dataset = section.dataset
+        Figures whose lists are not known stand last in their data set.
+        """
+        return sorted(grids, key=self._place)
+
+    def _place(self, grid: Grid) -> tuple[Any, ...]:
         names = [*self.first, None, *self.last]
-        where = names.index(dataset if dataset in names else None)
-        n_measured = sum(row.kind == "measured" for row in section.rows)
-        return where, dataset, -n_measured, -len(section.rows), section.name
+        where = names.index(grid.dataset if grid.dataset in names else None)
+        return where, grid.dataset, grid.main is None, -grid.n_measured, -len(grid.rows), grid.name
 
 
 def read(path: Path | None = None) -> Preferences:

@@ -15,6 +15,7 @@ import multiprocessing
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -22,13 +23,14 @@ from typing import NamedTuple
 from zsarbench import results
 from zsarbench.evaluation.bootstrap import MIN_CLASSES
 from zsarbench.reports.leaderboard import build
+from zsarbench.reports.leaderboard.board import UNPLACED
 from zsarbench.reports.leaderboard.details import Addresses, details_of, histories
 from zsarbench.reports.leaderboard.downloads import downloads
 from zsarbench.reports.leaderboard.evidence import drawn, evidence_of
 from zsarbench.reports.leaderboard.grid import Protocol, content, grid_of, script, unplaced_grid
 from zsarbench.reports.leaderboard.overview import overview
 from zsarbench.reports.leaderboard.preferences import Preferences
-from zsarbench.reports.leaderboard.rows import Board, Row, Section
+from zsarbench.reports.leaderboard.rows import Board, Row
 from zsarbench.results import RunResult
 from zsarbench.results.record import file_name
 
@@ -61,21 +63,27 @@ class Site:
     repository: str = ""
     space: bool = False
 
+    def slugs(self) -> dict[str, str]:
+        """Return a file name for each protocol, no two alike."""
+        names = [section.name for section in (*self.board.measured, *self.board.reported)]
+        names += [f"{dataset}{UNPLACED}" for dataset, _ in self.board.unplaced]
+        slugs: dict[str, str] = {}
+        for name in sorted(names):
+            slug, number = file_name(name), 2
+            while slug in slugs.values():
+                slug, number = f"{file_name(name)}-{number}", number + 1
+            slugs[name] = slug
+        return slugs
+
     def protocols(self) -> list[Protocol]:
         """Return the protocols in the order of the page; within a data set figures without a list stand last."""
-        sections: list[Section] = [*self.board.measured, *self.board.reported]
-        named = {f"{dataset}/unplaced": rows for dataset, rows in self.board.unplaced}
-        sections += [
-            Section(name=name, summary="", about="", metrics=("",), groups=()) for name in named
-        ]  # for their place among the others only
-        tables = dict(self.board.tables)
-        slugs = _slugs([section.name for section in sections])
-        grids = []
-        for section in self.preferences.ordered(sections):
-            name = section.name
-            grid = unplaced_grid(section.dataset, named[name]) if name in named else grid_of(section)
-            grids.append(Protocol(grid=grid, slug=slugs[name], table=tables.get(name)))
-        return grids
+        tables, slugs = dict(self.board.tables), self.slugs()
+        grids = [grid_of(section) for section in (*self.board.measured, *self.board.reported)]
+        grids += [unplaced_grid(dataset, rows) for dataset, rows in self.board.unplaced]
+        return [
+            Protocol(grid=grid, slug=slugs[grid.name], table=tables.get(grid.name))
+            for grid in self.preferences.ordered(grids)
+        ]
 
 
 def page(board: Board) -> str:
@@ -86,26 +94,21 @@ def page(board: Board) -> str:
 def files(site: Site) -> Iterator[tuple[str, bytes]]:
     """Yield the relative path and the bytes of every file of a site; the page itself comes last."""
     protocols = site.protocols()
-    by_id = {result.stem: (path, result) for path, result in site.found.items()}
-    rows_of = {section.name: {row.id: row for row in section.rows if row.id} for section in site.board.measured}
-    past = histories(site.found.values())
-    tasks: dict[str, _Task] = {}
-    for protocol in protocols:
-        yield f"data/{protocol.slug}.js", script("table", protocol.grid.name, content(protocol.grid)).encode()
-        if protocol.table is not None:
-            rows = rows_of[protocol.grid.name]
-            yield from downloads(protocol.slug, protocol.table, [by_id[name][1] for name in rows])
-            for name, row in rows.items():
-                path, result = by_id[name]
-                addresses = _addresses(f"results/{protocol.slug}", path, result)
-                yield addresses.result, path.read_bytes()
-                if addresses.predictions:
-                    yield addresses.predictions, results.scores_file(path, result).read_bytes()
-                tasks[f"data/{protocol.slug}/{name}.js"] = _Task(path, result, row, past[name], addresses)
-    n_classes = set()
-    for name, (text, n) in zip(tasks, _details(list(tasks.values())), strict=True):
-        n_classes.add(n)
-        yield name, text.encode()
+    rows = _rows(site)
+    with _workers(len(rows)) as workers:
+        details = workers.map(_details_of, rows, chunksize=32) if workers else map(_details_of, rows)
+        for protocol in protocols:
+            yield f"data/{protocol.slug}.js", script("table", protocol.grid.name, content(protocol.grid)).encode()
+            if protocol.table is not None:
+                shown = [row.result for row in rows if row.slug == protocol.slug]
+                yield from downloads(protocol.slug, protocol.table, shown)
+        n_classes = set()
+        for row, (text, n) in zip(rows, details, strict=True):
+            n_classes.add(n)
+            yield f"data/{row.slug}/{row.result.stem}.js", text.encode()
+            yield row.addresses.result, row.path.read_bytes()
+            if row.addresses.predictions:
+                yield row.addresses.predictions, results.scores_file(row.path, row.result).read_bytes()
     for n in sorted(n for n in n_classes if n >= MIN_CLASSES):
         yield f"data/draws-{n}.js", script("draws", n, drawn(n)).encode()
     yield "data/overview.js", script("overview", overview(protocols)).encode()
@@ -129,28 +132,10 @@ def write(folder: Path, site: Site) -> Path:
     return folder / "index.html"
 
 
-def _slugs(names: Sequence[str]) -> dict[str, str]:
-    """Return a file name for each protocol, no two alike."""
-    slugs: dict[str, str] = {}
-    for name in sorted(names):
-        slug, number = file_name(name), 2
-        while slug in slugs.values():
-            slug, number = f"{file_name(name)}-{number}", number + 1
-        slugs[name] = slug
-    return slugs
+class _Shown(NamedTuple):
+    """A measured row of the page. slug: of its protocol. history: see `histories`."""
 
-
-def _addresses(folder: str, path: Path, result: RunResult) -> Addresses:
-    has_scores = results.has_scores(result, path)
-    return Addresses(
-        result=f"{folder}/{path.name}",
-        predictions=f"{folder}/{results.scores_file(path, result).name}" if has_scores else "",
-    )
-
-
-class _Task(NamedTuple):
-    """A row whose details are to be made."""
-
+    slug: str
     path: Path
     result: RunResult
     row: Row
@@ -158,22 +143,47 @@ class _Task(NamedTuple):
     addresses: Addresses
 
 
-def _details(tasks: Sequence[_Task]) -> Iterator[tuple[str, int]]:
-    """Yield the script of each row's details, and of how many classes a pair with it draws; 0 where it has none.
+def _rows(site: Site) -> list[_Shown]:
+    """Return all measured rows, protocol by protocol."""
+    by_id = {result.stem: (path, result) for path, result in site.found.items()}
+    past = histories(site.found.values())
+    slugs = site.slugs()
+    shown = []
+    for section in site.board.measured:
+        for row in section.rows:
+            if row.id:
+                path, result = by_id[row.id]
+                slug = slugs[section.name]
+                shown.append(_Shown(slug, path, result, row, past[row.id], _addresses(slug, path, result)))
+    return shown
 
-    Many are made by as many processes as there are cores: to read the predictions takes most of a build.
+
+def _addresses(slug: str, path: Path, result: RunResult) -> Addresses:
+    has_scores = results.has_scores(result, path)
+    return Addresses(
+        result=f"results/{slug}/{path.name}",
+        predictions=f"results/{slug}/{results.scores_file(path, result).name}" if has_scores else "",
+    )
+
+
+@contextmanager
+def _workers(n_rows: int) -> Iterator[ProcessPoolExecutor | None]:
+    """Yield as many processes as there are cores where many rows are to be made, since most of a build is to read them.
+
+    They begin with what they are given while this process goes on.
     """
-    n_processes = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    if len(tasks) < MANY_ROWS or n_processes < 2:
-        yield from map(_details_of, tasks)
+    n_cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    if n_rows < MANY_ROWS or n_cores < 2:
+        yield None
         return
-    with ProcessPoolExecutor(n_processes, mp_context=multiprocessing.get_context("spawn")) as pool:
-        yield from pool.map(_details_of, tasks, chunksize=32)
+    with ProcessPoolExecutor(n_cores, mp_context=multiprocessing.get_context("spawn")) as pool:
+        yield pool
 
 
-def _details_of(task: _Task) -> tuple[str, int]:
-    result, evidence = task.result, None
-    if task.addresses.predictions:
-        evidence = evidence_of(result, results.read_scores(task.path, result))
-    details = details_of(task.row, result, addresses=task.addresses, history=task.history, evidence=evidence)
+def _details_of(shown: _Shown) -> tuple[str, int]:
+    """Return the script of a row's details, and of how many classes a pair with it draws; 0 where it has none."""
+    result, evidence = shown.result, None
+    if shown.addresses.predictions:
+        evidence = evidence_of(result, results.read_scores(shown.path, result))
+    details = details_of(shown.row, result, addresses=shown.addresses, history=shown.history, evidence=evidence)
     return script("row", result.stem, details), len(evidence["kept"]) if evidence else 0

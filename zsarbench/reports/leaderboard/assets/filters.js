@@ -3,7 +3,7 @@
 function filterForm(rows, state, status) {
   const values = (name) =>
     [...new Set(rows.map((row) => row[name]))].filter((value) => value && value !== "–").sort();
-  const open = innerWidth >= 800 || FILTERS.some((name) => state[name]);
+  const open = innerWidth > 512 || FILTERS.some((name) => state[name]);
   const form = element("form", { role: "search", class: "filters", onsubmit: (event) => event.preventDefault() },
     element("label", {}, "Search ", searchField()),
     element("details", { class: "choices", open }, element("summary", {}, "Filters"),

@@ -10,9 +10,9 @@ function pairOf(names, details, draws) {
     title,
     element("p", { class: "verdict" }, verdict(names, result)),
     definitions(numbersOf(names, first.heading, result, mcnemar(first, second))),
-    element("p", { class: "remark" }, "The interval draws whole classes, as clips of one class are not independent. ",
-      "McNemar's test takes each clip as an independent draw, right where it is right in most rounds, so its p is too ",
-      "small; rely on the interval."),
+    element("p", { class: "remark" }, "The interval and the first p take whole classes as drawn, since clips of one ",
+      "class are not independent; p is of this pair alone, and not corrected for other pairs. McNemar's test takes ",
+      "each clip as an independent draw, right where it is right in most rounds, so its p is too small."),
     command(`zsarbench compare ${details.map(({ file }) => file).join(" ")} --paired`),
     classDifferences(names, first, second),
   ];
@@ -26,14 +26,17 @@ function verdict([first, second], { difference, low, high }) {
   return `${better} is ${percent(Math.abs(difference))} points above ${worse}; ${sure}.`;
 }
 
-function numbersOf([first, second], metric, { difference, low, high, notBetter }, test) {
+const inWords = (p) => (p < 0.001 ? "< 0.001" : p.toFixed(3));
+
+function numbersOf([first, second], metric, { difference, low, high, notBetter, p }, test) {
   const turns = notBetter === null ? null : difference >= 0 ? notBetter : 1 - notBetter;
   return [
     [`difference, ${first} − ${second}`, `${signed(difference)} points of ${metric}`],
     ["95 % interval of it, over classes",
       low === null ? `none: fewer than ${FEWEST_CLASSES} classes` : `[${signed(low)}, ${signed(high)}]`],
+    ["p of a paired test over classes", p === null ? "–" : inWords(p)],
     ["replicates in which the order turns", turns === null ? "–" : `${percent(turns)} %`],
-    ["McNemar, exact", `p ${test.p < 0.0001 ? "< 0.0001" : "= " + test.p.toFixed(4)}`],
+    ["McNemar, exact, p", inWords(test.p)],
     [`clips that only ${first} has right`, counted(test.onlyFirst)],
     [`clips that only ${second} has right`, counted(test.onlySecond)],
   ];

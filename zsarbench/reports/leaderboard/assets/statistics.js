@@ -67,16 +67,28 @@ function effectiveClasses({ a, rounds }) {
   return total(shares) ** 2 / total(shares.map((share) => share ** 2));
 }
 
-// Student's quantile: with x = sqrt(f) tan(a), the density in a is cos(a)^(f - 1).
+// Student's distribution over angles: with x = sqrt(f) tan(a), the density in a is cos(a)^(f - 1).
+const ANGLES = 40001, STEP = Math.PI / (ANGLES - 1);
+
+function studentBelow(freedom) {
+  const below = new Float64Array(ANGLES);
+  const density = (place) => Math.max(Math.cos(-Math.PI / 2 + place * STEP), 0) ** (freedom - 1);
+  for (let place = 1; place < ANGLES; place++)
+    below[place] = below[place - 1] + (density(place) + density(place - 1)) / 2;
+  return below.map((sum) => sum / below[ANGLES - 1]);
+}
+
 function studentQuantile(probability, freedom) {
-  const n = 40001, step = Math.PI / (n - 1), below = new Float64Array(n);
-  const density = (place) => Math.max(Math.cos(-Math.PI / 2 + place * step), 0) ** (freedom - 1);
-  for (let place = 1; place < n; place++) below[place] = below[place - 1] + (density(place) + density(place - 1)) / 2;
-  const wanted = probability * below[n - 1];
-  let place = 1;
-  while (below[place] < wanted) place++;
-  const part = (wanted - below[place - 1]) / (below[place] - below[place - 1]);
-  return Math.sqrt(freedom) * Math.tan(-Math.PI / 2 + (place - 1 + part) * step);
+  const below = studentBelow(freedom);
+  const place = below.findIndex((sum) => sum >= probability);
+  const part = (probability - below[place - 1]) / (below[place] - below[place - 1]);
+  return Math.sqrt(freedom) * Math.tan(-Math.PI / 2 + (place - 1 + part) * STEP);
+}
+
+function studentTwoSided(t, freedom) {
+  const place = (Math.PI / 2 - Math.atan(Math.abs(t) / Math.sqrt(freedom))) / STEP, low = Math.floor(place);
+  const below = studentBelow(freedom);
+  return Math.min(1, 2 * (below[low] + (place - low) * ((below[low + 1] ?? 1) - below[low])));
 }
 
 // By what replicates are spread about the estimate, since bare percentiles of few classes are too narrow.
@@ -92,11 +104,11 @@ function quantile(sorted, probability) {
 
 const FEWEST_CLASSES = 10;
 
-// How far the first is above the second, with its 95 % interval; low and high are null with too few classes.
+// How far the first is above the second, with its 95 % interval and p; these are null with too few classes.
 function pairedDifference(first, second, draws) {
   const sums = pairSums(first, second);
   const difference = meanDifference(sums, () => 1);
-  if (sums.a.length < FEWEST_CLASSES || !draws) return { difference, low: null, high: null, notBetter: null };
+  if (sums.a.length < FEWEST_CLASSES || !draws) return { difference, low: null, high: null, notBetter: null, p: null };
   const widen = widening(effectiveClasses(sums));
   const replicates = draws
     .map((row) => Array.from(row, (digit) => parseInt(digit, 36)))
@@ -106,7 +118,18 @@ function pairedDifference(first, second, draws) {
     .sort((a, b) => a - b);
   const ends = [quantile(replicates, 0.025), quantile(replicates, 0.975)].map((end) => Math.min(1, Math.max(-1, end)));
   const notBetter = replicates.filter((value) => value <= 0).length / replicates.length;
-  return { difference, low: ends[0], high: ends[1], notBetter };
+  return { difference, low: ends[0], high: ends[1], notBetter, p: pairedTest(sums, difference) };
+}
+
+// The p of a paired test over classes: the difference over the standard error that what each class adds to it has.
+function pairedTest(sums, difference) {
+  const { a, b, rounds } = sums;
+  const scored = rounds.map((round) => total(a.map((label) => label[round][1])));
+  const effects = a.map((own, label) => total(rounds.map((round) =>
+    (own[round][0] - b[label][round][0] - difference * own[round][1]) / scored[round])) / rounds.length);
+  const n = Math.max(effectiveClasses(sums), 2);
+  const error = Math.sqrt((n / (n - 1)) * total(effects.map((effect) => effect ** 2)));
+  return Math.abs(difference) < 1e-12 ? 1 : studentTwoSided(difference / error, n - 1);
 }
 
 function rightClips(evidence) {

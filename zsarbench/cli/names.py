@@ -1,0 +1,48 @@
+"""The type of options and arguments that name something registered: a shell completes them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+from click.shell_completion import CompletionItem
+from click.types import StringParamType
+
+if TYPE_CHECKING:
+    from zsarbench.plugins import Host
+
+
+class RegisteredName(StringParamType):
+    """A text that is a registered name of some kinds, of all where none is given; whether it is known is asked later.
+
+    others: values that are no registered names. files: a file may stand in place of a name.
+    """
+
+    def __init__(self, *kinds: str, others: tuple[str, ...] = (), files: bool = False) -> None:
+        self.kinds = kinds
+        self.others = others
+        self.files = files
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        """Return the names that begin so, each with its summary; where there are none, what stands for files."""
+        host: Host = ctx.obj["session"].host
+        chosen = [entry for entry in host.registry if not self.kinds or entry.kind in self.kinds]
+        words = [CompletionItem(word) for word in self.others]
+        words += [CompletionItem(entry.name, help=entry.summary) for entry in chosen]
+        begun = [word for word in words if word.value.startswith(incomplete)]
+        return begun or ([CompletionItem(incomplete, type="file")] if self.files else [])
+
+
+OF_OPTIONS = {
+    "method": RegisteredName("method"),
+    "visual": RegisteredName("visual"),
+    "text": RegisteredName("text"),
+    "negatives": RegisteredName("negatives"),
+    "loss": RegisteredName("loss"),
+    "executor": RegisteredName("executor"),
+    "protocol": RegisteredName("protocol", files=True),
+    "train_on": RegisteredName("dataset", others=("seen",)),
+    "format_": RegisteredName("reporter"),
+    "dataset": RegisteredName("dataset"),
+}
+"""The types of options by their names, which are alike in all verbs."""

@@ -154,6 +154,25 @@ def test_a_file_that_does_not_fit_is_refused(tmp_path: Path, text: str, message:
         load(dataset(), csv(tmp_path, text))
 
 
+def test_a_json_file_gives_a_text_or_a_list_for_each_class(tmp_path: Path) -> None:
+    path = tmp_path / "texts.json"
+    path.write_text('{"rowing": ["Oars.", "A boat."], "Ski Jump": "To leap."}', encoding="utf-8")
+    texts = load(Toy(), str(path))
+    assert {name: text.texts for name, text in texts.items()} == {
+        "Rowing": ("Oars.", "A boat."),
+        "ski_jump": ("To leap.",),
+    }
+    for content, message in (
+        ("[]", "must be an object"),
+        ('{"rowing": [3]}', "has 3, which is no text"),
+        ('{"yodel": "x"}', "unknown class 'yodel'"),
+        ("{", "is not valid JSON"),
+    ):
+        path.write_text(content, encoding="utf-8")
+        with pytest.raises(UsageError, match=message):
+            load(Toy(), str(path))
+
+
 def test_a_missing_file_is_told(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"class texts .*none\.csv does not exist"):
         load(dataset(), str(tmp_path / "none.csv"))

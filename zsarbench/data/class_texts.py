@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from zsarbench.errors import UsageError, ZsarbenchError, unknown
 from zsarbench.interfaces import ClassText, Dataset, TextEncoder
 from zsarbench.utils import text_files
 from zsarbench.utils.class_names import match, readable
+from zsarbench.utils.documents import read_json
 
 __all__ = [
     "MIN_WORDS",
@@ -143,11 +144,32 @@ def nearest(sentences: Sequence[str], name: str, encoder: TextEncoder, count: in
 
 
 def _from_file(path: Path, dataset: Dataset) -> Sequence[ClassText]:
-    """Read a CSV file with the columns `class` and `text`; several rows of a class give several texts."""
+    """Read the texts of a file by any spelling of the classes; several of one class stay in their order."""
     by_class: dict[str, list[str]] = {}
-    for where, row in text_files.rows(path, "class texts", ("class", "text")):
-        official = match(row["class"], dataset.classes, dataset.aliases)
+    for where, name, text in _of_json(path) if path.suffix.lower() == ".json" else _of_table(path):
+        official = match(name, dataset.classes, dataset.aliases)
         if official is None:
-            raise UsageError(f"{where}: " + unknown("class", row["class"], dataset.classes))
-        by_class.setdefault(official, []).append(row["text"])
+            raise UsageError(f"{where}: " + unknown("class", name, dataset.classes))
+        by_class.setdefault(official, []).append(text)
     return [ClassText(name, tuple(texts)) for name, texts in by_class.items()]
+
+
+def _of_table(path: Path) -> Iterator[tuple[str, str, str]]:
+    """Yield place, class and text of each row of a CSV file with the columns `class` and `text`."""
+    for where, row in text_files.rows(path, "class texts", ("class", "text")):
+        yield where, row["class"], row["text"]
+
+
+def _of_json(path: Path) -> Iterator[tuple[str, str, str]]:
+    """Yield place, class and text of a JSON object that has, for each class, a text or a list of texts."""
+    try:
+        content = read_json(path, "class texts")
+    except ZsarbenchError as error:
+        raise UsageError(str(error)) from error
+    if not isinstance(content, dict):
+        raise UsageError(f"class texts {path} must be an object that has a text or a list of texts for each class")
+    for name, value in content.items():
+        for text in value if isinstance(value, list) else [value]:
+            if not isinstance(text, str):
+                raise UsageError(f"class texts {path}, '{name:.40}' has {text!r:.40}, which is no text")
+            yield f"class texts {path}", name, text

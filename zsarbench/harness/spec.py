@@ -133,8 +133,8 @@ class RunRequest:
     train_on: str = _option(SEEN, "Where the method learns.", metavar="seen|DATASET")
     class_text: str | None = _option(
         None,
-        "name, sentence, sentences, documents, or a CSV file with the columns class, text; FORM:nearest-K takes "
-        "the K sentences nearest to the class's name.",
+        "name, sentence, sentences, documents, or a file: CSV with the columns class, text, or JSON of texts by class; "
+        "FORM:nearest-K takes the K sentences nearest to the class's name.",
         metavar="FORM",
     )
     captions: Sequence[str] = _option((), **_CAPTIONS)

@@ -104,7 +104,7 @@ def choices(ctx: click.Context, /, **request: Any) -> None:
     \b
     Examples:
       zsarbench protocol choices ucf101/official-1 --options 5 --out mine.toml
-      zsarbench protocol choices ucf101/official-1 --by similarity --class-text name --out hard.toml
+      zsarbench protocol choices ucf101/official-1 --by similarity --out hard.toml
     """
     from zsarbench.predictions.multiple_choice import ChoiceRequest, make
 

@@ -3,12 +3,15 @@
 A page of `docs/` is one of the site under the same path; OUTSIDE are pages that stand elsewhere in the tree. Pages link
 to files of the tree, so that they also lead somewhere where the tree is read; `on_site` and `absolute` turn such links
 into those of the site and those of the repository.
+
+`python .ci/pages.py https://github.com/OWNER/NAME README.md` writes a page with absolute links, as PyPI shows it.
 """
 
 from __future__ import annotations
 
 import os
 import re
+import sys
 from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 
@@ -75,3 +78,9 @@ def _with_links(text: str, source: str, to: Callable[[str, str], str | None]) ->
     text = FOOTNOTE.sub(r"\\[\1]", text)  # `[1] [2]` would be a link to what `[2]` defines
     blocks = re.split(r"(^```.*?^```$)", text, flags=re.DOTALL | re.MULTILINE)
     return "".join(block if block.startswith("```") else LINK.sub(link, block) for block in blocks)
+
+
+if __name__ == "__main__":
+    for name in sys.argv[2:]:
+        place = ROOT / name
+        place.write_text(absolute(place.read_text(encoding="utf-8"), name, sys.argv[1]), encoding="utf-8")

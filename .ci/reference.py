@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -76,7 +76,8 @@ def of_kind(kind: str) -> str:
     text = f"# {HEADS[kind]}\n\n`zsarbench list {kind}` lists them, `zsarbench show NAME` shows one.\n"
     for entry in entries:
         text += f"\n## {entry.name}\n\n{entry.summary}\n\n"
-        text += table(("", ""), rows_of(entry))
+        first, *further = rows_of(entry)
+        text += table(first, further)
         if kind not in ("protocol", "labels", "reporter") and (options := options_of(entry.target)):
             rows = [(f"`--set {kind}.{name}=`", f"`{type_}`", f"`{default}`") for name, type_, default in options]
             text += "\n" + table(("option", "type", "default"), rows)
@@ -208,9 +209,15 @@ def type_of(value: dict[str, Any]) -> str:
     return str(value.get("type", "any"))
 
 
-def table(heads: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
-    """Return a table."""
-    lines = [heads, tuple("---" for _ in heads), *(tuple(cell.replace("|", "\\|") for cell in row) for row in rows)]
+def escaped(cell: str) -> str:
+    """Return a cell whose bars outside of code are no separators."""
+    parts = cell.split("`")
+    return "`".join(part if number % 2 else part.replace("|", "\\|") for number, part in enumerate(parts))
+
+
+def table(heads: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
+    """Return a table; a bar inside of code separates no cells."""
+    lines = [heads, tuple("---" for _ in heads), *(tuple(map(escaped, row)) for row in rows)]
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 

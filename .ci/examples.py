@@ -21,7 +21,7 @@ from click.testing import CliRunner
 from zsarbench.cli.main import cli
 
 ROOT = Path(__file__).parent.parent
-PAGES = ("docs/predictions.md",)
+PAGES = ("docs/tutorials/predictions.md",)
 FILE = re.compile(r"<!-- file:(\S+) -->\n```\w+\n(.*?)```", re.DOTALL)
 RUN = re.compile(
     r"(<!-- run -->\n```bash\nzsarbench (?P<command>.*?)\n```\n\n<!-- output -->\n```text\n).*?```", re.DOTALL

@@ -26,7 +26,7 @@ from zsarbench.reports.paired import describe_differences
 from zsarbench.results import reported
 
 ROOT = Path(__file__).parent.parent
-PAGES = ("README.md", "docs/predictions.md", "docs/ucf101.md", "plugins/zsarbench_cezsar/README.md")
+PAGES = ("README.md", "docs/tutorials/predictions.md", "docs/how-to/ucf101.md", "plugins/zsarbench_cezsar/README.md")
 BLOCK = re.compile(
     r"(<!-- (?P<kind>table|differences):(?P<path>[\w./-]+)(?: against (?P<base>[\w./-]+))? -->\n)"
     r".*?(<!-- /(?P=kind) -->)",

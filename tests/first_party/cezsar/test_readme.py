@@ -44,8 +44,8 @@ def test_a_link_that_misses_its_line_is_stale(tmp_path):
         copy = shutil.copytree if (ROOT / path).is_dir() else shutil.copy
         (tmp_path / path).parent.mkdir(exist_ok=True)
         copy(ROOT / path, tmp_path / path)
-    (tmp_path / "docs").mkdir()
-    for page in ("README.md", "docs/ucf101.md"):
+    for page in ("README.md", "docs/how-to/ucf101.md", "docs/tutorials/predictions.md"):
+        (tmp_path / page).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / page).touch()
     page = tmp_path / README.relative_to(ROOT)
     page.write_text("\n".join(STAGES), encoding="utf-8")  # without the tables of results

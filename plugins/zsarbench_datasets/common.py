@@ -67,24 +67,24 @@ def manifest(
     """
     import pandas as pd
 
+    from zsarbench.utils.frames import any_text
+
     spans = spans or {}
     whole = (float("nan"), float("nan"))
     clip_ids = sorted(labels)
-    frame = pd.DataFrame(
-        {
-            "clip_id": clip_ids,
-            "label": [labels[clip_id] for clip_id in clip_ids],
-            "path": [paths.get(clip_id) for clip_id in clip_ids],
-            "start": [spans.get(clip_id, whole)[0] for clip_id in clip_ids],
-            "end": [spans.get(clip_id, whole)[1] for clip_id in clip_ids],
-            "group": [groups[clip_id] for clip_id in clip_ids],
-        }
-    )
+    columns = {
+        "clip_id": clip_ids,
+        "label": [labels[clip_id] for clip_id in clip_ids],
+        "path": [paths.get(clip_id) for clip_id in clip_ids],
+        "start": [spans.get(clip_id, whole)[0] for clip_id in clip_ids],
+        "end": [spans.get(clip_id, whole)[1] for clip_id in clip_ids],
+        "group": [groups[clip_id] for clip_id in clip_ids],
+    }
     if videos is not None:
-        frame["video"] = [videos[clip_id] for clip_id in clip_ids]
-    texts = {"clip_id", "label", "path", "group", "video"}.intersection(frame.columns)
-    # Python's storage, whatever else is installed: Arrow's takes no file name that is not UTF-8.
-    return frame.astype(dict.fromkeys(texts, pd.StringDtype("python")))
+        columns["video"] = [videos[clip_id] for clip_id in clip_ids]
+    texts = {"clip_id", "label", "path", "group", "video"}.intersection(columns)
+    with any_text():
+        return pd.DataFrame(columns).astype(dict.fromkeys(texts, pd.StringDtype("python")))
 
 
 def revision(version: str, clips: Mapping[str, str], *pinned: Download) -> str:

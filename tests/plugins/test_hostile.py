@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 from click.testing import CliRunner
 
 from zsarbench import hookimpl
@@ -159,6 +158,7 @@ def test_ten_thousand_names_are_taken_and_found() -> None:
 
 
 def test_a_plugin_that_replaces_what_all_compute_with_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    torch = pytest.importorskip("torch")
     monkeypatch.setattr(torch, "softmax", torch.softmax)  # restored afterwards
 
     def zsarbench_register(registry: Any) -> None:

@@ -16,6 +16,7 @@ from zsarbench.reports.layout import Layout, TextGroup, lay_out
 from zsarbench.reports.table import rows_of
 from zsarbench.utils import output, terminal
 from zsarbench.utils.documents import json_text
+from zsarbench.utils.frames import any_text
 from zsarbench.utils.schema import plain
 from zsarbench.utils.terminal import PAGE_WIDTH
 
@@ -92,6 +93,7 @@ class Markdown:
 class Csv:
     """Comma-separated values, every column in raw numbers; nothing but the rows."""
 
+    @any_text()
     def render(self, table: Table) -> str:
         """Return the table as CSV; the title, the remarks and what was left out are not in it."""
         import pandas as pd

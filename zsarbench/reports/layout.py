@@ -13,6 +13,7 @@ from zsarbench.reports.cells import NOTHING, Row, group_heading
 from zsarbench.reports.columns import Column, text_columns
 from zsarbench.reports.escaping import terminal
 from zsarbench.reports.table import GROUP, rows_of
+from zsarbench.utils.frames import any_text
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,7 @@ class Layout:
         return (*self.notes, *self.left_out)
 
 
+@any_text()
 def lay_out(table: Table) -> Layout:
     """Return a table in text, every piece of it on one line, without control characters."""
     rows = rows_of(table)

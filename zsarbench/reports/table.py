@@ -24,6 +24,7 @@ from zsarbench.reports.notes import may_rank, note_text, notes_of, notes_of_pape
 from zsarbench.reports.ranking import Evidence, rank_ranges, resolvable_of
 from zsarbench.results import RunResult
 from zsarbench.results.reported import ReportedRow
+from zsarbench.utils.frames import any_text
 
 _log = logging.getLogger(__name__)
 
@@ -33,6 +34,7 @@ GROUP = ("kind", "train_on", "class_text")
 ExtraColumns: TypeAlias = Callable[[RunResult], Mapping[str, Any]]
 
 
+@any_text()
 def build(
     results: Sequence[RunResult],
     reported: Sequence[ReportedRow] = (),

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from zsarbench.errors import ZsarbenchError, unknown
+from zsarbench.interfaces import ClipSource
 from zsarbench.utils.class_names import namesakes
 from zsarbench.utils.file_names import shown
 
@@ -76,3 +78,23 @@ def _remarks(classes: Collection[str]) -> list[str]:
             "Try: names as labels, or --class-text FILE.csv with the columns class and text"
         )
     return remarks
+
+
+def clip_sources(
+    manifest: pd.DataFrame, clip_ids: Sequence[str], captions: Mapping[str, Sequence[str]] = MappingProxyType({})
+) -> list[ClipSource]:
+    """Return where the content of these clips lies; manifest: with the clip ids as its index."""
+    import pandas as pd
+
+    rows = manifest.loc[list(clip_ids)].reindex(columns=["path", "start", "end", "video"])
+    return [
+        ClipSource(
+            clip_id=clip_id,
+            path=None if pd.isna(path) else str(path),
+            start=None if pd.isna(start) else float(start),
+            end=None if pd.isna(end) else float(end),
+            captions=tuple(captions.get(clip_id, ())),
+            video=None if pd.isna(video) else str(video),
+        )
+        for clip_id, path, start, end, video in rows.itertuples()
+    ]

@@ -14,7 +14,7 @@ import torch
 
 from zsarbench import protocols
 from zsarbench.data import class_texts
-from zsarbench.data.manifest import checked_manifest
+from zsarbench.data.manifest import checked_manifest, clip_sources
 from zsarbench.errors import ZsarbenchError
 from zsarbench.features import CaptionView
 from zsarbench.interfaces import ClassText, ClipFeatures, ClipSource, Round, TrainSet
@@ -58,18 +58,7 @@ class Inputs:
 
     def sources(self, clip_ids: Sequence[str]) -> list[ClipSource]:
         """Return where the content of these clips lies."""
-        rows = self.manifest.loc[list(clip_ids)].reindex(columns=["path", "start", "end", "video"])
-        return [
-            ClipSource(
-                clip_id=clip_id,
-                path=None if pd.isna(path) else str(path),
-                start=None if pd.isna(start) else float(start),
-                end=None if pd.isna(end) else float(end),
-                captions=tuple(self.captions.get(clip_id, ())),
-                video=None if pd.isna(video) else str(video),
-            )
-            for clip_id, path, start, end, video in rows.itertuples()
-        ]
+        return clip_sources(self.manifest, clip_ids, self.captions)
 
     def used_clips(self) -> list[str]:
         """Return the ids of all clips that any round trains on or tests, in the manifest's order."""

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 
 NOT_STATED = "not stated"
 MAX_NAME = 80
+OF_ANOTHER = "Predictions of another program, scored from a file."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,11 +81,13 @@ class Claim:
 class Scored:
     """Predictions of a file as they were scored.
 
-    options: how classes came from what the file holds; part of the result's identity. command: what repeats it.
+    options: how classes came from what the file holds; part of the result's identity. record: what was counted while
+    zsarbench made the file, {} for a file of another program. command: what repeats it.
     """
 
     file: PredictionFile
     options: Mapping[str, Any]
+    record: Mapping[str, Any]
     found: Matched
     scores: Scores
     command: str
@@ -188,7 +191,7 @@ def _method(scored: Scored, claim: Claim, target: Target) -> MethodInfo:
     return MethodInfo(
         name=claim.name,
         plugin=KIND,
-        summary="Predictions of another program, scored from a file.",
+        summary="Answers of a model that was shown every clip." if scored.record else OF_ANOTHER,
         source=claim.source,
         options=scored.options,
         learns_from="nothing" if claim.train_on == "none" else "seen-classes",
@@ -197,6 +200,7 @@ def _method(scored: Scored, claim: Claim, target: Target) -> MethodInfo:
             "file": {"name": file.path.name, "sha256": file.sha256},
             "account": plain(scored.found.account, "account"),
             "clips_in_file": in_file(scored, target),
+            **({"asked": dict(scored.record)} if scored.record else {}),
         },
     )
 
@@ -219,7 +223,8 @@ def in_file(scored: Scored, target: Target) -> dict[str, float]:
 
 def _flags(scored: Scored, coverage: Coverage) -> tuple[Flag, ...]:
     account, file = scored.found.account, scored.file
-    flags = [Flag("remark", f"predictions of another program, from {file.path.name} (sha256 {file.sha256[:8]})")]
+    whose = "answers of a model" if scored.record else "predictions of another program"
+    flags = [Flag("remark", f"{whose}, from {file.path.name} (sha256 {file.sha256[:8]})")]
     if text := coverage.lacks:
         flags.append(Flag("partial" if coverage.is_partial else "remark", text))
     silent = [finding.count for kind, finding in account.findings.items() if kind in kinds.REASONS]

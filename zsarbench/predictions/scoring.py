@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 import shlex
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -80,8 +80,22 @@ class ScoreRequest:
         return Claim(name=self.name, trained_on=trained_on, train_on=self.train_on, source=self.source)
 
 
-def score(request: ScoreRequest, host: Host) -> list[tuple[RunResult, Path]]:
+@dataclass(frozen=True, kw_only=True)
+class Origin:
+    """Where a predictions file comes from that zsarbench made itself.
+
+    command: what makes it again. options: part of the result's identity. record: what was counted while it was made.
+    """
+
+    command: str
+    options: Mapping[str, Any]
+    record: Mapping[str, Any]
+
+
+def score(request: ScoreRequest, host: Host, origin: Origin | None = None) -> list[tuple[RunResult, Path]]:
     """Score a predictions file, write its results, notify the observers, and return the results and their paths.
+
+    origin: None for a file of another program.
 
     Raises:
         UsageError: a name, a file or a field does not exist, classes have no order, or not one row is of a test clip.
@@ -97,7 +111,8 @@ def score(request: ScoreRequest, host: Host) -> list[tuple[RunResult, Path]]:
         order = None if request.class_order is None else class_order(request.class_order, target.dataset)
         file = read(request.file, Reading(renamed, order, request.words))
         classes = Classes(target.dataset.classes, target.dataset.aliases)
-        clips, command = clip_names(target.manifest), request.to_command()
+        clips = clip_names(target.manifest)
+        origin = origin or Origin(command=request.to_command(), options={}, record={})
         if target.choices and file.in_words:
             file = replace(file, predictions=tuple(_with_options(one, clips, target) for one in file.predictions))
         ways, left_out = mapped(file, classes, registry, request.text)
@@ -108,10 +123,11 @@ def score(request: ScoreRequest, host: Host) -> list[tuple[RunResult, Path]]:
             _check_any(file, found, target)
             scored = Scored(
                 file=file,
-                options=one.options,
+                options={**one.options, **origin.options},
+                record=origin.record,
                 found=found,
                 scores=_scores(found, target),
-                command=command,
+                command=origin.command,
                 seconds=time.perf_counter() - start,
             )
             made.append((record(scored, claim, target, registry), scored.scores))

@@ -6,7 +6,7 @@ from pkgutil import iter_modules
 
 # In the order a user meets them; a verb that is not listed follows by name.
 _FIRST = (
-    *("run", "score", "sweep", "compare", "result", "plot", "leaderboard", "list", "show"),
+    *("run", "score", "ask", "sweep", "compare", "result", "plot", "leaderboard", "list", "show"),
     *("protocol", "contamination", "data", "features", "plugin", "check", "doctor", "completion"),
 )
 _NAMES = {module.name for module in iter_modules(__path__)}

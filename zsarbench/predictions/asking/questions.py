@@ -1,0 +1,80 @@
+"""What a model is asked of a clip: a prompt, the names that it may choose from, and frames."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from string import ascii_uppercase
+from typing import Any, Final, Literal
+
+from zsarbench.errors import UsageError
+
+Offered = Literal["candidates", "choices", "nothing"]
+"""The names that a prompt lists: all candidates, the options of a multiple choice with letters, or none."""
+OPTIONS: Final = "{options}"
+FRAMES: Final = "{frames}"
+PROMPTS: Final[Mapping[Offered, str]] = {
+    "candidates": "These are {frames} frames of one video, in order of time. Which of these actions does it show?\n"
+    "{options}\nAnswer with one of them, as it is written, and with nothing else.",
+    "choices": "These are {frames} frames of one video, in order of time. Which of these actions does it show?\n"
+    "{options}\nAnswer with the letter of one of them, and with nothing else.",
+    "nothing": "These are {frames} frames of one video, in order of time. Which action does it show?\n"
+    "Answer with a short name of the action, and with nothing else.",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Question:
+    """A request to a chat model: its text, then JPEG images. settings: of the model, as the API names them."""
+
+    text: str
+    images: tuple[bytes, ...]
+    settings: Mapping[str, Any]
+
+    @property
+    def key(self) -> str:
+        """The sha256 of everything that an answer depends on: two clips of the same frames are one question."""
+        images = [hashlib.sha256(image).hexdigest() for image in self.images]
+        content = json.dumps([self.text, images, dict(self.settings)], sort_keys=True)
+        return hashlib.sha256(content.encode()).hexdigest()
+
+    @property
+    def messages(self) -> list[dict[str, Any]]:
+        """The messages of the request."""
+        urls = [f"data:image/jpeg;base64,{base64.b64encode(image).decode()}" for image in self.images]
+        images = [{"type": "image_url", "image_url": {"url": url}} for url in urls]
+        return [{"role": "user", "content": [{"type": "text", "text": self.text}, *images]}]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asking:
+    """How a model is asked; all of it is part of a result's identity.
+
+    prompt: with {options} where names are offered, and {frames} for the number of frames. frames_per_second and
+    max_frames: those of a clip that are shown, from its start. image_size: pixels of their longer side at most.
+    """
+
+    model: str
+    prompt: str
+    offered: Offered
+    frames_per_second: float = 1.0
+    max_frames: int = 8
+    image_size: int = 448
+    temperature: float = 0.0
+    max_tokens: int = 64
+
+    def __post_init__(self) -> None:
+        if (OPTIONS in self.prompt) != (self.offered != "nothing"):
+            wrong = "holds {options}, but none are offered" if OPTIONS in self.prompt else "lacks {options}"
+            raise UsageError(f"the prompt {wrong}. Try: --open for a question without options")
+
+    def question(self, options: Sequence[str], images: Sequence[bytes]) -> Question:
+        """Return the question of a clip; options: class names in words, in the order that they are offered in."""
+        lettered = self.offered == "choices"
+        lines = [f"{ascii_uppercase[i]}. {name}" if lettered else name for i, name in enumerate(options)]
+        text = self.prompt.replace(OPTIONS, "\n".join(lines)).replace(FRAMES, str(len(images)))
+        settings = {"model": self.model, "temperature": self.temperature, "max_tokens": self.max_tokens}
+        return Question(text=text, images=tuple(images), settings=settings)

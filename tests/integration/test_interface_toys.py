@@ -21,10 +21,11 @@ import torch
 from torch import Tensor
 
 from zsarbench import hookimpl
+from zsarbench.data.video import failures as video_failures
 from zsarbench.errors import UsageError, UsageErrors, ZsarbenchError
 from zsarbench.evaluation import scores
 from zsarbench.evaluation.scores import Scores
-from zsarbench.harness import preparation, runs
+from zsarbench.harness import runs
 from zsarbench.harness.resolve import resolve_run
 from zsarbench.harness.spec import request
 from zsarbench.interfaces import (
@@ -501,12 +502,12 @@ def test_a_method_that_learns_is_refused_where_there_is_nothing_to_learn_from(tm
 
 def test_the_log_tells_the_commonest_reasons_and_counts_the_others() -> None:
     reasons = {f"clip{number}": "missing file" for number in range(5)} | {
-        f"odd{number}": f"reason {number}" for number in range(preparation.MAX_REASONS + 2)
+        f"odd{number}": f"reason {number}" for number in range(video_failures.MAX_REASONS + 2)
     }
-    told = preparation.describe_failures(reasons)
+    told = video_failures.describe_failures(reasons)
     assert told.startswith("5 × missing file (e.g. clip0); 1 × reason 0 (e.g. odd0)")
     assert told.endswith("3 × other reasons")
-    assert preparation.describe_failures({"a": "missing file"}) == "1 × missing file (e.g. a)"
+    assert video_failures.describe_failures({"a": "missing file"}) == "1 × missing file (e.g. a)"
 
 
 # --- a learnt space, a loss with parameters ---------------------------------------------------------------------------

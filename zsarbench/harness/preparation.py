@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from zsarbench.data import class_texts
+from zsarbench.data.video.failures import describe_failures
 from zsarbench.errors import ZsarbenchError
 from zsarbench.features import FeatureStore
 from zsarbench.features.clips import MemoryClips
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     from zsarbench.plugins.registry import Registry
 
 _log = logging.getLogger(__name__)
-MAX_REASONS = 8  # why clips could not be read, that the log lists; the result has all
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -261,14 +261,3 @@ def _training_features(loaded: Loaded, data: Inputs) -> tuple[ClipFeatures, Mapp
         )
     readable = [number for number, clip_id in enumerate(clips.ids) if clip_id not in failures]
     return clips.subset(readable), failures, flags
-
-
-def describe_failures(failures: Mapping[str, str]) -> str:
-    """Return the reasons why clips could not be read, the most frequent first, each with its count and one clip."""
-    by_reason: dict[str, list[str]] = {}
-    for clip_id, reason in sorted(failures.items()):
-        by_reason.setdefault(reason, []).append(clip_id)
-    frequent = sorted(by_reason.items(), key=lambda item: -len(item[1]))
-    reasons = [f"{len(clips)} × {reason} (e.g. {clips[0]})" for reason, clips in frequent[:MAX_REASONS]]
-    rest = sum(len(clips) for _, clips in frequent[MAX_REASONS:])
-    return "; ".join([*reasons, f"{rest} × other reasons"] if rest else reasons)

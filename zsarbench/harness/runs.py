@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zsarbench import results
+from zsarbench.data.video.failures import describe_failures
 from zsarbench.harness import presence, recording
 from zsarbench.harness.answers import answer
 from zsarbench.harness.execution import execute
 from zsarbench.harness.fitting import fits
 from zsarbench.harness.preparation import (
     Loaded,
-    describe_failures,
     encoder_part,
     load,
     presence_of,

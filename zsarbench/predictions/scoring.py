@@ -64,14 +64,17 @@ class ScoreRequest:
 
     def to_command(self) -> str:
         """Return the command line that scores the file again, elsewhere: without folders of this machine."""
-        words = ["zsarbench", "score", self.file.name, "--name", self.name]
-        single = (("--protocol", self.protocol), ("--class-order", self.class_order), ("--source", self.source),
-                  ("--text", self.text))  # fmt: skip
-        words += [word for flag, value in single if value for word in (flag, value)]
+        words = ["zsarbench", "score", self.file.name, *self.options()]
+        return shlex.join(words + (["--words"] if self.words else []))
+
+    def options(self) -> list[str]:
+        """Return the words of a command line that say what the answers are and what is claimed of them."""
+        single = (("--name", self.name), ("--protocol", self.protocol), ("--class-order", self.class_order),
+                  ("--source", self.source), ("--text", self.text))  # fmt: skip
+        words = [word for flag, value in single if value for word in (flag, value)]
         many = (("--field", self.fields), ("--trained-on", self.trained_on), ("--set", self.settings))
         words += [word for flag, values in many for value in values for word in (flag, value)]
-        words += ["--words"] if self.words else []
-        return shlex.join(words + ([] if self.train_on == "none" else ["--train-on", self.train_on]))
+        return words + ([] if self.train_on == "none" else ["--train-on", self.train_on])
 
     @property
     def claim(self) -> Claim:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pandas as pd
 
 
-def any_text() -> AbstractContextManager[None]:
-    """Return a context, or a decorator, in which new frames hold any text that Python does.
+@contextmanager
+def any_text() -> Iterator[None]:
+    """Let new frames hold any text that Python does; a context and a decorator.
 
     Where pyarrow is installed, pandas keeps texts in its arrays, and these refuse a file name that is not UTF-8.
     """
-    return pd.option_context("mode.string_storage", "python")
+    with pd.option_context("mode.string_storage", "python"):
+        yield

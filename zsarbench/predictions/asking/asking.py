@@ -65,16 +65,14 @@ class AskRequest:
 
     def to_command(self) -> str:
         """Return the command line that asks again, elsewhere: without folders and files of this machine."""
-        scoring, asking = self.scoring, self.asking
-        words = ["zsarbench", "ask", "--model", str(asking["model"]), "--name", scoring.name]
-        words += ["--protocol", scoring.protocol] if scoring.protocol else []
+        words = ["zsarbench", "ask", "--model", str(self.asking["model"])]
         words += ["--endpoint", self.endpoint] if self.endpoint else []
         words += [] if self.offers else ["--open"]
         words += ["--prompt", "FILE"] if self.prompt is not None else []
         for name, flag in FLAGS.items():
-            if name in asking and asking[name] != getattr(Asking, name):
-                words += [flag, str(asking[name])]
-        words += [word for option in scoring.settings for word in ("--set", option)]
+            if name in self.asking and self.asking[name] != getattr(Asking, name):
+                words += [flag, str(self.asking[name])]
+        words += self.scoring.options()
         return shlex.join(words)
 
 
@@ -137,6 +135,7 @@ def ask(request: AskRequest, host: Host, progress: Progress) -> list[tuple[RunRe
     path = folder / f"{scoring.file.name}-{store.path.stem}.jsonl"
     lines = [json.dumps({"clip": clip, "answer": asked.answers[clip].text}, ensure_ascii=False)
              for clip in target.tested if clip in asked.answers]  # fmt: skip
+    folder.mkdir(parents=True, exist_ok=True)
     write_atomic(path, ("\n".join(lines) + "\n").encode("utf-8", "replace"))
     origin = Origin(command=request.to_command(), options={"asked": asdict(how)}, record=asked.record(request.price))
     return score(replace(scoring, file=path, words=True), host, origin)

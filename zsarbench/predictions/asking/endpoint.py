@@ -6,15 +6,12 @@ import logging
 import os
 import random
 import threading
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from zsarbench.errors import UsageError, ZsarbenchError
 from zsarbench.predictions.asking.answers import Answer
 from zsarbench.predictions.asking.questions import Question
 from zsarbench.utils.foreign import first_line
-
-if TYPE_CHECKING:
-    pass
 
 _log = logging.getLogger(__name__)
 KEY = "OPENAI_API_KEY"
@@ -69,13 +66,13 @@ class Endpoint:
             Unanswered: no attempt brought one, or the endpoint refuses this question.
             ZsarbenchError: the endpoint refuses every question: its key, address or model is wrong.
         """
+        messages: Any = question.messages
         reason = "it was stopped"
         for attempt in range(self._attempts):
             if self._stopped.is_set():
                 break
             try:
-                reply = self._client.chat.completions.create(messages=question.messages, **question.settings)  # type: ignore[call-overload]
-                return _answer_of(reply)
+                return _answer_of(self._client.chat.completions.create(messages=messages, **question.settings))
             except (self._openai.AuthenticationError, self._openai.PermissionDeniedError,
                     self._openai.NotFoundError) as error:  # fmt: skip
                 raise ZsarbenchError(

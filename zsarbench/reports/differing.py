@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, TypeAlias
 
 from zsarbench.results import RunResult
+
+Setting: TypeAlias = tuple[str, str]
+"""Component and setting, as ("triplet", "loss.margin"): the component keeps options of different parts apart."""
 
 
 def differing_settings(results: Iterable[RunResult]) -> dict[str, str]:
@@ -17,7 +20,7 @@ def differing_settings(results: Iterable[RunResult]) -> dict[str, str]:
     """
     by_method = defaultdict(list)
     for result in results:
-        by_method[result.method.name].append((result.stem, _settings(result)))
+        by_method[result.method.name].append((result.stem, settings_of(result)))
     texts = {}
     for rows in by_method.values():
         values = defaultdict(set)
@@ -30,9 +33,9 @@ def differing_settings(results: Iterable[RunResult]) -> dict[str, str]:
     return texts
 
 
-def _settings(result: RunResult) -> dict[tuple[str, ...], str]:
-    """Return setting values by (component name, setting); the name keeps options of different parts apart."""
-    flat: dict[tuple[str, ...], str] = {}
+def settings_of(result: RunResult) -> dict[Setting, str]:
+    """Return the values of a result's settings, each as it is typed."""
+    flat: dict[Setting, str] = {}
     for kind, part in sorted(result.parts.items()):
         flat["", kind] = part.name
         flat |= {(part.name, f"{kind}.{key}"): _text(value) for key, value in sorted(part.options.items())}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -21,12 +22,15 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from zsarbench.reports.semantic_gap import Gap, Points
+    from zsarbench.reports.sensitivity import Sensitivity
 
 DPI = 160  # of the PNG
 INCHES_PER_CLASS = 0.17  # of a confusion matrix: names in 7 points, one per line
 MAX_CLASSES_WITH_NUMBERS = 40  # classes up to which the cells of a confusion matrix hold their percentages
 MAX_NAMED_CLASSES = 12  # up to which the stars of a scatter have names; above, numbers with a list
 FEW_CLIPS = 400  # fewer leave room for larger points in a scatter
+SIDE_BY_SIDE = 0.5  # of the room between two values that are no numbers, over all lines
+LINEAR_RANGE = 8  # of the values of an option, above which its axis is logarithmic
 PERPLEXITY = 30.0  # of t-SNE, about how many neighbours of a point count; scikit-learn's default
 NAMES_PER_COLUMN = 51  # of the list next to a scatter
 
@@ -114,6 +118,46 @@ def draw_training(fits: Sequence[Mapping[str, Any]], title: str) -> Figure:
     )
     if len(drawn) <= 6:
         axes.legend(fontsize=7, frameon=False)
+    return figure
+
+
+def draw_sensitivity(found: Sensitivity) -> Figure:
+    """Draw a metric in percent by the values of an option, with 95 % intervals; a dotted line is chance.
+
+    Numbers have their places on an axis and lines between them; other values stand side by side.
+    """
+    from matplotlib.ticker import MaxNLocator
+
+    figure, axes = _figure(7.0, 4.6)
+    n = len(found.lines)
+    places = {value: float(value) if found.numeric else float(number) for number, value in enumerate(found.values)}
+    marks = zip(_colours(n, "viridis"), itertools.cycle("osD^vP"), strict=False)
+    for number, ((label, line), (colour, mark)) in enumerate(zip(found.lines.items(), marks, strict=False)):
+        aside = 0.0 if found.numeric else SIDE_BY_SIDE * (number - (n - 1) / 2) / n
+        x, y = [places[value] + aside for value in line], [100 * summary.mean for summary in line.values()]
+        style = "-" if found.numeric else "none"
+        axes.plot(x, y, color=colour, marker=mark, linestyle=style, label=escaping.figure(label) or None)
+        for place, summary in zip(x, line.values(), strict=True):
+            if summary.ci95 is not None:
+                low, high = summary.ci95
+                axes.vlines(place, 100 * low, 100 * high, color=colour, linewidth=1.0)
+    if found.chance is not None:
+        axes.axhline(100 * found.chance, color="0.5", linestyle=":", linewidth=1.2, label="chance")
+    if not found.numeric:
+        axes.set_xlim(-0.5, len(places) - 0.5)
+    elif min(places.values()) > 0 and max(places.values()) / min(places.values()) > LINEAR_RANGE:
+        axes.set_xscale("log")
+    axes.set_xticks(list(places.values()), [escaping.figure(value) for value in found.values])
+    axes.minorticks_off()
+    axes.yaxis.set_major_locator(MaxNLocator(steps=[1, 2, 5, 10]))
+    axes.set_xlabel(escaping.figure(found.option))
+    axes.set_ylabel(f"{found.metric} in %")
+    axes.grid(color="0.92")
+    with_intervals = any(summary.ci95 for line in found.lines.values() for summary in line.values())
+    bars = "; bars: 95 % intervals" if with_intervals else "; no intervals"
+    axes.set_title(escaping.figure(found.protocol) + bars, fontsize=9)
+    if axes.get_legend_handles_labels()[1]:
+        figure.legend(loc="outside lower center", fontsize=7, frameon=False)
     return figure
 
 

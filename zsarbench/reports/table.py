@@ -59,7 +59,7 @@ def build(
     if not results:
         raise UsageError("there is no result to compare. Try: zsarbench run --method NAME")
     like = like or max(results, key=_age)
-    kept, left_out = _comparable(results, like)
+    kept, left_out = comparable(results, like)
     metrics = sorted({name for result in kept for name in result.summary})
     rank_by = rank_by or SETTINGS[like.protocol.setting].ranked_by.name
     if rank_by not in metrics:
@@ -117,7 +117,7 @@ def _title(like: RunResult) -> str:
     )
 
 
-def _comparable(results: Sequence[RunResult], like: RunResult) -> tuple[list[RunResult], list[str]]:
+def comparable(results: Sequence[RunResult], like: RunResult) -> tuple[list[RunResult], list[str]]:
     """Return the results that may share a table with `like`, and "id: reason" for the others."""
     counts = _usual_counts(results, like)
     reasons = {result.stem: _reason_apart(result, like, counts) for result in results}

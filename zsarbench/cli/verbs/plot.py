@@ -1,4 +1,4 @@
-"""`zsarbench plot`: figures of a result."""
+"""`zsarbench plot`: figures of results."""
 
 from __future__ import annotations
 
@@ -21,15 +21,16 @@ if TYPE_CHECKING:
     from zsarbench.results import RunResult
 
 
-@click.group("plot", cls=Group, short_help="Draw a result: confusion, semantic gap, training.")
+@click.group("plot", cls=Group, short_help="Draw results: confusion, semantic gap, sensitivity, training.")
 def command() -> None:
-    """Draw a result as PNG and SVG.
+    """Draw results as PNG and SVG.
 
     \b
     Examples:
       zsarbench plot confusion RESULT.json
       zsarbench plot semantic-gap RESULT.json --round 1
       zsarbench plot training RESULT.json --out figures
+      zsarbench plot sensitivity results --over class_text
     """
 
 
@@ -117,6 +118,35 @@ def semantic_gap(ctx: click.Context, /, path: Path, number: int, out: Path, **ma
     spec = resolve_run(_request(result, **machine), host)
     points = gap.of_run(spec, host, default_progress(), scores, index)
     _write(figures.draw_semantic_gap(points, _title(result, number)), out, path, f"semantic-gap-{number}")
+
+
+@command.command("sensitivity")
+@click.argument(
+    "places", metavar="RESULT|FOLDER…", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path)
+)
+@click.option("--over", metavar="OPTION", help="The axis.  [default: the one option in which the results differ]")
+@click.option("--metric", help="What is drawn.  [default: what ranks in the protocol's setting]")
+@_out
+def draw_sensitivity(places: tuple[Path, ...], over: str | None, metric: str | None, out: Path) -> None:
+    """Draw how accuracy depends on one option: results of a sweep, one line for each combination of the others.
+
+    \b
+    Examples:
+      zsarbench sweep --method cezsar --grid visual.max_steps=1,2,4,8 --out frames
+      zsarbench plot sensitivity frames
+      zsarbench plot sensitivity results --over class_text --metric top5_per_video
+    """
+    from zsarbench import results
+    from zsarbench.reports import figures
+    from zsarbench.reports.sensitivity import sensitivity
+    from zsarbench.results.record import file_name
+
+    found = sensitivity(results.load(*places), over=over, metric=metric)
+    for line in found.left_out:
+        echo(f"left out: {line}", err=True)
+    name = f"sensitivity-{file_name(found.protocol)}-{file_name(found.option)}"
+    for file in figures.write_figure(figures.draw_sensitivity(found), out, name):
+        echo(file)
 
 
 def _request(result: RunResult, **machine: Any) -> RunRequest:

@@ -72,6 +72,7 @@ def test_replicates_equal_a_bootstrap_that_copies_clips(average):
     assert interval == pytest.approx(tuple(expected), abs=0.012)
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("n_classes", [10, 15, 34])
 def test_intervals_of_few_classes_cover_and_paired_ones_seldom_exclude_no_difference(n_classes):
     """Benchmarks measure this with more trials and many more cases (benchmarks/statistics)."""

@@ -25,7 +25,7 @@ TEXT4VIS = MIRROR / "whwu95/Text4Vis/d61b34d0208a03ce6146edcc51033b2a040cb249/li
 GPT4VIS = MIRROR / "whwu95/GPT4Vis/a401556c2f71f7a98770dc41caee4c0f02f93485"
 OST = MIRROR / "tomchen-ctj/OST/1810ae6e56ebcb549b333ea349a8ca80d41a62d1"
 CEZSAR = MIRROR / "valterlej/cezsar/f3eef3e53f20d617c18f2e693cf4a8dccff90c57/data/datasets/splits"
-pytestmark = pytest.mark.light
+pytestmark = pytest.mark.once
 realdata = pytest.mark.realdata
 
 Lists = Mapping[str, Sequence[str]]

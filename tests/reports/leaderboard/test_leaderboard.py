@@ -353,6 +353,7 @@ def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
     assert "folder of results" in str(done.exception)
 
 
+@pytest.mark.once
 def test_the_committed_leaderboard_can_be_published(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
     done = zsarbench("leaderboard", "check")

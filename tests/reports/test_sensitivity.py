@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from pathlib import Path
 from typing import Any
 
@@ -85,6 +86,7 @@ def test_an_unknown_metric_names_those_there_are() -> None:
 
 
 def test_the_command_draws_numbers_as_lines_and_names_side_by_side(tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib", reason="the extra `plot` is not installed")
     for frames, scores in ((1, WEAK), (16, STRONG)):
         for loss in ("triplet", "info-nce"):
             results.write(result_of(frames, loss, scores), scores, tmp_path / "results")
@@ -96,3 +98,10 @@ def test_the_command_draws_numbers_as_lines_and_names_side_by_side(tmp_path: Pat
         assert all(f">{text}<" in svg for text in (over, "top-1/video in %", "chance"))
     assert ">visual.max_steps=16<" in svg
     assert (tmp_path / "plots" / "sensitivity-toy-half-loss.png").read_bytes()[:4] == b"\x89PNG"
+
+
+def test_without_matplotlib_the_extra_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    done = CliRunner().invoke(cli, ["plot", "sensitivity", str(tmp_path)], obj={})
+    assert isinstance(done.exception, UsageError)
+    assert "pip install 'zsarbench[plot]'" in str(done.exception)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -41,6 +43,19 @@ _out = click.option(
 _round = click.option("--round", "number", default=1, show_default=True, help="Which round of the result.")
 
 
+def drawing() -> ModuleType:
+    """Return what draws figures.
+
+    Raises:
+        UsageError: matplotlib is not installed.
+    """
+    if importlib.util.find_spec("matplotlib") is None:
+        raise UsageError("figures are drawn by matplotlib. Try: pip install 'zsarbench[plot]'")
+    from zsarbench.reports import figures
+
+    return figures
+
+
 def _with(*options: Callable[..., Any]) -> Callable[..., Any]:
     def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
         for option in reversed(options):
@@ -59,8 +74,8 @@ def confusion(path: Path, number: int, out: Path) -> None:
     Example:
       zsarbench plot confusion RESULT
     """
+    figures = drawing()
     from zsarbench import results
-    from zsarbench.reports import figures
 
     result = results.read(path)
     scores = results.read_scores(path)
@@ -78,8 +93,8 @@ def training(path: Path, out: Path) -> None:
     Example:
       zsarbench plot training RESULT
     """
+    figures = drawing()
     from zsarbench import results
-    from zsarbench.reports import figures
 
     result = results.read(path)
     with guarded("result file", path):  # what a method records is free
@@ -103,11 +118,11 @@ def semantic_gap(ctx: click.Context, /, path: Path, number: int, out: Path, **ma
     Example:
       zsarbench plot semantic-gap RESULT
     """
+    figures = drawing()
     from zsarbench.harness.resolve import resolve_run
 
     host = host_of(ctx)
     from zsarbench import results
-    from zsarbench.reports import figures
     from zsarbench.reports import semantic_gap as gap
     from zsarbench.utils.progress import default_progress
     from zsarbench.utils.targets import OUT, check_folder
@@ -136,8 +151,8 @@ def draw_sensitivity(places: tuple[Path, ...], over: str | None, metric: str | N
       zsarbench plot sensitivity frames
       zsarbench plot sensitivity results --over class_text --metric top5_per_video
     """
+    figures = drawing()
     from zsarbench import results
-    from zsarbench.reports import figures
     from zsarbench.reports.sensitivity import sensitivity
     from zsarbench.results.record import file_name
 
@@ -177,7 +192,5 @@ def _title(result: RunResult, number: int = 0) -> str:
 
 
 def _write(figure: Figure, out: Path, path: Path, what: str) -> None:
-    from zsarbench.reports import figures
-
-    for file in figures.write_figure(figure, out, f"{path.stem}-{what}"):
+    for file in drawing().write_figure(figure, out, f"{path.stem}-{what}"):
         echo(file)

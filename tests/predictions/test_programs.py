@@ -133,7 +133,7 @@ def as_json(place: Place, rows: list[dict[str, Any]]) -> str:
     "more",
     [
         lambda clip: dict(zip("ABC", options(clip), strict=True)),
-        lambda clip: {"candidates": repr([f"{letter}. {text}" for letter, text in zip("ABC", options(clip), strict=True)])},
+        lambda clip: {"candidates": repr(lettered(clip).splitlines())},
         lambda clip: {"candidates": repr(options(clip))},
         lambda clip: {"question": f"What happens?\n{lettered(clip)}\nAnswer with the letter."},
     ],

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zsarbench.errors import UsageError, ZsarbenchError, unknown
+from zsarbench.predictions import figures
 from zsarbench.predictions.programs import program_of
 from zsarbench.predictions.records import (
     CLASSES,
@@ -162,6 +163,11 @@ def _json(path: Path, reading: Reading, fields: _Fields) -> Iterator[Prediction]
         return
     if not isinstance(content, dict):
         raise UsageError(f"{whole} is {content!r:.40}; it must be an object or a list")
+    if (program := figures.program_of(content)) is not None:
+        raise UsageError(
+            f"{whole} is a result of {program.name}, which holds figures and no prediction of any clip. "
+            f"Try: zsarbench result import {path}"
+        )
     names = tuple(content)
     clips = reading.field("clip", CLIP, names)
     if clips is not None and isinstance(content[clips], list):

@@ -7,7 +7,7 @@ import json
 import math
 import tomllib
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from pathlib import Path
 from typing import Any, NoReturn
@@ -107,6 +107,12 @@ def json_text(content: Any) -> str:
         ValueError: a number is NaN or infinite, or a value is none of JSON's.
     """
     return json_visible(json.dumps(content, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False))
+
+
+def toml_lines(values: Mapping[str, Any]) -> list[str]:
+    """Return a line of TOML for each value: a text, a number, a truth value or a list of these."""
+    return [f"{name} = {json.dumps(list(value) if isinstance(value, tuple) else value, ensure_ascii=False)}"
+            for name, value in values.items()]  # fmt: skip
 
 
 def invalid(what: str, path: Path, problems: Iterable[str]) -> ZsarbenchError:

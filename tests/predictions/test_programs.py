@@ -167,6 +167,25 @@ def test_a_field_that_the_user_names_is_read_as_in_any_other_file(place: Place) 
     assert top1(by_mapping(place.score(as_json(place, rows), "--field", "answer=raw"))["exact"]) == 1.0
 
 
+def test_an_order_of_other_clips_is_told_by_the_true_classes(place: Place) -> None:
+    letters = "".join("CAB"[n % 3] for n in range(len(CLIPS)))
+    lines = [sample(n, clip, said(clip), target=letters[n], input=lettered_with(clip, letters[n]))
+             for n, clip in enumerate(CLIPS)]  # fmt: skip
+    file, order = place.write("samples.jsonl", lines), place.path / "order.txt"
+    order.write_text("\n".join(CLIPS))
+    assert findings(by_mapping(place.score(file, "--clip-order", str(order)))["exact"]) == {}
+    order.write_text("\n".join([*list(CLIPS)[1:], *list(CLIPS)[:1]]))  # one row off: half are of another class
+    one = by_mapping(place.score(file, "--clip-order", str(order)))["exact"]
+    assert findings(one) == {"other-truth": 12}
+    file = as_json(place, [row(n, clip, said(clip), answer="golf") for n, clip in enumerate(CLIPS)])
+    assert findings(by_mapping(place.score(file))["exact"]) == {"other-truth": 22}
+
+
+def lettered_with(clip: str, letter: str) -> str:
+    """A prompt in which the option of a letter is the true class."""
+    return "\n".join(f"({one}) {CLIPS[clip] if one == letter else f'other {one}'}" for one in "ABC")
+
+
 def test_another_data_set_of_the_same_name_is_told_by_its_clips(place: Place) -> None:
     """The first of two protocols has all classes, the file the clips of six, and some that nobody knows."""
     place.add_protocol("six", NAMES[:6])

@@ -23,6 +23,7 @@ NO_CLASS: Final = "no-class"
 UNKNOWN_LABELS: Final = "unknown-labels"
 NO_CANDIDATES: Final = "no-candidates"
 REPEATED_LABELS: Final = "repeated-labels"
+OTHER_TRUTH: Final = "other-truth"
 
 REASONS: Mapping[str, str] = MappingProxyType(
     {
@@ -73,6 +74,10 @@ _TEXTS: Mapping[str, tuple[str, str]] = MappingProxyType(
         REPEATED_LABELS: (
             "label repeats a better one of its clip, and is left out",
             "labels repeat a better one of their clip, and are left out",
+        ),
+        OTHER_TRUTH: (
+            "clip has another true class in the file than in the data set; is it the clip that is meant?",
+            "clips have another true class in the file than in the data set; are they the clips that are meant?",
         ),
     }
 )

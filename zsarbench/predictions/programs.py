@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 import re
+import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
@@ -58,8 +59,8 @@ def lettered(lines: Iterable[str]) -> tuple[str, ...]:
 def _lmms_eval(sample: Mapping[str, Any], reading: Reading, where: str) -> Prediction:
     """Return the prediction of a sample of lmms-eval.
 
-    Its clip is named by a field of the sample, of its `doc` (in files of before version 0.4) or of what a metric kept;
-    where none is, by the place of `doc_id` in the user's order of clips, which comes first.
+    Its clip is that of `doc_id` in the user's order of clips; without one, a field of the sample, of its `doc` (written
+    before version 0.4) or of what a metric kept names it.
 
     Raises:
         UsageError: nothing names the clip, or there are several responses.
@@ -80,11 +81,12 @@ def _lmms_eval(sample: Mapping[str, Any], reading: Reading, where: str) -> Predi
     options = next((listed for part in parts if (listed := _listed(part, reading))), ())
     if not options and isinstance(prompt := sample.get("input"), str):
         options = lettered(prompt.splitlines())
-    return Prediction(where=where, clip=clip, answer=answer, options=options)
+    truth = _truth(_text(sample.get("target")), options)
+    return Prediction(where=where, clip=clip, answer=answer, options=options, truth=truth)
 
 
 def _vlmevalkit(row: Mapping[str, Any], reading: Reading, where: str) -> Prediction:
-    """Return the prediction of a row of VLMEvalKit, whose `answer` is the true one.
+    """Return the prediction of a row of VLMEvalKit, in which `answer` is the true class.
 
     Its options are the columns A, B, C and so on, or `candidates`, or lettered lines of the question.
 
@@ -102,9 +104,10 @@ def _vlmevalkit(row: Mapping[str, Any], reading: Reading, where: str) -> Predict
     options = tuple(takewhile(bool, columns))
     if len(options) < 2:
         options = _listed(row, reading) or lettered(_text(cells["question"]).splitlines())
-    return Prediction(
-        where=where, clip=clip, answer="" if answer.startswith(_FAILED) else answer, options=tuple(options)
-    )
+    if answer.startswith(_FAILED):
+        answer = ""
+    truth = _truth(_text(cells.get("answer")), options)
+    return Prediction(where=where, clip=clip, answer=answer, options=options, truth=truth)
 
 
 PROGRAMS: Final = (
@@ -127,14 +130,28 @@ def _listed(record: Mapping[str, Any], reading: Reading) -> tuple[str, ...]:
     name = reading.field("options", (*OPTIONS, "candidates"), tuple(record))
     value = None if name is None else record[name]
     if isinstance(value, str) and len(value) <= MAX_LISTED:
-        try:
-            value = ast.literal_eval(value)  # of a list that was written as text into a cell
-        except (ValueError, SyntaxError, MemoryError, RecursionError):
-            return ()
+        value = _list_in(value)
     if not isinstance(value, list) or len(value) < 2 or not all(isinstance(text, str) for text in value):
         return ()
     texts = lettered(value)
     return texts if len(texts) == len(value) else tuple(text.strip() for text in value)
+
+
+def _list_in(text: str) -> Any:
+    """Return what a cell holds in which pandas wrote a list as Python shows it; None where it holds no value."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Python's, of a backslash in the text
+        try:
+            return ast.literal_eval(text.strip())
+        except (ValueError, SyntaxError, MemoryError, RecursionError):
+            return None
+
+
+def _truth(text: str, options: Sequence[str]) -> str:
+    """Return the true class, which may be given by the letter of an option."""
+    letter = text.strip("().").upper()
+    place = ascii_uppercase.find(letter) if len(letter) == 1 else -1
+    return options[place] if 0 <= place < len(options) else text
 
 
 def _text(cell: Any) -> str:

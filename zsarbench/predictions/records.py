@@ -34,8 +34,9 @@ class Prediction:
 
     where: its place, for messages. clip: as the file calls it. labels: class names as the file spells them, best first
     where there are no scores. scores: one for each label, larger is better, NaN for none. answer: in words. options:
-    those that the answer was a choice of, in their order. silence: the kind of why it names no class, one of
-    `zsarbench.predictions.account.REASONS`; "" where it may.
+    those that the answer was a choice of, in their order. truth: the true class as the file has it, which shows whether
+    the clip is the one that is meant, and is never scored; "" where it is not read. silence: the kind of why it names
+    no class, one of `zsarbench.predictions.account.REASONS`; "" where it may.
     """
 
     where: str
@@ -44,6 +45,7 @@ class Prediction:
     scores: NDArray[np.float64] | None = None
     answer: str | None = None
     options: tuple[str, ...] = ()
+    truth: str = ""
     silence: str = ""
 
 

@@ -123,9 +123,9 @@ def score(request: ScoreRequest, host: Host, origin: Origin | None = None) -> li
         if target.choices and file.in_words:
             file = replace(file, predictions=tuple(_with_options(one, clips, target) for one in file.predictions))
         ways, left_out = mapped(file, classes, registry, request.text)
-        made = []
+        made, labels = [], target.labels
         for one in ways:
-            found = matched(one.predictions, target.tested, target.candidates, clips, classes)
+            found = matched(one.predictions, labels, target.candidates, clips, classes)
             found = replace(found, account=replace(found.account, not_read=file.not_read))
             _check_any(file, found, target)
             scored = Scored(

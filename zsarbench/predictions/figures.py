@@ -75,7 +75,7 @@ def _mteb(content: Mapping[str, Any], split: str | None, where: str) -> Figure:
         raise UsageError(f"{where} is of the task '{task:.80}', which trains on labels: none of MTEB's zero-shot tasks")
     if split is None and len(splits) == 1:
         [split] = splits
-    if split not in splits:
+    if split is None or split not in splits:
         raise UsageError(f"{where}: " + unknown("split", split or "", splits, "--split NAME"))
     subsets = splits[split]
     if not isinstance(subsets, list) or len(subsets) != 1 or not isinstance(subsets[0], dict):

@@ -53,7 +53,7 @@ def reported_row(request: ImportRequest, registry: Registry) -> str:
         listed,
         registry,
         protocol=request.protocol,
-        n_classes=revision and revision.n_classes,
+        n_classes=None if revision is None else revision.n_classes,
         data_root=request.data_root,
         settings=request.settings,
     )

@@ -14,6 +14,7 @@ from listed import NAMES, Place, clips_of
 from zsarbench.errors import UsageError, ZsarbenchError
 from zsarbench.plugins import load_plugins
 from zsarbench.predictions import placing
+from zsarbench.predictions.target import target_of
 from zsarbench.results import reported, revisions
 
 CLIPS = clips_of(2)
@@ -151,3 +152,17 @@ def test_the_revisions_that_ship_are_sound() -> None:
     assert (of_ucf101.n_samples, of_ucf101.n_classes) == (1944, 51)
     assert revisions.find(OF_UCF101, "train") is None
     assert json.dumps(of_ucf101.in_words()) == '"mteb/UCF101-51VA at revision 866b006d84, 1,944 clips of 51 classes"'
+
+
+@pytest.mark.realdata
+def test_official_lists_are_found_by_their_clips(tmp_path: Path) -> None:
+    registry = load_plugins().registry
+    ucf101, hmdb51 = (target_of(registry, name).test[0] for name in ("ucf101/official-1", "hmdb51/official"))
+    paths = [f"videos/{clip}.avi" for clip in ucf101[::-1]]
+    assert placing.place(paths, registry).protocol == "ucf101/official-1"
+    with pytest.raises(UsageError, match="in 'ucf101/official-1' 101 classes compete, not 51"):
+        placing.place(paths, registry, n_classes=51)
+    with pytest.raises(UsageError, match="round 0 of 'hmdb51/official' alone tests exactly these"):
+        placing.place(hmdb51, registry)
+    with pytest.raises(UsageError, match="tests 3,783 clips, of which 1,839 are not listed; of those listed 0 are not"):
+        placing.place(ucf101[:1944], registry, protocol="ucf101/official-1")

@@ -24,6 +24,7 @@ UNKNOWN_LABELS: Final = "unknown-labels"
 NO_CANDIDATES: Final = "no-candidates"
 REPEATED_LABELS: Final = "repeated-labels"
 OTHER_TRUTH: Final = "other-truth"
+ABSENT: Final = "absent-classes"
 
 REASONS: Mapping[str, str] = MappingProxyType(
     {
@@ -40,6 +41,10 @@ REASONS: Mapping[str, str] = MappingProxyType(
 _TEXTS: Mapping[str, tuple[str, str]] = MappingProxyType(
     {
         MISSING: ("test clip is missing, and counts as wrong", "test clips are missing, and count as wrong"),
+        ABSENT: (
+            "class has no clip in the file; is the file of a part of the data set?",
+            "classes have no clip in the file; is the file of a part of the data set?",
+        ),
         OTHER: (
             "row is of a clip of the data set that is not tested, and is left out",
             "rows are of clips of the data set that are not tested, and are left out",

@@ -83,6 +83,10 @@ def matched(
     """
     tally, tested = Tally(), tuple(labels)
     rows_of, n_rows = _by_clip(predictions, frozenset(tested), clips, tally)
+    present = {labels[clip] for clip in rows_of}
+    for label in labels.values():
+        if label not in present:
+            tally.add(kinds.ABSENT, label)
     for clip, rows in rows_of.items():
         truths = {place for row in rows if row.truth and (place := classes.find(row.truth)) >= 0}
         if truths - {classes.find(labels[clip])}:

@@ -182,6 +182,7 @@ def _texts(folder: Path) -> dict[str, Reader]:
 def _predictions(folder: Path) -> dict[str, Reader]:
     import numpy as np
 
+    from zsarbench.predictions.figures import read_figure
     from zsarbench.predictions.files import read
     from zsarbench.predictions.matching import Classes, matched
     from zsarbench.predictions.records import Reading
@@ -193,18 +194,34 @@ def _predictions(folder: Path) -> dict[str, Reader]:
         '{"clip": "a/1", "labels": ["run", 2], "scores": [0.5, 0.1]}\n'
         '{"clip": "a/2", "answer": "B", "options": ["run", "jump"]}\n'
     )
+    (folder / "samples.jsonl").write_text(
+        '{"doc_id": 0, "target": "A", "filtered_resps": ["A"], "doc": {"video": "1.mp4", "options": ["run", "swim"]}}\n'
+        '{"doc_id": 1, "target": "B", "filtered_resps": "", "acc": {"video_id": "a/2"}, "input": "A. run\\nB. swim"}\n'
+    )
+    (folder / "table.tsv").write_text(
+        '"index"\t"video"\t"question"\t"answer"\t"candidates"\t"prediction"\n'
+        '"0"\t"a/1"\t"What?"\t"A"\t"[\'A. run\', \'B. swim\']"\t"(B)"\n'
+    )
+    (folder / "mteb.json").write_text(
+        '{"task_name": "KZeroShot", "dataset_revision": "0f", "scores": {"test": [{"accuracy": 0.5}]}}'
+    )
     (folder / "ranks.csv").write_text("video,rank,label,score\na/1,1,run,0.5\na/1,2,jump,0.1\na/2,1,swim,1\n")
     np.savez(folder / "matrix.npz", clips=np.array(clips), classes=np.array(names), scores=np.eye(2, 3))
 
     def read_all(file: Path) -> None:
         given = read(file, Reading({}, names)).predictions
         named = [prediction for prediction in given if prediction.answer is None]
-        matched(named, clips, frozenset(range(3)), ClipNames(clips), Classes(names, {})).account.lines()
+        matched(
+            named, dict(zip(clips, names, strict=False)), frozenset(range(3)), ClipNames(clips), Classes(names, {})
+        ).account.lines()
 
     return {
         "predictions-json": Reader(folder / "lists.json", JSON_FILE, read_all),
         "predictions-lines": Reader(folder / "rows.jsonl", TEXT_FILE, read_all),
         "predictions-csv": Reader(folder / "ranks.csv", TEXT_FILE, read_all),
+        "predictions-samples": Reader(folder / "samples.jsonl", TEXT_FILE, read_all),
+        "predictions-table": Reader(folder / "table.tsv", TEXT_FILE, read_all),
+        "figures": Reader(folder / "mteb.json", JSON_FILE, read_figure),
         "predictions-npz": Reader(folder / "matrix.npz", (mutations.archive,), read_all),
     }
 
@@ -313,7 +330,8 @@ def run(campaign: Campaign, folder: Path, trials: int, *, first: int = 0, only: 
 KINDS = (
     "result", "scores", "digests", "npy", "safetensors", "torch", "torch-legacy", "clip-csv", "class-texts",
     "words-text", "words-binary", "reported", "protocol", "class-list", "sweep-file", "sidecar", "checkpoint",
-    "predictions-json", "predictions-lines", "predictions-csv", "predictions-npz",
+    "predictions-json", "predictions-lines", "predictions-csv", "predictions-samples", "predictions-table", "figures",
+    "predictions-npz",
 )  # fmt: skip
 
 

@@ -87,7 +87,7 @@ def test_copies_of_the_file_give_the_accounted_counts(mirror: Path, tmp_path: Pa
     for name, (lines, expected) in copies.items():
         path = tmp_path / f"{name}.jsonl"
         path.write_text("\n".join(map(json.dumps, lines)), encoding="utf-8")
-        found[name] = matched(read(path, Reading({})).predictions, target.tested, target.candidates, clips, classes)
+        found[name] = matched(read(path, Reading({})).predictions, target.labels, target.candidates, clips, classes)
         counts = {kind: item.count for kind, item in found[name].account.findings.items()}
         assert {kind: count for kind, count in counts.items() if kind != "repeated-labels"} == expected, name
         assert found[name].account.n_rows == len(lines)

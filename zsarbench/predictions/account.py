@@ -23,6 +23,8 @@ NO_CLASS: Final = "no-class"
 UNKNOWN_LABELS: Final = "unknown-labels"
 NO_CANDIDATES: Final = "no-candidates"
 REPEATED_LABELS: Final = "repeated-labels"
+OTHER_TRUTH: Final = "other-truth"
+ABSENT: Final = "absent-classes"
 
 REASONS: Mapping[str, str] = MappingProxyType(
     {
@@ -39,6 +41,10 @@ REASONS: Mapping[str, str] = MappingProxyType(
 _TEXTS: Mapping[str, tuple[str, str]] = MappingProxyType(
     {
         MISSING: ("test clip is missing, and counts as wrong", "test clips are missing, and count as wrong"),
+        ABSENT: (
+            "class has no clip in the file; is the file of a part of the data set?",
+            "classes have no clip in the file; is the file of a part of the data set?",
+        ),
         OTHER: (
             "row is of a clip of the data set that is not tested, and is left out",
             "rows are of clips of the data set that are not tested, and are left out",
@@ -73,6 +79,10 @@ _TEXTS: Mapping[str, tuple[str, str]] = MappingProxyType(
         REPEATED_LABELS: (
             "label repeats a better one of its clip, and is left out",
             "labels repeat a better one of their clip, and are left out",
+        ),
+        OTHER_TRUTH: (
+            "clip has another true class in the file than in the data set; is it the clip that is meant?",
+            "clips have another true class in the file than in the data set; are they the clips that are meant?",
         ),
     }
 )

@@ -12,6 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zsarbench.errors import UsageError, ZsarbenchError, unknown
+from zsarbench.predictions import figures
+from zsarbench.predictions.programs import program_of
 from zsarbench.predictions.records import (
     CLASSES,
     CLIP,
@@ -87,6 +89,11 @@ def form_of(path: Path) -> str:
         UsageError: it does not exist, or its ending is none of them.
     """
     form = path.suffix.lower().removeprefix(".")
+    if form in SPREADSHEETS:
+        raise UsageError(
+            f"{WHAT} {path}: spreadsheets are not read. Try: save it as CSV or TSV; VLMEvalKit writes the latter with "
+            "PRED_FORMAT=tsv"
+        )
     if form not in FORMATS:
         raise UsageError(f"{WHAT} {path}: " + unknown("ending", form, FORMATS))
     if not os.path.isfile(path):
@@ -113,9 +120,15 @@ class _Fields:
 def _from_records(
     records: Iterable[tuple[str, Mapping[str, Any]]], reading: Reading, fields: _Fields
 ) -> Iterator[Prediction]:
-    """Yield the predictions of records; those of one clip by rank are joined, the first rank first."""
+    """Yield the predictions of records; those of one clip by rank are joined, the first rank first.
+
+    Records of a program that is known are read as it writes them.
+    """
     ranked: dict[str, list[tuple[float, Prediction]]] = {}
     for where, record in records:
+        if (program := program_of(record, reading)) is not None:
+            yield program.read(record, reading, where)
+            continue
         layout = fields.layout(tuple(record), reading, where)
         prediction = prediction_of(record, layout, reading, where)
         if layout.rank is None:
@@ -143,13 +156,18 @@ def _from_records(
 
 
 def _json(path: Path, reading: Reading, fields: _Fields) -> Iterator[Prediction]:
-    content, whole = read_json(path, WHAT, MAX_BYTES, repeated=True), f"{WHAT} {path}"
+    content, whole = read_json(path, WHAT, MAX_BYTES, repeated=True, nan=True), f"{WHAT} {path}"
     if isinstance(content, list):
         yield from _from_records(_objects(((f"{whole}, item {n}", item) for n, item in enumerate(content)), whole),
                                  reading, fields)  # fmt: skip
         return
     if not isinstance(content, dict):
         raise UsageError(f"{whole} is {content!r:.40}; it must be an object or a list")
+    if (program := figures.program_of(content)) is not None:
+        raise UsageError(
+            f"{whole} is a result of {program.name}, which holds figures and no prediction of any clip. "
+            f"Try: zsarbench result import {path}"
+        )
     names = tuple(content)
     clips = reading.field("clip", CLIP, names)
     if clips is not None and isinstance(content[clips], list):
@@ -162,7 +180,7 @@ def _json(path: Path, reading: Reading, fields: _Fields) -> Iterator[Prediction]
 
 
 def _json_lines(path: Path, reading: Reading, fields: _Fields) -> Iterator[Prediction]:
-    return _from_records(_objects(read_json_lines(path, WHAT), f"{WHAT} {path}"), reading, fields)
+    return _from_records(_objects(read_json_lines(path, WHAT, nan=True), f"{WHAT} {path}"), reading, fields)
 
 
 def _csv(path: Path, reading: Reading, fields: _Fields) -> Iterator[Prediction]:
@@ -193,6 +211,7 @@ FORMATS: Mapping[str, Callable[[Path, Reading, _Fields], Iterator[Prediction]]] 
     "parquet": _parquet,
 }
 """How a file is read, by the ending of its name."""
+SPREADSHEETS = ("xlsx", "xls", "ods")
 
 
 def _objects(items: Iterable[tuple[str, Any]], whole: str) -> Iterator[tuple[str, Mapping[str, Any]]]:

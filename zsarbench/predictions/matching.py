@@ -72,17 +72,25 @@ def clip_names(manifest: pd.DataFrame) -> ClipNames:
 
 def matched(
     predictions: Iterable[Prediction],
-    tested: Sequence[str],
+    labels: Mapping[str, str],
     candidates: frozenset[int],
     clips: ClipNames,
     classes: Classes,
 ) -> Matched:
     """Return the scores of the tested clips that predictions give, with the account of all rows.
 
-    tested: clip ids. candidates: positions of the classes that are a candidate in any round.
+    labels: the class of each tested clip. candidates: positions of the classes that are a candidate in any round.
     """
-    tally = Tally()
+    tally, tested = Tally(), tuple(labels)
     rows_of, n_rows = _by_clip(predictions, frozenset(tested), clips, tally)
+    present = {labels[clip] for clip in rows_of}
+    for label in labels.values():
+        if label not in present:
+            tally.add(kinds.ABSENT, label)
+    for clip, rows in rows_of.items():
+        truths = {place for row in rows if row.truth and (place := classes.find(row.truth)) >= 0}
+        if truths - {classes.find(labels[clip])}:
+            tally.add(kinds.OTHER_TRUTH, clip)
     scores = np.full((len(tested), len(classes.names)), np.nan, dtype=np.float32)
     failures: dict[str, str] = {}
     for number, clip in enumerate(tested):

@@ -17,6 +17,7 @@ from zsarbench.plugins import building
 from zsarbench.predictions.target import Target, target_of
 from zsarbench.protocols import choices, read
 from zsarbench.utils.atomic import write_atomic
+from zsarbench.utils.documents import toml_lines
 from zsarbench.utils.targets import check_file
 
 if TYPE_CHECKING:
@@ -140,13 +141,13 @@ def _content(request: ChoiceRequest, target: Target, drawn_by: str) -> dict[str,
 
 def _toml(content: Mapping[str, Any], target: Target) -> str:
     """Return the text of a protocol file."""
-    lines = _fields(content)
+    lines = toml_lines(content)
     protocol = target.protocol
     if protocol.parts:
-        lines += ["", "[parts]", *_fields(protocol.parts)]
+        lines += ["", "[parts]", *toml_lines(protocol.parts)]
     for kind, of_kind in protocol.options.items():
         for component, values in of_kind.items():
-            lines += ["", f"[options.{json.dumps(kind)}.{json.dumps(component)}]", *_fields(values)]
+            lines += ["", f"[options.{json.dumps(kind)}.{json.dumps(component)}]", *toml_lines(values)]
     for item, listed in zip(target.rounds, protocol.rounds, strict=True):
         table: dict[str, Any] = {"seed": item.seed, "seen": item.seen, "candidates": item.candidates}
         table |= {"validation": item.validation} if item.validation else {}
@@ -155,10 +156,5 @@ def _toml(content: Mapping[str, Any], target: Target) -> str:
                 table[name] = clips
         table |= listed.clip_lists
         table |= {} if listed.duplicate_of is None else {"duplicate_of": listed.duplicate_of}
-        lines += ["", "[[rounds]]", *_fields(table)]
+        lines += ["", "[[rounds]]", *toml_lines(table)]
     return "\n".join(lines) + "\n"
-
-
-def _fields(values: Mapping[str, Any]) -> list[str]:
-    return [f"{name} = {json.dumps(list(value) if isinstance(value, tuple) else value, ensure_ascii=False)}"
-            for name, value in values.items()]  # fmt: skip

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from zsarbench.errors import UsageError
 
-CLIP: Final = ("clip", "clip_id", "clips", "clip_ids", "video", "video_id", "videos", "id", "ids", "path", "file",
-               "filename", "file_name")  # fmt: skip
+CLIP: Final = ("clip", "clip_id", "clips", "clip_ids", "video", "video_id", "videos", "video_name", "video_path", "id",
+               "ids", "path", "file", "filename", "file_name")  # fmt: skip
 ANSWER: Final = ("answer", "answers", "response", "responses", "text", "output", "generated", "completion")
 SCORES: Final = ("scores", "logits", "probabilities", "probs", "similarities")
 LABELS: Final = ("predictions", "prediction", "predicted", "pred", "preds", "topk", "labels", "label", "class")
@@ -34,8 +34,9 @@ class Prediction:
 
     where: its place, for messages. clip: as the file calls it. labels: class names as the file spells them, best first
     where there are no scores. scores: one for each label, larger is better, NaN for none. answer: in words. options:
-    those that the answer was a choice of, in their order. silence: the kind of why it names no class, one of
-    `zsarbench.predictions.account.REASONS`; "" where it may.
+    those that the answer was a choice of, in their order. truth: the true class as the file has it, which shows whether
+    the clip is the one that is meant, and is never scored; "" where it is not read. silence: the kind of why it names
+    no class, one of `zsarbench.predictions.account.REASONS`; "" where it may.
     """
 
     where: str
@@ -44,6 +45,7 @@ class Prediction:
     scores: NDArray[np.float64] | None = None
     answer: str | None = None
     options: tuple[str, ...] = ()
+    truth: str = ""
     silence: str = ""
 
 
@@ -53,12 +55,13 @@ class Reading:
 
     renamed: the file's name of a field by ours ("clip", "label", "scores", "answer", "options"). order: the names that
     class indices and unnamed columns stand for; None: the file must name its classes. words: text is an answer in
-    words, wherever it stands.
+    words, wherever it stands. clips: those that numbers of rows stand for; None: the file must name its clips.
     """
 
     renamed: Mapping[str, str]
     order: tuple[str, ...] | None = None
     words: bool = False
+    clips: tuple[str, ...] | None = None
 
     def field(self, of: str, known: Sequence[str], names: Sequence[str]) -> str | None:
         """Return which of these field names holds what we call `of`; None where none does."""
@@ -80,6 +83,17 @@ class Reading:
                 "(a name a line, or INDEX NAME), or --class-order dataset, the order that zsarbench has the classes in"
             )
         return self.order[index] if 0 <= index < len(self.order) else f"index {index}"
+
+    def clip_at(self, number: Any, where: str) -> str:
+        """Return the clip of the row of a number, from 0.
+
+        Raises:
+            UsageError: it is no number, or the order ends before it.
+        """
+        clips = self.clips or ()
+        if isinstance(number, bool) or not isinstance(number, int) or not 0 <= number < len(clips):
+            raise UsageError(f"{where} is of row {number!r:.20}, but the order of clips has {len(clips):,} rows")
+        return clips[number]
 
     def columns(self, n: int, where: str) -> tuple[str, ...]:
         """Return the classes of a row of `n` scores.

@@ -44,14 +44,16 @@ class ScoreRequest:
     """The options of `zsarbench score`, unchecked.
 
     protocol: None is the one that a plugin declares the default. class_order: what indices stand for: "dataset",
-    "sorted" or a file of names. fields: "OURS=THEIRS" strings. trained_on: label sets, or "nothing"; () for unknown.
-    words: what the file gives for a clip is an answer in words. text: the encoder of the mapping `nearest`.
+    "sorted" or a file of names. clip_order: a file of the clips that numbers of rows stand for. fields: "OURS=THEIRS"
+    strings. trained_on: label sets, or "nothing"; () for unknown. words: what the file gives for a clip is an answer in
+    words. text: the encoder of the mapping `nearest`.
     """
 
     file: Path
     name: str
     protocol: str | None = None
     class_order: str | None = None
+    clip_order: Path | None = None
     fields: Sequence[str] = ()
     trained_on: Sequence[str] = ()
     train_on: str = "none"
@@ -70,7 +72,8 @@ class ScoreRequest:
     def options(self) -> list[str]:
         """Return the words of a command line that say what the answers are and what is claimed of them."""
         single = (("--name", self.name), ("--protocol", self.protocol), ("--class-order", self.class_order),
-                  ("--source", self.source), ("--text", self.text))  # fmt: skip
+                  ("--clip-order", self.clip_order and self.clip_order.name), ("--source", self.source),
+                  ("--text", self.text))  # fmt: skip
         words = [word for flag, value in single if value for word in (flag, value)]
         many = (("--field", self.fields), ("--trained-on", self.trained_on), ("--set", self.settings))
         words += [word for flag, values in many for value in values for word in (flag, value)]
@@ -112,16 +115,17 @@ def score(request: ScoreRequest, host: Host, origin: Origin | None = None) -> li
         target = target_of(registry, request.protocol, data_root=request.data_root, settings=request.settings)
         check_folder(Path(request.out) / file_name(target.protocol.name), "results", OUT)
         order = None if request.class_order is None else class_order(request.class_order, target.dataset)
-        file = read(request.file, Reading(renamed, order, request.words))
+        in_order = None if request.clip_order is None else tuple(text_files.names(request.clip_order, "order of clips"))
+        file = read(request.file, Reading(renamed, order, request.words, in_order))
         classes = Classes(target.dataset.classes, target.dataset.aliases)
         clips = clip_names(target.manifest)
         origin = origin or Origin(command=request.to_command(), options={}, record={})
         if target.choices and file.in_words:
             file = replace(file, predictions=tuple(_with_options(one, clips, target) for one in file.predictions))
         ways, left_out = mapped(file, classes, registry, request.text)
-        made = []
+        made, labels = [], target.labels
         for one in ways:
-            found = matched(one.predictions, target.tested, target.candidates, clips, classes)
+            found = matched(one.predictions, labels, target.candidates, clips, classes)
             found = replace(found, account=replace(found.account, not_read=file.not_read))
             _check_any(file, found, target)
             scored = Scored(

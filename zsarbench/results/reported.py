@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import importlib.resources
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from zsarbench.errors import ZsarbenchError
-from zsarbench.utils.documents import invalid, read_toml
+from zsarbench.utils.documents import invalid, read_toml, toml_lines
 from zsarbench.utils.json_schema import json_schema
 from zsarbench.utils.schema import STRICT, DoesNotFit, FilledText, Fraction, OneOf, parse
 
@@ -80,6 +81,19 @@ def schema() -> dict[str, Any]:
 def folder() -> Path:
     """Return the folder of the figures that ship with zsarbench."""
     return Path(str(importlib.resources.files("zsarbench_benchmarks"))) / "reported"
+
+
+def text_of(content: Mapping[str, Any]) -> str:
+    """Return the text of a file of one row of these fields.
+
+    Raises:
+        ZsarbenchError: a row cannot be so; the message lists every problem.
+    """
+    try:
+        parse(ReportedFile, {"rows": [dict(content)]}, "row")
+    except DoesNotFit as error:
+        raise ZsarbenchError("\n  ".join(["the reported row would not be valid:", *error.problems])) from error
+    return "\n".join(["[[rows]]", *toml_lines(content)])
 
 
 def read(path: Path) -> list[ReportedRow]:

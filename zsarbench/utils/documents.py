@@ -7,7 +7,7 @@ import json
 import math
 import tomllib
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from pathlib import Path
 from typing import Any, NoReturn
@@ -23,23 +23,25 @@ MAX_BYTES = 32 * 2**20
 MAX_PROBLEMS = 20  # of unfit values that a message lists
 
 
-def read_json(path: Path, what: str, max_bytes: int = MAX_BYTES, *, repeated: bool = False) -> Any:
-    """Return the content of a JSON file; repeated: see `parse_json`.
+def read_json(path: Path, what: str, max_bytes: int = MAX_BYTES, *, repeated: bool = False, nan: bool = False) -> Any:
+    """Return the content of a JSON file; repeated, nan: see `parse_json`.
 
     Raises:
         ZsarbenchError: see `read_text` and `parse_json`.
     """
-    return parse_json(read_text(path, what, max_bytes), f"{what} {path}", repeated=repeated)
+    return parse_json(read_text(path, what, max_bytes), f"{what} {path}", repeated=repeated, nan=nan)
 
 
-def read_json_lines(path: Path, what: str) -> Iterator[tuple[str, Any]]:
+def read_json_lines(path: Path, what: str, *, nan: bool = False) -> Iterator[tuple[str, Any]]:
     """Yield where each line of a file of JSON values is, for messages, and its value; empty lines are left out.
+
+    nan: see `parse_json`.
 
     Raises:
         ZsarbenchError: see `zsarbench.utils.text_files.lines` and `parse_json`.
     """
     for where, line in lines(path, what):
-        yield where, parse_json(line, where)
+        yield where, parse_json(line, where, nan=nan)
 
 
 class RepeatedKeys(dict[str, Any]):
@@ -50,10 +52,11 @@ class RepeatedKeys(dict[str, Any]):
         self.pairs = tuple(pairs)
 
 
-def parse_json(text: str, where: str, *, repeated: bool = False) -> Any:
+def parse_json(text: str, where: str, *, repeated: bool = False, nan: bool = False) -> Any:
     """Return the value of a JSON text; where: its place for messages.
 
-    repeated: whether an object may hold a key twice; it is then a `RepeatedKeys`.
+    repeated: whether an object may hold a key twice; it is then a `RepeatedKeys`. nan: whether NaN, which pandas writes
+    for an empty cell, is read as None.
 
     Raises:
         ZsarbenchError: it is not valid JSON, or holds a key twice, NaN or an infinity, which JSON does not have, or
@@ -63,7 +66,7 @@ def parse_json(text: str, where: str, *, repeated: bool = False) -> Any:
         content = json.loads(
             text,
             object_pairs_hook=_with_duplicates if repeated else _without_duplicates,
-            parse_constant=_refuse_constant,
+            parse_constant=_none_for_nan if nan else _refuse_constant,
             parse_float=_finite,
         )
     except json.JSONDecodeError as error:
@@ -106,6 +109,12 @@ def json_text(content: Any) -> str:
     return json_visible(json.dumps(content, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False))
 
 
+def toml_lines(values: Mapping[str, Any]) -> list[str]:
+    """Return a line of TOML for each value: a text, a number, a truth value or a list of these."""
+    return [f"{name} = {json.dumps(list(value) if isinstance(value, tuple) else value, ensure_ascii=False)}"
+            for name, value in values.items()]  # fmt: skip
+
+
 def invalid(what: str, path: Path, problems: Iterable[str]) -> ZsarbenchError:
     """Return the error that lists the problems of a file, one per line."""
     return ZsarbenchError("\n  ".join([f"{what} {path} is not valid:", *problems]))
@@ -126,6 +135,11 @@ def _with_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not a number of JSON")
+
+
+def _none_for_nan(name: str) -> None:
+    if name != "NaN":
+        _refuse_constant(name)
 
 
 def _finite(text: str) -> float:

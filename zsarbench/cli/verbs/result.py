@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from zsarbench.cli.result_diff import diff
+from zsarbench.cli.result_import import import_
 from zsarbench.cli.result_show import show
 from zsarbench.cli.result_validate import validate
 from zsarbench.cli.toolkit import Group, echo
@@ -28,9 +29,11 @@ def command() -> None:
       zsarbench result recompute results/
       zsarbench result recompute benchmarks/results --plan
       zsarbench result compact benchmarks/results
+      zsarbench result import HMDB51ZeroShot.json --name CLIP --clips list.txt
     """
 
 
+command.add_command(import_)
 command.add_command(validate)
 command.add_command(show)
 command.add_command(diff)

@@ -25,6 +25,12 @@ from zsarbench.cli.toolkit import data_root_option, echo, echo_json, echo_render
     help="What class indices and unnamed scores stand for: dataset, sorted, or a FILE with a name a line.",
 )
 @click.option(
+    "--clip-order",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="What row numbers (doc_id of lmms-eval) stand for: a FILE with a clip a line.",
+)
+@click.option(
     "--field", "fields", multiple=True, metavar="OURS=THEIRS", help="What the file calls clip, label, scores, answer, …"
 )
 @click.option(
@@ -56,7 +62,8 @@ def command(ctx: click.Context, /, format_: str, as_json: bool, **request: Any) 
     without scores, or one class. Clips are named by id, file name or path, classes by name, alias or index. What
     becomes of every row is printed on stderr: a clip that is missing is wrong, and so is one with predictions that
     differ. Answers in words (fields clip and answer) are mapped to classes in four ways, each with its own row: by
-    exact name, by inclusion, by the nearest class, and by letter or option where there are options.
+    exact name, by inclusion, by the nearest class, and by letter or option where there are options. So are the samples
+    that lmms-eval logs and the predictions of VLMEvalKit, which are known by their fields.
 
     \b
     Examples:

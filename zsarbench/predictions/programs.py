@@ -1,0 +1,161 @@
+"""Records that evaluation programs write of multimodal models, each known by its fields: what they say of a clip.
+
+Sources: lmms-eval (EvolvingLMMs-Lab/lmms-eval 75571cf, lmms_eval/loggers/evaluation_tracker.py and
+lmms_eval/evaluator.py) and VLMEvalKit (open-compass/VLMEvalKit e8e78f0, vlmeval/inference_video.py and
+vlmeval/smp/file.py).
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+import warnings
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import takewhile
+from string import ascii_lowercase, ascii_uppercase
+from typing import Any, Final
+
+from zsarbench.errors import UsageError
+from zsarbench.predictions.records import CLIP, OPTIONS, Prediction, Reading
+
+MAX_LISTED: Final = 20_000
+"""Characters of a text that is read as a list of options: what is longer is none."""
+_FAILED: Final = "Failed to obtain answer"  # VLMEvalKit's own words where a model gave no answer
+_LETTERED = re.compile(r"\s*\(?(?P<letter>[A-Z])[.):]\s+(?P<text>\S.*?)\s*")
+
+
+@dataclass(frozen=True)
+class Program:
+    """A program that writes records. fields: those by which a record is known; read: the prediction of one."""
+
+    name: str
+    fields: frozenset[str]
+    read: Callable[[Mapping[str, Any], Reading, str], Prediction]
+
+
+def program_of(names: Iterable[str], reading: Reading) -> Program | None:
+    """Return which program writes records of these fields; None where none does, or the user names the answer."""
+    if not {"answer", "label", "scores"}.isdisjoint(reading.renamed):
+        return None
+    given = frozenset(names)
+    return next((program for program in PROGRAMS if program.fields <= given), None)
+
+
+def lettered(lines: Iterable[str]) -> tuple[str, ...]:
+    """Return the options that lines give behind the letters A, B, C and so on; () for fewer than two.
+
+    >>> lettered(["What happens?", "A. golf", "(B) horse riding", "Answer with the letter."])
+    ('golf', 'horse riding')
+    """
+    found: list[str] = []
+    for line in lines:
+        match = _LETTERED.fullmatch(line)
+        if match and match["letter"] == ascii_uppercase[len(found) % len(ascii_uppercase)]:
+            found.append(match["text"])
+    return tuple(found) if len(found) > 1 else ()
+
+
+def _lmms_eval(sample: Mapping[str, Any], reading: Reading, where: str) -> Prediction:
+    """Return the prediction of a sample of lmms-eval.
+
+    Its clip is that of `doc_id` in the user's order of clips; without one, a field of the sample, of its `doc` (written
+    before version 0.4) or of what a metric kept names it.
+
+    Raises:
+        UsageError: nothing names the clip, or there are several responses.
+    """
+    doc = sample.get("doc")
+    parts = [part for part in (doc, sample, *sample.values()) if isinstance(part, dict)]
+    clip = reading.clip_at(sample["doc_id"], where) if reading.clips is not None else _clip_of(parts, reading)
+    if clip is None:
+        raise UsageError(
+            f"{where} is a sample of lmms-eval in which no field names the clip; its doc_id is the number of a row. "
+            "Try: --clip-order FILE, the clips of the task's data set in its order, or --field clip=NAME"
+        )
+    answer = sample["filtered_resps"]
+    while isinstance(answer, list) and len(answer) == 1:
+        [answer] = answer
+    if not isinstance(answer, str):
+        raise UsageError(f"{where} has filtered_resps that are not one text: {answer!r:.60}; give answers in words")
+    options = next((listed for part in parts if (listed := _listed(part, reading))), ())
+    if not options and isinstance(prompt := sample.get("input"), str):
+        options = lettered(prompt.splitlines())
+    truth = _truth(_text(sample.get("target")), options)
+    return Prediction(where=where, clip=clip, answer=answer, options=options, truth=truth)
+
+
+def _vlmevalkit(row: Mapping[str, Any], reading: Reading, where: str) -> Prediction:
+    """Return the prediction of a row of VLMEvalKit, in which `answer` is the true class.
+
+    Its options are the columns A, B, C and so on, or `candidates`, or lettered lines of the question.
+
+    Raises:
+        UsageError: no field names the clip.
+    """
+    clip = _clip_of([row], reading)
+    if clip is None:
+        raise UsageError(
+            f"{where} is a row of VLMEvalKit in which no field names the clip, such as video. Try: --field clip=NAME"
+        )
+    cells = {str(name).lower(): cell for name, cell in row.items()}
+    answer = _text(cells["prediction"])
+    columns = [_text(cells.get(letter)) for letter in ascii_lowercase]
+    options = tuple(takewhile(bool, columns))
+    if len(options) < 2:
+        options = _listed(row, reading) or lettered(_text(cells["question"]).splitlines())
+    if answer.startswith(_FAILED):
+        answer = ""
+    truth = _truth(_text(cells.get("answer")), options)
+    return Prediction(where=where, clip=clip, answer=answer, options=options, truth=truth)
+
+
+PROGRAMS: Final = (
+    Program("lmms-eval", frozenset({"doc_id", "filtered_resps"}), _lmms_eval),
+    Program("VLMEvalKit", frozenset({"index", "question", "prediction"}), _vlmevalkit),
+)
+"""The programs whose records are known by their fields."""
+
+
+def _clip_of(parts: Sequence[Mapping[str, Any]], reading: Reading) -> str | None:
+    """Return what names the clip in the first of these records that says so; None where none does."""
+    for part in parts:
+        if (name := reading.field("clip", CLIP, tuple(part))) is not None and (clip := _text(part[name])):
+            return clip
+    return None
+
+
+def _listed(record: Mapping[str, Any], reading: Reading) -> tuple[str, ...]:
+    """Return the options that a field of a record lists, without letters before them; () where none does."""
+    name = reading.field("options", (*OPTIONS, "candidates"), tuple(record))
+    value = None if name is None else record[name]
+    if isinstance(value, str) and len(value) <= MAX_LISTED:
+        value = _list_in(value)
+    if not isinstance(value, list) or len(value) < 2 or not all(isinstance(text, str) for text in value):
+        return ()
+    texts = lettered(value)
+    return texts if len(texts) == len(value) else tuple(text.strip() for text in value)
+
+
+def _list_in(text: str) -> Any:
+    """Return what a cell holds in which pandas wrote a list as Python shows it; None where it holds no value."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Python's, of a backslash in the text
+        try:
+            return ast.literal_eval(text.strip())
+        except (ValueError, SyntaxError, MemoryError, RecursionError):
+            return None
+
+
+def _truth(text: str, options: Sequence[str]) -> str:
+    """Return the true class, which may be given by the letter of an option."""
+    letter = text.strip("().").upper()
+    place = ascii_uppercase.find(letter) if len(letter) == 1 else -1
+    return options[place] if 0 <= place < len(options) else text
+
+
+def _text(cell: Any) -> str:
+    """Return a cell as text, a whole number by its digits; "" where it holds neither."""
+    if isinstance(cell, int) and not isinstance(cell, bool):
+        return str(cell)
+    return cell.strip() if isinstance(cell, str) else ""

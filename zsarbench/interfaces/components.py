@@ -144,7 +144,7 @@ class Method(Protocol):
         """Learn; always called once before `score`, with None where there is nothing to learn from."""
 
     def score(self, clips: ClipFeatures, classes: Sequence[ClassText], context: Context) -> Tensor:
-        """Return (N, C), larger is better."""
+        """Return (N, C), larger is better; NaN for a clip that could not be read, whose mask is False throughout."""
 
 
 @runtime_checkable
@@ -163,9 +163,12 @@ class Dataset(Protocol):
     """Other spellings found in public lists, to the official name; case, spaces and punctuation need none."""
 
     def manifest(self) -> pd.DataFrame:
-        """Return one row per clip: clip_id, label (or missing), path, start, end, group; sorted by clip_id.
+        """Return one row per clip: clip_id, label, path, start, end, group; sorted by clip_id.
 
-        Optional column: `video`, what files are called of the video that a clip is a span of.
+        label: one of `classes`, missing where a clip has none. path: of the file to read, whole; missing where the data
+        set has no files, or none without `root`. start, end: seconds; missing for a whole file. group: the source video
+        or the like, what clips share that must not be learnt from and tested on. Optional column: `video`, what files
+        are called of the video that a clip is a span of.
         """
 
     def splits(self) -> Mapping[str, Sequence[str]]:

@@ -49,7 +49,11 @@ class VisualEncoder(Protocol):
     space: str | None
     """The joint space the features lie in, equal to a text encoder's where a cosine between them means something."""
     fingerprint: Mapping[str, str]
-    """What the output depends on besides the options: `weights_sha256`, `preprocessing`; part of the feature key."""
+    """What the output depends on besides the options: `weights_sha256`, `preprocessing`; part of the feature key.
+
+    Code is not looked at: where a change of it gives other features, an entry here has to change, else those that are
+    stored are read.
+    """
 
     def encode(self, clips: Clips) -> Steps:
         """Return one feature row per step; frames (N, T, F, 3, H, W) and mask (N, T) give values (N, T, D)."""
@@ -72,6 +76,7 @@ class TextEncoder(Protocol):
     dim: int
     space: str | None
     fingerprint: Mapping[str, str]
+    """As of a `VisualEncoder`: vectors of sentences are stored too."""
 
     def encode(self, texts: Sequence[str]) -> Tensor:
         """Return (N, D) float32; unit length is not promised."""

@@ -149,8 +149,11 @@ def sources() -> Any:
 
 @cache
 def host() -> Host:
-    """Return the loaded plugins."""
-    return load_plugins()
+    """Return the loaded plugins; without one of them the reference would lack its components."""
+    loaded = load_plugins()
+    if loaded.failures:
+        raise SystemExit(f"plugins are left out: {', '.join(failure.plugin for failure in loaded.failures)}")
+    return loaded
 
 
 def printed(*words: str) -> str:

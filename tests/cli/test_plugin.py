@@ -43,6 +43,19 @@ def write_readme_plugin(folder: Path) -> Path:
     return folder
 
 
+def write_tutorial_plugin(folder: Path) -> Path:
+    """Write the package that the tutorial describes: a new one with the class that it shows, and its name."""
+    page = (ROOT / "docs/tutorials/own-method.md").read_text("utf-8")
+    code, target = (re.search(of, page, re.DOTALL) for of in (r"```python\n(.*?)```", r'`"(fast_zsl\.method:\w+)"`'))
+    assert code is not None
+    assert target is not None
+    assert new(folder, "fast-zsl", "--method").exit_code == 0
+    (folder / "fast_zsl" / "method.py").write_text(code[1], encoding="utf-8")
+    place = folder / "fast_zsl" / "__init__.py"
+    place.write_text(re.sub(r"fast_zsl\.method:\w+", target[1], place.read_text("utf-8")), encoding="utf-8")
+    return folder
+
+
 ALL = ("method", "loss", "visual", "text", "negatives", "dataset", "protocol", "reporter")
 
 
@@ -71,7 +84,11 @@ def outside(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Outside]:
     pytest.importorskip("torch", reason="the plugins import torch")
     folder = tmp_path_factory.mktemp("outside")
     assert new(folder / "whole", "my-whole", *(f"--{kind}" for kind in ALL)).exit_code == 0
-    packages = [folder / "whole", write_readme_plugin(folder / "readme")]
+    packages = [
+        folder / "whole",
+        write_readme_plugin(folder / "readme"),
+        write_tutorial_plugin(folder / "tutorial"),
+    ]
     command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-build-isolation", "--no-index"]
     subprocess.run([*command, "--target", folder / "site", *packages], check=True, cwd=folder)
     with pytest.MonkeyPatch.context() as patch:
@@ -98,6 +115,24 @@ def test_check_finds_no_bug_in_the_readme_plugin(outside: Outside) -> None:
     outcomes = outside.type("check", "my-losses")
     assert {outcome["kind"] for outcome in outcomes} == {"loss"}
     assert [outcome for outcome in outcomes if outcome["problem"] or outcome["skipped"]] == []
+
+
+def test_check_finds_no_bug_in_the_plugin_of_the_tutorial(outside: Outside) -> None:
+    outcomes = outside.type("check", "fast-zsl")
+    assert {outcome["kind"] for outcome in outcomes} == {"method"}
+    assert [outcome for outcome in outcomes if outcome["problem"] or outcome["skipped"]] == []
+
+
+def test_the_method_of_the_tutorial_stands_on_a_board_of_its_results(outside: Outside, tmp_path: Path) -> None:
+    page = (ROOT / "docs/tutorials/own-method.md").read_text("utf-8")
+    request = re.search(r"^zsarbench (run .*)$", page, re.MULTILINE)
+    assert request is not None
+    fewer = ("--set", "dataset.clips_per_class=1", "--out", str(tmp_path / "results"))
+    outside.type(*request[1].split(), *fewer)
+    words = ["leaderboard", "build", "--results", str(tmp_path / "results"), "--out", str(tmp_path / "board")]
+    done = CliRunner().invoke(cli, words, obj={"session": Session((), outside.host)})
+    assert done.exit_code == 0, done.output
+    assert "| fast-zsl |" in (tmp_path / "board" / "LEADERBOARD.md").read_text("utf-8")
 
 
 def test_the_tests_of_a_written_plugin_of_every_kind_pass(outside: Outside) -> None:

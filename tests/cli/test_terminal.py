@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import io
+import logging
 import re
 
+import click
 import pytest
+from click.testing import CliRunner
 
+from zsarbench import hookimpl
+from zsarbench.cli.main import Session, cli
+from zsarbench.plugins import load_plugins
 from zsarbench.utils.progress import TerminalProgress
 from zsarbench.utils.terminal import columns, is_styled, on_terminal, styled, wrapped
 
@@ -81,3 +87,29 @@ def test_a_bar_keeps_its_count_and_the_time_left_whatever_is_noted(width: int) -
     (*_, last) = [line for line in re.split(r"[\r\n]", STYLE.sub("", screen.getvalue())) if "48/720" in line]
     assert re.search(r" 48/720 (-:--:--|\d:\d\d:\d\d) epoch 4/12", last)
     assert "…" in last
+
+
+def test_a_warning_of_a_package_is_shown_once_also_where_the_package_prints_it() -> None:
+    stream = io.StringIO()
+    hub, other = logging.getLogger("some_hub.files"), logging.getLogger("some_package")
+
+    @click.command("warn")
+    def warn() -> None:
+        hub.warning("no network")
+        other.warning("old format")
+        other.info("a detail")
+
+    @hookimpl
+    def zsarbench_add_commands(group: click.Group) -> None:
+        group.add_command(warn)
+
+    plugin = type("plugin", (), {"zsarbench_add_commands": staticmethod(zsarbench_add_commands)})
+    session, handler = Session((), load_plugins(loaders={"x": lambda: plugin})), logging.StreamHandler(stream)
+    logging.getLogger("some_hub").addHandler(handler)
+    try:
+        done = CliRunner().invoke(cli, ["warn"], obj={"session": session})
+    finally:
+        logging.getLogger("some_hub").removeHandler(handler)
+    assert done.exit_code == 0, done.output
+    assert stream.getvalue() == "no network\n"
+    assert done.stderr == "warning: old format\n"

@@ -101,8 +101,38 @@ def test_defaults_that_do_not_build_are_a_bug() -> None:
 def test_a_missing_target_is_a_bug_and_a_missing_extra_is_not() -> None:
     registry = host(a=("loss", "gone", "NoSuchLoss"), b=("loss", "extra", "no_such_package:Loss")).registry
     gone, extra = (conformance.subject_of(registry.get("loss", name)) for name in ("gone", "extra"))
-    assert all(one.problem for one in conformance.outcomes(gone))
+    first, *others = conformance.outcomes(gone)
+    assert first.problem is not None
+    assert "has no attribute 'NoSuchLoss'" in first.problem.message
+    assert "zsarbench_register" in first.problem.cause
+    assert {one.skipped for one in others} == {"options-can-be-set found what stops all further checks"}
     assert all("pip install 'zsarbench[offline]'" in str(one.skipped) for one in conformance.outcomes(extra))
+
+
+def test_a_missing_member_is_one_bug_and_not_one_for_every_check() -> None:
+    class Unfitted:
+        learns_from, class_independent, score = "nothing", True, NearestText.score
+
+    problems = conformance.run_checks(Unfitted, "method")
+    assert [(one.check, one.message) for one in problems] == [
+        ("interface-is-complete", "expected the members of Method, but fit is missing")
+    ]
+
+
+def test_a_method_may_refuse_parts_before_it_is_given_any_clip() -> None:
+    class Cosine(NearestText):
+        def score(self, clips: Any, classes: Any, context: Any) -> Tensor:
+            steps = clips.rows(range(len(clips.ids)))
+            mean = (steps.values * steps.mask[..., None]).sum(1) / steps.mask.sum(1, keepdim=True)
+            texts = torch.stack([context.parts.text.encode(one.texts).mean(0) for one in classes])
+            return torch.nn.functional.normalize(mean, dim=1) @ torch.nn.functional.normalize(texts, dim=1).T
+
+    def accept(self: Any, parts: Any) -> None:
+        pass
+
+    assert conformance.run_checks(Cosine, "method") == []
+    [problem] = conformance.run_checks(altered(Cosine, check_parts=accept), "method")
+    assert problem.check == "any-dimensions"
 
 
 def test_chosen_options_stand_in_for_defaults() -> None:
@@ -153,7 +183,7 @@ def test_the_verb_prints_the_bugs_of_a_plugin_and_exits_with_1() -> None:
     assert "loss sound: no bug (10 of 10 checks passed)" in done.output
     assert "gradient-flows: expected a gradient of the parameter weight, but it has none" in done.output
     assert "contract: zsarbench.interfaces.Loss" in done.output
-    assert "20 checks of 2 components: 1 bugs, 0 not tried here" in done.output
+    assert "20 checks of 2 components: 1 bug, 0 not tried here" in done.output
     assert typed(made, "sound").exit_code == 0
 
 

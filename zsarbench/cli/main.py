@@ -117,9 +117,21 @@ def cli(ctx: click.Context, no_plugin: tuple[str, ...], quiet: bool, debug: bool
 def _log_to_stderr(level: int) -> None:
     """Show what zsarbench and its plugins log from this level, and of other packages warnings alone."""
     handler = _EchoHandler()
-    handler.addFilter(lambda record: record.name.startswith("zsarbench") or record.levelno >= logging.WARNING)
+    handler.addFilter(_is_shown)
     logging.getLogger().handlers[:] = [handler]
     logging.getLogger().setLevel(level)
+
+
+def _is_shown(record: logging.LogRecord) -> bool:
+    """Return whether a record is of zsarbench, or a warning of a package that does not print its own, as hubs do."""
+    if record.name.startswith("zsarbench"):
+        return True
+    logger: logging.Logger | None = logging.getLogger(record.name)
+    while logger is not None and logger.parent is not None:
+        if any(isinstance(one, logging.StreamHandler) for one in logger.handlers):
+            return False
+        logger = logger.parent
+    return record.levelno >= logging.WARNING
 
 
 class _EchoHandler(logging.StreamHandler[TextIO]):

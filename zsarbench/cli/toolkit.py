@@ -92,6 +92,11 @@ def echo(
     print(styled(text, "bold", stream) if bold else text, file=stream, end="\n" if nl else "", flush=True)
 
 
+def counted(number: int, what: str) -> str:
+    """Return a number of things in words: "1 bug", "2 bugs"."""
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
+
+
 def echo_rendered(text: str) -> None:
     """Print what a reporter rendered on stdout; it has cared for control characters, and uses its own."""
     click.echo(text, file=stdout())

@@ -49,7 +49,11 @@ class VisualEncoder(Protocol):
     space: str | None
     """The joint space the features lie in, equal to a text encoder's where a cosine between them means something."""
     fingerprint: Mapping[str, str]
-    """What the output depends on besides the options: `weights_sha256`, `preprocessing`; part of the feature key."""
+    """What the output depends on besides the options: `weights_sha256`, `preprocessing`; part of the feature key.
+
+    Code is not looked at: where a change of it gives other features, an entry here has to change, else those that are
+    stored are read.
+    """
 
     def encode(self, clips: Clips) -> Steps:
         """Return one feature row per step; frames (N, T, F, 3, H, W) and mask (N, T) give values (N, T, D)."""
@@ -72,6 +76,7 @@ class TextEncoder(Protocol):
     dim: int
     space: str | None
     fingerprint: Mapping[str, str]
+    """As of a `VisualEncoder`: vectors of sentences are stored too."""
 
     def encode(self, texts: Sequence[str]) -> Tensor:
         """Return (N, D) float32; unit length is not promised."""
@@ -144,7 +149,7 @@ class Method(Protocol):
         """Learn; always called once before `score`, with None where there is nothing to learn from."""
 
     def score(self, clips: ClipFeatures, classes: Sequence[ClassText], context: Context) -> Tensor:
-        """Return (N, C), larger is better."""
+        """Return (N, C), larger is better; NaN for a clip that could not be read, whose mask is False throughout."""
 
 
 @runtime_checkable
@@ -163,9 +168,12 @@ class Dataset(Protocol):
     """Other spellings found in public lists, to the official name; case, spaces and punctuation need none."""
 
     def manifest(self) -> pd.DataFrame:
-        """Return one row per clip: clip_id, label (or missing), path, start, end, group; sorted by clip_id.
+        """Return one row per clip: clip_id, label, path, start, end, group; sorted by clip_id.
 
-        Optional column: `video`, what files are called of the video that a clip is a span of.
+        label: one of `classes`, missing where a clip has none. path: of the file to read, whole; missing where the data
+        set has no files, or none without `root`. start, end: seconds; missing for a whole file. group: the source video
+        or the like, what clips share that must not be learnt from and tested on. Optional column: `video`, what files
+        are called of the video that a clip is a span of.
         """
 
     def splits(self) -> Mapping[str, Sequence[str]]:

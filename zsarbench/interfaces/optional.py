@@ -107,7 +107,10 @@ class Recording(Protocol):
     """A method or sampler whose fit or last draw leaves a record in the result."""
 
     def record(self) -> Mapping[str, Any]:
-        """Return what was chosen and measured, in JSON types; a sampler numbers, of draws in batches their mean."""
+        """Return what was chosen and measured, in JSON types.
+
+        A sampler returns numbers, of its last draw; where it draws for every batch, results keep the mean.
+        """
 
 
 @runtime_checkable

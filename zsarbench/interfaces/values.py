@@ -48,14 +48,18 @@ class Sampling:
 
 @dataclass(frozen=True)
 class ClipSource:
-    """Locates the content of one clip: a file and a span of it, or its captions."""
+    """Locates the content of one clip: a file and a span of it, or its captions.
+
+    path: of the file; None where there is none. start, end: seconds; None is the start, the end of the file. video:
+    what files of the video are called that this clip is a span of; None: as the clip.
+    """
 
     clip_id: str
     path: str | None = None
-    start: float | None = None  # seconds; None: the start of the file
-    end: float | None = None  # seconds; None: the end of the file
+    start: float | None = None
+    end: float | None = None
     captions: tuple[str, ...] = ()
-    video: str | None = None  # what files of the video are called that this clip is a span of; None: as the clip
+    video: str | None = None
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,8 @@ class Entry:
 
     target: "package.module:Attr", or "package:folder/file.toml" for a protocol, which is a file.
     source: paper, address, licence. extra: the pip extra that an ImportError should name.
-    trained_on: label sets seen in training; () means none, **None means unknown** and shows as such.
+    trained_on: label sets seen in training before the run; () means none, **None means unknown** and shows as such. Of
+    a data set: the label sets that who learns from its clips has seen, where these are others than its own.
     defaults: for methods, the parts used unless the protocol or the user says otherwise.
     """
 

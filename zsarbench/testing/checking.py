@@ -32,6 +32,17 @@ class ContractViolation(Exception):
         super().__init__(f"expected {expected}, but {actual}")
 
 
+class Unusable(ContractViolation):
+    """A difference that every further check of the component would only repeat.
+
+    cause: what is most often behind it, in place of the check's; "" for that of the check.
+    """
+
+    def __init__(self, expected: str, actual: str, cause: str = "") -> None:
+        super().__init__(expected, actual)
+        self.cause = cause
+
+
 class Unavailable(Exception):
     """A reason why a component cannot be tried on this machine: weights, files or packages that are missing."""
 
@@ -79,7 +90,8 @@ class ComponentUnderTest:
     """A component under test; what is expensive to build is built once.
 
     chosen: options in place of the constructor's defaults, for example to train less. shared: what several
-    components share, as protocols do their data sets. device: where it is tried, as torch names it.
+    components share, as protocols do their data sets. device: where it is tried, as torch names it. unusable: why no
+    further check is tried, "" where they are.
     """
 
     def __init__(
@@ -101,6 +113,7 @@ class ComponentUnderTest:
         self.chosen = dict(chosen or {})
         self.shared = {} if shared is None else shared
         self.device = device
+        self.unusable = ""
         self._load = load
         self._kept: dict[Any, Any] = {}
 
@@ -110,7 +123,7 @@ class ComponentUnderTest:
 
         Raises:
             Unavailable: it needs a package that is not installed.
-            ContractViolation: it cannot be imported.
+            Unusable: it cannot be imported.
         """
         return self.once("target", self._import)
 
@@ -120,7 +133,8 @@ class ComponentUnderTest:
         except ZsarbenchError as error:
             if self.entry is not None and self.entry.extra and isinstance(error.__cause__, ImportError):
                 raise Unavailable(str(error)) from error
-            raise ContractViolation("a target that can be imported", str(error)) from error
+            cause = "the target in `zsarbench_register` is not the name of the class, or its module cannot be imported"
+            raise Unusable("a target that can be imported", str(error), cause) from error
 
     @property
     def component(self) -> Any:
@@ -169,11 +183,16 @@ class Check:
     def outcome(self, subject: ComponentUnderTest, seconds: float = SECONDS) -> CheckOutcome:
         """Try a component and return the outcome; whatever it raises is its problem, not the caller's."""
         about = (self.kind, subject.name, self.name)
+        if subject.unusable:
+            return CheckOutcome(*about, skipped=subject.unusable)
         try:
             with limited(seconds):
                 self.run(subject)
         except (Unavailable, NotGiven) as error:
             return CheckOutcome(*about, skipped=str(error))
+        except Unusable as error:
+            subject.unusable = f"{self.name} found what stops all further checks"
+            return CheckOutcome(*about, problem=self._problem(subject, str(error), error.cause))
         except ContractViolation as error:
             return CheckOutcome(*about, problem=self._problem(subject, str(error)))
         except TimeIsUp:
@@ -186,9 +205,9 @@ class Check:
             return CheckOutcome(*about, problem=self._problem(subject, message))
         return CheckOutcome(*about)
 
-    def _problem(self, subject: ComponentUnderTest, message: str) -> Problem:
+    def _problem(self, subject: ComponentUnderTest, message: str, cause: str = "") -> Problem:
         rule = " ".join((self.run.__doc__ or "").split("\n\n")[0].split())
-        cause = CAUSES.get((self.kind, self.name)) or CAUSES.get(("", self.name), "")
+        cause = cause or CAUSES.get((self.kind, self.name)) or CAUSES.get(("", self.name), "")
         return Problem(self.kind, subject.name, self.name, message, self.contract, rule, cause)
 
 

@@ -10,7 +10,7 @@ from zsarbench import interfaces
 from zsarbench.errors import UsageError
 from zsarbench.plugins import options
 from zsarbench.plugins.building import has_member, members
-from zsarbench.testing.checking import Check, ComponentUnderTest, ContractViolation, expect
+from zsarbench.testing.checking import Check, ComponentUnderTest, ContractViolation, Unusable, expect
 
 
 def _is_names(value: Any) -> bool:
@@ -83,7 +83,9 @@ def interface_is_complete(subject: ComponentUnderTest) -> None:
     interface = INTERFACES[subject.kind]
     component = subject.component
     missing = [name for name in members(interface) if not has_member(component, name)]
-    expect(not missing, f"the members of {interface.__name__}", f"{', '.join(missing)} is missing")
+    if missing:
+        absent = f"{', '.join(missing)} {'is' if len(missing) == 1 else 'are'} missing"
+        raise Unusable(f"the members of {interface.__name__}", absent)
     for (kind, member), allowed in ALLOWED.items():
         if kind == subject.kind:
             value = getattr(component, member)

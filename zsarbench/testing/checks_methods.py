@@ -12,7 +12,7 @@ import torch
 
 from zsarbench.errors import UsageError
 from zsarbench.features.clips import MemoryClips
-from zsarbench.interfaces import ClassText, ClipFeatures, Recording, Steps, TrainSet
+from zsarbench.interfaces import ChecksParts, ClassText, ClipFeatures, Recording, Steps, TrainSet
 from zsarbench.plugins.parts import PART_KINDS
 from zsarbench.testing import checks_constructors, toys
 from zsarbench.testing.checking import (
@@ -144,7 +144,7 @@ def takes_classes_without_clips(subject: ComponentUnderTest) -> None:
 
 
 def any_dimensions(subject: ComponentUnderTest) -> None:
-    """Clips of another space and dimension than the texts' are scored, or refused with a `UsageError`."""
+    """Clips of another space and dimension than the texts' are scored, or refused with a `UsageError` by any member."""
     train = toys.train_set(dim=24) if subject.component.learns_from != "nothing" else None
     visual = toys.ToyVisual(dim=24)
     visual.space = None
@@ -153,6 +153,8 @@ def any_dimensions(subject: ComponentUnderTest) -> None:
         parts = {kind: part for kind, part in parts.items() if kind in subject.entry.defaults}
     clips, classes = unseen_clips(dim=24), toys.class_texts(toys.UNSEEN)
     try:
+        if isinstance(subject.component, ChecksParts):
+            subject.component.check_parts(toys.context(parts=parts).parts)
         scores = scored(fit(subject, train=train, parts=parts), clips, classes)
     except UsageError:
         return

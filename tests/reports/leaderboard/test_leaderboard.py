@@ -320,7 +320,8 @@ def test_build_writes_both_files_and_check_passes_then_finds_the_file_stale(real
     markdown.write_text(markdown.read_text(encoding="utf-8").replace("cezsar", "mine"), encoding="utf-8")
     done = zsarbench("leaderboard", "check", "--results", real_folder)
     assert done.exit_code == 1
-    assert f"{markdown} is stale. Try: zsarbench leaderboard build" in done.stderr
+    again = f"zsarbench leaderboard build --out site/ --results {real_folder} --markdown {markdown}"
+    assert f"{markdown} is stale. Try: {again}" in done.stderr
     markdown.unlink()
     assert f"{markdown} does not exist" in zsarbench("leaderboard", "check", "--results", real_folder).stderr
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from zsarbench.cli.names import RegisteredName
-from zsarbench.cli.toolkit import data_root_option, echo, echo_json, host_of, json_option, settings_option
+from zsarbench.cli.toolkit import counted, data_root_option, echo, echo_json, host_of, json_option, settings_option
 from zsarbench.errors import UsageError, ZsarbenchError, unknown
 
 if TYPE_CHECKING:
@@ -75,7 +75,8 @@ def command(
         echo_json([asdict(outcome) for outcome in everything])
     else:
         n_skipped = sum(outcome.skipped is not None for outcome in everything)
-        echo(f"{len(everything)} checks of {len(entries)} components: {len(problems)} bugs, {n_skipped} not tried here")
+        of = f"{counted(len(everything), 'check')} of {counted(len(entries), 'component')}"
+        echo(f"{of}: {counted(len(problems), 'bug')}, {n_skipped} not tried here")
     if problems:
         ctx.exit(1)
 
@@ -133,7 +134,7 @@ def _show(entry: Entry, outcomes: Sequence[CheckOutcome]) -> None:
         if outcome.skipped is not None:
             skipped.setdefault(outcome.skipped, []).append(outcome.check)
     n_sound = len(outcomes) - len(problems) - sum(map(len, skipped.values()))
-    state = f"{len(problems)} bugs" if problems else "no bug" if n_sound else "not tried"
+    state = counted(len(problems), "bug") if problems else "no bug" if n_sound else "not tried"
     echo(f"{entry.kind} {entry.name}: {state} ({n_sound} of {len(outcomes)} checks passed)")
     for problem in problems:
         echo(f"  {problem.check}: {problem.message}")

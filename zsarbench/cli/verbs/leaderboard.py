@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from zsarbench.cli.committed import CHECKOUT, committed_predictions, results_folder, results_option
-from zsarbench.cli.toolkit import Group, echo, host_of
+from zsarbench.cli.toolkit import Group, counted, echo, host_of
 from zsarbench.errors import UsageError, ZsarbenchError
 from zsarbench.utils.targets import OUT, check_file
 
@@ -103,8 +103,9 @@ def check(ctx: click.Context, folder: Path | None, markdown: Path | None) -> Non
     except ZsarbenchError:
         problems.append("the leaderboard cannot be built from these results, so it is not checked")
     else:
-        problems += checks.stale_problems(markdown or folder.parent / MARKDOWN, builder.markdown(board))
-        echo(f"{board.n_results} results, {board.n_figures} reported figures: {len(problems)} problems")
+        problems += checks.stale_problems(markdown or folder.parent / MARKDOWN, folder, builder.markdown(board))
+        of = f"{counted(board.n_results, 'result')}, {counted(board.n_figures, 'reported figure')}"
+        echo(f"{of}: {counted(len(problems), 'problem')}")
     for problem in problems:
         echo(f"error: {problem}", err=True)
     if problems:

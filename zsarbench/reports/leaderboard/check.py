@@ -134,13 +134,11 @@ def reported_problems(rows: Iterable[ReportedRow], protocols: Collection[str]) -
     ]
 
 
-def stale_problems(path: Path, text: str) -> list[str]:
-    """Return what is wrong with a committed leaderboard: that it does not exist, or is not what the results give."""
-    if not path.is_file():
-        return [f"leaderboard {path} does not exist. Try: zsarbench leaderboard build --out site/ --markdown {path}"]
-    if path.read_bytes() != text.encode():
-        return [f"leaderboard {path} is stale. Try: zsarbench leaderboard build --out site/ --markdown {path}"]
-    return []
+def stale_problems(path: Path, folder: Path, text: str) -> list[str]:
+    """Return what is wrong with the leaderboard of a folder's results: that it is missing, or not what they give."""
+    state = "does not exist" if not path.is_file() else "is stale" if path.read_bytes() != text.encode() else ""
+    command = f"zsarbench leaderboard build --out site/ --results {folder} --markdown {path}"
+    return [f"leaderboard {path} {state}. Try: {command}"] if state else []
 
 
 def _protocol_problems(result: RunResult, known: KnownProtocol | ZsarbenchError) -> Iterator[Problem]:

@@ -15,7 +15,8 @@ class Colours:
         self.max_steps = max_steps
         self.sampling = Sampling(frames_per_second=1.0, max_steps=max_steps)
         self.prepare = Fields()
-        self.fingerprint = {"preprocessing": "mean colours of 4x4 fields"}  # and "weights_sha256" where it has weights
+        # Features are stored under it: change it with the code. Add "weights_sha256" where there are weights.
+        self.fingerprint = {"preprocessing": "mean colours of 4x4 fields"}
 
     def encode(self, clips):
         """Return (N, T, 48) for frames (N, T, 1, 3, 4, 4); zero where the mask is False."""

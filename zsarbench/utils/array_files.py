@@ -23,6 +23,7 @@ MAX_BYTES = 2 * 2**30
 MAX_ARRAYS = 10_000
 _LENGTHS = {(1, 0): "<H", (2, 0): "<I"}  # of an array's header by the format's version; 3.0 is of records alone
 _MAX_HEADER = 10_000  # bytes, as numpy's own limit
+_AHEAD = 2**16  # bytes of an entry that are decompressed at once: a header is read in pieces of a few bytes
 _KINDS = {"U": "text", "i": "whole numbers", "u": "counts", "f": "floats", "b": "true and false"}
 
 
@@ -133,7 +134,8 @@ def read_arrays(path: Path, what: str, form_of: Mapping[str, ArrayForm] | None =
             arrays = {}
             for entry in entries:
                 name = entry.filename.removesuffix(".npy")
-                with archive.open(entry) as file:
+                raw: Any = archive.open(entry)
+                with io.BufferedReader(raw, _AHEAD) as file:
                     header = read_header(file)
                     _check_array(name, entry.file_size, header, form_of)
                     arrays[name] = _array(name, file, header)

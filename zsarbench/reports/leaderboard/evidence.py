@@ -116,7 +116,7 @@ def _wrong(clips: _Clips, shares: NDArray[np.float32]) -> list[list[Any]]:
     """
     other = shares.argmax(axis=1)
     share = shares.max(axis=1)
-    order = np.lexsort((clips.ids, -share, -clips.rounds, clips.correct))
+    order = np.lexsort((-share, -clips.rounds, clips.correct))  # which leaves ties in the order of ids
     first = order[clips.correct[order] < 0.5][:MAX_CLIPS]
     taken_for = np.where(share > 0, other, -1)[first].tolist()
     wrong = (1.0 - clips.correct[first]).round(3).tolist()

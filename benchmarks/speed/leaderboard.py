@@ -31,9 +31,10 @@ from zsarbench import results
 from zsarbench.evaluation.measures import measure_round
 from zsarbench.evaluation.scores import Block, RoundScores, Scores
 from zsarbench.evaluation.summary import summarise
-from zsarbench.reports.leaderboard import board, build, predictions, site
+from zsarbench.reports.leaderboard import board, predictions, site
 from zsarbench.results.record import spec_id
 from zsarbench.utils.documents import json_text
+from zsarbench.utils.processes import Processes
 
 N_CLASSES, CLIPS_A_CLASS, N_PROTOCOLS, N_METHODS = 25, 8, 18, 200
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
@@ -174,11 +175,11 @@ def measure(n: int, folder: Path, *, browser: bool) -> bool:
     """Build and open the leaderboard of n made results, print what it took, and return whether all goals are met."""
     write_results(folder / "results", n)
     loop, wall, cpu = plain_loop(), time.perf_counter(), cpu_seconds()
-    found = build.read_results(folder / "results")
-    seen = predictions.read_predictions(found)
-    backings = {name: item.backing for name, item in seen.items()}
-    whole = board.build_board(list(found.values()), [], backings=backings)
-    page = site.write(folder / "site", site.Site(board=whole, found=found, seen=seen))
+    with Processes() as processes:
+        found, seen = predictions.read(folder / "results", processes)
+        backings = {name: item.backing for name, item in seen.items()}
+        whole = board.build_board(list(found.values()), [], backings=backings)
+        page = site.write(folder / "site", site.Site(board=whole, found=found, seen=seen), processes)
     wall, cpu = time.perf_counter() - wall, cpu_seconds() - cpu
     first = sum(path.stat().st_size for path in (page, page.parent / "data" / "made-p00.js"))
     print(

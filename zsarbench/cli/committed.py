@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.resources
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +13,7 @@ from zsarbench.errors import UsageError
 if TYPE_CHECKING:
     from zsarbench.reports.leaderboard.predictions import Seen
     from zsarbench.results import RunResult
+    from zsarbench.utils.processes import Processes
 
 CHECKOUT = Path("benchmarks")
 
@@ -40,17 +40,22 @@ def results_folder(folder: Path | None) -> Path:
     return _of_package()
 
 
-def committed_predictions(found: Mapping[Path, RunResult], folder: Path) -> dict[str, Seen] | None:
-    """Return what the predictions of a folder show, by id; None for those of the package, which comes without them.
+def committed_results(folder: Path, processes: Processes) -> tuple[dict[Path, RunResult], dict[str, Seen] | None]:
+    """Return the results of a folder, and what their predictions show, by id; None for those of the package, which
+    comes without them.
 
     Rows that `cheap.toml` next to the folder lists are measured again by continuous integration.
+
+    Raises:
+        ZsarbenchError: a result is not valid, or that list cannot be read.
     """
     from zsarbench.reports.backing import remeasured_rows
-    from zsarbench.reports.leaderboard.predictions import read_predictions
+    from zsarbench.reports.leaderboard import build, predictions
 
     if folder == _of_package() and not any(folder.rglob("*.npz")):
-        return None
-    return read_predictions(found, remeasured_rows(folder.parent / "cheap.toml", found.values()))
+        return build.read_results(folder), None
+    found, seen = predictions.read(folder, processes)
+    return found, predictions.remeasured(seen, remeasured_rows(folder.parent / "cheap.toml", found.values()))
 
 
 def _of_package() -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import io
 import zipfile
 from collections.abc import Mapping
@@ -13,8 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zsarbench.errors import ZsarbenchError
-from zsarbench.evaluation import best_classes
+from zsarbench.evaluation import best_classes, metrics
 from zsarbench.evaluation.best_classes import Form
+from zsarbench.evaluation.metrics import Ranks
 from zsarbench.utils.array_files import MAX_BYTES, ArrayForm, read_arrays
 from zsarbench.utils.foreign import guarded
 
@@ -88,6 +90,25 @@ class Scores:
                 f"round {number} of the scores has a clip or class that its block lacks, or a clip of no candidate"
             )
         return block.scores[np.ix_(rows, columns)], labels
+
+    def ranks(self, number: int) -> Ranks:
+        """Return the ranks of the true classes of the round at this position, computed when first requested.
+
+        Raises:
+            ZsarbenchError: see `round`.
+        """
+        if number not in self._ranks:
+            self._ranks[number] = metrics.ranks(*self.round(number))
+        return self._ranks[number]
+
+    @functools.cached_property
+    def _ranks(self) -> dict[int, Ranks]:
+        return {}
+
+    @functools.cached_property
+    def by_id(self) -> NDArray[np.int64]:
+        """The place (N,) of each clip in the order of ids."""
+        return positions(np.argsort(self.clip_ids), len(self.clip_ids))
 
     def to_arrays(self) -> dict[str, NDArray[Any]]:
         """Return the arrays by their names in the file."""
@@ -271,7 +292,7 @@ def _summed(steps: Index) -> Index:
     return np.where((sums < 0) | (sums > np.iinfo(np.int32).max), -1, sums).astype(np.int32)
 
 
-def positions(index: Index, length: int) -> NDArray[np.int64]:
+def positions(index: NDArray[np.integer[Any]], length: int) -> NDArray[np.int64]:
     """Return the position of each of `length` items in `index`, -1 where it is not in it."""
     where = np.full(length, -1, dtype=np.int64)
     where[index] = np.arange(len(index))

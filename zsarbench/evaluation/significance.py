@@ -122,19 +122,28 @@ def compare_all(methods: Sequence[Effects]) -> Comparisons:
     Raises:
         ValueError: they are of other classes.
     """
+    values, errors = np.array([one.value for one in methods]), errors_of(methods)
+    differences = values[:, None] - values[None, :]
+    if not methods[0].testable:
+        return Comparisons(differences, errors, errors)
+    return Comparisons(differences, errors, _p(differences, errors, max(methods[0].n_classes, 2.0) - 1))
+
+
+def errors_of(methods: Sequence[Effects]) -> Values:
+    """Return the standard error (M, M) of the difference of every two methods alone; NaN for no test.
+
+    Raises:
+        ValueError: they are of other classes.
+    """
     first = methods[0]
     if any(not np.array_equal(one.classes, first.classes) for one in methods):
         raise ValueError("a paired comparison needs methods that were tested on the same classes")
-    values = np.array([one.value for one in methods])
-    effects = np.array([one.of_class for one in methods])
-    differences = values[:, None] - values[None, :]
     if not first.testable:
-        nothing = np.full_like(differences, np.nan)
-        return Comparisons(differences, nothing, nothing)
+        return np.full((len(methods), len(methods)), np.nan)
+    effects = np.array([one.of_class for one in methods])
     n = max(first.n_classes, 2.0)
     squares = np.array([np.square(effects - one).sum(axis=1) for one in effects])
-    errors = np.sqrt(n / (n - 1) * squares)
-    return Comparisons(differences, errors, _p(differences, errors, n - 1))
+    return np.asarray(np.sqrt(n / (n - 1) * squares))
 
 
 def _p(differences: Values, errors: Values, freedom: float) -> Values:

@@ -89,16 +89,20 @@ def _summary(name: str, rounds: Sequence[RoundResult]) -> Summary:
         by_seed[item.seed].append(item.metrics[name])
         if name in item.chance:
             chances.append(item.chance[name])
-    of_rounds = [float(np.mean(values)) for values in by_round.values()]
-    of_seeds = [float(np.mean(values)) for values in by_seed.values()]
+    of_rounds = [_mean(values) for values in by_round.values()]
+    of_seeds = [_mean(values) for values in by_seed.values()]
     return Summary(
-        mean=float(np.mean(of_rounds)),
+        mean=_mean(of_rounds),
         std=float(np.std(of_rounds)) if len(of_rounds) > 1 else None,
         std_kind=STD_KIND,
         ci95=None,
         seed_std=float(np.std(of_seeds)) if len(of_seeds) > 1 else None,
-        chance=float(np.mean(chances)) if len(chances) == len(rounds) else None,
+        chance=_mean(chances) if len(chances) == len(rounds) else None,
     )
+
+
+def _mean(values: Sequence[float]) -> float:
+    return float(values[0]) if len(values) == 1 else float(np.mean(values))  # numpy takes its time, and most are single
 
 
 def _no_interval(name: str, ci95: Mapping[str, tuple[float, float] | None]) -> str | None:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from zsarbench import results
 from zsarbench.errors import UsageError, ZsarbenchError, unknown
-from zsarbench.evaluation import metrics, significance
+from zsarbench.evaluation import significance
 from zsarbench.evaluation.bootstrap import TOO_FEW_CLASSES, PairedInterval, ScoredRound, paired_interval
 from zsarbench.evaluation.scores import Scores
 from zsarbench.evaluation.settings import METRICS, SETTINGS, Average, Metric
@@ -28,10 +28,14 @@ COMPARABLE = tuple(name for name, metric in METRICS.items() if metric.is_accurac
 
 
 class RoundClips(NamedTuple):
-    """The clips of a round, sorted by id (n,), and how far each is correct (n,), in [0, 1]."""
+    """The clips of a round, sorted by id (n,), and how far each is correct (n,), in [0, 1].
+
+    clips: (n,) the same clips as indices into all of their own scores.
+    """
 
     clip_ids: NDArray[np.str_]
     correct: NDArray[np.float64]
+    clips: NDArray[np.integer[Any]]
 
 
 Correctness: TypeAlias = dict[int, RoundClips]
@@ -160,17 +164,15 @@ def _paired(by_path: Mapping[Path, RunResult], metric: str | None, against: Path
 
 def effects(rounds: Correctness, scores: Scores, average: Average) -> Effects:
     """Return the mean accuracy of rounds with what each class, by name, adds to it."""
-    order = np.argsort(scores.clip_ids)
     names, classes = _classes(scores)
-    found = significance.accuracy_effects(_scored(rounds.values(), scores, order), classes, average=average)
+    found = significance.accuracy_effects(_scored(rounds.values()), classes, average=average)
     return replace(found, classes=names[found.classes])
 
 
 def harmonic_effects(seen: Correctness, unseen: Correctness, scores: Scores, average: Average) -> Effects:
     """Return the mean over rounds of the harmonic mean of two sides with what each class, by name, adds to it."""
-    order = np.argsort(scores.clip_ids)
     names, classes = _classes(scores)
-    first, second = (_scored(side.values(), scores, order) for side in (seen, unseen))
+    first, second = (_scored(side.values()) for side in (seen, unseen))
     found = significance.harmonic_effects(first, second, classes, average=average)
     return replace(found, classes=names[found.classes])
 
@@ -229,24 +231,29 @@ def correctness(result: RunResult, scores: Scores, metric: Metric) -> Correctnes
     by_round = defaultdict(list)
     for number, item in enumerate(result.rounds):
         if item.duplicate_of is None:
-            ids, (matrix, labels) = scores.clip_ids[scores.rounds[number].clips], scores.round(number)
-            of_seen = scores.rounds[number].seen[labels]
-            kept = np.arange(len(labels))
+            of_round = scores.rounds[number]
+            kept = of_round.clips
+            correct = scores.ranks(number).correct(metric.k)
             if metric.side is not None:
-                kept = np.flatnonzero(of_seen == metric.side.of_seen)
-            order = kept[np.argsort(ids[kept])]
-            by_round[item.round].append((ids[order], metrics.topk_expectation(matrix, labels, metric.k)[order]))
+                labels = scores.round(number)[1]
+                of_side = of_round.seen[labels] == metric.side.of_seen
+                kept, correct = kept[of_side], correct[of_side]
+            order = np.argsort(scores.by_id[kept])
+            by_round[item.round].append((kept[order], correct[order]))
     return {
-        number: RoundClips(seeds[0][0], np.mean([correct for _, correct in seeds], axis=0))
+        number: RoundClips(
+            scores.clip_ids[seeds[0][0]], np.mean([correct for _, correct in seeds], axis=0), seeds[0][0]
+        )
         for number, seeds in by_round.items()
     }
 
 
 def _interval(own: Correctness, base: Correctness, scores: Scores, metric: Metric) -> PairedInterval:
-    order = np.argsort(scores.clip_ids)
+    """Return how far one is above the other, on the same clips; scores: of the other."""
+    others = [base[number] for number in own]
     return paired_interval(
-        _scored(own.values(), scores, order),
-        _scored((base[number] for number in own), scores, order),
+        _scored(item._replace(clips=other.clips) for item, other in zip(own.values(), others, strict=True)),
+        _scored(others),
         scores.labels,
         average=metric.average,
         rng=generator(),
@@ -258,9 +265,5 @@ def generator() -> np.random.Generator:
     return seeding.numpy_generator(0, "paired")
 
 
-def _scored(rounds: Iterable[RoundClips], scores: Scores, order: NDArray[np.intp]) -> list[ScoredRound]:
-    """Return rounds with their clips as indices into all of `scores`, whose ids `order` sorts."""
-    return [
-        ScoredRound(item.correct, order[np.searchsorted(scores.clip_ids, item.clip_ids, sorter=order)])
-        for item in rounds
-    ]
+def _scored(rounds: Iterable[RoundClips]) -> list[ScoredRound]:
+    return [ScoredRound(item.correct, item.clips) for item in rounds]

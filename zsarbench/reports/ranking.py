@@ -69,6 +69,8 @@ def rank_ranges(group: pd.DataFrame, metric: str, evidence: Mapping[str, Evidenc
     families = [(numbers, [evidence[ids[number]].effects for number in numbers]) for numbers in by_clips.values()]
     if len(group) > MANY_ROWS:
         return significance.rank_ranges_of_many(values, intervals, families)
+    if len(families) == 1 and len(families[0][0]) == len(group) > 1:  # all by pairs, as where all keep predictions
+        return significance.rank_ranges(values, significance.compare_all(families[0][1]).p)
     p = significance.compare_intervals(values, intervals)
     for numbers, effects in families:
         if len(numbers) > 1:
@@ -89,6 +91,8 @@ def resolvable_of(groups: Iterable[Iterable[str]], evidence: Mapping[str, Eviden
                 by_clips[one.clips].append(one.effects)
         for effects in by_clips.values():
             upper = np.triu_indices(len(effects), 1)
-            errors = significance.compare_all(effects).errors[upper]
-            found += [significance.resolvable(float(error), effects[0].n_classes) for error in errors if error > 0]
+            errors = significance.errors_of(effects)[upper]
+            if (errors > 0).any():
+                ends = errors[errors > 0].min(), errors[errors > 0].max()
+                found += [significance.resolvable(float(end), effects[0].n_classes) for end in ends]
     return (min(found), max(found)) if found else None

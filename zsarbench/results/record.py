@@ -7,6 +7,7 @@ A field is required unless it has a default here, and no other is allowed. Accur
 from __future__ import annotations
 
 import copy
+import functools
 import hashlib
 import json
 import re
@@ -290,7 +291,7 @@ class RunResult:
             )
         return views.classes_frame(by_class(self.predictions.read(self.path), self.denominator))
 
-    @property
+    @functools.cached_property
     def stem(self) -> str:
         """The file name without its suffix, `<method>-<spec8>-<UTC>`: the id of the result."""
         return f"{file_name(self.method.name)}-{self.spec_id}-{re.sub('[-:]', '', self.created)}"

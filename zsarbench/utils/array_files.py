@@ -23,6 +23,7 @@ MAX_BYTES = 2 * 2**30
 MAX_ARRAYS = 10_000
 _LENGTHS = {(1, 0): "<H", (2, 0): "<I"}  # of an array's header by the format's version; 3.0 is of records alone
 _MAX_HEADER = 10_000  # bytes, as numpy's own limit
+_AHEAD = 2**16  # bytes of an entry that are decompressed at once: a header is read in pieces of a few bytes
 _KINDS = {"U": "text", "i": "whole numbers", "u": "counts", "f": "floats", "b": "true and false"}
 
 
@@ -64,9 +65,11 @@ def read_header(file: IO[bytes]) -> Header:
         ValueError: it is none, or one of objects, of records, or with sizes that no array has.
     """
     try:
-        version = np.lib.format.read_magic(file)
-        if version not in _LENGTHS:
-            raise ValueError(f"version {version[0]}.{version[1]} of the format is not read")
+        *magic, major, minor = file.read(8)
+        if bytes(magic) != np.lib.format.MAGIC_PREFIX:
+            raise ValueError(f"it begins with {bytes(magic)!r}")
+        if (version := (major, minor)) not in _LENGTHS:
+            raise ValueError(f"version {major}.{minor} of the format is not read")
         length = struct.calcsize(_LENGTHS[version])
         (size,) = struct.unpack(_LENGTHS[version], head := file.read(length))
         if size > _MAX_HEADER:
@@ -133,7 +136,8 @@ def read_arrays(path: Path, what: str, form_of: Mapping[str, ArrayForm] | None =
             arrays = {}
             for entry in entries:
                 name = entry.filename.removesuffix(".npy")
-                with archive.open(entry) as file:
+                raw: Any = archive.open(entry)
+                with io.BufferedReader(raw, _AHEAD) as file:
                     header = read_header(file)
                     _check_array(name, entry.file_size, header, form_of)
                     arrays[name] = _array(name, file, header)
@@ -160,22 +164,26 @@ def _check_array(name: str, size: int, header: Header, form_of: Mapping[str, Arr
         raise ValueError(f"array '{name:.40}' holds values of the type {header.dtype.str}, which is not read")
     if form_of is None:
         return
-    form = form_of.get("".join(char for char in name if not char.isdigit()))
+    form = form_of.get(_without_digits(name))
     if form is None:
         raise ValueError(f"it holds the array '{name:.40}', which is none of this kind of file")
     if problem := form.problem(header):
         raise ValueError(f"array '{name:.40}' {problem}")
 
 
-def _array(name: str, file: IO[bytes], header: Header) -> NDArray[Any]:
+@functools.lru_cache(maxsize=1024)
+def _without_digits(name: str) -> str:
+    return "".join(char for char in name if not char.isdigit())
+
+
+def _array(name: str, file: io.BufferedReader, header: Header) -> NDArray[Any]:
     """Return the values that follow a header."""
     values = np.empty(header.n_bytes, dtype=np.uint8)
     done = 0
     while done < len(values):
-        if not (part := file.read(min(2**20, len(values) - done))):
+        if not (read := file.readinto(values.data[done : done + 2**20])):
             raise ValueError(f"array '{name:.40}' is cut short")
-        values[done : done + len(part)] = np.frombuffer(part, dtype=np.uint8)
-        done += len(part)
+        done += read
     if file.read(1):  # the end of an entry is where its checksum is compared
         raise ValueError(f"array '{name:.40}' is longer than stated")
     array = values.view(header.dtype).reshape(header.shape, order="F" if header.fortran_order else "C")

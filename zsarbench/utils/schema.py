@@ -115,6 +115,8 @@ def plain(value: Any, where: str) -> Any:
     Raises:
         ZsarbenchError: a value is of another type, or a key is not a text; `where` names its place.
     """
+    if value is None or type(value) in (str, bool, int):  # most values of any document
+        return value
     if isinstance(value, TextForm):
         return str(value)
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
@@ -128,7 +130,7 @@ def plain(value: Any, where: str) -> Any:
         value = value.item()
     if isinstance(value, float) and not math.isfinite(value):
         return str(value)
-    if value is None or isinstance(value, str | bool | int | float):
+    if isinstance(value, str | bool | int | float):
         return value
     if isinstance(value, Path):
         return str(value)

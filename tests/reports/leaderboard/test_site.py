@@ -24,12 +24,12 @@ from zsarbench import results
 from zsarbench.cli.main import cli
 from zsarbench.errors import ZsarbenchError
 from zsarbench.evaluation.scores import Block, RoundScores, Scores
-from zsarbench.reports.leaderboard import board, build, links, preferences, site
+from zsarbench.reports.leaderboard import board, build, links, predictions, preferences, site
 from zsarbench.reports.leaderboard.evidence import drawn
-from zsarbench.reports.leaderboard.predictions import read_predictions
 from zsarbench.reports.leaderboard.preferences import Notice, Preferences
 from zsarbench.reports.paired import p_text, paired
 from zsarbench.results.reported import ReportedRow
+from zsarbench.utils.processes import Processes
 
 HOSTILE = "</td></script><script>alert('x')</script> \"&| `` \n# [a](javascript:alert(1)) *_"
 PAPER = ("A Paper, arXiv:2003.01455", "Table 3", "IMG", "owner/repo 0123abc, t.png")
@@ -67,16 +67,15 @@ def folder(tmp_path: Path) -> Path:
 
 
 def site_of(folder: Path, figures: Sequence[ReportedRow] = FIGURES, **options: Any) -> site.Site:
-    found = build.read_results(folder)
+    found, seen = predictions.read(folder, Processes())
     notices = options["preferences"].notices if "preferences" in options else ()
-    seen = read_predictions(found)
     backings = {name: item.backing for name, item in seen.items()}
     whole = board.build_board(list(found.values()), figures, notices=notices, backings=backings)
     return site.Site(board=whole, found=found, seen=seen, **options)
 
 
 def files_of(whole: site.Site) -> dict[str, bytes]:
-    return dict(site.files(whole))
+    return dict(site.files(whole, Processes()))
 
 
 def arguments_of(script: bytes) -> list[Any]:
@@ -341,6 +340,29 @@ def test_a_build_drops_scripts_of_an_earlier_one_and_nothing_else(folder: Path, 
     assert not (out / "README.md").exists()
 
 
+def test_several_processes_write_the_same_bytes_as_one(folder: Path, tmp_path: Path) -> None:
+    with Processes(many=1) as processes:
+        found, seen = predictions.read(folder, processes)
+        whole = board.build_board(
+            list(found.values()), FIGURES, backings={key: one.backing for key, one in seen.items()}
+        )
+        page = site.write(tmp_path, site.Site(board=whole, found=found, seen=seen), processes)
+    by_one = files_of(site_of(folder))
+    assert {name: (page.parent / name).read_bytes() for name in by_one} == by_one
+
+
+def test_results_that_are_not_valid_are_named_whoever_reads_them(folder: Path, tmp_path: Path) -> None:
+    broken = [tmp_path / f"{name}.json" for name in "ab"]
+    for path in broken:
+        path.write_text("{")
+    shutil.copy(next(folder.rglob("*.json")), tmp_path / "sound.json")
+    with Processes(many=1) as processes, pytest.raises(ZsarbenchError) as caught:
+        predictions.read(tmp_path, processes)
+    first, second = str(caught.value).splitlines()
+    assert str(broken[0]) in first
+    assert str(broken[1]) in second
+
+
 def test_a_space_and_links_to_the_code_are_options(folder: Path, tmp_path: Path) -> None:
     out = tmp_path / "site"
     done = build_site(out, folder, "--space", "--repository", "https://github.com/owner/name")
@@ -371,7 +393,7 @@ def opened(address: str, profile: Path) -> tuple[str, list[str]]:
 
 
 def written(whole: site.Site, folder: Path) -> Path:
-    return site.write(folder, whole)
+    return site.write(folder, whole, Processes())
 
 
 def driven(page: Path, profile: Path, script: str) -> Any:

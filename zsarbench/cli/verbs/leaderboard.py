@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from zsarbench.cli.committed import CHECKOUT, committed_predictions, results_folder, results_option
+from zsarbench.cli.committed import CHECKOUT, committed_results, results_folder, results_option
 from zsarbench.cli.toolkit import Group, counted, echo, host_of
 from zsarbench.errors import UsageError, ZsarbenchError
 from zsarbench.utils.targets import OUT, check_file
@@ -17,6 +17,7 @@ from zsarbench.utils.targets import OUT, check_file
 if TYPE_CHECKING:
     from zsarbench.plugins import Host
     from zsarbench.reports.leaderboard.site import Site
+    from zsarbench.utils.processes import Processes
 
 MARKDOWN = "LEADERBOARD.md"
 
@@ -67,9 +68,11 @@ def build(
 
     from zsarbench.reports.leaderboard import build as builder
     from zsarbench.reports.leaderboard import site
+    from zsarbench.utils.processes import Processes
 
-    whole = dataclasses.replace(_site(host_of(ctx), folder), repository=repository, space=space)
-    echo(site.write(out, whole))
+    with Processes() as processes:
+        whole = dataclasses.replace(_site(host_of(ctx), folder, processes), repository=repository, space=space)
+        echo(site.write(out, whole, processes))
     echo(builder.write(markdown, builder.markdown(whole.board)))
 
 
@@ -92,6 +95,7 @@ def check(ctx: click.Context, folder: Path | None, markdown: Path | None) -> Non
     from zsarbench.reports.leaderboard import build as builder
     from zsarbench.reports.leaderboard import check as checks
     from zsarbench.results import reported
+    from zsarbench.utils.processes import Processes
 
     host = host_of(ctx)
     folder = results_folder(folder)
@@ -99,7 +103,8 @@ def check(ctx: click.Context, folder: Path | None, markdown: Path | None) -> Non
     problems = checks.result_problems(folder, partial(checks.known_protocol, host.registry), host.registry)
     problems += checks.reported_problems(reported.read_all(), host.registry.names("protocol"))
     try:
-        board = _site(host, folder).board
+        with Processes() as processes:
+            board = _site(host, folder, processes).board
     except ZsarbenchError:
         problems.append("the leaderboard cannot be built from these results, so it is not checked")
     else:
@@ -126,17 +131,16 @@ def seal(folder: Path | None) -> None:
     echo(f"{folder / digests.FILE}: {len(added)} results added, {len(dropped)} dropped that do not exist any more")
 
 
-def _site(host: Host, folder: Path) -> Site:
+def _site(host: Host, folder: Path, processes: Processes) -> Site:
     """Return the site of a folder's results, with the columns that plugins add.
 
     Raises:
         ZsarbenchError: a result is not valid.
     """
-    from zsarbench.reports.leaderboard import board, build, preferences, site
+    from zsarbench.reports.leaderboard import board, preferences, site
     from zsarbench.results import reported
 
-    found = build.read_results(folder)
-    seen = committed_predictions(found, folder)
+    found, seen = committed_results(folder, processes)
     preferred = preferences.read()
     whole = board.build_board(
         list(found.values()),

@@ -109,7 +109,8 @@ def write_bytes(path: Path, content: bytes, *, whole: bool) -> Path:
         ZsarbenchError: it cannot be written.
     """
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        if not path.parent.is_dir():  # as it is for most of thousands
+            path.parent.mkdir(parents=True, exist_ok=True)
         if whole:
             write_atomic(path, content)
         else:

@@ -7,18 +7,22 @@ import io
 from collections.abc import Iterator, Sequence
 
 from zsarbench.evaluation.settings import METRICS
-from zsarbench.interfaces import Table
+from zsarbench.interfaces import Reporter, Table
 from zsarbench.reports import escaping
 from zsarbench.reports.formats import Csv, Json, Latex
 from zsarbench.results import RunResult
 
 
-def downloads(slug: str, table: Table, shown: Sequence[RunResult]) -> Iterator[tuple[str, bytes]]:
-    """Yield the relative path and the bytes of each file of a protocol with measured rows."""
-    yield f"downloads/{slug}.csv", Csv().render(table).encode()
-    yield f"downloads/{slug}.json", Json().render(table).encode()
-    yield f"downloads/{slug}.tex", Latex().render(table).encode()
-    yield f"downloads/{slug}-rounds.csv", rounds_csv(shown).encode()
+def tables(slug: str, table: Table) -> Iterator[tuple[str, Reporter, Table]]:
+    """Yield the relative path of each file with the table of a protocol, and what `rendered` makes it of."""
+    for suffix, reporter in (("csv", Csv()), ("json", Json()), ("tex", Latex())):
+        yield f"downloads/{slug}.{suffix}", reporter, table
+
+
+def rendered(item: tuple[str, Reporter, Table]) -> tuple[str, bytes]:
+    """Return the relative path and the bytes of a file with a table."""
+    path, reporter, table = item
+    return path, reporter.render(table).encode()
 
 
 def rounds_csv(shown: Sequence[RunResult]) -> str:

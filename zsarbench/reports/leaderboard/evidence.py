@@ -31,21 +31,14 @@ Json = dict[str, Any]
 Values = NDArray[np.float64]
 
 
-class _Places:
-    """Finds the places of clips among all clips of a result by their ids."""
-
-    def __init__(self, scores: Scores) -> None:
-        self.ids = scores.clip_ids
-        self.order = np.argsort(scores.clip_ids)
-
-    def __call__(self, ids: NDArray[np.str_]) -> NDArray[np.intp]:
-        return self.order[np.searchsorted(self.ids, ids, sorter=self.order)]
-
-
 class _Clips(NamedTuple):
-    """All clips that count, by id, with their labels, in how many rounds each was, and its mean correctness."""
+    """All clips that count, by id, with their labels, in how many rounds each was, and its mean correctness.
+
+    places: indices into all clips.
+    """
 
     ids: NDArray[np.str_]
+    places: NDArray[np.int64]
     labels: NDArray[np.int32]
     rounds: Values
     correct: Values
@@ -62,11 +55,10 @@ def evidence_of(result: RunResult, scores: Scores) -> Json:
     """
     metric = SETTINGS[result.protocol.setting].paired_by
     rounds = paired.correctness(result, scores, metric)
-    place = _Places(scores)
-    labels = [scores.labels[place(item.clip_ids)] for item in rounds.values()]
+    labels = [scores.labels[item.clips] for item in rounds.values()]
     kept = np.unique(np.concatenate(labels))
     sums = [_per_class(of_round, item.correct, kept) for of_round, item in zip(labels, rounds.values(), strict=True)]
-    clips = _clips(rounds, scores, place)
+    clips = _clips(rounds, scores)
     counts, shares = _confusions(result, scores, metric)
     return {
         "heading": heading(metric.name),
@@ -76,7 +68,7 @@ def evidence_of(result: RunResult, scores: Scores) -> Json:
         "right": [right.round(4).tolist() for right, _ in sums],
         "scored": [scored.astype(int).tolist() for _, scored in sums],
         "confusions": _pairs(counts),
-        "wrong": _wrong(clips, shares[place(clips.ids)]),
+        "wrong": _wrong(clips, shares[clips.places]),
         "clips": {
             "count": len(clips.ids),
             "digest": hashlib.sha256("\n".join(clips.ids.tolist()).encode()).hexdigest()[:16],
@@ -108,12 +100,13 @@ def _pairs(counts: Values) -> list[list[float]]:
     return [list(pair) for pair in zip(own[order].tolist(), other[order].tolist(), clips[order].tolist(), strict=True)]
 
 
-def _clips(rounds: paired.Correctness, scores: Scores, place: _Places) -> _Clips:
-    every = np.concatenate([item.clip_ids for item in rounds.values()])
-    ids, inverse = np.unique(every, return_inverse=True)
-    n_rounds = np.bincount(inverse.reshape(-1)).astype(np.float64)
-    sums = np.bincount(inverse.reshape(-1), weights=np.concatenate([item.correct for item in rounds.values()]))
-    return _Clips(ids, scores.labels[place(ids)], n_rounds, sums / n_rounds)
+def _clips(rounds: paired.Correctness, scores: Scores) -> _Clips:
+    every = np.concatenate([item.clips for item in rounds.values()])
+    _, first, inverse = np.unique(scores.by_id[every], return_index=True, return_inverse=True)
+    places, inverse = every[first], inverse.reshape(-1)
+    n_rounds = np.bincount(inverse).astype(np.float64)
+    sums = np.bincount(inverse, weights=np.concatenate([item.correct for item in rounds.values()]))
+    return _Clips(scores.clip_ids[places], places, scores.labels[places], n_rounds, sums / n_rounds)
 
 
 def _wrong(clips: _Clips, shares: NDArray[np.float32]) -> list[list[Any]]:
@@ -123,7 +116,7 @@ def _wrong(clips: _Clips, shares: NDArray[np.float32]) -> list[list[Any]]:
     """
     other = shares.argmax(axis=1)
     share = shares.max(axis=1)
-    order = np.lexsort((clips.ids, -share, -clips.rounds, clips.correct))
+    order = np.lexsort((-share, -clips.rounds, clips.correct))  # which leaves ties in the order of ids
     first = order[clips.correct[order] < 0.5][:MAX_CLIPS]
     taken_for = np.where(share > 0, other, -1)[first].tolist()
     wrong = (1.0 - clips.correct[first]).round(3).tolist()

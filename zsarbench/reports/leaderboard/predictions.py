@@ -1,23 +1,19 @@
-"""Reads the predictions of all results once: what backs their rows, and what the page shows of them."""
+"""Reads all results with their predictions once: what backs their rows, and what the page shows of them."""
 
 from __future__ import annotations
 
-import multiprocessing
-import os
-from collections.abc import Iterable, Mapping
-from concurrent.futures import ProcessPoolExecutor
-from functools import partial
+from collections.abc import Collection, Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from zsarbench import results
+from zsarbench.errors import ZsarbenchError
 from zsarbench.reports.backing import Backing, backing_of
 from zsarbench.reports.leaderboard.evidence import evidence_of
 from zsarbench.reports.leaderboard.scripts import Encoded, encoded
 from zsarbench.results import RunResult
-
-MANY_RESULTS = 300
-"""Results from which several processes read predictions: each takes a second to start."""
+from zsarbench.utils.processes import Processes
 
 
 class Seen(NamedTuple):
@@ -32,27 +28,44 @@ class Seen(NamedTuple):
     n_classes: int = 0
 
 
-def read_predictions(found: Mapping[Path, RunResult], remeasured: Iterable[str] = ()) -> dict[str, Seen]:
-    """Return what the predictions of each result show, by id, in the order of the results.
+Read: TypeAlias = tuple[dict[Path, RunResult], dict[str, Seen]]
 
-    Many are read by as many processes as there are cores, since that takes most of a build.
 
-    remeasured: ids of rows that continuous integration measures again.
+def read(folder: Path, processes: Processes) -> Read:
+    """Return every result under a folder by its path, and by id what its predictions show.
+
+    processes: take part where there are many, since this takes most of a build.
+
+    Raises:
+        ZsarbenchError: some are not valid; the message names each with its problems.
     """
-    look = partial(_seen, frozenset(remeasured))
-    n_cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    ids = [result.stem for result in found.values()]
-    if len(found) < MANY_RESULTS or n_cores < 2:
-        return dict(zip(ids, map(look, found.items()), strict=True))
-    with ProcessPoolExecutor(n_cores, mp_context=multiprocessing.get_context("spawn")) as pool:
-        return dict(zip(ids, pool.map(look, found.items(), chunksize=32), strict=True))
+    paths = results.find(folder)
+    read_each = dict(zip(paths, processes.map(_read, paths), strict=True))
+    if problems := [item for item in read_each.values() if isinstance(item, str)]:
+        raise ZsarbenchError("\n".join(problems))
+    sound = {path: item for path, item in read_each.items() if not isinstance(item, str)}
+    return {path: result for path, (result, _) in sound.items()}, {result.stem: seen for result, seen in sound.values()}
 
 
-def _seen(remeasured: frozenset[str], item: tuple[Path, RunResult]) -> Seen:
-    path, result = item
+def remeasured(seen: Mapping[str, Seen], rows: Collection[str]) -> dict[str, Seen]:
+    """Return what predictions show, where the rows of some ids are measured again by continuous integration."""
+    return {
+        name: item._replace(backing=replace(item.backing, kind="re-measured"))
+        if name in rows and item.backing.kind == "recomputed"
+        else item
+        for name, item in seen.items()
+    }
+
+
+def _read(path: Path) -> tuple[RunResult, Seen] | str:
+    """Return a result with what its predictions show, or what is wrong with it."""
+    try:
+        result = results.read(path)
+    except ZsarbenchError as error:
+        return str(error)
     scores = results.scores_or_none(path, result)
-    backing = backing_of(path, result, scores, remeasured)
+    backing = backing_of(path, result, scores)
     if scores is None or backing.kind == "stated":
-        return Seen(backing)
+        return result, Seen(backing)
     evidence = evidence_of(result, scores)
-    return Seen(backing, encoded(evidence), len(evidence["kept"]))
+    return result, Seen(backing, encoded(evidence), len(evidence["kept"]))

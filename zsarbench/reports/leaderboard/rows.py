@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -103,7 +104,7 @@ class Section:
         """All rows, group after group."""
         return tuple(row for group in self.groups for row in group.rows)
 
-    @property
+    @functools.cached_property
     def measured(self) -> bool:
         """Whether a row was measured; only then are there intervals, clips and dates to show."""
         return any(row.kind == "measured" for row in self.rows)

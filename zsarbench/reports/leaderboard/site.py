@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import chain, starmap
 from pathlib import Path
 from typing import NamedTuple
 
@@ -21,7 +22,7 @@ from zsarbench.evaluation.bootstrap import MIN_CLASSES
 from zsarbench.reports.leaderboard import build
 from zsarbench.reports.leaderboard.board import UNPLACED
 from zsarbench.reports.leaderboard.details import Addresses, details_of, histories
-from zsarbench.reports.leaderboard.downloads import downloads
+from zsarbench.reports.leaderboard.downloads import rendered, rounds_csv, tables
 from zsarbench.reports.leaderboard.evidence import drawn
 from zsarbench.reports.leaderboard.grid import Protocol, content, grid_of, unplaced_grid
 from zsarbench.reports.leaderboard.overview import overview
@@ -31,6 +32,7 @@ from zsarbench.reports.leaderboard.rows import Board, Row
 from zsarbench.reports.leaderboard.scripts import script
 from zsarbench.results import RunResult
 from zsarbench.results.record import file_name
+from zsarbench.utils.processes import Processes
 
 SPACE = """---
 title: zsarbench leaderboard
@@ -90,15 +92,20 @@ def page(board: Board) -> str:
     return build.index(board, Site(board=board, found={}).protocols())
 
 
-def files(site: Site) -> Iterator[tuple[str, bytes]]:
-    """Yield the relative path and the bytes of every file of a site; the page itself comes last."""
+def files(site: Site, processes: Processes) -> Iterator[tuple[str, bytes]]:
+    """Yield the relative path and the bytes of every file of a site; the page itself comes last.
+
+    processes: render the tables meanwhile, where there are any.
+    """
     protocols = site.protocols()
     rows = _rows(site)
+    of_tables = [(protocol.slug, protocol.table) for protocol in protocols if protocol.table is not None]
+    rendering = processes.map(rendered, chain.from_iterable(starmap(tables, of_tables)))
     for protocol in protocols:
         yield f"data/{protocol.slug}.js", script("table", protocol.grid.name, content(protocol.grid)).encode()
         if protocol.table is not None:
             shown = [row.result for row in rows if row.slug == protocol.slug]
-            yield from downloads(protocol.slug, protocol.table, shown)
+            yield f"downloads/{protocol.slug}-rounds.csv", rounds_csv(shown).encode()
     past = histories(site.found.values())
     for row in rows:
         name = row.result.stem
@@ -110,20 +117,23 @@ def files(site: Site) -> Iterator[tuple[str, bytes]]:
             yield row.addresses.predictions, results.scores_file(row.path, row.result).read_bytes()
     for n in sorted({seen.n_classes for seen in site.seen.values() if seen.n_classes >= MIN_CLASSES}):
         yield f"data/draws-{n}.js", script("draws", n, drawn(n)).encode()
+    yield from rendering
     yield "data/overview.js", script("overview", overview(protocols)).encode()
     if site.space:
         yield "README.md", SPACE.encode()
     yield "index.html", build.index(site.board, protocols, repository=site.repository).encode()
 
 
-def write(folder: Path, site: Site) -> Path:
+def write(folder: Path, site: Site, processes: Processes) -> Path:
     """Write a site into a folder and return its page; scripts of an earlier build that are not of this one go.
+
+    processes: see `files`.
 
     Raises:
         ZsarbenchError: a file cannot be written.
     """
     written = set()
-    for name, content_of_file in files(site):
+    for name, content_of_file in files(site, processes):
         written.add(build.write_bytes(folder / name, content_of_file, whole=name == "index.html"))
     for path in sorted((folder / "data").rglob("*.js")):
         if path not in written:

@@ -242,6 +242,7 @@ def test_training_on_test_clips_and_unknown_clips_are_refused() -> None:
             protocols.round_clips(item, manifest)
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("name", load_plugins().registry.names("protocol"))
 def test_every_registered_protocol_holds(name: str) -> None:
     registry = load_plugins().registry

@@ -52,6 +52,7 @@ def test_all_that_a_result_states_follows_from_compact_scores(tmp_path: Path, se
     assert results.compact(path) == after
 
 
+@pytest.mark.once
 @settings(max_examples=60, deadline=None)
 @given(data=st.data())
 def test_any_scores_keep_metrics_intervals_and_accuracies_of_classes(data: st.DataObject) -> None:

@@ -85,6 +85,7 @@ def test_a_list_has_no_blanks_and_comments(tmp_path: Path) -> None:
     assert [where[-1] for where, _ in text_files.lines(path, "list")] == ["1", "2", "4", "5"]
 
 
+@pytest.mark.once
 def test_the_line_is_right_in_a_file_that_is_read_in_pieces(tmp_path: Path) -> None:
     content = b"x\n" * 1_500_000 + b"caf\xe9 latte\n" + b"x\n" * 10
     for read in (text_files.read_text, lambda path, what: list(text_files.lines(path, what))):

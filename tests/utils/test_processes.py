@@ -6,30 +6,15 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
+from mapped import doubled, refused, slow_pid
 
 from zsarbench.utils.cores import cores
 from zsarbench.utils.processes import Processes
 
 several = pytest.mark.skipif(cores() < 2, reason="one core: no further process is started")
-
-
-def doubled(number: int) -> int:
-    return 2 * number
-
-
-def slow_pid(_: int) -> int:
-    time.sleep(0.05)
-    return os.getpid()
-
-
-def refused(number: int) -> int:
-    if number == 70:
-        raise ValueError("70 is refused")
-    return number
 
 
 def test_results_have_the_order_of_items() -> None:
@@ -58,7 +43,7 @@ def test_what_the_function_raises_is_raised() -> None:
 
 
 INTERRUPTED = """
-import time
+import signal, time
 from zsarbench.utils.processes import Processes
 
 def slow(number):
@@ -66,6 +51,7 @@ def slow(number):
     return number
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # which a process that was started in the background lacks
     with Processes(many=10) as processes:
         for number in processes.map(slow, range(1000)):
             print(number, flush=True)

@@ -98,25 +98,7 @@ def record(scored: Scored, claim: Claim, target: Target, registry: Registry) -> 
     """Return the result of predictions; its spec names no method of a plugin, and the digest of the predictions."""
     protocol, hash_ = target.protocol, target.protocol.hash(target.dataset)
     rounds, coverage = _rounds(scored, target), _coverage(scored)
-    spec = plain(
-        {
-            "kind": KIND,
-            "method": {"name": claim.name, "options": scored.options},
-            "predictions": digest(scored.scores, protocol.setting),
-            "parts": {},
-            "protocol": protocol.name,
-            "protocol_hash": hash_,
-            "dataset": target.part.identity(),
-            "train_on": claim.train_on,
-            "class_text": NOT_STATED,
-            "denominator": "all",
-            "control": "none",
-            "limit": None,
-            "seed": 0,
-            "seeds": 1,
-        },
-        "spec",
-    )
+    spec = _spec(scored, claim, target, hash_)
     return RunResult(
         method=_method(scored, claim, target),
         parts={},
@@ -157,6 +139,30 @@ def record(scored: Scored, claim: Claim, target: Target, registry: Registry) -> 
         contamination=_contamination(scored, claim, target, registry),
         coverage=coverage,
     )
+
+
+def _spec(scored: Scored, claim: Claim, target: Target, protocol_hash: str) -> dict[str, Any]:
+    """Return what identifies the result."""
+    spec: dict[str, Any] = plain(
+        {
+            "kind": KIND,
+            "method": {"name": claim.name, "options": scored.options},
+            "predictions": digest(scored.scores, target.protocol.setting),
+            "parts": {},
+            "protocol": target.protocol.name,
+            "protocol_hash": protocol_hash,
+            "dataset": target.part.identity(),
+            "train_on": claim.train_on,
+            "class_text": NOT_STATED,
+            "denominator": "all",
+            "control": "none",
+            "limit": None,
+            "seed": 0,
+            "seeds": 1,
+        },
+        "spec",
+    )
+    return spec
 
 
 def _rounds(scored: Scored, target: Target) -> tuple[RoundResult, ...]:

@@ -155,6 +155,7 @@ def test_the_revisions_that_ship_are_sound() -> None:
 
 
 @pytest.mark.realdata
+@pytest.mark.slow
 def test_official_lists_are_found_by_their_clips(tmp_path: Path) -> None:
     registry = load_plugins().registry
     ucf101, hmdb51 = (target_of(registry, name).test[0] for name in ("ucf101/official-1", "hmdb51/official"))

@@ -241,7 +241,7 @@ def test_what_goes_wrong_is_reported(
 ) -> None:
     def refused(**options: Any) -> str:
         with pytest.raises(ZsarbenchError) as error:
-            extracted(tmp_path / "store", encoder_module, sources[:4], **options)
+            extracted(tmp_path / "store", encoder_module, sources[:1], **options)
         return str(error.value)
 
     executor = RayExecutor(address=cluster.address, retries=1)

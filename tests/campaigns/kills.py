@@ -184,12 +184,16 @@ def quietly(act: Callable[[], None]) -> None:
 
 def begun(verb: Verb, folder: Path, log: Path) -> int:
     """Begin a command in a fork, its output in a log, and return the process."""
+    # An interrupt that comes before the `try` would end the fork in the frames of its parent, and remove its folder.
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     process = os.fork()
     if process:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
         return process
     code = 70
     try:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
         logging.getLogger().handlers.clear()  # of this process
         os.setpgid(0, 0)
         file = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)

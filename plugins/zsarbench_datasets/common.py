@@ -67,7 +67,7 @@ def manifest(
     """
     import pandas as pd
 
-    from zsarbench.utils.frames import any_text
+    from zsarbench.utils.data_frames import any_text
 
     spans = spans or {}
     whole = (float("nan"), float("nan"))

@@ -182,8 +182,8 @@ def _texts(folder: Path) -> dict[str, Reader]:
 def _predictions(folder: Path) -> dict[str, Reader]:
     import numpy as np
 
-    from zsarbench.predictions.figures import read_figure
     from zsarbench.predictions.files import read
+    from zsarbench.predictions.foreign_results import read_figure
     from zsarbench.predictions.matching import Classes, matched
     from zsarbench.predictions.records import Reading
     from zsarbench.utils.clip_names import ClipNames

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zsarbench.errors import UsageError, ZsarbenchError, unknown
-from zsarbench.predictions import figures
+from zsarbench.predictions import foreign_results
 from zsarbench.predictions.programs import program_of
 from zsarbench.predictions.records import (
     CLASSES,
@@ -163,7 +163,7 @@ def _json(path: Path, reading: Reading, fields: _Fields) -> Iterator[Prediction]
         return
     if not isinstance(content, dict):
         raise UsageError(f"{whole} is {content!r:.40}; it must be an object or a list")
-    if (program := figures.program_of(content)) is not None:
+    if (program := foreign_results.program_of(content)) is not None:
         raise UsageError(
             f"{whole} is a result of {program.name}, which holds figures and no prediction of any clip. "
             f"Try: zsarbench result import {path}"

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from zsarbench.errors import UsageError
-from zsarbench.predictions.figures import WHAT, Figure, read_figure
+from zsarbench.predictions.foreign_results import WHAT, Figure, read_figure
 from zsarbench.predictions.placing import place
 from zsarbench.results import reported, revisions
 from zsarbench.utils import text_files

@@ -15,8 +15,8 @@ from zsarbench.reports.cells import INTERVAL, NOTHING
 from zsarbench.reports.layout import Layout, TextGroup, lay_out
 from zsarbench.reports.table import rows_of
 from zsarbench.utils import output, terminal
+from zsarbench.utils.data_frames import any_text
 from zsarbench.utils.documents import json_text
-from zsarbench.utils.frames import any_text
 from zsarbench.utils.schema import plain
 from zsarbench.utils.terminal import PAGE_WIDTH
 

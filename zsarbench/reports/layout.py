@@ -13,7 +13,7 @@ from zsarbench.reports.cells import NOTHING, Row, group_heading
 from zsarbench.reports.columns import Column, text_columns
 from zsarbench.reports.escaping import terminal
 from zsarbench.reports.table import GROUP, rows_of
-from zsarbench.utils.frames import any_text
+from zsarbench.utils.data_frames import any_text
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ from zsarbench.reports.notes import may_rank, note_text, notes_of, notes_of_pape
 from zsarbench.reports.ranking import Evidence, rank_ranges, resolvable_of
 from zsarbench.results import RunResult
 from zsarbench.results.reported import ReportedRow
-from zsarbench.utils.frames import any_text
+from zsarbench.utils.data_frames import any_text
 
 _log = logging.getLogger(__name__)
 

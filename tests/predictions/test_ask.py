@@ -180,7 +180,7 @@ def test_killed_twice_every_clip_is_asked_once_and_no_answer_is_lost(
     exact = by_mapping["exact"]
     wrong = sum(number % 10 == 0 or number % 25 == 3 for number in range(N_CLIPS))
     assert exact["summary"]["top1_per_video"]["mean"] == pytest.approx(1 - wrong / N_CLIPS)
-    counted = exact["method"]["record"]["asked"]
+    counted = exact["method"]["record"]["questions"]
     assert counted["clips"] == counted["questions"] == N_CLIPS
     assert counted["prompt_tokens"] == N_CLIPS * PROMPT_TOKENS
     assert counted["dollars"] == pytest.approx(N_CLIPS * (2 * PROMPT_TOKENS + 10 * COMPLETION_TOKENS) / 1e6)
@@ -194,7 +194,7 @@ def test_killed_twice_every_clip_is_asked_once_and_no_answer_is_lost(
     before = model.n_requests
     again = asked(*words(videos, model, tmp_path / "again"))
     assert again.exit_code == 0
-    assert "0 questions asked now" in again.stderr
+    assert "0 new questions" in again.stderr
     assert model.n_requests == before
 
 
@@ -216,7 +216,7 @@ def test_what_is_asked_stands_in_the_result(videos: Path, model: Model, tmp_path
     [path] = [path for path in results.find(tmp_path / "out")
               if results.read(path).method.options["mapping"] == "exact"]  # fmt: skip
     result = results.read(path)
-    how = result.method.options["asked"]
+    how = result.method.options["question"]
     assert how["model"] == "toy"
     assert "{options}" in how["prompt"]
     assert how["max_frames"] == 1
@@ -225,7 +225,8 @@ def test_what_is_asked_stands_in_the_result(videos: Path, model: Model, tmp_path
     assert result.summary["top1_per_video"].mean == pytest.approx(8 / 10)  # 3 is answered wrongly, broken not at all
     sent = model.requests[-1]["messages"][0]["content"][0]["text"]
     assert "\n".join(CLASSES) in sent
-    done = asked(*words(few, model, tmp_path / "open", "--open"))
+    done = asked(*words(few, model, tmp_path / "out", "--open"))
+    assert len(list((tmp_path / "out").rglob("answers-*.jsonl"))) == 2  # each question has its own answers
     assert "clapping" not in model.requests[-1]["messages"][0]["content"][0]["text"]
 
 
@@ -234,7 +235,12 @@ def test_refusals_of_the_endpoint_are_one_line(videos: Path, model: Model, tmp_p
     given[2] = "none"
     done = asked(*given)
     assert "the endpoint refuses" in str(done.exception) or "the endpoint refuses" in done.output
-    assert model.n_requests <= 40
+    before = model.n_requests
+    assert before <= 40
+    for name in ("--text", "--format"):
+        done = asked(*words(videos, model, tmp_path / "out", name, "no-such-name"))
+        assert "no-such-name" in f"{done.exception}{done.output}"
+    assert model.n_requests == before
     without = [word for word in words(videos, model, tmp_path / "out") if word not in ("--endpoint", model.url)]
     done = asked(*without)
     assert "OPENAI_API_KEY is not set" in f"{done.exception}{done.output}"

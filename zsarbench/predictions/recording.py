@@ -206,7 +206,7 @@ def _method(scored: Scored, claim: Claim, target: Target) -> MethodInfo:
             "file": {"name": file.path.name, "sha256": file.sha256},
             "account": plain(scored.found.account, "account"),
             "clips_in_file": in_file(scored, target),
-            **({"asked": dict(scored.record)} if scored.record else {}),
+            **({"questions": dict(scored.record)} if scored.record else {}),
         },
     )
 

@@ -32,6 +32,7 @@ from zsarbench.utils.targets import OUT, check_folder
 if TYPE_CHECKING:
     from zsarbench.interfaces import Dataset
     from zsarbench.plugins import Host
+    from zsarbench.plugins.registry import Registry
 
 NOTHING = "nothing"
 """What `--trained-on` calls no training at all."""
@@ -85,6 +86,16 @@ class ScoreRequest:
         trained_on = None if not self.trained_on else tuple(name for name in self.trained_on if name != NOTHING)
         return Claim(name=self.name, trained_on=trained_on, train_on=self.train_on, source=self.source)
 
+    def check(self, registry: Registry) -> None:
+        """Check what needs no file and no data, before either is read.
+
+        Raises:
+            UsageError: a label set, a data set or the text encoder is unknown.
+        """
+        self.claim.check(registry)
+        if self.text is not None:
+            registry.get("text", self.text)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Origin:
@@ -108,7 +119,7 @@ def score(request: ScoreRequest, host: Host, origin: Origin | None = None) -> li
         ZsarbenchError: the file is damaged, the data is malformed, or nothing can be written.
     """
     claim, registry, start = request.claim, host.registry, time.perf_counter()
-    claim.check(registry)
+    request.check(registry)
     form_of(request.file)  # before any data is fetched
     renamed = _renamed(request.fields)
     with named(registry):

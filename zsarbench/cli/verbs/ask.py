@@ -2,28 +2,37 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import click
 
-from zsarbench.cli.names import OF_OPTIONS
-from zsarbench.cli.toolkit import data_root_option, echo, echo_json, echo_rendered, format_option, host_of, keeps
+from zsarbench.cli.scoring import echo_scored, scoring_options
+from zsarbench.cli.toolkit import echo, host_of, keeps
+from zsarbench.predictions.asking.questions import QuestionSettings
 
 KEPT = "interrupted; every answer that came is kept. The same command asks for the rest"
-OF_ASKING = ("model", "frames_per_second", "max_frames", "image_size", "temperature", "max_tokens")
-OF_SCORING = ("name", "protocol", "trained_on", "train_on", "source", "settings", "data_root", "text", "out")
+_RANGES = {int: click.IntRange, float: click.FloatRange}
+
+
+def _question_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options of a question, which its settings declare."""
+    for item in reversed(fields(QuestionSettings)):
+        if "flag" in item.metadata:
+            about = dict(item.metadata)
+            flag, help_ = about.pop("flag"), about.pop("help")
+            kind = _RANGES[type(item.default)](**about)
+            option = click.option(flag, item.name, default=item.default, show_default=True, type=kind, help=help_)
+            command = option(command)
+    return command
 
 
 @click.command("ask", short_help="Ask a multimodal model about every test clip, and score its answers.")
 @click.option("--model", required=True, help="The model, as the endpoint calls it.")
 @click.option(
     "--endpoint", metavar="URL", help="Of any OpenAI-compatible API, as http://localhost:8000/v1.  [default: OpenAI]"
-)
-@click.option(
-    "--protocol",
-    type=OF_OPTIONS["protocol"],
-    help="A name, or a file of yours.  [default: the one that `zsarbench list protocol` marks]",
 )
 @click.option("--name", help="What tables are to call the row.  [default: the model]")
 @click.option(
@@ -34,32 +43,8 @@ OF_SCORING = ("name", "protocol", "trained_on", "train_on", "source", "settings"
     type=click.Path(path_type=Path),
     help="A file: text with {frames}, and {options} where names are offered.",
 )
-@click.option(
-    "--frames", "max_frames", default=8, show_default=True, type=click.IntRange(1), help="Frames of a clip at most."
-)
-@click.option(
-    "--fps",
-    "frames_per_second",
-    default=1.0,
-    show_default=True,
-    type=click.FloatRange(0, min_open=True),
-    help="Frames a second of the clip, from its start.",
-)
-@click.option(
-    "--size",
-    "image_size",
-    default=448,
-    show_default=True,
-    type=click.IntRange(16),
-    help="Longer side of an image, pixels.",
-)
-@click.option("--temperature", default=0.0, show_default=True, type=click.FloatRange(0))
-@click.option(
-    "--max-tokens", default=64, show_default=True, type=click.IntRange(1), help="Tokens of an answer at most."
-)
-@click.option(
-    "--concurrency", default=8, show_default=True, type=click.IntRange(1), help="Questions that are asked at a time."
-)
+@_question_options
+@click.option("--concurrency", default=8, show_default=True, type=click.IntRange(1), help="Requests at a time.")
 @click.option(
     "--timeout",
     "seconds",
@@ -74,25 +59,10 @@ OF_SCORING = ("name", "protocol", "trained_on", "train_on", "source", "settings"
     nargs=2,
     type=click.FloatRange(0),
     metavar="IN OUT",
-    help="Dollars for a million tokens, asked and answered.",
+    help="Dollars per million tokens of questions and of answers.",
 )
 @click.option("--partial", is_flag=True, help="Score although clips have no answer yet; they count as wrong.")
-@click.option(
-    "--trained-on",
-    multiple=True,
-    metavar="LABELS",
-    help="A label set that it was trained on, or nothing.  [default: unknown]",
-)
-@click.option(
-    "--train-on", default="none", show_default=True, metavar="none|seen|DATASET", help="Where it learnt the task."
-)
-@click.option("--text", type=OF_OPTIONS["text"], help="Text encoder that finds the class nearest to an answer.")
-@click.option("--source", default="", help="Paper, address and licence of the model.")
-@click.option("--set", "settings", multiple=True, metavar="dataset.OPTION=VALUE", help="An option of the data set.")
-@data_root_option
-@click.option("--out", default="results", show_default=True, help="Folder for answers and result files.")
-@format_option
-@click.option("--json", "as_json", is_flag=True, help="Print the results' JSON, as a list.")
+@scoring_options
 @click.pass_context
 def command(ctx: click.Context, /, format_: str, as_json: bool, **given: Any) -> None:
     """Show a multimodal model frames of every test clip, ask what they show, and score its answers in words.
@@ -108,38 +78,29 @@ def command(ctx: click.Context, /, format_: str, as_json: bool, **given: Any) ->
     """
     host = host_of(ctx)
     from zsarbench.predictions.asking.asking import AskRequest, ask
-    from zsarbench.predictions.recording import account_lines
     from zsarbench.predictions.scoring import ScoreRequest
-    from zsarbench.reports.comparison import check_reporter, render
+    from zsarbench.reports.comparison import check_reporter
     from zsarbench.utils.progress import default_progress
     from zsarbench.utils.text_files import read_text
 
     check_reporter(host, format_)
     prompt = given.pop("prompt")
-    scoring = {name: given.pop(name) for name in OF_SCORING}
-    asking = {name: given.pop(name) for name in OF_ASKING}
-    scoring["name"] = scoring["name"] or asking["model"]
+    scoring = {item.name: given.pop(item.name) for item in fields(ScoreRequest) if item.name in given}
+    question = {item.name: given.pop(item.name) for item in fields(QuestionSettings) if item.name in given}
+    scoring["name"] = scoring["name"] or question["model"]
     request = AskRequest(
         scoring=ScoreRequest(file=Path("answers"), **scoring),
-        asking=asking,
+        question=question,
         prompt=None if prompt is None else read_text(prompt, "prompt").strip(),
         **given,
     )
     keeps(ctx, KEPT)
     written = ask(request, host, default_progress())
-    if as_json:
-        echo_json([result.to_json() for result, _ in written])
-    else:
-        echo_rendered(render(host, {path: result for result, path in written}, format_))
-    for result, path in written:
-        echo(f"mapping {result.method.options['mapping']}:", err=True)
-        for line in account_lines(result):
-            echo(line, err=True)
-        echo(f"result: {path}", err=True)
-    asked = written[0][0].method.record["asked"]
-    cost = f", {asked['dollars']:.2f} dollars" if "dollars" in asked else ""
+    echo_scored(host, written, format_, as_json)
+    count = written[0][0].method.record["questions"]
+    cost = f", {count['dollars']:.2f} dollars" if "dollars" in count else ""
     echo(
-        f"{asked['clips']:,} clips, {asked['asked_now']:,} questions asked now, {asked['retries']:,} attempts "
-        f"repeated; {asked['prompt_tokens']:,} + {asked['completion_tokens']:,} tokens in all{cost}",
+        f"{count['clips']:,} clips, {count['new']:,} new questions, {count['retries']:,} attempts repeated; "
+        f"{count['prompt_tokens']:,} + {count['completion_tokens']:,} tokens in all{cost}",
         err=True,
     )

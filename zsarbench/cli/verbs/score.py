@@ -7,18 +7,13 @@ from typing import Any
 
 import click
 
-from zsarbench.cli.names import OF_OPTIONS
-from zsarbench.cli.toolkit import data_root_option, echo, echo_json, echo_rendered, format_option, host_of
+from zsarbench.cli.scoring import echo_scored, scoring_options
+from zsarbench.cli.toolkit import host_of
 
 
 @click.command("score", short_help="Score a file of predictions that another program made.")
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--name", required=True, help="What predicted, as tables are to call it.")
-@click.option(
-    "--protocol",
-    type=OF_OPTIONS["protocol"],
-    help="A name, or a file of yours.  [default: the one that `zsarbench list protocol` marks]",
-)
 @click.option(
     "--class-order",
     metavar="ORDER",
@@ -33,27 +28,8 @@ from zsarbench.cli.toolkit import data_root_option, echo, echo_json, echo_render
 @click.option(
     "--field", "fields", multiple=True, metavar="OURS=THEIRS", help="What the file calls clip, label, scores, answer, …"
 )
-@click.option(
-    "--trained-on",
-    multiple=True,
-    metavar="LABELS",
-    help="A label set that it was trained on: a data set, package:file.txt, or nothing.  [default: unknown]",
-)
-@click.option(
-    "--train-on", default="none", show_default=True, metavar="none|seen|DATASET", help="Where it learnt the task."
-)
 @click.option("--words", is_flag=True, help="What FILE gives for a clip is an answer in words, whatever it is called.")
-@click.option(
-    "--text",
-    type=OF_OPTIONS["text"],
-    help="Text encoder that finds the class nearest to an answer.  [default: that of class names]",
-)
-@click.option("--source", default="", help="Paper, address and licence of the predictions.")
-@click.option("--set", "settings", multiple=True, metavar="dataset.OPTION=VALUE", help="An option of the data set.")
-@data_root_option
-@click.option("--out", default="results", show_default=True, help="Folder for result files.")
-@format_option
-@click.option("--json", "as_json", is_flag=True, help="Print exactly the result file's JSON; a list where several are.")
+@scoring_options
 @click.pass_context
 def command(ctx: click.Context, /, format_: str, as_json: bool, **request: Any) -> None:
     """Score the predictions in FILE under a protocol: a table, and a result like that of a run.
@@ -75,21 +51,8 @@ def command(ctx: click.Context, /, format_: str, as_json: bool, **request: Any) 
           --trained-on kinetics400
     """
     host = host_of(ctx)
-    from zsarbench.predictions.recording import account_lines
     from zsarbench.predictions.scoring import ScoreRequest, score
-    from zsarbench.reports.comparison import render
+    from zsarbench.reports.comparison import check_reporter
 
-    written = score(ScoreRequest(**request), host)
-    if as_json:
-        if len(written) == 1:
-            echo(written[0][1].read_text(encoding="utf-8"), nl=False)
-        else:
-            echo_json([result.to_json() for result, _ in written])
-    else:
-        echo_rendered(render(host, {path: result for result, path in written}, format_))
-    for result, path in written:
-        if len(written) > 1:
-            echo(f"mapping {result.method.options['mapping']}:", err=True)
-        for line in account_lines(result):
-            echo(line, err=True)
-        echo(f"result: {path}", err=True)
+    check_reporter(host, format_)
+    echo_scored(host, score(ScoreRequest(**request), host), format_, as_json)

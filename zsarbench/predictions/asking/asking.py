@@ -22,7 +22,7 @@ from zsarbench.interfaces import Progress, Sampling
 from zsarbench.predictions.asking.answers import Answer, AnswerStore
 from zsarbench.predictions.asking.endpoint import Endpoint, Unanswered
 from zsarbench.predictions.asking.frames import FitInto, jpegs
-from zsarbench.predictions.asking.questions import PROMPTS, Asking, Offered, Question
+from zsarbench.predictions.asking.questions import PROMPTS, Offered, Question, QuestionSettings
 from zsarbench.predictions.scoring import Origin, ScoreRequest, score
 from zsarbench.predictions.target import Target, target_of
 from zsarbench.results.record import file_name
@@ -37,15 +37,12 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 SECONDS_PER_CLIP = 300.0  # after which a clip counts as undecodable
-FLAGS = {"frames_per_second": "--fps", "max_frames": "--frames", "image_size": "--size",
-         "temperature": "--temperature", "max_tokens": "--max-tokens"}  # fmt: skip
-"""Of how a model is asked, on the command line."""
 AHEAD = 2  # questions that wait for each that is being asked
 
 
 @dataclass(frozen=True, kw_only=True)
 class AskRequest:
-    """What `zsarbench ask` is asked for.
+    """The options of `zsarbench ask`, unchecked.
 
     scoring: protocol, data and claims, as of `zsarbench score`; its file is the one that the answers are written to.
     prompt: a template of the user's, None for the own one. offers: whether names are offered. price: dollars for a
@@ -53,7 +50,7 @@ class AskRequest:
     """
 
     scoring: ScoreRequest
-    asking: Mapping[str, Any]
+    question: Mapping[str, Any]
     prompt: str | None = None
     offers: bool = True
     endpoint: str | None = None
@@ -63,28 +60,16 @@ class AskRequest:
     price: tuple[float, float] | None = None
     partial: bool = False
 
-    def to_command(self) -> str:
-        """Return the command line that asks again, elsewhere: without folders and files of this machine."""
-        words = ["zsarbench", "ask", "--model", str(self.asking["model"])]
-        words += ["--endpoint", self.endpoint] if self.endpoint else []
-        words += [] if self.offers else ["--open"]
-        words += ["--prompt", "FILE"] if self.prompt is not None else []
-        for name, flag in FLAGS.items():
-            if name in self.asking and self.asking[name] != getattr(Asking, name):
-                words += [flag, str(self.asking[name])]
-        words += self.scoring.options()
-        return shlex.join(words)
-
 
 @dataclass
-class Asked:
-    """What became of the clips: answers and reasons by clip id, and how many questions were asked anew."""
+class Outcome:
+    """What became of the clips: answers and reasons by clip id, and how many questions were new."""
 
     answers: dict[str, Answer] = field(default_factory=dict)
     unread: dict[str, str] = field(default_factory=dict)
     unanswered: dict[str, str] = field(default_factory=dict)
     keys: dict[str, str] = field(default_factory=dict)
-    n_asked: int = 0
+    n_new: int = 0
     n_retries: int = 0
 
     def record(self, price: tuple[float, float] | None) -> dict[str, Any]:
@@ -92,7 +77,7 @@ class Asked:
         once = {self.keys[clip]: answer for clip, answer in self.answers.items()}.values()
         tokens = sum(one.prompt_tokens for one in once), sum(one.completion_tokens for one in once)
         content: dict[str, Any] = {
-            "clips": len(self.answers), "questions": len(once), "asked_now": self.n_asked, "retries": self.n_retries,
+            "clips": len(self.answers), "questions": len(once), "new": self.n_new, "retries": self.n_retries,
             "unreadable": len(self.unread), "unanswered": len(self.unanswered),
             "prompt_tokens": tokens[0], "completion_tokens": tokens[1],
             "models": dict(sorted(Counter(one.model for one in once).items())),
@@ -112,7 +97,7 @@ def ask(request: AskRequest, host: Host, progress: Progress) -> list[tuple[RunRe
         ZsarbenchError: the endpoint refuses, or clips stayed without an answer; the same command asks for the rest.
     """
     scoring = request.scoring
-    scoring.claim.check(host.registry)
+    scoring.check(host.registry)
     target = target_of(host.registry, scoring.protocol, data_root=scoring.data_root, settings=scoring.settings)
     how = _how(request, target)
     folder = Path(scoring.out) / file_name(target.protocol.name)
@@ -120,28 +105,30 @@ def ask(request: AskRequest, host: Host, progress: Progress) -> list[tuple[RunRe
     store = AnswerStore(_place(request, how))
     check_folder(store.path.parent, "answers", CACHE)
     with Endpoint(request.endpoint, seconds=request.seconds, attempts=request.attempts) as endpoint:
-        asked = _Round(request, how, target, store, endpoint).run(progress)
-    if asked.unread:
-        _log.warning("%d clips cannot be shown, and count as wrong: %s", len(asked.unread),
-                     describe_failures(asked.unread))  # fmt: skip
-    if asked.unanswered and not request.partial:
+        outcome = _Pass(request, how, target, store, endpoint).run(progress)
+    if outcome.unread:
+        _log.warning("%d clips cannot be shown, and count as wrong: %s", len(outcome.unread),
+                     describe_failures(outcome.unread))  # fmt: skip
+    if outcome.unanswered and not request.partial:
         raise ZsarbenchError(
-            f"{len(asked.unanswered)} of {len(target.tested)} clips have no answer, e.g. "
-            f"{describe_failures(asked.unanswered)}; {len(asked.answers)} answers are kept. Try: the same command "
+            f"{len(outcome.unanswered)} of {len(target.tested)} clips have no answer, e.g. "
+            f"{describe_failures(outcome.unanswered)}; {len(outcome.answers)} answers are kept. Try: the same command "
             "again, or --partial to count these clips as wrong"
         )
-    if not asked.answers:
-        raise ZsarbenchError(f"no clip of {target.protocol.name} can be shown: {describe_failures(asked.unread)}")
-    path = folder / f"{scoring.file.name}-{store.path.stem}.jsonl"
-    lines = [json.dumps({"clip": clip, "answer": asked.answers[clip].text}, ensure_ascii=False)
-             for clip in target.tested if clip in asked.answers]  # fmt: skip
+    if not outcome.answers:
+        raise ZsarbenchError(f"no clip of {target.protocol.name} can be shown: {describe_failures(outcome.unread)}")
+    path = folder / f"{scoring.file.name}-{_digest(request.endpoint, asdict(how))}.jsonl"
+    lines = [json.dumps({"clip": clip, "answer": outcome.answers[clip].text}, ensure_ascii=False)
+             for clip in target.tested if clip in outcome.answers]  # fmt: skip
     folder.mkdir(parents=True, exist_ok=True)
     write_atomic(path, ("\n".join(lines) + "\n").encode("utf-8", "replace"))
-    origin = Origin(command=request.to_command(), options={"asked": asdict(how)}, record=asked.record(request.price))
+    origin = Origin(
+        command=_command(request, how), options={"question": asdict(how)}, record=outcome.record(request.price)
+    )
     return score(replace(scoring, file=path, words=True), host, origin)
 
 
-def _how(request: AskRequest, target: Target) -> Asking:
+def _how(request: AskRequest, target: Target) -> QuestionSettings:
     """Return how the model is asked under a protocol.
 
     Raises:
@@ -153,29 +140,41 @@ def _how(request: AskRequest, target: Target) -> Asking:
             f"each round of {target.protocol.name} has candidates of its own, and a clip is asked about once. "
             "Try: --open, which offers none, or a protocol of one round"
         )
-    return Asking(prompt=request.prompt or PROMPTS[offered], offered=offered, **request.asking)
+    return QuestionSettings(prompt=request.prompt or PROMPTS[offered], offered=offered, **request.question)
 
 
-def _place(request: AskRequest, how: Asking) -> Path:
+def _command(request: AskRequest, how: QuestionSettings) -> str:
+    """Return the command line that repeats a request elsewhere: without folders and files of this machine."""
+    words = ["zsarbench", "ask", "--model", how.model]
+    words += ["--endpoint", request.endpoint] if request.endpoint else []
+    words += [] if request.offers else ["--open"]
+    words += ["--prompt", "FILE"] if request.prompt is not None else []
+    return shlex.join([*words, *how.words(), *request.scoring.options()])
+
+
+def _place(request: AskRequest, how: QuestionSettings) -> Path:
     """Return the file of the answers of a model at an endpoint, in the cache."""
-    where = hashlib.sha256(f"{request.endpoint}\n{how.model}".encode()).hexdigest()[:12]
-    return cache_dir() / "answers" / f"{where}.jsonl"
+    return cache_dir() / "answers" / f"{_digest(request.endpoint, how.model)}.jsonl"
 
 
-class _Round:
+def _digest(*parts: object) -> str:
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:12]
+
+
+class _Pass:
     """One pass over the test clips: decoded ahead in processes, asked in threads, each answer kept where it arrives."""
 
     def __init__(
-        self, request: AskRequest, how: Asking, target: Target, store: AnswerStore, endpoint: Endpoint
+        self, request: AskRequest, how: QuestionSettings, target: Target, store: AnswerStore, endpoint: Endpoint
     ) -> None:
         self._request, self._how, self._target, self._store, self._endpoint = request, how, target, store, endpoint
-        self._asked = Asked()
+        self._outcome = Outcome()
         self._clips: dict[str, list[str]] = defaultdict(list)  # by the key of a question that is being asked
         self._pending: dict[Future[Answer], str] = {}
         self._candidates = [words_of(name) for number, name in enumerate(target.dataset.classes)
                             if number in target.candidates]  # fmt: skip
 
-    def run(self, progress: Progress) -> Asked:
+    def run(self, progress: Progress) -> Outcome:
         """Ask about all clips; an interrupt, or a refusal of all questions, lets what is being asked end first."""
         how, request = self._how, self._request
         sources = clip_sources(self._target.manifest.set_index("clip_id"), self._target.tested)
@@ -189,7 +188,7 @@ class _Round:
                 with decoding:
                     for decoded in decoding.decode(sources):
                         self._take(decoded, threads)
-                        bar.advance(1, f"{self._asked.n_asked} asked")
+                        bar.advance(1, f"{self._outcome.n_new} new")
                         while len(self._pending) > AHEAD * request.concurrency:
                             self._collect()
                 while self._pending:
@@ -199,18 +198,18 @@ class _Round:
                 raise
             finally:
                 threads.shutdown(wait=True, cancel_futures=True)
-        self._asked.n_retries = self._endpoint.n_retries
-        return self._asked
+        self._outcome.n_retries = self._endpoint.n_retries
+        return self._outcome
 
     def _take(self, decoded: Decoded, threads: ThreadPoolExecutor) -> None:
         clip = decoded.source.clip_id
         if decoded.frames is None:
-            self._asked.unread[clip] = decoded.failure.reason if decoded.failure else "it has no frames"
+            self._outcome.unread[clip] = decoded.failure.reason if decoded.failure else "it has no frames"
             return
         question = self._how.question(self._options(clip), jpegs(decoded.frames))
-        self._asked.keys[clip] = question.key
+        self._outcome.keys[clip] = question.key
         if (answer := self._store.get(question.key)) is not None:
-            self._asked.answers[clip] = answer
+            self._outcome.answers[clip] = answer
             return
         self._clips[question.key].append(clip)
         if len(self._clips[question.key]) == 1:
@@ -234,7 +233,7 @@ class _Round:
             try:
                 answer = future.result()
             except Unanswered as error:
-                self._asked.unanswered |= dict.fromkeys(clips, str(error))
+                self._outcome.unanswered |= dict.fromkeys(clips, str(error))
                 continue
-            self._asked.n_asked += 1
-            self._asked.answers |= dict.fromkeys(clips, answer)
+            self._outcome.n_new += 1
+            self._outcome.answers |= dict.fromkeys(clips, answer)

@@ -46,6 +46,7 @@ class Endpoint:
         self._attempts = attempts
         self._stopped = threading.Event()
         self._jitter = random.Random(0)
+        self._lock = threading.Lock()
         self.n_retries = 0
 
     def __enter__(self) -> Endpoint:
@@ -83,7 +84,8 @@ class Endpoint:
             except (self._openai.APIError, ValueError) as error:  # among them time-outs, and answers that are no JSON
                 reason = f"{type(error).__name__}: {first_line(error)}"
                 if attempt + 1 < self._attempts:
-                    self.n_retries += 1
+                    with self._lock:
+                        self.n_retries += 1
                     self._stopped.wait(self._delay(attempt, error))
         raise Unanswered(f"no answer in {self._attempts} attempts; the last: {reason}")
 

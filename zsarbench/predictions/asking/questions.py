@@ -6,7 +6,7 @@ import base64
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields
 from string import ascii_uppercase
 from typing import Any, Final, Literal
 
@@ -49,9 +49,14 @@ class Question:
         return [{"role": "user", "content": [{"type": "text", "text": self.text}, *images]}]
 
 
+def _option(default: float, flag: str, help: str, **bounds: Any) -> Any:
+    """Return a field that is an option of `zsarbench ask`; bounds: as click's ranges take them."""
+    return field(default=default, metadata={"flag": flag, "help": help, **bounds})
+
+
 @dataclass(frozen=True, kw_only=True)
-class Asking:
-    """How a model is asked; all of it is part of a result's identity.
+class QuestionSettings:
+    """What a question depends on besides its clip; all of it is part of a result's identity.
 
     prompt: with {options} where names are offered, and {frames} for the number of frames. frames_per_second and
     max_frames: those of a clip that are shown, from its start. image_size: pixels of their longer side at most.
@@ -60,16 +65,24 @@ class Asking:
     model: str
     prompt: str
     offered: Offered
-    frames_per_second: float = 1.0
-    max_frames: int = 8
-    image_size: int = 448
-    temperature: float = 0.0
-    max_tokens: int = 64
+    max_frames: int = _option(8, "--frames", "Frames of a clip at most.", min=1)
+    frames_per_second: float = _option(
+        1.0, "--fps", "Frames a second of the clip, from its start.", min=0, min_open=True
+    )
+    image_size: int = _option(448, "--size", "Longer side of an image, pixels.", min=16)
+    temperature: float = _option(0.0, "--temperature", "Of the model's sampling.", min=0)
+    max_tokens: int = _option(64, "--max-tokens", "Tokens of an answer at most.", min=1)
 
     def __post_init__(self) -> None:
         if (OPTIONS in self.prompt) != (self.offered != "nothing"):
             wrong = "holds {options}, but none are offered" if OPTIONS in self.prompt else "lacks {options}"
             raise UsageError(f"the prompt {wrong}. Try: --open for a question without options")
+
+    def words(self) -> list[str]:
+        """Return the words of a command line that give what differs from the defaults."""
+        given = [(item.metadata["flag"], getattr(self, item.name), item.default)
+                 for item in fields(self) if "flag" in item.metadata]  # fmt: skip
+        return [word for flag, value, default in given if value != default for word in (flag, str(value))]
 
     def question(self, options: Sequence[str], images: Sequence[bytes]) -> Question:
         """Return the question of a clip; options: class names in words, in the order that they are offered in."""

@@ -13,6 +13,7 @@ from zsarbench.plugins import building, options
 from zsarbench.plugins.parts import PART_KINDS
 from zsarbench.testing import toys
 from zsarbench.testing.causes import CAUSES
+from zsarbench.testing.randomness import other_randomness
 from zsarbench.utils.time_limit import TimeIsUp, limited
 
 if TYPE_CHECKING:
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 
 SECONDS = 300.0
 """How long a check may take: a sampler or a fit that never ends is a bug, and must not stop the other checks."""
+GLOBAL_STATE = 20_260_101
+"""Global random state that every check starts from: a component that draws from it gets the same verdict in each run.
+Checks that compare with another state take another number."""
 
 
 class ContractViolation(Exception):
@@ -186,7 +190,7 @@ class Check:
         if subject.unusable:
             return CheckOutcome(*about, skipped=subject.unusable)
         try:
-            with limited(seconds):
+            with limited(seconds), other_randomness(GLOBAL_STATE):
                 self.run(subject)
         except (Unavailable, NotGiven) as error:
             return CheckOutcome(*about, skipped=str(error))

@@ -94,13 +94,28 @@ def sources(tmp_path_factory: pytest.TempPathFactory) -> list[ClipSource]:
     ]
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _workers_of_full_priority() -> Iterator[None]:
+    """Start Ray's workers like any other process: beside other tests, those that are nicer wait for minutes."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("RAY_worker_niceness", "0")
+        yield
+
+
+@pytest.fixture(scope="module")
+def head(encoder_module: Any, _workers_of_full_priority: None) -> Iterator[Any]:
+    """A cluster whose head has one core; the tests that kill a driver stand last, since its workers die late."""
+    started = cluster_utils.Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
+    yield started
+    started.shutdown()
+
+
 @pytest.fixture
-def cluster() -> Iterator[Any]:
-    """A cluster of two nodes with a core each; the second one is not the driver's."""
-    made = cluster_utils.Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
-    made.add_node(num_cpus=1)
-    yield made
-    made.shutdown()
+def cluster(head: Any) -> Any:
+    """The cluster, of two nodes with a core each; the second one is not the driver's."""
+    if not head.worker_nodes:
+        head.add_node(num_cpus=1)
+    return head
 
 
 def extracted(
@@ -118,6 +133,28 @@ def extracted(
     )
     clips = ensure(extraction, FeatureStore(root), LogProgress())
     return clips.rows(range(len(sources))).values
+
+
+def test_no_cluster_says_what_to_type(
+    tmp_path: Path, encoder_module: Any, sources: list[ClipSource], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    monkeypatch.setenv("RAY_TMPDIR", str(tmp_path))  # where Ray notes the clusters of a machine
+    with pytest.raises(ZsarbenchError, match=r"no Ray cluster can be joined at 'auto'.*Try: ray start --head") as error:
+        extracted(tmp_path, encoder_module, sources, RayExecutor())
+    assert ".." not in str(error.value)
+    assert list(RayExecutor().map(None, [])) == []
+
+
+def test_a_cluster_of_its_own_makes_the_same_bytes_and_has_no_dashboard(
+    tmp_path: Path, encoder_module: Any, sources: list[ClipSource]
+) -> None:
+    log = str(tmp_path / "log")
+    there = extracted(tmp_path / "ray", encoder_module, sources[:6], RayExecutor(address="local"), log=log, seconds=0.0)
+    here = extracted(tmp_path / "here", encoder_module, sources[:6], LocalExecutor(), log=log, seconds=0.0)
+    assert torch.equal(there, here)
+    assert shards_of(tmp_path / "ray") == shards_of(tmp_path / "here")
+    assert os.environ["RAY_USAGE_STATS_ENABLED"] == "0"
 
 
 class Killer(threading.Thread):
@@ -181,6 +218,30 @@ def test_a_worker_and_a_node_are_killed_and_nothing_is_lost_or_twice(
     assert verify(stored).problems == ()
 
 
+def test_what_goes_wrong_is_reported(
+    tmp_path: Path, encoder_module: Any, sources: list[ClipSource], cluster: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(**options: Any) -> str:
+        with pytest.raises(ZsarbenchError) as error:
+            extracted(tmp_path / "store", encoder_module, sources[:1], **options)
+        return str(error.value)
+
+    executor = RayExecutor(address=cluster.address, retries=1)
+    assert refused(executor=executor, behaviour="raise") == "this encoder is a toy that raises"
+    assert "could not be computed, its workers died 2 times" in refused(executor=executor, behaviour="die")
+    assert "a worker takes 2 cpus, and the largest node of the Ray cluster has 1. Try: --threads 1, or " in refused(
+        executor=executor, threads=2
+    )
+    (tmp_path / "only_here.py").write_text(ENCODER)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(encoder_module, "__name__", "only_here")
+    assert "cannot load what it needs: No module named 'only_here'" in refused(executor=executor)
+    monkeypatch.undo()
+    gpus = RayExecutor(address=cluster.address, gpus_per_worker=1.0)
+    assert "a worker takes 1 gpus" in refused(executor=gpus)
+    assert not ray.is_initialized()
+
+
 DRIVER = """
 import sys
 from pathlib import Path
@@ -234,49 +295,3 @@ def test_what_a_killed_driver_left_to_its_cluster_the_local_executor_finishes(
     (stored,) = FeatureStore(store).sets()
     assert stored.stored_ids() == set(IDS)
     assert verify(stored).problems == ()
-
-
-def test_what_goes_wrong_is_reported(
-    tmp_path: Path, encoder_module: Any, sources: list[ClipSource], cluster: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def refused(**options: Any) -> str:
-        with pytest.raises(ZsarbenchError) as error:
-            extracted(tmp_path / "store", encoder_module, sources[:1], **options)
-        return str(error.value)
-
-    executor = RayExecutor(address=cluster.address, retries=1)
-    assert refused(executor=executor, behaviour="raise") == "this encoder is a toy that raises"
-    assert "could not be computed, its workers died 2 times" in refused(executor=executor, behaviour="die")
-    assert "a worker takes 2 cpus, and the largest node of the Ray cluster has 1. Try: --threads 1, or " in refused(
-        executor=executor, threads=2
-    )
-    (tmp_path / "only_here.py").write_text(ENCODER)
-    monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.setattr(encoder_module, "__name__", "only_here")
-    assert "cannot load what it needs: No module named 'only_here'" in refused(executor=executor)
-    monkeypatch.undo()
-    gpus = RayExecutor(address=cluster.address, gpus_per_worker=1.0)
-    assert "a worker takes 1 gpus" in refused(executor=gpus)
-    assert not ray.is_initialized()
-
-
-def test_no_cluster_says_what_to_type(
-    tmp_path: Path, encoder_module: Any, sources: list[ClipSource], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.delenv("RAY_ADDRESS", raising=False)
-    monkeypatch.setenv("RAY_TMPDIR", str(tmp_path))  # where Ray notes the clusters of a machine
-    with pytest.raises(ZsarbenchError, match=r"no Ray cluster can be joined at 'auto'.*Try: ray start --head") as error:
-        extracted(tmp_path, encoder_module, sources, RayExecutor())
-    assert ".." not in str(error.value)
-    assert list(RayExecutor().map(None, [])) == []
-
-
-def test_a_cluster_of_its_own_makes_the_same_bytes_and_has_no_dashboard(
-    tmp_path: Path, encoder_module: Any, sources: list[ClipSource]
-) -> None:
-    log = str(tmp_path / "log")
-    there = extracted(tmp_path / "ray", encoder_module, sources[:6], RayExecutor(address="local"), log=log, seconds=0.0)
-    here = extracted(tmp_path / "here", encoder_module, sources[:6], LocalExecutor(), log=log, seconds=0.0)
-    assert torch.equal(there, here)
-    assert shards_of(tmp_path / "ray") == shards_of(tmp_path / "here")
-    assert os.environ["RAY_USAGE_STATS_ENABLED"] == "0"

@@ -60,7 +60,8 @@ class SentenceModel:
         dim, max_tokens = network.get_embedding_dimension(), network.max_seq_length
         if dim is None or max_tokens is None:
             raise ZsarbenchError("the sentence model declares no dimension of its vectors, or no limit of its tokens")
-        self.dim, self._max_tokens = dim, max_tokens
+        self.dim = dim
+        self._max_tokens: int = max_tokens
         self.fingerprint = {
             "weights_sha256": weights_sha256,
             "preprocessing": f"cut at {self._max_tokens} tokens; {TOKENS} tokens at once in widths {WIDTHS}",
@@ -73,7 +74,8 @@ class SentenceModel:
 
     def parameters(self) -> Iterator[torch.nn.Parameter]:
         """Return the model's parameters, to be counted."""
-        return self.network.parameters()
+        parameters: Iterator[torch.nn.Parameter] = self.network.parameters()
+        return parameters
 
     def encode(self, texts: Sequence[str]) -> Tensor:
         """Return (N, D) float32 on the CPU; row i depends on text i alone, bit for bit, whatever is in its batch."""

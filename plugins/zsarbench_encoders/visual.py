@@ -204,7 +204,8 @@ def create_network(model: str, *, pretrained: bool) -> nn.Module:
         check_model_name(model)
     try:
         with seeding.fork_rng(seeding.generator(0, "random weights", model)):
-            return timm.create_model(model, pretrained=pretrained)
+            network: nn.Module = timm.create_model(model, pretrained=pretrained)
+            return network
     except (OSError, RuntimeError) as error:
         if not pretrained and not from_hub:
             raise

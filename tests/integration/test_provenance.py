@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -91,3 +93,67 @@ def test_a_result_states_version_and_commit_of_every_distribution_and_is_named_w
     assert "  code: small-plugin 1.0, zsarbench" in call("result", "show", paths[0])
     diff = call("result", "diff", *paths)
     assert "distributions.small-plugin: small-plugin 1.0 -> small-plugin 1.1 (commit abababababab)" in diff
+
+
+# --- of stored features -----------------------------------------------------------------------------------------------
+
+ADVICE = re.compile(r"to compute them again: zsarbench (features gc (\S+) --unused-days 0 --yes), then")
+
+
+def test_features_that_another_version_computed_are_read_and_named_with_the_command_that_computes_them_again(
+    installed: Callable[..., None], nearest: Run, call: Run, tmp_path: Path
+) -> None:
+    installed("1.0")
+    assert "is installed" not in nearest()
+    assert "is installed" not in call("features", "verify")
+    installed("1.1", commit="ab" * 20)
+    told = "by 'small' of small-plugin 1.0, and small-plugin 1.1 (commit abababababab) is installed"
+    text = nearest("--refit")
+    assert "encoded 0 clips, 36 already stored" in text
+    assert {name.partition("-")[0] for _, name in ADVICE.findall(text)} == {"small", "sentences"}
+    flags = [flag for flag in newest(tmp_path)["flags"] if told in flag]
+    assert sorted(flag.split()[2].partition("-")[0] for flag in flags) == ["sentences", "small"]
+    verified = call("features", "verify")  # it is no fault: exit code 0
+    assert verified.count(told) == 2
+    assert verified.count("sound") == 2
+    (of_clips,) = (set_of for set_of in json.loads(call("features", "verify", "--json")) if set_of["clips"] == 36)
+    assert told in of_clips["remarks"][0]
+    for command, _ in set(ADVICE.findall(text)):
+        call(*command.split())
+    text = nearest("--refit")
+    assert "encoded 36 clips, 0 already stored" in text
+    assert "is installed" not in text
+    assert not [flag for flag in newest(tmp_path)["flags"] if told in flag]
+
+
+def test_extraction_names_the_version_too_and_another_commit_of_the_same_version_counts(
+    installed: Callable[..., None], call: Run
+) -> None:
+    words = ("features", "extract", "--dataset", "small", "--visual", "captions", "--text", "toy", "--threads", "1")
+    installed("1.0", commit="ab" * 20)
+    assert "36 made" in call(*words)
+    installed("1.0", commit="cd" * 20)
+    text = call(*words)
+    assert "36 already stored, 0 made" in text
+    assert "small-plugin 1.0 (commit abababababab), and small-plugin 1.0 (commit cdcdcdcdcdcd) is installed" in text
+    installed("1.0")  # of which no commit is known
+    assert "is installed" not in call(*words)
+
+
+def test_a_store_that_does_not_say_whose_code_it_was_is_read_silently(
+    installed: Callable[..., None], nearest: Run, call: Run
+) -> None:
+    installed("1.0")
+    nearest()
+    store = Path(os.environ["ZSARBENCH_CACHE"]) / "features"
+    for path in store.glob("*/shards/*.json"):
+        content = json.loads(path.read_text())
+        assert [one["version"] for one in content["provenance"].pop("distributions")] == ["1.0"]
+        path.write_text(json.dumps(content))
+    for path in store.glob("*/index.bin"):
+        path.unlink()
+    installed("1.1")
+    text = nearest("--refit")
+    assert "36 already stored" in text
+    assert "is installed" not in text
+    assert "is installed" not in call("features", "verify")

@@ -210,6 +210,8 @@ def _flags(outcome: Outcome) -> tuple[Flag, ...]:
     for text in what.captions:
         name, _, sha256 = text.partition("=")
         flags.append(Flag("remark", f"captions of the user's own for {name} (sha256 {sha256[:10]})"))
+    if isinstance(outcome.parts.text, CachedTextEncoder):
+        flags += [Flag("remark", str(change)) for change in outcome.parts.text.code_changes]
     for text in (_shared_sources(outcome), _alike_under_seeds(outcome)):
         if text:
             flags.append(Flag("remark", text))

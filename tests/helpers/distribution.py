@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ def install(folder: Path, version: str = "1.0", *, origin: Mapping[str, Any] | N
 
     origin: what `direct_url.json` says (PEP 610); None: it came from an index.
     """
+    sys.modules.pop("small_plugin", None)  # of another folder, where another test installed it
     for old in folder.glob("small_plugin-*.dist-info"):
         shutil.rmtree(old)
     (folder / "small_plugin.py").write_text(code)

@@ -107,7 +107,7 @@ def test_features_that_another_version_computed_are_read_and_named_with_the_comm
     assert "is installed" not in nearest()
     assert "is installed" not in call("features", "verify")
     installed("1.1", commit="ab" * 20)
-    told = "by 'small' of small-plugin 1.0, and small-plugin 1.1 (commit abababababab) is installed"
+    told = "by plugin 'small' of small-plugin 1.0, and small-plugin 1.1 (commit abababababab) is installed"
     text = nearest("--refit")
     assert "encoded 0 clips, 36 already stored" in text
     assert {name.partition("-")[0] for _, name in ADVICE.findall(text)} == {"small", "sentences"}

@@ -31,7 +31,7 @@ class CodeChange:
 
     def __str__(self) -> str:
         """Return the change in words."""
-        plugins = " and ".join(f"'{plugin}'" for plugin in self.stored.plugins)
+        plugins = " and ".join(f"plugin '{plugin}'" for plugin in self.stored.plugins)
         return f"features in {self.name} were computed by {plugins} of {self.stored}, and {self.installed} is installed"
 
     @property

@@ -255,6 +255,7 @@ def test_what_the_user_states_is_in_the_result(place: Path, score: Callable[...,
     assert result.contamination is not None
     assert [str(unknown) for unknown in result.contamination.unknown] == ["method M"]
     assert "score d.json --name M" in result.command
+    assert [one.name for one in result.distributions or ()] == ["zsarbench"]  # of the protocol and the data set
     nothing = score(file, "--trained-on", "nothing")
     assert nothing.method.trained_on == ()
     assert nothing.contamination is not None

@@ -5,12 +5,15 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from zsarbench.errors import ZsarbenchError
 from zsarbench.features.key import FeatureKey
+from zsarbench.features.store.makers import CodeChange, Makers, code_changes
 from zsarbench.features.store.store import FeatureStore
 from zsarbench.interfaces import TextEncoder
+from zsarbench.plugins.distributions import distributions_of
 from zsarbench.plugins.guarding import checked_tensor
 
 _log = logging.getLogger(__name__)
@@ -30,7 +33,8 @@ class CachedTextEncoder:
     """A text encoder whose rows are stored, the same bits as without: row i depends on sentence i alone.
 
     encoder: computes what the store lacks. part: what the encoder was built from, part of the key. max_kept: a call
-    for more new sentences than this reads them from the store each time.
+    for more new sentences than this reads them from the store each time. code_changes: what is installed in another
+    version or commit than the one that encoded stored sentences which were read.
     """
 
     def __init__(self, encoder: TextEncoder, store: FeatureStore, part: PartSpec, *, max_kept: int = MAX_KEPT) -> None:
@@ -39,6 +43,9 @@ class CachedTextEncoder:
         self.space: str | None = encoder.space
         self.fingerprint: Mapping[str, str] = dict(encoder.fingerprint)
         self.max_kept = max_kept
+        self.code_changes: tuple[CodeChange, ...] = ()
+        self._compared: set[Makers] = set()
+        self._plugin = part.plugin
         self._who = f"text encoder '{part.name}' of plugin '{part.plugin}'"
         self._stored = store.open(FeatureKey("sentences", "", part.identity(), self.fingerprint), self.dim)
         self._rows: dict[str, Tensor] = {}
@@ -84,18 +91,29 @@ class CachedTextEncoder:
         """Store rows (1, D); where nothing can be written they are kept in memory."""
         if self._writable:
             try:
-                self._stored.adopt(self._stored.write(rows))
+                made_by = [asdict(one) for one in distributions_of([self._plugin])]
+                self._stored.adopt(self._stored.write(rows, provenance={"distributions": made_by}))
                 return
             except ZsarbenchError as error:
                 _log.warning("%s. Sentences are encoded again by the next run", error)
                 self._writable = False
         self._rows.update((text_id, row[0]) for text_id, row in rows.items())
 
+    def _compare_code(self, ids: Sequence[str]) -> None:
+        """Note, and say once, whose code of another version encoded these stored sentences."""
+        if made_by := self._stored.index.makers_of(ids) - self._compared:
+            self._compared |= made_by
+            changes = code_changes(made_by, self._stored.folder.name)
+            self.code_changes += changes
+            for change in changes:
+                _log.warning("%s. %s", change, change.advice)
+
     def _read(self, ids: Sequence[str]) -> Tensor:
         """Return the rows (N, D) of different ids, stored or in memory."""
         import torch
 
         stored = [text_id for text_id in ids if text_id not in self._rows]
+        self._compare_code(stored)
         rows = self._stored.clips(stored).rows(range(len(stored))).values[:, 0] if stored else torch.zeros(0, self.dim)
         if len(stored) == len(ids):
             return rows

@@ -229,12 +229,13 @@ def encoder_part(loaded: Loaded) -> extraction.EncoderPart | None:
 
 
 def _remarks(features: ClipFeatures, data: Inputs) -> list[str]:
-    """Return a flag for what the encoder remarked on clips, [] where it remarked nothing."""
+    """Return flags for what the encoder remarked on clips, and for features that other code computed than this."""
     remarks: Mapping[str, Sequence[str]] = getattr(features, "flags", {})
+    changes = [str(change) for change in getattr(features, "code_changes", ())]
     if not remarks:
-        return []
+        return changes
     clip_id, texts = min(remarks.items())
-    return [f"{len(remarks)} clips of {data.dataset} have remarks, e.g. {clip_id}: {texts[0]}"]
+    return [*changes, f"{len(remarks)} clips of {data.dataset} have remarks, e.g. {clip_id}: {texts[0]}"]
 
 
 def _training_features(loaded: Loaded, data: Inputs) -> tuple[ClipFeatures, Mapping[str, str], list[str]]:

@@ -18,6 +18,7 @@ from zsarbench.evaluation.summary import RoundResult
 from zsarbench.features.text_cache import CachedTextEncoder
 from zsarbench.harness.environment import environment_of
 from zsarbench.interfaces import Fingerprinted, HasParameters
+from zsarbench.plugins.distributions import distributions_of
 from zsarbench.results import (
     ClassTextInfo,
     ClipFailure,
@@ -33,6 +34,7 @@ from zsarbench.utils.schema import plain
 
 if TYPE_CHECKING:
     from zsarbench.harness.execution import Outcome
+    from zsarbench.harness.spec import RunSpec
 
 
 def record(outcome: Outcome) -> RunResult:
@@ -82,7 +84,15 @@ def record(outcome: Outcome) -> RunResult:
         command=spec.command,
         contamination=_contamination(outcome),
         coverage=prepared.coverage,
+        distributions=distributions_of(_plugins(spec)),
     )
+
+
+def _plugins(spec: RunSpec) -> list[str]:
+    """Return the plugins whose components take part in a run."""
+    what = spec.what
+    parts = [what.method, *what.parts.values(), what.dataset, what.train_dataset, spec.where.executor]
+    return [what.protocol.plugin, *(part.plugin for part in parts if part is not None)]
 
 
 def _failures(outcome: Outcome) -> tuple[ClipFailure, ...]:
@@ -200,6 +210,8 @@ def _flags(outcome: Outcome) -> tuple[Flag, ...]:
     for text in what.captions:
         name, _, sha256 = text.partition("=")
         flags.append(Flag("remark", f"captions of the user's own for {name} (sha256 {sha256[:10]})"))
+    if isinstance(outcome.parts.text, CachedTextEncoder):
+        flags += [Flag("remark", str(change)) for change in outcome.parts.text.code_changes]
     for text in (_shared_sources(outcome), _alike_under_seeds(outcome)):
         if text:
             flags.append(Flag("remark", text))

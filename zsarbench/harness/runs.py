@@ -72,9 +72,10 @@ def run_once(spec: RunSpec, host: Host, progress: Progress) -> tuple[RunResult, 
         return run(spec, host, progress)
     result, path = found
     where = result.environment
+    code = ", ".join(map(str, result.distributions or ())) or f"zsarbench {where.zsarbench}"
     _log.info(
-        "measured before, on %s (zsarbench %s%s, %s): %s\nIf code or data changed since, measure it again: --refit",
-        result.created, where.zsarbench, f", commit {where.commit[:9]}" if where.commit else "", where.device, path,
+        "measured before, on %s (%s, %s): %s\nIf code or data changed since, measure it again: --refit",
+        result.created, code, where.device, path,
     )  # fmt: skip
     return result, path
 

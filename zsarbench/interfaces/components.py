@@ -51,8 +51,8 @@ class VisualEncoder(Protocol):
     fingerprint: Mapping[str, str]
     """What the output depends on besides the options: `weights_sha256`, `preprocessing`; part of the feature key.
 
-    Code is not looked at: where a change of it gives other features, an entry here has to change, else those that are
-    stored are read.
+    Where a change of code gives other features, an entry here has to change, else those that are stored are read. A run
+    that reads features which another version or commit of the encoder's distribution computed says so.
     """
 
     def encode(self, clips: Clips) -> Steps:

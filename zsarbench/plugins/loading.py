@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import importlib.metadata
+import json
 import logging
 import os
+import re
 import warnings
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -22,6 +24,7 @@ from zsarbench.utils.time_limit import TimeIsUp, limited
 GROUP = "zsarbench"
 SECONDS = 30.0
 """How long a plugin may take to load; its components are imported when they are used, for as long as they take."""
+_COMMIT = re.compile("[0-9a-f]{7,64}")
 _log = logging.getLogger(__name__)
 
 
@@ -55,6 +58,16 @@ class Installed:
     def version(self) -> str:
         """The version of the distribution; "" where its metadata are damaged."""
         return str(self._about("Version"))
+
+    @property
+    def commit(self) -> str | None:
+        """The commit that the distribution was installed from, by PEP 610; None where it came from no repository."""
+        try:
+            text = (self.point.dist and self.point.dist.read_text("direct_url.json")) or "{}"
+            found = str(json.loads(text)["vcs_info"]["commit_id"])
+        except Exception:  # whatever a broken installation raises, and most were not made from a repository
+            return None
+        return found if _COMMIT.fullmatch(found) else None
 
     def _about(self, key: str) -> str:
         try:

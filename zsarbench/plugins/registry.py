@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.resources
+import importlib.util
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -18,6 +19,15 @@ RESERVED = {"dataset": ("none", "seen")}
 """Words that are no names of a kind: what is learnt from where it is no other data set, in `--train-on` and results."""
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9./-]*")
+
+
+class MissingPackage(ZsarbenchError):
+    """A component whose module imports a package that is not installed; command: what installs it."""
+
+    def __init__(self, message: str, package: str, command: str) -> None:
+        super().__init__(message)
+        self.package = package
+        self.command = command
 
 
 @dataclass(frozen=True)
@@ -50,7 +60,8 @@ class Entry:
         """Import the target and return its attribute.
 
         Raises:
-            ZsarbenchError: it cannot be imported; the message names the extra that brings what is missing.
+            MissingPackage: it imports a package that is not installed; the message says what installs it.
+            ZsarbenchError: it cannot be imported for another reason.
         """
         module, _, attribute = self.target.partition(":")
         try:
@@ -59,11 +70,24 @@ class Entry:
             raise
         except BaseException as error:  # an import runs the plugin's code, which may raise anything and end anything
             of_import = isinstance(error, ImportError | AttributeError)
-            hint = f" Try: pip install 'zsarbench[{self.extra}]'" if self.extra and of_import else ""
+            package = _missing_package(error, of=module)
+            command = f"pip install 'zsarbench[{self.extra}]'" if self.extra else f"pip install {package}"
+            hint = f" Try: {command}" if package or (self.extra and of_import) else ""
             reason = str(error) if of_import else f"{type(error).__name__}: {error}"
-            raise ZsarbenchError(
-                f"{self.kind} '{self.name}' of plugin '{self.plugin}' cannot be loaded: {reason}.{hint}"
-            ) from error
+            text = f"{self.kind} '{self.name}' of plugin '{self.plugin}' cannot be loaded: {reason}.{hint}"
+            raise (MissingPackage(text, package, command) if package else ZsarbenchError(text)) from error
+
+
+def _missing_package(error: BaseException, *, of: str) -> str:
+    """Return the package that is not installed and that the import of a module failed for; "" where it is not that."""
+    package = (error.name or "").partition(".")[0] if isinstance(error, ModuleNotFoundError) else ""
+    if not package or package == of.partition(".")[0]:
+        return ""
+    try:
+        spec = importlib.util.find_spec(package)
+    except (ImportError, ValueError):
+        spec = None
+    return package if spec is None or spec.origin is None else ""  # a folder of that name is a package without origin
 
 
 def _check_types(entry: Entry) -> None:

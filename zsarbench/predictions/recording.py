@@ -15,6 +15,7 @@ from zsarbench.evaluation.declared import Declared
 from zsarbench.evaluation.measures import measure_round, summarise_scores
 from zsarbench.evaluation.summary import RoundResult
 from zsarbench.harness.environment import environment_of
+from zsarbench.plugins.distributions import distributions_of
 from zsarbench.predictions import account as kinds
 from zsarbench.predictions.account import Account
 from zsarbench.predictions.identity import KIND, digest
@@ -138,6 +139,7 @@ def record(scored: Scored, claim: Claim, target: Target, registry: Registry) -> 
         command=scored.command,
         contamination=_contamination(scored, claim, target, registry),
         coverage=coverage,
+        distributions=distributions_of([protocol.plugin, target.part.plugin]),
     )
 
 

@@ -46,10 +46,12 @@ class Protocol(Description):
 
     rounds: by index, in the file's spelling; `with_official_names` and `on` return them as a data set has them.
     listed_choices: the options of every test clip of a multiple choice, in the file's spelling; see `choices_on`.
+    plugin: the one that registered it; "" for a file of the user's.
     """
 
     rounds: tuple[ListedRound, ...]
     listed_choices: Choices = field(default_factory=dict)
+    plugin: str = ""
 
     @property
     def learns(self) -> bool:
@@ -199,7 +201,8 @@ def load(registry: Registry, name: str) -> Protocol:
         if not os.path.isfile(name):
             raise UsageError(f"protocol file '{name}' does not exist. Try: zsarbench list protocol")
         return read(Path(name))
-    return read(registry.get("protocol", name).path())
+    entry = registry.get("protocol", name)
+    return replace(read(entry.path()), plugin=entry.plugin)
 
 
 def read(path: Path) -> Protocol:

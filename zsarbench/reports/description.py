@@ -49,6 +49,7 @@ def describe(path: Path) -> dict[str, Any]:
         "notes": [note_text(note) for note in notes_of(result)],
         "calibration": None if found is None else asdict(found),
         "no_calibration": missing,
+        "distributions": [asdict(one) | {"text": str(one)} for one in result.distributions or ()],
         "created": result.created,
         "command": result.command,
     }
@@ -70,6 +71,8 @@ def lines_of(content: dict[str, Any]) -> Iterator[str]:
         yield f"  {heading(name)}: {100 * summary['mean']:.1f}{spread}{interval}{chance}"
     yield from _calibration_lines(content["calibration"], content["no_calibration"])
     yield from (f"  note: {note}" for note in content["notes"])
+    if distributions := content["distributions"]:
+        yield f"  code: {', '.join(one['text'] for one in distributions)}"
     yield f"  measured: {content['created']}"
     yield f"  command: {content['command']}"
 

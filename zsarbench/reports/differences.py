@@ -45,11 +45,18 @@ def of_boards(old: Sequence[RunResult], new: Sequence[RunResult]) -> list[str]:
 
 
 def _settings(old: RunResult, new: RunResult) -> Iterator[str]:
-    before, after = (dict(_flat(plain(result, "result"))) for result in (old, new))
+    before, after = (dict(_flat(_content(result))) for result in (old, new))
     for place in sorted({*before, *after}):
         own, other = before.get(place), after.get(place)
         if own != other and place.split(".")[0] not in _DERIVED and not place.startswith("spec."):
             yield f"{place}: {_shown(own)} -> {_shown(other)}"
+
+
+def _content(result: RunResult) -> dict[str, Any]:
+    """Return a result in JSON types, its distributions by name, each in words."""
+    content: dict[str, Any] = plain(result, "result")
+    del content["distributions"]
+    return content | {f"distributions.{one.name}": str(one) for one in result.distributions or ()}
 
 
 def _flat(value: Any, place: str = "") -> Iterator[tuple[str, Any]]:

@@ -25,6 +25,7 @@ from zsarbench.evaluation.scores import Scores
 from zsarbench.evaluation.settings import Setting
 from zsarbench.evaluation.summary import RoundResult, Summary
 from zsarbench.interfaces import Control, Denominator, LearnsFrom, Sampling
+from zsarbench.plugins.distributions import Distribution
 from zsarbench.results import views
 from zsarbench.results.coverage import Coverage
 from zsarbench.results.flags import Flag
@@ -196,7 +197,8 @@ class RunResult:
     identifies the run. spec_id: the first 8 hex digits of the sha256 of `spec` as JSON with sorted keys. command: what
     reproduces the run. contamination: which unseen classes were trained on; null where that was not audited.
     predictions: the scores; null where they were not kept. coverage: how much of the clips was there and was read; null
-    in results that do not state it. schema: the version of this format.
+    in results that do not state it. distributions: whose components took part, with version and commit, which decide
+    nothing of `spec`; null in results that do not state it. schema: the version of this format.
     """
 
     __pydantic_config__ = STRICT
@@ -228,6 +230,7 @@ class RunResult:
     contamination: Contamination | None = None
     predictions: Predictions | None = None
     coverage: Coverage | None = None
+    distributions: tuple[Distribution, ...] | None = None
     schema: Literal[1] = SCHEMA
 
     _path: ClassVar[Path | None] = None  # of this object, not of the record

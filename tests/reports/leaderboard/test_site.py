@@ -24,6 +24,7 @@ from zsarbench import results
 from zsarbench.cli.main import cli
 from zsarbench.errors import ZsarbenchError
 from zsarbench.evaluation.scores import Block, RoundScores, Scores
+from zsarbench.plugins.distributions import Distribution
 from zsarbench.reports.leaderboard import board, build, links, predictions, preferences, site
 from zsarbench.reports.leaderboard.evidence import drawn
 from zsarbench.reports.leaderboard.preferences import Notice, Preferences
@@ -139,6 +140,15 @@ def test_rows_stand_in_scripts_and_what_opens_below_them_in_scripts_of_their_own
         assert len(details["rounds"]["rows"]) == 3
     assert rows[3]["notes"][0][1][0] == ["arXiv:2003.01455", "https://arxiv.org/abs/2003.01455"]
     assert rows_of(files["data/toy-unplaced.js"])[0]["protocol, in the source's words"] == FIGURES[2].wording
+
+
+def test_whose_code_was_measured_stands_with_the_commit(tmp_path: Path) -> None:
+    scores = sample_scores(n_rounds=3, skill=2.0)
+    code = Distribution("my-plugin", "1.2", ("mine", "more"), "0123456789abcdef" * 2, True)
+    results.write(sample_result(scores, distributions=(code,)), scores, tmp_path)
+    files = files_of(site_of(tmp_path))
+    _, details, _ = arguments_of(files[f"data/toy-half/{rows_of(files['data/toy-half.js'])[0]['id']}.js"])
+    assert details["distributions"] == [["mine, more", "my-plugin 1.2 (commit 0123456789ab with changes)"]]
 
 
 def test_the_history_of_a_request_is_all_its_results_oldest_first(folder: Path) -> None:

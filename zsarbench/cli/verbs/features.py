@@ -196,6 +196,7 @@ def info(names: tuple[str, ...], as_json: bool) -> None:
 def verify(ctx: click.Context, names: tuple[str, ...], rebuild: bool, as_json: bool) -> None:
     """Compare every stored row with its checksum and with the index; exit code 1 when one does not match.
 
+    It also says which sets another version or commit of a plugin computed than the installed one, which is no fault.
     With --rebuild damaged rows are removed, which the next run computes again, and the index is built again.
     """
     from zsarbench.features.store.verification import verify as verify_set
@@ -207,6 +208,6 @@ def verify(ctx: click.Context, names: tuple[str, ...], rebuild: bool, as_json: b
         for item in verified:
             state = f"{len(item.problems)} problems" if item.problems else "sound"
             echo(f"{item.name}: {item.shards} shards, {item.clips} clips, {state}")
-            for problem in item.problems:
-                echo(f"  {problem}")
+            for text in (*item.problems, *item.remarks):
+                echo(f"  {text}")
     ctx.exit(1 if any(item.problems for item in verified) else 0)

@@ -11,8 +11,10 @@ from zsarbench.cli.names import RegisteredName
 from zsarbench.cli.toolkit import echo, echo_json, host_of, json_option
 from zsarbench.errors import UsageError, unknown
 from zsarbench.plugins import options
-from zsarbench.plugins.registry import Entry, Registry
+from zsarbench.plugins.distributions import distributions_of
+from zsarbench.plugins.registry import Entry, MissingPackage, Registry
 
+_WRITTEN_BELOW = ("options", "options_need", "installed_by")
 _TRAINED = ("method", "visual", "text")  # what else declares no label set, such as an executor, learns from none
 
 
@@ -22,6 +24,9 @@ _TRAINED = ("method", "visual", "text")  # what else declares no label set, such
 @click.pass_context
 def command(ctx: click.Context, name: str, as_json: bool) -> None:
     """Show everything of NAME: kind, plugin, source, what it was trained on, options with their defaults.
+
+    Options are read from the code: where it imports a package that is not installed, the rest is shown, and what
+    installs the package.
 
     \b
     Examples:
@@ -41,11 +46,15 @@ def command(ctx: click.Context, name: str, as_json: bool) -> None:
         for key, value in content.items():
             if key == "notes" and value:
                 echo("  notes:\n" + "\n\n".join(f"    {paragraph}" for paragraph in _paragraphs(value)), hang=0)
-            elif key not in ("kind", "name", "options") and value not in ("", [], {}, None):
+            elif key not in (*_WRITTEN_BELOW, "kind", "name") and value not in ("", [], {}, None):
                 echo(f"  {key.replace('_', ' ')}: {_text(value)}")
         if content["trained_on"] is None and content["kind"] in _TRAINED:
             echo("  trained on: unknown")
-        for option, row in content.get("options", {}).items():
+        if content.get("options_need"):
+            command = content["installed_by"]
+            need = f"options: need {content['options_need']}, which is not installed. Try: {command}"
+            echo(f"  {need}", typed=command)
+        for option, row in (content.get("options") or {}).items():
             typed = f"--set {content['kind']}.{option}={row['default']}"
             echo(f"  {typed}  ({row['type']})", typed=typed)
 
@@ -56,6 +65,7 @@ def _describe(entry: Entry, registry: Registry) -> dict[str, Any]:
         "name": entry.name,
         "summary": entry.summary,
         "plugin": entry.plugin,
+        "distribution": ", ".join(map(str, distributions_of([entry.plugin]))),
         "source": entry.source,
         "trained_on": None if entry.trained_on is None else list(entry.trained_on),
         "extra": entry.extra,
@@ -79,10 +89,14 @@ def _describe(entry: Entry, registry: Registry) -> dict[str, Any]:
             "notes": protocol.notes.strip(),
         }
     content["default_parts"] = dict(entry.defaults)
-    if entry.kind != "reporter":
+    if entry.kind not in ("labels", "reporter"):
+        try:
+            target = entry.load()
+        except MissingPackage as error:
+            return content | {"options": None, "options_need": error.package, "installed_by": error.command}
         content["options"] = {
             name: {"type": option.type_text, "default": option.default}
-            for name, option in options.options_of(entry.load()).items()
+            for name, option in options.options_of(target).items()
         }
     return content
 

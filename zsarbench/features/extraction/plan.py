@@ -13,6 +13,7 @@ from zsarbench.features.extraction.encoding import Settings
 from zsarbench.features.extraction.task import EncoderPart, EncodeTask
 from zsarbench.features.store.clips import StoredClips
 from zsarbench.features.store.feature_set import FeatureSet
+from zsarbench.features.store.makers import CodeChange
 from zsarbench.features.store.origins import Reads
 from zsarbench.features.store.shards import sidecar_path
 from zsarbench.features.store.store import FeatureStore
@@ -61,7 +62,8 @@ class Computed:
     """The result of an extraction: the set with its features, counts, and failures by clip id.
 
     n_before: clips whose features were stored before. n_computed: clips whose features were computed now. n_left: clips
-    of other processes' shares.
+    of other processes' shares. changes: what is installed in another version or commit than the one that computed
+    stored features of the clips.
     """
 
     stored: FeatureSet
@@ -69,6 +71,7 @@ class Computed:
     n_computed: int
     n_left: int
     failures: Mapping[str, str]
+    changes: tuple[CodeChange, ...]
 
 
 def ensure(extraction: Extraction, store: FeatureStore, progress: Progress) -> StoredClips:
@@ -80,6 +83,7 @@ def ensure(extraction: Extraction, store: FeatureStore, progress: Progress) -> S
         captions=tuple(source.captions for source in sources) if any(source.captions for source in sources) else None,
         captions_in_steps=encoder.captions_in_steps,
     )
+    clips.code_changes = done.changes
     _log.info(
         "features of %s by %s: %s %d clips, %d already stored, %d failed",
         extraction.dataset,
@@ -127,8 +131,16 @@ def compute(extraction: Extraction, store: FeatureStore, progress: Progress, sha
                 if extraction.strict:
                     _refuse(report.failures)
         stored.save()
+    changes = stored.code_changes(ids)
+    for change in changes:
+        _log.warning("%s. %s", change, change.advice)
     return Computed(
-        stored=stored, n_before=n_before, n_computed=n_computed, n_left=len(lacking) - n_own, failures=failures
+        stored=stored,
+        n_before=n_before,
+        n_computed=n_computed,
+        n_left=len(lacking) - n_own,
+        failures=failures,
+        changes=changes,
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from zsarbench.data.video.frames import decoder_version
@@ -28,6 +28,7 @@ from zsarbench.interfaces import (
     VisualEncoder,
 )
 from zsarbench.plugins import building, options
+from zsarbench.plugins.distributions import distributions_of
 from zsarbench.utils.compute import deterministic, processor, reuse_freed_memory
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ class EncoderPart:
         self.part = part
         self.text_part = text_part if options.takes(type(encoder), "text_encoder") else None
         self.name = part.name
+        self.plugins = tuple(one.plugin for one in (part, self.text_part) if one is not None)
         self.dim = encoder.dim
         self.reads: Reads = encoder.needs
         self.decodes = encoder.needs == "frames"
@@ -107,6 +109,7 @@ class EncodeTask:
         reuse_freed_memory()  # an executor may run this in a process of its own
         with deterministic(self.threads, self.settings.device):
             encoder = self.encoder.build(self.settings.device)
+            provenance = self._provenance(encoder)
             begun: list[tuple[int, int]] = []  # shards: index, number of clips
 
             def sources() -> Iterator[ClipSource]:
@@ -119,10 +122,10 @@ class EncodeTask:
             for clip in encode(encoder, sources(), self.settings):
                 waiting.append(clip)
                 if len(waiting) == begun[0][1]:
-                    yield self._write(begun.pop(0)[0], waiting, encoder)
+                    yield self._write(begun.pop(0)[0], waiting, provenance)
                     waiting = []
 
-    def _write(self, index: int, clips: list[EncodedClip], encoder: VisualEncoder) -> ShardReport:
+    def _write(self, index: int, clips: list[EncodedClip], provenance: dict[str, Any]) -> ShardReport:
         failures = {each.source.clip_id: each.failure for each in clips if each.failure is not None}
         rows = {each.source.clip_id: each.rows for each in clips if each.rows is not None}
         name = self.stored.write(
@@ -130,7 +133,7 @@ class EncodeTask:
             flags={each.source.clip_id: each.flags for each in clips if each.flags},
             origins={each.source.clip_id: origin_of(each.source, self.encoder.reads, each.state) for each in clips},
             failures=failures,
-            provenance=self._provenance(encoder),
+            provenance=provenance,
         )
         stages = sorted({stage for each in clips for stage in each.seconds})
         return ShardReport(
@@ -150,4 +153,5 @@ class EncodeTask:
             "device": self.settings.device,
             "threads": threads_per_pass(encoder, self.settings) if decoded else self.threads,
             "processor": processor(torch.device(self.settings.device)),
+            "distributions": [asdict(one) for one in distributions_of(self.encoder.plugins)],
         }

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 
 from zsarbench.features.clips import ClipView, as_positions, digest_of
+from zsarbench.features.store.makers import CodeChange
 from zsarbench.features.store.reader import RowReader, RowTable
 from zsarbench.interfaces import CaptionsInSteps, Steps
 
@@ -21,7 +22,8 @@ class StoredClips(ClipView):
     """Features of clips in the store.
 
     reader: reads their rows, and closes and opens files. failures: why a clip of these has no features, by id. flags:
-    remarks on the files of clips that were read, by id.
+    remarks on the files of clips that were read, by id. code_changes: what is installed in another version or commit
+    than the one that computed features of them.
     """
 
     def __init__(
@@ -40,6 +42,7 @@ class StoredClips(ClipView):
         self.reader = reader
         self.failures = failures
         self.flags = flags
+        self.code_changes: tuple[CodeChange, ...] = ()
         self._table = table
 
     @property

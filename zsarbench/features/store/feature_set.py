@@ -16,6 +16,7 @@ from zsarbench.features.key import digest_of
 from zsarbench.features.store import index as store_index
 from zsarbench.features.store.clips import StoredClips
 from zsarbench.features.store.index import DamagedIndex, Index
+from zsarbench.features.store.makers import CodeChange, code_changes
 from zsarbench.features.store.origins import Comparison, Origin, Reads, content_of, summary
 from zsarbench.features.store.reader import RowReader, RowTable
 from zsarbench.features.store.shards import (
@@ -146,7 +147,7 @@ class FeatureSet:
         """Return the clips with neither features nor a failure that still holds, in order.
 
         Features hold until what they were made of changes: bytes of a file, a span, captions. They outlive the deletion
-        of the file. reads: what the encoder reads of a clip.
+        of the file, and a change of code (`code_changes`). reads: what the encoder reads of a clip.
         """
         index, comparison = self.index, Comparison(reads)
         missing, changes = [], {}
@@ -167,6 +168,10 @@ class FeatureSet:
         if comparison.copies:
             self.save()
         return missing
+
+    def code_changes(self, ids: Sequence[str]) -> tuple[CodeChange, ...]:
+        """Return what is installed in another version or commit than the one that computed features of these clips."""
+        return code_changes(self.index.makers_of(ids), self.folder.name)
 
     def clips(
         self,

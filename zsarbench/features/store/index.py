@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from array import array
 from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ import xxhash
 
 from zsarbench.data.video.failures import FileState
 from zsarbench.errors import ZsarbenchError
+from zsarbench.features.store.makers import Makers, makers_in
 from zsarbench.features.store.origins import Origin, same
 from zsarbench.features.store.reader import RowTable
 from zsarbench.features.store.shards import Sidecar, StoredClip, StoredFailure, id_checksum
@@ -39,12 +41,14 @@ class Index:
     """The clips of the shards of one set.
 
     key: digest of the feature key. shards: size of each data file in bytes, by name, in the order of their numbers.
-    flags: remarks on the files of clips, by id. failures: of clips without features, by id.
+    makers: whose code computed the rows of each, by name. flags: remarks on the files of clips, by id. failures: of
+    clips without features, by id.
     """
 
     def __init__(self, key: str) -> None:
         self.key = key
         self.shards: dict[str, int] = {}
+        self.makers: dict[str, Makers] = {}
         self.flags: dict[str, tuple[str, ...]] = {}
         self.failures: dict[str, StoredFailure] = {}
         self._place: dict[str, int] = {}  # of each clip in the columns; shard -1 there: it lost its features
@@ -60,6 +64,7 @@ class Index:
         name = sidecar.name
         number = list(self.shards).index(name) if name in self.shards else len(self.shards)
         self.shards[name] = sidecar.bytes
+        self.makers[name] = sidecar.makers
         for clip, position in sidecar.positions():
             held = self.origin(clip.clip_id) if clip.clip_id in self._place else None
             if held is None or not same(held, clip.origin):
@@ -130,6 +135,12 @@ class Index:
             verified=np.zeros(len(ids), dtype=bool),
         )
 
+    def makers_of(self, ids: Sequence[str]) -> set[Makers]:
+        """Return whose code computed the features of N clips."""
+        names, shard = list(self.shards), self._integers["shard"]
+        numbers = {shard[self._place[clip_id]] for clip_id in ids if clip_id in self._place}
+        return {self.makers.get(names[number], ()) for number in numbers if number >= 0}
+
     def shards_in_use(self) -> set[str]:
         """Return the names of the shards from which features of a clip are read."""
         names = list(self.shards)
@@ -168,6 +179,7 @@ class Index:
         header = {
             "key": self.key,
             "shards": list(self.shards.items()),
+            "makers": {name: [asdict(one) for one in makers] for name, makers in self.makers.items() if makers},
             "ids": list(self._place),
             "flags": self.flags,
             "failures": {clip_id: failed.to_list() for clip_id, failed in self.failures.items()},
@@ -200,6 +212,7 @@ class Index:
         if header["key"] != key:
             raise DamagedIndex(f"the feature index {path} is of another key")
         index.shards = dict(header["shards"])
+        index.makers = {name: makers_in({"distributions": makers}) for name, makers in header.get("makers", {}).items()}
         index.flags = {clip_id: tuple(flags) for clip_id, flags in header["flags"].items()}
         index.failures = {clip_id: StoredFailure.of_list(fields) for clip_id, fields in header["failures"].items()}
         index._place = {clip_id: place for place, clip_id in enumerate(header["ids"])}

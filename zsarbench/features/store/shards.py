@@ -19,6 +19,7 @@ import xxhash
 
 from zsarbench.data.video.failures import Failure
 from zsarbench.errors import ZsarbenchError
+from zsarbench.features.store.makers import Makers, makers_in
 from zsarbench.features.store.origins import UNKNOWN, Origin
 from zsarbench.utils.atomic import write_atomic
 
@@ -109,6 +110,11 @@ class Sidecar:
     def to_json(self) -> str:
         """Return the text of the file."""
         return json.dumps(self._content() | {"provenance": dict(self.provenance)}, sort_keys=True, indent=1) + "\n"
+
+    @property
+    def makers(self) -> Makers:
+        """Whose code computed the rows; () where that is not recorded."""
+        return makers_in(self.provenance)
 
     def positions(self) -> Iterator[tuple[StoredClip, int]]:
         """Yield each clip with the byte at which its rows begin."""

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from zsarbench.errors import ZsarbenchError
 from zsarbench.features.store.feature_set import FeatureSet
 from zsarbench.features.store.index import DamagedIndex, Index
+from zsarbench.features.store.makers import code_changes
 from zsarbench.features.store.reader import RowReader
 from zsarbench.features.store.shards import Sidecar, joined, read_intact_sidecar, sidecar_path
 from zsarbench.utils.targets import CACHE, check_folder
@@ -24,13 +25,17 @@ ORPHAN_SECONDS = 3600.0  # younger files may belong to a run that is writing the
 
 @dataclass(frozen=True, kw_only=True)
 class Verification:
-    """The result of a check of stored features: counts, and a sentence for each problem."""
+    """The result of a check of stored features: counts, and a sentence for each problem.
+
+    remarks: what is no problem: rows that another version of a plugin computed than the installed one.
+    """
 
     name: str
     shards: int
     clips: int
     failures: int
     problems: tuple[str, ...]
+    remarks: tuple[str, ...] = ()
 
 
 def verify(stored: FeatureSet, *, rebuild: bool = False) -> Verification:
@@ -66,12 +71,14 @@ def verify(stored: FeatureSet, *, rebuild: bool = False) -> Verification:
     else:
         problems += disagreements(stored, intact, set(bad))
     counts = stored.refresh().counts()
+    changes = code_changes({sidecar.makers for sidecar in intact.values()}, stored.folder.name)
     return Verification(
         name=stored.folder.name,
         shards=len(intact),
         clips=counts["clips"],
         failures=counts["failures"],
         problems=tuple(problems),
+        remarks=tuple(f"{change}. {change.advice}" for change in changes),
     )
 
 

@@ -36,6 +36,7 @@ def details_of(row: Row, result: RunResult, *, addresses: Addresses, history: Se
         "trainedOn": _trained_on(result),
         "commit": result.environment.commit or "",
         "dirty": bool(result.environment.dirty),
+        "distributions": [[", ".join(one.plugins), str(one)] for one in result.distributions or ()],
         "parameters": _parameters(result),
         "seconds": [[stage, round(seconds, 1)] for stage, seconds in sorted(result.seconds.items())],
         "rounds": _rounds(result),

@@ -11,7 +11,8 @@ class HashedWords:
     def __init__(self, *, dim: int = 512):
         self.dim = dim
         self.space = f"my-plugin-{dim}"  # encoders of one space may be compared by cosine
-        # Vectors are stored under it: change it with the code. Add "weights_sha256" where there are weights.
+        # Vectors are stored under it: change it where code gives other ones, else the old ones are read, and a run
+        # says that another version computed them. Add "weights_sha256" where there are weights.
         self.fingerprint = {"preprocessing": "crc32 of words in lower case"}
 
     def encode(self, texts):

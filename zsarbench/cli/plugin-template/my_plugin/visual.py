@@ -15,7 +15,8 @@ class Colours:
         self.max_steps = max_steps
         self.sampling = Sampling(frames_per_second=1.0, max_steps=max_steps)
         self.prepare = Fields()
-        # Features are stored under it: change it with the code. Add "weights_sha256" where there are weights.
+        # Features are stored under it: change it where code gives other ones, else the old ones are read, and a run
+        # says that another version computed them. Add "weights_sha256" where there are weights.
         self.fingerprint = {"preprocessing": "mean colours of 4x4 fields"}
 
     def encode(self, clips):

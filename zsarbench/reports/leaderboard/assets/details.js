@@ -15,7 +15,7 @@ function detailsOf(details) {
     element("h3", {}, "What it gets right"),
     evidence ? evidenceOf(evidence) : element("p", { class: "remark" }, NO_PREDICTIONS),
     element("h3", {}, "How it was made"),
-    folded("Parts, parameters, seconds, commit", () => definitions(makingOf(details))),
+    folded("Parts, parameters, seconds, commit, code", () => definitions(makingOf(details))),
     folded(`Rounds (${details.rounds.rows.length})`, () =>
       simpleTable("Every round, accuracies in %", details.rounds.columns, details.rounds.rows)),
     folded(`History of this request (${details.history.length})`, () =>
@@ -32,6 +32,7 @@ function filesOf({ file, predictions }) {
 function makingOf(details) {
   return [
     ["commit", commitOf(details)],
+    ...details.distributions.map(([plugins, distribution]) => [`code of ${plugins}`, distribution]),
     ...details.parameters.map(([what, value]) => [`parameters, ${what}`, value]),
     ...details.seconds.map(([what, value]) => [`seconds, ${what}`, counted(value)]),
     ...details.facts,

@@ -181,6 +181,7 @@ def _texts(folder: Path) -> dict[str, Reader]:
 
 def _predictions(folder: Path) -> dict[str, Reader]:
     import numpy as np
+    import openpyxl
 
     from zsarbench.predictions.files import read
     from zsarbench.predictions.foreign_results import read_figure
@@ -206,6 +207,10 @@ def _predictions(folder: Path) -> dict[str, Reader]:
         '{"task_name": "KZeroShot", "dataset_revision": "0f", "scores": {"test": [{"accuracy": 0.5}]}}'
     )
     (folder / "ranks.csv").write_text("video,rank,label,score\na/1,1,run,0.5\na/1,2,jump,0.1\na/2,1,swim,1\n")
+    book = openpyxl.Workbook()
+    for row in (("video", "rank", "label", "score"), ("a/1", 1, "run", 0.5), ("a/1", 2, "jump", None), ("a/2", 1, 2)):
+        book.active.append(row)
+    book.save(folder / "ranks.xlsx")
     np.savez(folder / "matrix.npz", clips=np.array(clips), classes=np.array(names), scores=np.eye(2, 3))
 
     def read_all(file: Path) -> None:
@@ -222,6 +227,7 @@ def _predictions(folder: Path) -> dict[str, Reader]:
         "predictions-samples": Reader(folder / "samples.jsonl", TEXT_FILE, read_all),
         "predictions-table": Reader(folder / "table.tsv", TEXT_FILE, read_all),
         "figures": Reader(folder / "mteb.json", JSON_FILE, read_figure),
+        "predictions-xlsx": Reader(folder / "ranks.xlsx", (mutations.package,), read_all),
         "predictions-npz": Reader(folder / "matrix.npz", (mutations.archive,), read_all),
     }
 
@@ -331,7 +337,7 @@ KINDS = (
     "result", "scores", "digests", "npy", "safetensors", "torch", "torch-legacy", "clip-csv", "class-texts",
     "words-text", "words-binary", "reported", "protocol", "class-list", "sweep-file", "sidecar", "checkpoint",
     "predictions-json", "predictions-lines", "predictions-csv", "predictions-samples", "predictions-table", "figures",
-    "predictions-npz",
+    "predictions-xlsx", "predictions-npz",
 )  # fmt: skip
 
 

@@ -34,8 +34,8 @@ from zsarbench.cli.toolkit import host_of
 def command(ctx: click.Context, /, format_: str, as_json: bool, **request: Any) -> None:
     """Score the predictions in FILE under a protocol: a table, and a result like that of a run.
 
-    FILE is JSON, JSON lines, CSV, npz or parquet: for each clip scores of all classes, a list of classes with or
-    without scores, or one class. Clips are named by id, file name or path, classes by name, alias or index. What
+    FILE is JSON, JSON lines, CSV, npz, parquet or xlsx: for each clip scores of all classes, a list of classes with
+    or without scores, or one class. Clips are named by id, file name or path, classes by name, alias or index. What
     becomes of every row is printed on stderr: a clip that is missing is wrong, and so is one with predictions that
     differ. Answers in words (fields clip and answer) are mapped to classes in four ways, each with its own row: by
     exact name, by inclusion, by the nearest class, and by letter or option where there are options. So are the samples

@@ -197,6 +197,7 @@ def _predictions(folder: Path) -> dict[str, Reader]:
     )
     (folder / "samples.jsonl").write_text(
         '{"doc_id": 0, "target": "A", "filtered_resps": ["A"], "doc": {"video": "1.mp4", "options": ["run", "swim"]}}\n'
+        '{"doc_id": 2, "target": "1", "filtered_resps": [["0.5", "True"], [2, false], ["1", "False"]], "id": "1"}\n'
         '{"doc_id": 1, "target": "B", "filtered_resps": "", "acc": {"video_id": "a/2"}, "input": "A. run\\nB. swim"}\n'
     )
     (folder / "table.tsv").write_text(

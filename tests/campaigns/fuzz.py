@@ -212,10 +212,13 @@ def _predictions(folder: Path) -> dict[str, Reader]:
     for row in (("video", "rank", "label", "score"), ("a/1", 1, "run", 0.5), ("a/1", 2, "jump", None), ("a/2", 1, 2)):
         book.active.append(row)
     book.save(folder / "ranks.xlsx")
+    (folder / "mteb_predictions.json").write_text(
+        '{"mteb_model_meta": {"model_name": "m"}, "default": {"test": [[0.5, 0.25, 1e-3], [0.0, 1.0, 0.5]]}}'
+    )
     np.savez(folder / "matrix.npz", clips=np.array(clips), classes=np.array(names), scores=np.eye(2, 3))
 
-    def read_all(file: Path) -> None:
-        given = read(file, Reading({}, names)).predictions
+    def read_all(file: Path, order: tuple[str, ...] | None = None) -> None:
+        given = read(file, Reading({}, names, clips=order)).predictions
         named = [prediction for prediction in given if prediction.answer is None]
         matched(
             named, dict(zip(clips, names, strict=False)), frozenset(range(3)), ClipNames(clips), Classes(names, {})
@@ -228,6 +231,7 @@ def _predictions(folder: Path) -> dict[str, Reader]:
         "predictions-samples": Reader(folder / "samples.jsonl", TEXT_FILE, read_all),
         "predictions-table": Reader(folder / "table.tsv", TEXT_FILE, read_all),
         "figures": Reader(folder / "mteb.json", JSON_FILE, read_figure),
+        "predictions-mteb": Reader(folder / "mteb_predictions.json", JSON_FILE, lambda file: read_all(file, clips)),
         "predictions-xlsx": Reader(folder / "ranks.xlsx", (mutations.package,), read_all),
         "predictions-npz": Reader(folder / "matrix.npz", (mutations.archive,), read_all),
     }
@@ -338,7 +342,7 @@ KINDS = (
     "result", "scores", "digests", "npy", "safetensors", "torch", "torch-legacy", "clip-csv", "class-texts",
     "words-text", "words-binary", "reported", "protocol", "class-list", "sweep-file", "sidecar", "checkpoint",
     "predictions-json", "predictions-lines", "predictions-csv", "predictions-samples", "predictions-table", "figures",
-    "predictions-xlsx", "predictions-npz",
+    "predictions-mteb", "predictions-xlsx", "predictions-npz",
 )  # fmt: skip
 
 

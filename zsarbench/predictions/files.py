@@ -12,8 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zsarbench.errors import UsageError, ZsarbenchError, unknown
-from zsarbench.predictions import foreign_results, tables
-from zsarbench.predictions.programs import program_of
+from zsarbench.predictions import foreign_results, programs, tables
 from zsarbench.predictions.records import (
     CLASSES,
     CLIP,
@@ -120,7 +119,7 @@ def _from_records(
     """
     ranked: dict[str, list[tuple[float, Prediction]]] = {}
     for where, record in records:
-        if (program := program_of(record, reading)) is not None:
+        if (program := programs.program_of(record, reading)) is not None:
             yield program.read(record, reading, where)
             continue
         layout = fields.layout(tuple(record), reading, where)
@@ -162,6 +161,9 @@ def _json(path: Path, reading: Reading, fields: _Fields) -> Iterator[Prediction]
             f"{whole} is a result of {program.name}, which holds figures and no prediction of any clip. "
             f"Try: zsarbench result import {path}"
         )
+    if programs.MTEB_FIELD in content:
+        yield from programs.mteb(content, reading, whole)
+        return
     names = tuple(content)
     clips = reading.field("clip", CLIP, names)
     if clips is not None and isinstance(content[clips], list):

@@ -1,8 +1,9 @@
-"""Records that evaluation programs write of multimodal models, each known by its fields: what they say of a clip.
+"""What evaluation programs write of the samples of a task, known by its fields: what it says of a clip.
 
 Sources: lmms-eval (EvolvingLMMs-Lab/lmms-eval 75571cf, lmms_eval/loggers/evaluation_tracker.py,
-lmms_eval/evaluator.py and for likelihoods lmms_eval/api/task.py; v0.3.5 for samples with a `doc`) and VLMEvalKit
-(open-compass/VLMEvalKit e8e78f0, vlmeval/inference_video.py and vlmeval/smp/file.py).
+lmms_eval/evaluator.py and for likelihoods lmms_eval/api/task.py; v0.3.5 for samples with a `doc`), VLMEvalKit
+(open-compass/VLMEvalKit e8e78f0, vlmeval/inference_video.py and vlmeval/smp/file.py) and MTEB
+(embeddings-benchmark/mteb a905523, mteb/abstasks/abstask.py and mteb/abstasks/zeroshot_classification.py).
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import ast
 import re
 import warnings
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import takewhile
 from string import ascii_lowercase, ascii_uppercase
@@ -21,6 +22,8 @@ import numpy as np
 from zsarbench.errors import UsageError
 from zsarbench.predictions.records import CLIP, OPTIONS, Prediction, Reading
 
+MTEB_FIELD: Final = "mteb_model_meta"
+"""What a file of predictions of MTEB has beside its subsets."""
 MAX_LISTED: Final = 20_000
 """Characters of a text that is read as a list of options: what is longer is none."""
 _FAILED: Final = "Failed to obtain answer"  # VLMEvalKit's own words where a model gave no answer
@@ -42,6 +45,44 @@ def program_of(names: Iterable[str], reading: Reading) -> Program | None:
         return None
     given = frozenset(names)
     return next((program for program in PROGRAMS if program.fields <= given), None)
+
+
+def mteb(content: Mapping[str, Any], reading: Reading, where: str) -> Iterator[Prediction]:
+    """Yield the predictions of a file of MTEB's `prediction_folder`, which has the field `MTEB_FIELD`.
+
+    Of every sample of a zero-shot task, in the order of its data set, it holds the similarities with the candidate
+    labels, in the order of the data set's classes; it names neither.
+
+    Raises:
+        UsageError: there are several subsets or splits, no such similarities, or no order of the clips or the classes.
+    """
+    parts = {(subset, split): rows
+             for subset, splits in content.items() if subset != MTEB_FIELD and isinstance(splits, dict)
+             for split, rows in splits.items()}  # fmt: skip
+    if len(parts) != 1:
+        named = ", ".join(f"{subset:.40}/{split:.40}" for subset, split in parts) or "none"
+        raise UsageError(f"{where} is of MTEB and must have the predictions of one split; it has {named}")
+    [rows] = parts.values()
+    if not isinstance(rows, list) or not all(_are_similarities(row) for row in rows):
+        raise UsageError(
+            f"{where} is of MTEB and holds no list of similarities for each sample, as its zero-shot tasks write them"
+        )
+    if reading.clips is None:
+        raise UsageError(
+            f"{where} is of MTEB and names no clip. "
+            "Try: --clip-order FILE, the clips of the task's data set in its order"
+        )
+    if len(rows) != len(reading.clips):
+        raise UsageError(f"{where} has {len(rows):,} rows, but the order of clips has {len(reading.clips):,}")
+    for number, (clip, row) in enumerate(zip(reading.clips, rows, strict=True)):
+        place = f"{where}, row {number}"
+        scores = np.array(row, dtype=np.float64)
+        yield Prediction(where=place, clip=clip, labels=reading.columns(len(row), place), scores=scores)
+
+
+def _are_similarities(row: Any) -> bool:
+    """Return whether a row is a list of floats, None for NaN; tasks that train on labels write whole numbers."""
+    return isinstance(row, list) and bool(row) and all(one is None or isinstance(one, float) for one in row)
 
 
 def lettered(lines: Iterable[str]) -> tuple[str, ...]:

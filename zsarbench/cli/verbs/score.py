@@ -23,7 +23,7 @@ from zsarbench.cli.toolkit import host_of
     "--clip-order",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="What row numbers (doc_id of lmms-eval) stand for: a FILE with a clip a line.",
+    help="What row numbers (doc_id of lmms-eval, rows of MTEB) stand for: a FILE with a clip a line.",
 )
 @click.option(
     "--field", "fields", multiple=True, metavar="OURS=THEIRS", help="What the file calls clip, label, scores, answer, …"
@@ -39,7 +39,8 @@ def command(ctx: click.Context, /, format_: str, as_json: bool, **request: Any) 
     becomes of every row is printed on stderr: a clip that is missing is wrong, and so is one with predictions that
     differ. Answers in words (fields clip and answer) are mapped to classes in four ways, each with its own row: by
     exact name, by inclusion, by the nearest class, and by letter or option where there are options. So are the samples
-    that lmms-eval logs and the predictions of VLMEvalKit, which are known by their fields.
+    that lmms-eval logs and the predictions of VLMEvalKit, which are known by their fields; predictions of MTEB are
+    scores.
 
     \b
     Examples:

@@ -120,11 +120,11 @@ def test_a_spreadsheet_that_is_large_when_unpacked_is_refused_by_what_it_states(
         zipfile.ZipFile(place.path / file, "a", zipfile.ZIP_DEFLATED) as archive,
         archive.open("xl/media/blank.bin", "w", force_zip64=True) as part,
     ):
-        for _ in range(257):
+        for _ in range(129):
             part.write(bytes(2**20))
     assert (place.path / file).stat().st_size < 2**20
     with pytest.raises(
-        ZsarbenchError, match=r"when it is unpacked; spreadsheets of more than 268,435,456 are not read"
+        ZsarbenchError, match=r"when it is unpacked; spreadsheets of more than 134,217,728 are not read"
     ):
         place.score(file)
 
@@ -144,13 +144,21 @@ def test_an_archive_that_states_less_than_it_holds_is_damaged(place: Place) -> N
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda text: text.replace('<row r="9"', '<row r="99999999999"'), "has more than 1,048,576 rows"),
+        (lambda text: text.replace('<row r="9"', '<row r="99999999999"'), "has more than 4,000,000 cells"),
+        (
+            lambda text: text.replace("</sheetData>", '<row><c r="XFD1"/></row>' * 300 + "</sheetData>"),
+            "4,000,000 cells",
+        ),
+        (
+            lambda text: text.replace("</sheetData>", f"<row>{'<c/>' * 4_000_000}</row></sheetData>"),
+            "about a million cells",
+        ),
         (lambda text: text.replace("<row ", "<row><", 1), "is damaged"),
         (lambda text: with_cell(text, "A2", '<c r="A2" t="s"><v>4000</v></c>'), "is damaged"),
         (lambda text: text.replace('r="A1"', 'r="ZZZZZZ1"'), "is damaged"),
         (lambda text: with_cell(text, "A2", '<c r="A2" t="str"><v>&none;</v></c>'), "is damaged"),
     ],
-    ids=["row number", "no XML", "no such text", "column", "entity"],
+    ids=["row number", "column numbers", "tags", "no XML", "no such text", "column", "entity"],
 )
 def test_a_damaged_sheet_is_refused(place: Place, change: Callable[[str], str], message: str) -> None:
     with pytest.raises(ZsarbenchError, match=message):

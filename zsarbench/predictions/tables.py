@@ -15,12 +15,15 @@ import numpy as np
 from zsarbench.errors import UsageError, ZsarbenchError
 from zsarbench.utils.text_files import bare
 
+TRY: Final = "Try: open it and save it as CSV"
 Rows = Iterator[tuple[str, Mapping[str, Any]]]
 """Where each row is, for messages, and its cells by column, in the types of JSON."""
-MAX_UNPACKED: Final = 256 * 2**20
+MAX_UNPACKED: Final = 128 * 2**20
 """Bytes of all parts of a spreadsheet, unpacked: rows of 20,000 clips, each with a prompt of a page, have 0.1 GB."""
-MAX_ROWS: Final = 2**20
-"""Of a sheet, as Excel has them; a number of a row that is larger would be so many empty ones."""
+MAX_TAGS: Final = 4_000_000
+"""In all parts: a cell has four, so a million cells. One of four bytes in the file takes hundreds in memory."""
+MAX_CELLS: Final = 4_000_000
+"""Of a sheet, rows and empty cells between others included: two numbers in the file may stand for all there can be."""
 
 
 def parquet_rows(path: Path, what: str) -> Rows:
@@ -49,20 +52,24 @@ def spreadsheet_rows(path: Path, what: str) -> Rows:
     Of a formula the value counts that was stored beside it; nothing is ever calculated. Empty rows are left out.
 
     Raises:
-        UsageError: openpyxl is not installed; there is no sheet, nothing in it, or too many rows; a column is there
-            twice, a cell has no column, or a formula no value.
-        ZsarbenchError: unpacked it is larger than it may be.
+        UsageError: openpyxl is not installed; there is no sheet, or nothing in it; a column is there twice, a cell has
+            no column, or a formula no value.
+        ZsarbenchError: it is larger than it may be.
     """
-    _check_unpacked(path, what)
+    _check_size(path, what)
     with closing(_book(path, what, values=True)) as book, closing(_book(path, what, values=False)) as formulas:
         header: Sequence[str] = ()
+        n_cells = 0
         pairs = zip(_first_sheet(book, path, what), _first_sheet(formulas, path, what), strict=True)
         for number, (row, raw) in enumerate(pairs, start=1):
+            n_cells += 1 + len(row)
+            if n_cells > MAX_CELLS:
+                raise ZsarbenchError(f"{what} {path} has more than {MAX_CELLS:,} cells. {TRY}")
+            if not row:
+                continue
             where = f"{what} {path}, row {number}"
-            if number > MAX_ROWS:
-                raise UsageError(f"{what} {path} has more than {MAX_ROWS:,} rows")
             if any(one.data_type == "f" and cell.value is None for cell, one in zip(row, raw, strict=True)):
-                raise UsageError(f"{where} has a formula without a value. Try: open it and save it as CSV")
+                raise UsageError(f"{where} has a formula without a value. {TRY}")
             cells = [_cell(cell.value) for cell in row]
             if all(cell is None for cell in cells):
                 continue
@@ -77,14 +84,20 @@ def spreadsheet_rows(path: Path, what: str) -> Rows:
         raise UsageError(f"{what} {path} is empty: its first sheet has no row")
 
 
-def _check_unpacked(path: Path, what: str) -> None:
-    """Refuse a spreadsheet by what its archive states; no more than that is ever unpacked of a part."""
+def _check_size(path: Path, what: str) -> None:
+    """Refuse a spreadsheet for its size: that which its archive states, before anything is unpacked, and its tags."""
     with zipfile.ZipFile(path) as archive:
         size = sum(part.file_size for part in archive.infolist())
-    if size > MAX_UNPACKED:
+        if size > MAX_UNPACKED:
+            raise ZsarbenchError(
+                f"{what} {path} has {size:,} bytes when it is unpacked; spreadsheets of more than {MAX_UNPACKED:,} are "
+                f"not read. {TRY}"
+            )
+        n_tags = sum(archive.read(part).count(b"<") for part in archive.infolist())
+    if n_tags > MAX_TAGS:
         raise ZsarbenchError(
-            f"{what} {path} has {size:,} bytes when it is unpacked; spreadsheets of more than {MAX_UNPACKED:,} are not "
-            "read. Try: save it as CSV"
+            f"{what} {path} has {n_tags:,} XML tags; spreadsheets of more than {MAX_TAGS:,}, about a million cells, "
+            f"are not read. {TRY}"
         )
 
 

@@ -181,6 +181,7 @@ def _texts(folder: Path) -> dict[str, Reader]:
 
 def _predictions(folder: Path) -> dict[str, Reader]:
     import numpy as np
+    import openpyxl
 
     from zsarbench.predictions.files import read
     from zsarbench.predictions.foreign_results import read_figure
@@ -196,6 +197,7 @@ def _predictions(folder: Path) -> dict[str, Reader]:
     )
     (folder / "samples.jsonl").write_text(
         '{"doc_id": 0, "target": "A", "filtered_resps": ["A"], "doc": {"video": "1.mp4", "options": ["run", "swim"]}}\n'
+        '{"doc_id": 2, "target": "1", "filtered_resps": [["0.5", "True"], [2, false], ["1", "False"]], "id": "1"}\n'
         '{"doc_id": 1, "target": "B", "filtered_resps": "", "acc": {"video_id": "a/2"}, "input": "A. run\\nB. swim"}\n'
     )
     (folder / "table.tsv").write_text(
@@ -206,10 +208,17 @@ def _predictions(folder: Path) -> dict[str, Reader]:
         '{"task_name": "KZeroShot", "dataset_revision": "0f", "scores": {"test": [{"accuracy": 0.5}]}}'
     )
     (folder / "ranks.csv").write_text("video,rank,label,score\na/1,1,run,0.5\na/1,2,jump,0.1\na/2,1,swim,1\n")
+    book = openpyxl.Workbook()
+    for row in (("video", "rank", "label", "score"), ("a/1", 1, "run", 0.5), ("a/1", 2, "jump", None), ("a/2", 1, 2)):
+        book.active.append(row)
+    book.save(folder / "ranks.xlsx")
+    (folder / "mteb_predictions.json").write_text(
+        '{"mteb_model_meta": {"model_name": "m"}, "default": {"test": [[0.5, 0.25, 1e-3], [0.0, 1.0, 0.5]]}}'
+    )
     np.savez(folder / "matrix.npz", clips=np.array(clips), classes=np.array(names), scores=np.eye(2, 3))
 
-    def read_all(file: Path) -> None:
-        given = read(file, Reading({}, names)).predictions
+    def read_all(file: Path, order: tuple[str, ...] | None = None) -> None:
+        given = read(file, Reading({}, names, clips=order)).predictions
         named = [prediction for prediction in given if prediction.answer is None]
         matched(
             named, dict(zip(clips, names, strict=False)), frozenset(range(3)), ClipNames(clips), Classes(names, {})
@@ -222,6 +231,8 @@ def _predictions(folder: Path) -> dict[str, Reader]:
         "predictions-samples": Reader(folder / "samples.jsonl", TEXT_FILE, read_all),
         "predictions-table": Reader(folder / "table.tsv", TEXT_FILE, read_all),
         "figures": Reader(folder / "mteb.json", JSON_FILE, read_figure),
+        "predictions-mteb": Reader(folder / "mteb_predictions.json", JSON_FILE, lambda file: read_all(file, clips)),
+        "predictions-xlsx": Reader(folder / "ranks.xlsx", (mutations.package,), read_all),
         "predictions-npz": Reader(folder / "matrix.npz", (mutations.archive,), read_all),
     }
 
@@ -331,7 +342,7 @@ KINDS = (
     "result", "scores", "digests", "npy", "safetensors", "torch", "torch-legacy", "clip-csv", "class-texts",
     "words-text", "words-binary", "reported", "protocol", "class-list", "sweep-file", "sidecar", "checkpoint",
     "predictions-json", "predictions-lines", "predictions-csv", "predictions-samples", "predictions-table", "figures",
-    "predictions-npz",
+    "predictions-mteb", "predictions-xlsx", "predictions-npz",
 )  # fmt: skip
 
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import io
 import json
 import random
+import re
 import zipfile
 from collections.abc import Callable
 from typing import Any
 
+Mutation = Callable[[bytes, random.Random], bytes]
 NUMBERS = (0, -1, 1, 2**31, 2**63, -(2**63) - 1, 10**20, 10**400, 0.5, -0.0, 1e308, 5e-324)
 TEXTS = (
     "", " ", "\x00", "\x1b[2J", "a\nb", "\ufeff", "é", "e\u0301", "\ud83d\ude00", "../x", "/etc/passwd", "~",
@@ -208,8 +210,28 @@ def _other_values(values: Any, rng: random.Random) -> Any:
             return values[None]
 
 
+def markup(content: bytes, rng: random.Random) -> bytes:
+    """Return an XML document with an attribute, a text or a tag replaced, dropped or repeated, or other bytes."""
+    text = content.decode("utf-8", "replace")
+    places = list(re.finditer(r'(?<=")[^"<>]*(?=")|(?<=>)[^<>]+(?=<)|</?[^<>]+>', text))
+    if not places or rng.random() < 0.2:
+        return any_bytes(content, rng)
+    place = rng.choice(places)
+    new = rng.choice(("", place[0] * rng.choice((2, 100)), str(rng.choice((*NUMBERS, *TEXTS))), "&a;", "<f>1</f>"))
+    return (text[: place.start()] + new + text[place.end() :]).encode("utf-8", "surrogatepass")
+
+
 def archive(content: bytes, rng: random.Random) -> bytes:
     """Return an `.npz` file with another array, another set of arrays, or other bytes."""
+    return _of_parts(content, rng, array)
+
+
+def package(content: bytes, rng: random.Random) -> bytes:
+    """Return a spreadsheet with another part, another set of parts, or other bytes."""
+    return _of_parts(content, rng, markup)
+
+
+def _of_parts(content: bytes, rng: random.Random, change: Mutation) -> bytes:
     if rng.random() < 0.25:
         return any_bytes(content, rng)
     with zipfile.ZipFile(io.BytesIO(content)) as source:
@@ -228,7 +250,7 @@ def archive(content: bytes, rng: random.Random) -> bytes:
         case 3:
             entries[name] = any_bytes(entries[name], rng)
         case _:
-            entries[name] = array(entries[name], rng)
+            entries[name] = change(entries[name], rng)
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", method) as target:
         for entry, data in entries.items():
@@ -236,6 +258,3 @@ def archive(content: bytes, rng: random.Random) -> bytes:
     if rng.random() < 0.1:
         return any_bytes(buffer.getvalue(), rng)
     return buffer.getvalue()
-
-
-Mutation = Callable[[bytes, random.Random], bytes]

@@ -15,6 +15,7 @@ from common import Campaign
 
 def test_every_reader_reads_or_refuses_damaged_files(tmp_path: Path) -> None:
     pytest.importorskip("torch", reason="torch and what stands on it is not installed")
+    pytest.importorskip("openpyxl", reason="the extra `xlsx` is not installed")
     campaign = fuzz.run(Campaign("fuzz", 1), tmp_path, 170)
     assert sorted(campaign.counts) == sorted(fuzz.KINDS)
     assert campaign.n_failed == 0, campaign.failures[0]

@@ -125,12 +125,20 @@ def as_parquet(place: Path) -> str:
     return "i.parquet"
 
 
+def as_xlsx(place: Path) -> str:
+    frame = pd.DataFrame(matrix(), columns=list(NAMES))
+    frame.insert(0, "clip", [f"{clip}.avi" for clip in CLIPS])
+    frame.to_excel(place / "j.xlsx", index=False, engine="openpyxl")
+    return "j.xlsx"
+
+
+NEEDS = {as_parquet: "pyarrow", as_xlsx: "openpyxl"}
 FORMS = (as_matrix_npz, as_matrix_json, as_matrix_csv, as_lists_json, as_lists_csv, as_ranks_csv, as_scored_lines,
-         as_spelled_lines, as_parquet)  # fmt: skip
+         as_spelled_lines, as_parquet, as_xlsx)  # fmt: skip
 
 
 def test_the_same_predictions_give_the_same_row_in_every_form(place: Path, score: Callable[..., RunResult]) -> None:
-    rows = {form.__name__: score(form(place)) for form in FORMS if form is not as_parquet or find_spec("pyarrow")}
+    rows = {form.__name__: score(form(place)) for form in FORMS if find_spec(NEEDS.get(form, "pandas"))}
     for name, result in rows.items():
         assert result.summary["top1_per_video"].mean == top(1, lists()), name
         assert result.summary["top5_per_video"].mean == top(5, lists()), name

@@ -39,17 +39,23 @@ def test_abstaining_from_the_unsure_half_leaves_the_sure_one() -> None:
 
 
 def test_equal_margins_share_their_errors_whatever_the_order() -> None:
-    scores = np.array([[1.0, 0.0], [1.0, 0.0], [1.0, 0.0], [1.0, 0.0]])
-    for labels in ([0, 0, 1, 1], [1, 1, 0, 0]):
-        found = calibration([(scores, np.array(labels), np.array(list("abab")))], whole=True)
-        assert found.accuracy_at[0.5] == 0.5
+    scores = np.array([[1.0, 0.0], [1.0, 0.0], [1.0, 0.0], [1.0, 0.0], [0.5, 0.0]])
+    for labels in ([0, 0, 1, 1, 0], [1, 1, 0, 0, 0]):
+        found = calibration([(scores, np.array(labels), np.array(list("ababa")))], whole=True)
+        assert found.accuracy_at[0.5] == found.accuracy_at[0.2] == 0.5
+
+
+@pytest.mark.parametrize("scores", [np.eye(4), np.zeros((4, 4)), np.where(np.eye(4) > 0, 0.0, -np.inf)])
+def test_scores_that_make_no_clip_surer_than_another_have_no_calibration(scores: np.ndarray) -> None:
+    with pytest.raises(ValueError, match="no confidences: in every clip the best score is as far ahead"):
+        calibration([(scores, np.array([0, 1, 2, 0]), np.array(list("abab")))], whole=True)
 
 
 def test_clips_that_were_not_read_are_left_out() -> None:
-    scores = np.array([[3.0, 0.0], [np.nan, 0.0]])
-    assert calibration([(scores, np.array([0, 1]), np.array(["a", "b"]))], whole=True).accuracy_at[1.0] == 1.0
+    scores = np.array([[3.0, 0.0], [2.0, 0.0], [np.nan, 0.0]])
+    assert calibration([(scores, np.array([0, 0, 1]), np.array(list("abb")))], whole=True).accuracy_at[1.0] == 1.0
     with pytest.raises(ValueError, match="no clip was read"):
-        calibration([(scores[1:], np.array([1]), np.array(["b"]))], whole=True)
+        calibration([(scores[2:], np.array([1]), np.array(["b"]))], whole=True)
 
 
 def test_the_error_is_the_mean_gap_over_bins() -> None:

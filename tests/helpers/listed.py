@@ -57,9 +57,10 @@ candidates = {list(candidates)}
 """
         (self.path / f"{name}.toml").write_text(text)
 
-    def run(self, *words: str, plugins: Sequence[str] = ("--no-plugin", "encoders")) -> str:
-        """Return what a command prints on stdout, with the data set's options at its end."""
+    def run(self, *words: str, plugins: Sequence[str] = ("--no-plugin", "encoders"), options: bool = True) -> str:
+        """Return what a command prints on stdout; options: whether those of the data set are put at its end."""
         data = ["--data-root", f"folder={self.path}", "--set", f"dataset.annotations={self.path / 'clips.csv'}"]
+        data = data if options else []
         done = CliRunner().invoke(cli, ["--quiet", *plugins, *words, *data], catch_exceptions=False)
         assert done.exit_code == 0, done.stderr
         return done.stdout

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 
 from listed import NAMES, Place, clips_of, findings
@@ -109,10 +110,76 @@ def test_a_letter_of_lmms_eval_is_an_option_of_the_prompt_or_the_doc(place: Plac
     assert (top1(rows["choice"]), top1(rows["exact"])) == (18 / 24, 0.0)
 
 
-def test_likelihoods_of_lmms_eval_are_no_answer_in_words(place: Place) -> None:
-    lines = [{"video": clip} | sample(0, clip, [["-1.2", "True"], ["-3.4", "False"]]) for clip in CLIPS]
-    with pytest.raises(ZsarbenchError, match="filtered_resps that are not one text"):
+LOSSES = ["0.9375", "0.53125", "2.0"]
+"""Of three options as models of lmms-eval give them, the mean over tokens: the second has the smallest."""
+
+
+def pairs(values: list[str]) -> list[list[str]]:
+    """Return the responses of a task with `output_type: multiple_choice`: number and whether it is greedy, as texts."""
+    return [[value, str(n == 1)] for n, value in enumerate(values)]
+
+
+@pytest.mark.parametrize(
+    "values",
+    [LOSSES, [f"-{value}" for value in LOSSES], [one for value in LOSSES for one in (value, "0.1")]],
+    ids=["losses", "log-likelihoods", "mutual information"],
+)
+def test_likelihoods_of_lmms_eval_are_scores_of_the_options_in_its_doc(place: Place, values: list[str]) -> None:
+    """v0.3.5 keeps `doc`; the target of a multiple choice is the number of the true option."""
+    lines = []
+    for number, clip in enumerate(CLIPS):
+        listed = options(clip) if clip not in WRONG else [CLIPS[clip], *options(clip)[1:]]
+        doc = {"video_name": clip.split("/")[1], "options": listed, "answer_id": listed.index(CLIPS[clip])}
+        more = {"doc": doc, "target": str(doc["answer_id"]), "resps": [[pair] for pair in pairs(values)]}
+        lines.append(sample(number, clip, pairs(values), **more))
+    [one] = place.score(place.write("samples.jsonl", lines))
+    assert (top1(one), one.method.options["mapping"], findings(one)) == (18 / 24, "labels", {})
+    assert one.summary["top5_per_video"].mean == 1.0, "the true class is among the three options"
+
+
+def test_likelihoods_that_name_no_options_are_of_the_classes_in_the_users_order(place: Place) -> None:
+    """Since v0.4 `doc` and `arguments` are left out of the log; `input` is the question alone."""
+    order = [*NAMES[6:], *NAMES[:6]]
+    lines = []
+    for number, clip in enumerate(CLIPS):
+        losses = ["0.25" if name == said(clip) else f"1.{place}" for place, name in enumerate(order)]
+        more = {"video": clip, "input": "What happens?", "target": str(order.index(CLIPS[clip]))}
+        lines.append(sample(number, clip, pairs(losses), **more))
+    file = place.write("samples.jsonl", lines)
+    with pytest.raises(
+        ZsarbenchError, match=r"12 likelihoods, and the sample does not name 12 options; .* Try: --class-order"
+    ):
+        place.score(file)
+    (place.path / "order.txt").write_text("\n".join(order))
+    [one] = place.score(file, "--class-order", str(place.path / "order.txt"))
+    assert (top1(one), findings(one)) == (18 / 24, {})
+    (place.path / "order.txt").write_text("\n".join(order[::-1]))
+    [one] = place.score(file, "--class-order", str(place.path / "order.txt"))
+    assert findings(one) == {"other-truth": 24}
+
+
+@pytest.mark.parametrize(
+    ("answer", "message"),
+    [
+        ([["0.5", "True"], ["-0.5", "False"], ["1", "False"]], "likelihoods below and above 0"),
+        ([["0.5", "True"], ["0.1", "False"]], "2 likelihoods, and the sample does not name 2 options"),
+        ([["0.5", "True"]], "filtered_resps that are neither one text nor a likelihood for each option"),
+        ([["0.5", "True"], ["much", "False"], ["1", "False"]], "neither one text nor a likelihood"),
+        ([["golf", "diving"], ["golf"]], "neither one text nor a likelihood"),
+    ],
+)
+def test_responses_that_are_no_choice_are_refused(place: Place, answer: Any, message: str) -> None:
+    lines = [{"video": clip} | sample(0, clip, answer, doc={"options": options(clip)}) for clip in CLIPS]
+    with pytest.raises(ZsarbenchError, match=message):
         place.score(place.write("samples.jsonl", lines))
+
+
+def test_a_loss_that_is_no_number_makes_its_clip_wrong(place: Place) -> None:
+    losses = [pairs(["nan" if n < 4 else "1", "0.5", "2"]) for n in range(len(CLIPS))]
+    lines = [{"video": clip} | sample(n, clip, losses[n], doc={"options": options(clip)})
+             for n, clip in enumerate(CLIPS)]  # fmt: skip
+    [one] = place.score(place.write("samples.jsonl", lines))
+    assert (top1(one), findings(one)) == (18 / 24, {"empty": 4})
 
 
 def as_tsv(place: Place, rows: list[dict[str, Any]]) -> str:
@@ -128,7 +195,13 @@ def as_json(place: Place, rows: list[dict[str, Any]]) -> str:
     return "M_Mine.json"
 
 
-@pytest.mark.parametrize("write", [as_tsv, as_json])
+def as_xlsx(place: Place, rows: list[dict[str, Any]]) -> str:
+    pytest.importorskip("openpyxl", reason="the extra `xlsx` is not installed")
+    pd.DataFrame(rows).to_excel(place.path / "M_Mine.xlsx", engine="openpyxl", index=False)
+    return "M_Mine.xlsx"
+
+
+@pytest.mark.parametrize("write", [as_tsv, as_json, as_xlsx])
 @pytest.mark.parametrize(
     "more",
     [
@@ -149,17 +222,12 @@ def test_predictions_of_vlmevalkit_are_scored_and_not_the_truth_beside_them(
     assert {name: top1(one) for name, one in rows.items()} == {"exact": 18 / 24, "inclusion": 18 / 24}
 
 
-def test_empty_cells_of_pandas_and_answers_that_failed_are_nothing(place: Place) -> None:
+@pytest.mark.parametrize("write", [as_json, as_xlsx])
+def test_empty_cells_of_pandas_and_answers_that_failed_are_nothing(place: Place, write: Any) -> None:
     failed = "Failed to obtain answer via API."
     rows = [row(n, clip, failed if n < 4 else said(clip), start=math.nan, D=math.nan) for n, clip in enumerate(CLIPS)]
-    one = by_mapping(place.score(as_json(place, rows)))["exact"]
+    one = by_mapping(place.score(write(place, rows)))["exact"]
     assert (top1(one), findings(one)) == (18 / 24, {"empty": 4})
-
-
-def test_a_spreadsheet_is_refused_with_the_way_out(place: Place) -> None:
-    (place.path / "M_Mine.xlsx").write_bytes(b"PK")
-    with pytest.raises(ZsarbenchError, match=r"spreadsheets are not read\. Try: .* PRED_FORMAT=tsv"):
-        place.score("M_Mine.xlsx")
 
 
 def test_a_field_that_the_user_names_is_read_as_in_any_other_file(place: Place) -> None:

@@ -21,6 +21,9 @@ from zsarbench.evaluation.metrics import topk_expectation
 N_BINS = 15
 """Of confidence, of equal width; the number of Guo et al."""
 COVERAGES = (1.0, 0.8, 0.5, 0.2)
+SAME_MARGIN = (
+    "no confidences: in every clip the best score is as far ahead of the second, so none is surer than another"
+)
 _TEMPERATURES = np.geomspace(1e-4, 1e4, 81)
 
 
@@ -48,20 +51,23 @@ def calibration(rounds: Sequence[tuple[NDArray[Any], Index, NDArray[Any]]], *, w
     whole: whether the scores are all there; else only margins can be used.
 
     Raises:
-        ValueError: no clip was read, or the scores tell no clip from another, like those of labels without scores.
+        ValueError: no clip was read, or no clip is surer than another: the best score is as far ahead in all of them.
 
     >>> scores = np.array([[4.0, 0.0], [0.0, 4.0], [0.2, 0.0], [0.3, 0.0]])
     >>> found = calibration([(scores, np.array([0, 1, 1, 0]), np.array(["a", "b", "a", "b"]))], whole=True)
     >>> found.accuracy_at[1.0], found.accuracy_at[0.5], round(found.area, 3)
     (0.75, 1.0, 0.062)
     """
-    found = []
+    kept = []
     for scores, labels, sources in rounds:
         read = ~unread(scores)
         if read.any():
-            found.append(_of_round(scores[read].astype(np.float64), labels[read], sources[read], whole))
-    if not found:
+            kept.append((scores[read].astype(np.float64), labels[read], sources[read]))
+    if not kept:
         raise ValueError("no clip was read")
+    if all(len(np.unique(_margins(scores))) == 1 for scores, _, _ in kept):
+        raise ValueError(SAME_MARGIN)
+    found = [_of_round(*one, whole) for one in kept]
     return Calibration(
         error=_mean([one.error for one in found]),
         scaled_error=_mean([one.scaled_error for one in found]),
@@ -85,10 +91,7 @@ def expected_error(confidence: Values, correct: Values) -> float:
 
 def _of_round(scores: Values, labels: Index, sources: NDArray[Any], whole: bool) -> Calibration:
     correct = topk_expectation(scores, labels, 1)
-    top = np.partition(scores, -2, axis=1)[:, -2:]
-    with np.errstate(invalid="ignore"):
-        margin = np.nan_to_num(top[:, 1] - top[:, 0], nan=0.0, posinf=np.inf)
-    risk = _risks(1.0 - correct, margin)
+    risk = _risks(1.0 - correct, _margins(scores))
     accuracy_at = {share: 1.0 - float(risk[max(1, round(share * len(risk))) - 1]) for share in COVERAGES}
     area, best_area = float(risk.mean()), float(_risks(1.0 - correct, correct).mean())
     error = scaled_error = temperature = None
@@ -103,6 +106,14 @@ def _of_round(scores: Values, labels: Index, sources: NDArray[Any], whole: bool)
         area=area,
         best_area=best_area,
     )
+
+
+def _margins(scores: Values) -> Values:
+    """Return how far the best score of each clip is ahead of the second; infinitely, where there is no second."""
+    top = np.partition(scores, -2, axis=1)[:, -2:]
+    with np.errstate(invalid="ignore"):
+        margins: Values = np.nan_to_num(top[:, 1] - top[:, 0], nan=0.0, posinf=np.inf)
+    return margins
 
 
 def _risks(wrong: Values, margin: Values) -> Values:

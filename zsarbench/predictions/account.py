@@ -102,7 +102,8 @@ class Account:
     """An account of a predictions file under a protocol.
 
     n_rows: predictions in the file. n_expected: test clips of the protocol. n_predicted: of these, with a prediction
-    that counts. findings: by kind. not_read: fields of the file that are not read.
+    that counts. n_unscored: of these, with labels and no scores. findings: by kind. not_read: fields of the file that
+    are not read.
     """
 
     n_rows: int
@@ -110,6 +111,7 @@ class Account:
     n_predicted: int
     findings: Mapping[str, Finding]
     not_read: tuple[str, ...] = ()
+    n_unscored: int = 0
 
     @property
     def n_missing(self) -> int:

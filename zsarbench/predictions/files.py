@@ -1,4 +1,4 @@
-"""Reads files of predictions: JSON, JSON lines, CSV, npz and parquet, each in the forms that people keep them in."""
+"""Reads files of predictions: JSON, JSON lines, CSV, npz, parquet and xlsx, in the forms that people keep them in."""
 
 from __future__ import annotations
 
@@ -6,14 +6,13 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from zsarbench.errors import UsageError, ZsarbenchError, unknown
-from zsarbench.predictions import foreign_results
-from zsarbench.predictions.programs import program_of
+from zsarbench.predictions import foreign_results, programs, tables
 from zsarbench.predictions.records import (
     CLASSES,
     CLIP,
@@ -31,9 +30,6 @@ from zsarbench.utils import text_files
 from zsarbench.utils.array_files import read_arrays
 from zsarbench.utils.documents import RepeatedKeys, read_json, read_json_lines
 from zsarbench.utils.foreign import check_file, guarded, sha256_of
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 WHAT = "predictions"
 MAX_BYTES = 2**30
@@ -89,11 +85,8 @@ def form_of(path: Path) -> str:
         UsageError: it does not exist, or its ending is none of them.
     """
     form = path.suffix.lower().removeprefix(".")
-    if form in SPREADSHEETS:
-        raise UsageError(
-            f"{WHAT} {path}: spreadsheets are not read. Try: save it as CSV or TSV; VLMEvalKit writes the latter with "
-            "PRED_FORMAT=tsv"
-        )
+    if form in OTHER_SPREADSHEETS:
+        raise UsageError(f"{WHAT} {path}: of spreadsheets xlsx is read. Try: save it as xlsx, CSV or TSV")
     if form not in FORMATS:
         raise UsageError(f"{WHAT} {path}: " + unknown("ending", form, FORMATS))
     if not os.path.isfile(path):
@@ -126,7 +119,7 @@ def _from_records(
     """
     ranked: dict[str, list[tuple[float, Prediction]]] = {}
     for where, record in records:
-        if (program := program_of(record, reading)) is not None:
+        if (program := programs.program_of(record, reading)) is not None:
             yield program.read(record, reading, where)
             continue
         layout = fields.layout(tuple(record), reading, where)
@@ -168,6 +161,9 @@ def _json(path: Path, reading: Reading, fields: _Fields) -> Iterator[Prediction]
             f"{whole} is a result of {program.name}, which holds figures and no prediction of any clip. "
             f"Try: zsarbench result import {path}"
         )
+    if programs.MTEB_FIELD in content:
+        yield from programs.mteb(content, reading, whole)
+        return
     names = tuple(content)
     clips = reading.field("clip", CLIP, names)
     if clips is not None and isinstance(content[clips], list):
@@ -195,10 +191,11 @@ def _npz(path: Path, reading: Reading, fields: _Fields) -> Iterator[Prediction]:
 
 
 def _parquet(path: Path, reading: Reading, fields: _Fields) -> Iterator[Prediction]:
-    frame = _frame(path)
-    names = [str(name) for name in frame.columns]
-    rows = (dict(zip(names, map(_plain, row), strict=True)) for row in frame.itertuples(index=False, name=None))
-    return _from_records(((f"{WHAT} {path}, row {n}", row) for n, row in enumerate(rows)), reading, fields)
+    return _from_records(tables.parquet_rows(path, WHAT), reading, fields)
+
+
+def _xlsx(path: Path, reading: Reading, fields: _Fields) -> Iterator[Prediction]:
+    return _from_records(tables.spreadsheet_rows(path, WHAT), reading, fields)
 
 
 FORMATS: Mapping[str, Callable[[Path, Reading, _Fields], Iterator[Prediction]]] = {
@@ -209,9 +206,10 @@ FORMATS: Mapping[str, Callable[[Path, Reading, _Fields], Iterator[Prediction]]] 
     "tsv": _csv,
     "npz": _npz,
     "parquet": _parquet,
+    "xlsx": _xlsx,
 }
 """How a file is read, by the ending of its name."""
-SPREADSHEETS = ("xlsx", "xls", "ods")
+OTHER_SPREADSHEETS = ("xls", "ods")
 
 
 def _objects(items: Iterable[tuple[str, Any]], whole: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
@@ -237,32 +235,6 @@ def _of_lists(
     )
     yield from _from_records(records, reading, fields)
     fields.all.update(set(content) - {classes})
-
-
-def _frame(path: Path) -> pd.DataFrame:
-    """Return the table of a parquet file.
-
-    Raises:
-        UsageError: pyarrow is not installed.
-    """
-    import pandas as pd
-
-    try:
-        import pyarrow  # noqa: F401
-    except ImportError as error:
-        raise UsageError(
-            f"{WHAT} {path}: parquet is read by pyarrow, which is not installed. Try: pip install 'zsarbench[parquet]'"
-        ) from error
-    return pd.read_parquet(path, engine="pyarrow")
-
-
-def _plain(cell: Any) -> Any:
-    """Return a cell of a table in the types of JSON."""
-    if isinstance(cell, np.ndarray | list):
-        return [_plain(one) for one in cell]
-    if isinstance(cell, np.generic):
-        cell = cell.item()
-    return None if isinstance(cell, float) and np.isnan(cell) else cell
 
 
 # --- arrays -----------------------------------------------------------------------------------------------------------

@@ -104,6 +104,7 @@ def matched(
         n_rows=n_rows,
         n_expected=len(tested),
         n_predicted=len(tested) - len(failures),
+        n_unscored=sum(rows[0].scores is None for clip, rows in rows_of.items() if clip not in failures),
         findings=tally.findings(),
     )
     return Matched(scores, failures, np.array([clip in rows_of for clip in tested]), account)

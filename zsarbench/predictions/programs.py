@@ -1,8 +1,9 @@
-"""Records that evaluation programs write of multimodal models, each known by its fields: what they say of a clip.
+"""What evaluation programs write of the samples of a task, known by its fields: what it says of a clip.
 
-Sources: lmms-eval (EvolvingLMMs-Lab/lmms-eval 75571cf, lmms_eval/loggers/evaluation_tracker.py and
-lmms_eval/evaluator.py) and VLMEvalKit (open-compass/VLMEvalKit e8e78f0, vlmeval/inference_video.py and
-vlmeval/smp/file.py).
+Sources: lmms-eval (EvolvingLMMs-Lab/lmms-eval 75571cf, lmms_eval/loggers/evaluation_tracker.py,
+lmms_eval/evaluator.py and for likelihoods lmms_eval/api/task.py; v0.3.5 for samples with a `doc`), VLMEvalKit
+(open-compass/VLMEvalKit e8e78f0, vlmeval/inference_video.py and vlmeval/smp/file.py) and MTEB
+(embeddings-benchmark/mteb a905523, mteb/abstasks/abstask.py and mteb/abstasks/zeroshot_classification.py).
 """
 
 from __future__ import annotations
@@ -10,15 +11,19 @@ from __future__ import annotations
 import ast
 import re
 import warnings
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import takewhile
 from string import ascii_lowercase, ascii_uppercase
 from typing import Any, Final
 
+import numpy as np
+
 from zsarbench.errors import UsageError
 from zsarbench.predictions.records import CLIP, OPTIONS, Prediction, Reading
 
+MTEB_FIELD: Final = "mteb_model_meta"
+"""What a file of predictions of MTEB has beside its subsets."""
 MAX_LISTED: Final = 20_000
 """Characters of a text that is read as a list of options: what is longer is none."""
 _FAILED: Final = "Failed to obtain answer"  # VLMEvalKit's own words where a model gave no answer
@@ -42,6 +47,44 @@ def program_of(names: Iterable[str], reading: Reading) -> Program | None:
     return next((program for program in PROGRAMS if program.fields <= given), None)
 
 
+def mteb(content: Mapping[str, Any], reading: Reading, where: str) -> Iterator[Prediction]:
+    """Yield the predictions of a file of MTEB's `prediction_folder`, which has the field `MTEB_FIELD`.
+
+    Of every sample of a zero-shot task, in the order of its data set, it holds the similarities with the candidate
+    labels, in the order of the data set's classes; it names neither.
+
+    Raises:
+        UsageError: there are several subsets or splits, no such similarities, or no order of the clips or the classes.
+    """
+    parts = {(subset, split): rows
+             for subset, splits in content.items() if subset != MTEB_FIELD and isinstance(splits, dict)
+             for split, rows in splits.items()}  # fmt: skip
+    if len(parts) != 1:
+        named = ", ".join(f"{subset:.40}/{split:.40}" for subset, split in parts) or "none"
+        raise UsageError(f"{where} is of MTEB and must have the predictions of one split; it has {named}")
+    [rows] = parts.values()
+    if not isinstance(rows, list) or not all(_are_similarities(row) for row in rows):
+        raise UsageError(
+            f"{where} is of MTEB and holds no list of similarities for each sample, as its zero-shot tasks write them"
+        )
+    if reading.clips is None:
+        raise UsageError(
+            f"{where} is of MTEB and names no clip. "
+            "Try: --clip-order FILE, the clips of the task's data set in its order"
+        )
+    if len(rows) != len(reading.clips):
+        raise UsageError(f"{where} has {len(rows):,} rows, but the order of clips has {len(reading.clips):,}")
+    for number, (clip, row) in enumerate(zip(reading.clips, rows, strict=True)):
+        place = f"{where}, row {number}"
+        scores = np.array(row, dtype=np.float64)
+        yield Prediction(where=place, clip=clip, labels=reading.columns(len(row), place), scores=scores)
+
+
+def _are_similarities(row: Any) -> bool:
+    """Return whether a row is a list of floats, None for NaN; tasks that train on labels write whole numbers."""
+    return isinstance(row, list) and bool(row) and all(one is None or isinstance(one, float) for one in row)
+
+
 def lettered(lines: Iterable[str]) -> tuple[str, ...]:
     """Return the options that lines give behind the letters A, B, C and so on; () for fewer than two.
 
@@ -63,7 +106,8 @@ def _lmms_eval(sample: Mapping[str, Any], reading: Reading, where: str) -> Predi
     before version 0.4) or of what a metric kept names it.
 
     Raises:
-        UsageError: nothing names the clip, or there are several responses.
+        UsageError: nothing names the clip, there are several responses that are no likelihoods, or nothing names the
+            options that these are of.
     """
     doc = sample.get("doc")
     parts = [part for part in (doc, sample, *sample.values()) if isinstance(part, dict)]
@@ -76,13 +120,63 @@ def _lmms_eval(sample: Mapping[str, Any], reading: Reading, where: str) -> Predi
     answer = sample["filtered_resps"]
     while isinstance(answer, list) and len(answer) == 1:
         [answer] = answer
-    if not isinstance(answer, str):
-        raise UsageError(f"{where} has filtered_resps that are not one text: {answer!r:.60}; give answers in words")
     options = next((listed for part in parts if (listed := _listed(part, reading))), ())
     if not options and isinstance(prompt := sample.get("input"), str):
         options = lettered(prompt.splitlines())
-    truth = _truth(_text(sample.get("target")), options)
-    return Prediction(where=where, clip=clip, answer=answer, options=options, truth=truth)
+    truth = _text(sample.get("target"))
+    if likelihoods := _likelihoods(answer):
+        return _of_likelihoods(Prediction(where=where, clip=clip, truth=truth), likelihoods, options, reading)
+    if not isinstance(answer, str):
+        raise UsageError(
+            f"{where} has filtered_resps that are neither one text nor a likelihood for each option: {answer!r:.60}"
+        )
+    return Prediction(where=where, clip=clip, answer=answer, options=options, truth=_truth(truth, options))
+
+
+def _likelihoods(responses: Any) -> list[float]:
+    """Return the numbers of a question whose every option was a request: of pairs (number, whether it is greedy).
+
+    [] where the responses are something else. A log has numbers and truth values as texts.
+    """
+    if not isinstance(responses, list) or len(responses) < 2:
+        return []
+    found = []
+    for pair in responses:
+        if not isinstance(pair, list) or len(pair) != 2 or str(pair[1]) not in ("True", "False"):
+            return []
+        try:
+            found.append(float(pair[0]))
+        except (TypeError, ValueError):
+            return []
+    return found
+
+
+def _of_likelihoods(bare: Prediction, values: list[float], options: tuple[str, ...], reading: Reading) -> Prediction:
+    """Return a prediction with scores of its options, or else of the classes in the user's order.
+
+    lmms-eval's models give the loss of an option, the mean over its tokens, and its task takes the smallest; its
+    interface asks for a log-likelihood, of which the largest is the best. A loss is never negative and a
+    log-likelihood never positive, so of both the one nearest to zero is. With the metric `acc_mutual_info` each is
+    followed by that of the option without the question, which is not read.
+
+    Raises:
+        UsageError: so many options are nowhere, or there are losses and log-likelihoods.
+    """
+    n_values = len(values)
+    known = [one for one in (options, reading.order or ()) if one and n_values in (len(one), 2 * len(one))]
+    if not known:
+        raise UsageError(
+            f"{bare.where} has {n_values} likelihoods, and the sample does not name {n_values} options; lmms-eval logs "
+            "none since 0.4. Try: --class-order FILE, the options in their order, where all questions have the same"
+        )
+    names = known[0]
+    values = values[:: n_values // len(names)]
+    if min(values) < 0 < max(values):
+        raise UsageError(f"{bare.where} has likelihoods below and above 0: losses and log-likelihoods in one")
+    scores = -np.abs(np.array(values, dtype=np.float64))
+    at = int(bare.truth) if bare.truth.isascii() and bare.truth.isdecimal() and bare.truth not in names else len(names)
+    truth = names[at] if at < len(names) else _truth(bare.truth, names)
+    return replace(bare, labels=names, scores=scores, truth=truth)
 
 
 def _vlmevalkit(row: Mapping[str, Any], reading: Reading, where: str) -> Prediction:

@@ -18,7 +18,8 @@ from zsarbench.harness.environment import environment_of
 from zsarbench.plugins.distributions import distributions_of
 from zsarbench.predictions import account as kinds
 from zsarbench.predictions.account import Account
-from zsarbench.predictions.identity import KIND, digest
+from zsarbench.predictions.identity import KIND, digest, is_of_predictions
+from zsarbench.predictions.mapping import LABELS
 from zsarbench.results import (
     ClassTextInfo,
     ClipFailure,
@@ -277,6 +278,22 @@ def side_by_side(found: Sequence[RunResult], left_out: Mapping[str, str]) -> lis
                                                               "mappings_left_out": dict(left_out)}))
         for result in found
     ]  # fmt: skip
+
+
+def no_confidences(result: RunResult) -> str:
+    """Return why the scores of predictions say nothing of how sure their maker was; "" where they may.
+
+    Raises:
+        DoesNotFit: the account of a result of predictions is none.
+    """
+    if not is_of_predictions(result):
+        return ""
+    if result.method.options.get("mapping") != LABELS:
+        return "no confidences: answers in words carry none"
+    account = parse(Account, result.method.record.get("account"), "record.account")
+    if not account.n_unscored:
+        return ""
+    return f"no confidences: {account.n_unscored:,} of {account.n_predicted:,} predictions are labels without scores"
 
 
 def account_lines(result: RunResult) -> list[str]:

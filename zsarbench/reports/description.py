@@ -12,6 +12,7 @@ from zsarbench.errors import ZsarbenchError
 from zsarbench.evaluation.calibration import Calibration, calibration
 from zsarbench.evaluation.scores import Scores
 from zsarbench.evaluation.settings import METRICS, heading
+from zsarbench.predictions.recording import no_confidences
 from zsarbench.protocols import rounds_in_words
 from zsarbench.reports.notes import note_text, notes_of
 from zsarbench.results import RunResult
@@ -78,6 +79,8 @@ def lines_of(content: dict[str, Any]) -> Iterator[str]:
 
 
 def _calibration(result: RunResult, scores: Scores) -> tuple[Calibration | None, str]:
+    if reason := no_confidences(result):
+        return None, reason
     if scores.form == "places":
         return None, NO_SCORES
     numbers = [number for number, item in enumerate(result.rounds) if item.duplicate_of is None]

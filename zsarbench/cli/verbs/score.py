@@ -23,7 +23,7 @@ from zsarbench.cli.toolkit import host_of
     "--clip-order",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="What row numbers (doc_id of lmms-eval) stand for: a FILE with a clip a line.",
+    help="What row numbers (doc_id of lmms-eval, rows of MTEB) stand for: a FILE with a clip a line.",
 )
 @click.option(
     "--field", "fields", multiple=True, metavar="OURS=THEIRS", help="What the file calls clip, label, scores, answer, …"
@@ -34,12 +34,13 @@ from zsarbench.cli.toolkit import host_of
 def command(ctx: click.Context, /, format_: str, as_json: bool, **request: Any) -> None:
     """Score the predictions in FILE under a protocol: a table, and a result like that of a run.
 
-    FILE is JSON, JSON lines, CSV, npz or parquet: for each clip scores of all classes, a list of classes with or
-    without scores, or one class. Clips are named by id, file name or path, classes by name, alias or index. What
+    FILE is JSON, JSON lines, CSV, npz, parquet or xlsx: for each clip scores of all classes, a list of classes with
+    or without scores, or one class. Clips are named by id, file name or path, classes by name, alias or index. What
     becomes of every row is printed on stderr: a clip that is missing is wrong, and so is one with predictions that
     differ. Answers in words (fields clip and answer) are mapped to classes in four ways, each with its own row: by
     exact name, by inclusion, by the nearest class, and by letter or option where there are options. So are the samples
-    that lmms-eval logs and the predictions of VLMEvalKit, which are known by their fields.
+    that lmms-eval logs and the predictions of VLMEvalKit, which are known by their fields; predictions of MTEB are
+    scores.
 
     \b
     Examples:

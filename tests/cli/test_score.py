@@ -295,7 +295,7 @@ def test_a_file_that_is_none_is_one_clear_error(
         score(name)
 
 
-def test_what_is_not_there_is_an_error_of_the_user(score: Callable[..., RunResult]) -> None:
+def test_what_does_not_exist_is_an_error_of_the_user(score: Callable[..., RunResult]) -> None:
     with pytest.raises(UsageError, match="is no file that exists"):
         score("nowhere.json")
 

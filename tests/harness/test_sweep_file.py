@@ -112,12 +112,12 @@ def test_the_mistakes_of_all_rows_come_before_the_first_is_measured(tmp_path: Pa
     assert "--seeds is 'many'; it takes a whole number" in str(caught.value)
 
 
-def test_what_a_file_decides_cannot_be_typed_beside_it(tmp_path: Path) -> None:
+def test_what_a_file_decides_cannot_be_given_as_an_option_too(tmp_path: Path) -> None:
     file = written(tmp_path)
     for words, flag in ((("--grid", "loss=a,b"), "--grid"), (("--method", "chance"), "--method"),
                         (("--format", "csv"), "--format"), (("loss=a,b",), "NAME=VALUE,VALUE")):  # fmt: skip
         assert f"{flag} does not go with --file" in str(swept("--file", file, *words).exception)
-    assert "nothing is named to be swept" in str(swept("--method", "chance").exception)
+    assert "nothing to sweep" in str(swept("--method", "chance").exception)
     assert "does not exist" in str(swept("--file", tmp_path / "no.toml").exception)
 
 

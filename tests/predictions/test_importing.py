@@ -128,7 +128,7 @@ def test_a_protocol_where_other_classes_compete_is_another_one(place: Place) -> 
         (result(scores={"test": [{"accuracy": 62.5}]}), "must be a fraction in [0, 1]"),
     ],
 )
-def test_what_is_no_figure_of_a_zero_shot_task_is_refused(place: Place, content: dict[str, Any], message: str) -> None:
+def test_figures_of_other_tasks_are_refused(place: Place, content: dict[str, Any], message: str) -> None:
     with pytest.raises(ZsarbenchError) as caught:
         run(place, content, *mine(place), clips=list(CLIPS))
     assert message in str(caught.value)

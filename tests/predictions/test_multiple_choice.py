@@ -85,7 +85,7 @@ def test_answers_by_letter_are_scored_among_the_options_with_their_chance(place:
     assert row.rounds[0].n_classes == 12
 
 
-def test_classes_that_are_no_option_of_a_clip_do_not_compete_and_scores_keep_that(place: Place) -> None:
+def test_classes_that_are_not_an_option_of_a_clip_do_not_compete_and_scores_keep_that(place: Place) -> None:
     options = drawn(place, "four")
     ranked = {
         clip: [next(other for other in NAMES if other not in options[clip]), name] for clip, name in CLIPS.items()

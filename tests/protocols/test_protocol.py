@@ -91,13 +91,13 @@ def test_lists_that_break_the_setting_are_refused(tmp_path: Path, body: str, set
         rounds_of(tmp_path, body, setting)
 
 
-def test_all_that_is_wrong_with_the_rounds_is_told_at_once(tmp_path: Path) -> None:
+def test_all_that_is_wrong_with_the_rounds_is_reported_at_once(tmp_path: Path) -> None:
     body = '[[rounds]]\nseen = ["Archer"]\ncandidates = ["Divin", "Yo Yo"]\n[[rounds]]\ncandidates = ["Yo Yo"]\n'
     with pytest.raises(ZsarbenchError) as caught:
         rounds_of(tmp_path, body)
-    told = str(caught.value).splitlines()
-    assert len(told) == 3
-    for line, part in zip(told, ("seen of round 0", "candidates of round 0", "round 1 of protocol"), strict=True):
+    problems = str(caught.value).splitlines()
+    assert len(problems) == 3
+    for line, part in zip(problems, ("seen of round 0", "candidates of round 0", "round 1 of protocol"), strict=True):
         assert part in line
 
 

@@ -195,13 +195,13 @@ def test_the_verb_prints_json() -> None:
     assert "cannot be fetched" in rows["none", "gives-rows"]["skipped"]
 
 
-def test_the_verb_names_what_is_not_there() -> None:
+def test_the_verb_names_what_does_not_exist() -> None:
     session_host = host(
         a=("loss", "triplet", "zsarbench_cezsar.losses:Triplet"), b=("loss", "sound", "zsarbench.testing.toys:ToyLoss")
     )
     with pytest.raises(UsageError, match="did you mean 'triplet'"):
         raise typed(session_host, "tripled").exception
-    with pytest.raises(UsageError, match=r"--set loss\.magrin=2 fits no option of loss triplet"):
+    with pytest.raises(UsageError, match=r"--set loss\.magrin=2 is not an option of loss triplet"):
         raise typed(session_host, "triplet", "--set", "loss.magrin=2").exception
     with pytest.raises(UsageError, match="option 'margin' of loss triplet is float, not 'much'"):
         raise typed(session_host, "triplet", "--set", "loss.margin=much").exception
@@ -242,7 +242,7 @@ def test_toys_do_not_touch_the_global_random_state() -> None:
         assert torch.equal(before, torch.random.get_rng_state())
 
 
-def test_what_only_its_user_has_is_no_bug() -> None:
+def test_what_only_its_user_has_is_not_a_bug() -> None:
     def fit(self: Any, train: Any, context: Any) -> None:
         raise NotGiven("the method has no file. Try: --set method.file=FILE")
 

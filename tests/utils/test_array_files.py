@@ -83,7 +83,7 @@ def test_an_archive_that_unpacks_to_more_than_may_be_read_is_refused_unread(tmp_
         read_arrays(path, "scores file")
 
 
-def test_names_that_occur_twice_and_entries_that_are_no_arrays_are_refused(tmp_path: Path) -> None:
+def test_names_that_occur_twice_and_entries_that_are_not_arrays_are_refused(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "twice.npz", "w") as archive:
         archive.writestr("a.npy", array_bytes(np.zeros(1)))
         with pytest.warns(UserWarning, match="Duplicate"):

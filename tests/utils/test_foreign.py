@@ -55,7 +55,7 @@ def test_pairs_of_surrogates_are_characters(tmp_path: Path) -> None:
     assert read_json(path, "file") == "😀"
 
 
-def test_what_is_no_file_is_not_waited_for(tmp_path: Path) -> None:
+def test_what_is_not_a_file_is_not_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.json")
     for path, reason in (
         (tmp_path / "pipe.json", "it is no regular file"),

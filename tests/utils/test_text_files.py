@@ -96,7 +96,7 @@ def test_the_line_is_right_in_a_file_that_is_read_in_pieces(tmp_path: Path) -> N
 @pytest.mark.parametrize(
     "read", [text_files.read_text, lambda path, what: list(text_files.lines(path, what))], ids=["whole", "lines"]
 )
-def test_places_that_are_no_text_file_are_one_line(tmp_path: Path, read: Callable[[Path, str], object]) -> None:
+def test_places_that_are_not_a_text_file_are_one_line(tmp_path: Path, read: Callable[[Path, str], object]) -> None:
     for place, message in (
         (tmp_path, "cannot be read: it is a folder"),
         (tmp_path / "none", "does not exist"),

@@ -229,7 +229,7 @@ def test_shards_that_a_killed_run_left_are_taken_in(tmp_path: Path) -> None:
     assert torch.equal(found.clips(["c0"]).rows([0]).values[0], rows_of([3])["c0"])
 
 
-def test_a_lost_index_is_made_again(tmp_path: Path) -> None:
+def test_a_lost_index_is_rebuilt(tmp_path: Path) -> None:
     stored = stored_set(tmp_path)
     before = stored.clips(["c0", "c1", "c2", "c3"]).rows(range(4))
     (stored.folder / "index.bin").unlink()
@@ -508,12 +508,12 @@ def test_another_span_or_other_captions_make_other_features(tmp_path: Path) -> N
     path = tmp_path / "a.mp4"
     path.write_bytes(b"video")
     cut = ClipSource("c0", str(path), 1.0, 2.0)
-    told = ClipSource("c1", captions=("a person jumps",))
+    captioned = ClipSource("c1", captions=("a person jumps",))
     stored = FeatureStore(tmp_path / "store").open(KEY, DIM)
-    origins = {"c0": origin_of(cut, "frames", file_state(str(path))), "c1": origin_of(told, "captions")}
+    origins = {"c0": origin_of(cut, "frames", file_state(str(path))), "c1": origin_of(captioned, "captions")}
     stored.adopt(stored.write(rows_of([2, 2]), origins=origins))
-    assert stored.missing([cut]) == stored.missing([told], "captions") == []
-    later, other = replace(cut, start=1.5), replace(told, captions=("a person sits",))
+    assert stored.missing([cut]) == stored.missing([captioned], "captions") == []
+    later, other = replace(cut, start=1.5), replace(captioned, captions=("a person sits",))
     assert stored.missing([later]) == [later]
     assert stored.missing([other], "captions") == [other]
     assert stored.missing([replace(cut, captions=("frames are read, not these",))]) == []

@@ -76,7 +76,7 @@ class SlowEncoder(TinyEncoder):
 
 @pytest.fixture(scope="module")
 def encoder_module(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    """The module of the encoder, in a folder that the nodes of the clusters made here find modules in."""
+    """The module of the encoder, in a folder on the module path of the nodes of the clusters started here."""
     folder = tmp_path_factory.mktemp("code")
     (folder / "slow_encoder.py").write_text(ENCODER)
     with pytest.MonkeyPatch.context() as patched:
@@ -97,10 +97,10 @@ def sources(tmp_path_factory: pytest.TempPathFactory) -> list[ClipSource]:
 @pytest.fixture
 def cluster() -> Iterator[Any]:
     """A cluster of two nodes with a core each; the second one is not the driver's."""
-    made = cluster_utils.Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
-    made.add_node(num_cpus=1)
-    yield made
-    made.shutdown()
+    cluster = cluster_utils.Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
+    cluster.add_node(num_cpus=1)
+    yield cluster
+    cluster.shutdown()
 
 
 def extracted(

@@ -105,7 +105,7 @@ def test_clips_without_scores_are_listed_as_failures(path: Path, known: Callable
     assert any("n_scored of round 0" in text for text in check.result_problems(path.parent.parent, known))
 
 
-def test_a_protocol_that_is_not_there_is_named(path: Path) -> None:
+def test_a_protocol_that_does_not_exist_is_named(path: Path) -> None:
     def unknown(name: str) -> KnownProtocol:
         raise UsageError(f"unknown protocol '{name}'")
 

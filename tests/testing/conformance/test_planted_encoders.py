@@ -308,7 +308,7 @@ VISUAL = [
 ]
 
 
-def beside_others(self: Any, texts: Sequence[str]) -> Tensor:
+def by_batch(self: Any, texts: Sequence[str]) -> Tensor:
     return ToyText.encode(self, texts) + len(texts)
 
 
@@ -385,7 +385,7 @@ TEXT = [
     (altered(ToyText, encode=refusing_empty), "gives-rows"),
     (altered(ToyText, encode=lambda self, texts: torch.stack([torch.ones(16) for _ in texts])), "gives-rows"),
     (altered(ToyText, encode=lambda self, texts: ToyText.encode(self, texts).double()), "gives-rows"),
-    (altered(ToyText, encode=beside_others), "sentence-alone"),
+    (altered(ToyText, encode=by_batch), "sentence-alone"),
     (Remembering, "sentence-alone"),
     (altered(ToyText, encode=lambda self, texts: torch.ones(len(texts), 16)), "tells-texts-apart"),
 ]
@@ -425,7 +425,7 @@ def test_every_check_that_all_kinds_share_has_a_planted_bug() -> None:
 def test_a_noisy_encoder_is_not_taken_for_one_that_depends_on_its_batch(find: Callable[..., str]) -> None:
     noisy = altered(ToyText, encode=lambda self, texts: ToyText.encode(self, texts) + torch.rand(1))
     assert "encoded again values differ" in find("text", noisy, "sentence-alone")
-    assert "in another batch values differ" in find("text", altered(ToyText, encode=beside_others), "sentence-alone")
+    assert "in another batch values differ" in find("text", altered(ToyText, encode=by_batch), "sentence-alone")
 
 
 def test_a_prepare_that_brings_torch_into_decoding_processes_is_found(

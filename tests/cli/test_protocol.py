@@ -125,7 +125,7 @@ def test_check_warns_where_there_is_nothing_to_learn_from(tmp_path: Path, clips:
     checked = zsarbench("protocol", "check", path, *clips)
     assert checked.exit_code == 0, checked.output
     assert (
-        "warning: rounds 0, 2: none of the 2 seen classes has a clip here: a method that learns from them is refused"
+        "warning: rounds 0, 2: none of the 2 seen classes has a clip here, so methods that learn from them are refused"
         in checked.stdout.splitlines()
     )
     path = write(tmp_path, 'seen = ["a"]', 'seen = ["a"]\ntrain_clips = ["a0"]\nvalidation = ["b"]')

@@ -87,7 +87,7 @@ def test_clips_may_be_called_by_the_path_of_their_file(tmp_path: Path, caplog: p
         "clap/c0": ("hands meet",),
         "wave/w0": ("a hand moves",),
     }
-    assert "1 of 3 are of no clip of toy, e.g. 'elsewhere/x'" in caplog.text
+    assert "1 of 3 belong to no clip of toy, e.g. 'elsewhere/x'" in caplog.text
 
 
 @pytest.mark.parametrize(
@@ -103,7 +103,7 @@ def test_clips_may_be_called_by_the_path_of_their_file(tmp_path: Path, caplog: p
         ("a.csv", "clip,text\na,b\n", "caption"),
         ("a.csv", "clip,caption\na,\n", "line 2: the caption is missing"),
         ("a.csv", "clip,caption\n,words\n", "line 2: the clip is missing"),
-        ("a.csv", "clip,caption\nx,y\n", "are of no clip of toy: 'x' is none, 'clap/c0' is one"),
+        ("a.csv", "clip,caption\nx,y\n", "name no clip of toy: 'x'; its ids are like 'clap/c0'"),
         ("a.json", {"clap/c0": "x", "c0.mp4": "y"}, "'clap/c0' and 'c0.mp4' are both clip 'clap/c0'"),
     ],
 )

@@ -39,7 +39,7 @@ def test_a_clip_is_a_file_or_a_part_of_it(start: Any, end: Any) -> None:
     ("start", "end"), [(-1, 2), (2, 2), (3, 1), (float("inf"), None), (0, float("inf")), (None, 0), (None, -1)]
 )
 def test_times_that_are_none_are_refused(start: Any, end: Any) -> None:
-    with pytest.raises(ZsarbenchError, match=r"'made': 2 clips have times that are none, e\.g\. 'clip0'"):
+    with pytest.raises(ZsarbenchError, match=r"'made': 2 clips have invalid times, e\.g\. 'clip0'"):
         checked(ToyDataset(start=start, end=end))
 
 

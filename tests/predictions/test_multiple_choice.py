@@ -117,7 +117,7 @@ def test_a_run_is_scored_among_the_options_too(place: Place) -> None:
         (lambda line: line.rsplit("\t", 1)[0], "must give all clips the same number of options"),
         (lambda line: re.sub(r"\t[^\t]+$", "\tyodelling", line), "unknown class 'yodelling'"),
         (lambda line: "\t".join([*line.split("\t")[:-1], line.split("\t")[1]]), "has an option twice"),
-        (lambda line: line.split("\t")[0], "is no new clip with two options or more"),
+        (lambda line: line.split("\t")[0], "is not a new clip and two options or more"),
         (lambda line: "", "has no options in the protocol's list"),
     ],
 )

@@ -57,7 +57,7 @@ def test_lists_are_read_from_files_and_aliases_become_official_names(tmp_path: P
         (
             '[[rounds]]\nseen = ["Diving"]\ncandidates = ["Archery", "Yo Yo"]',
             "gzsl",
-            "some seen classes are no candidates",
+            "some seen classes are not candidates",
         ),
         ('[[rounds]]\ncandidates = ["Archer", "Yo Yo"]', "zsl", "did you mean 'Archery'"),
         ('[[rounds]]\ncandidates = ["Yo Yo"]', "zsl", "a choice needs two"),

@@ -66,13 +66,13 @@ class Captions:
                 found[clip_id], named[clip_id] = sentences, name
         if not found:
             raise UsageError(
-                f"{WHAT} {self.path} are of no clip of {dataset}: '{strangers[0]:.60}' is none, '{ids[0]}' is one"
+                f"{WHAT} {self.path} name no clip of {dataset}: '{strangers[0]:.60}'; its ids are like '{ids[0]}'"
                 if ids
                 else f"data set '{dataset}' has no clip to caption"
             )
         if strangers:
             _log.warning(
-                "%s %s: %d of %d are of no clip of %s, e.g. '%.60s'",
+                "%s %s: %d of %d belong to no clip of %s, e.g. '%.60s'",
                 WHAT, self.path, len(strangers), len(self.by_name), dataset, strangers[0],
             )  # fmt: skip
         return found
@@ -132,7 +132,9 @@ def _of_json(path: Path) -> dict[str, tuple[str, ...]]:
     for name, value in pairs:
         sentences = [value] if isinstance(value, str) else value
         if not isinstance(sentences, list) or not sentences or not all(_is_sentence(one) for one in sentences):
-            raise UsageError(f"{WHAT} {path}: clip '{name:.60}' has {str(value)[:60]!r}, no sentence or list of them")
+            raise UsageError(
+                f"{WHAT} {path}: clip '{name:.60}' has {str(value)[:60]!r}, not a sentence or a list of sentences"
+            )
         by_name.setdefault(name, []).extend(" ".join(sentence.split()) for sentence in sentences)
     return {name: tuple(sentences) for name, sentences in by_name.items()}
 

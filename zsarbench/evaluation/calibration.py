@@ -45,10 +45,10 @@ class Calibration:
 def calibration(rounds: Sequence[tuple[NDArray[Any], Index, NDArray[Any]]], *, whole: bool) -> Calibration:
     """Return the calibration of rounds, each given as scores (N, C), labels (N,) and source videos (N,).
 
-    whole: whether the scores are all there; else only margins can be used.
+    whole: whether all scores are stored; else only margins can be used.
 
     Raises:
-        ValueError: no clip was read, or the scores tell no clip from another, like those of labels without scores.
+        ValueError: no clip was read, or the scores do not distinguish clips, like those of labels without scores.
 
     >>> scores = np.array([[4.0, 0.0], [0.0, 4.0], [0.2, 0.0], [0.3, 0.0]])
     >>> found = calibration([(scores, np.array([0, 1, 1, 0]), np.array(["a", "b", "a", "b"]))], whole=True)

@@ -4,7 +4,7 @@ As in `zsarbench.evaluation.bootstrap` classes are what was sampled, with all of
 first order a class adds a fixed amount to a figure; the difference of two methods has the variance of the sum of the
 differences of these amounts, n / (n - 1) times the sum of their squares. The difference over its standard error is held
 against Student's distribution with n - 1 degrees of freedom. n is the number of classes, where their weights are
-unequal the number of equal ones that vary as little (Kish's). Shares of bootstrap replicates are no such test: they
+unequal the number of equal ones that vary as little (Kish's). Shares of bootstrap replicates are not such a test: they
 are drawn around the observed difference, not around none. `benchmarks/statistics/boards.py` measures how often this
 tells equal methods apart, and unequal ones not.
 """

@@ -35,8 +35,8 @@ def measured(out: Path) -> dict[Key, Path]:
 def answer(spec: RunSpec) -> tuple[RunResult, Path] | None:
     """Return the newest result of a finished run, and its file; None where it is to be measured.
 
-    It is to be where the request says so, where clips failed, which may be there now, and where files of the user's are
-    read that may have changed: neither the spec nor the revision of the tested data set states what they hold.
+    It is measured again where the request says so, where clips failed that may exist now, and where user files that may
+    have changed are read: neither the spec nor the revision of the tested data set states what they hold.
     """
     if spec.where.refit or _reads_own_files(spec):
         return None

@@ -108,7 +108,7 @@ def of_dataset(dataset: Dataset, part: PartSpec, class_text: str | None) -> Inpu
     """Return a data set without rounds; part: its name and options; class_text: form of the texts, None for none.
 
     Raises:
-        ZsarbenchError: the manifest is malformed, or there are no texts of this form.
+        ZsarbenchError: the manifest is malformed, or the data set has no texts of this form.
     """
     return Inputs(
         dataset=part.name,

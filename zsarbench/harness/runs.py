@@ -44,7 +44,7 @@ def run(spec: RunSpec, host: Host, progress: Progress) -> tuple[RunResult, Path]
     """Run a spec, write its result under `spec.where.out`, notify the observers, and return the result and its path.
 
     Raises:
-        ZsarbenchError: nothing can be written there, or the run cannot be finished; what was extracted and
+        ZsarbenchError: the output cannot be written, or the run cannot be finished; what was extracted and
             checkpointed is kept.
     """
     out = Path(spec.where.out)
@@ -80,7 +80,7 @@ def run_once(spec: RunSpec, host: Host, progress: Progress) -> tuple[RunResult, 
 
 
 def _warn_of_failures(result: RunResult) -> None:
-    """Log how many clips have no score, those that are missing apart from those that are there."""
+    """Log how many clips have no score, missing ones apart from those that exist."""
     for missing, what in ((True, "are missing"), (False, "could not be read or scored")):
         found = {failure.clip_id: failure.reason for failure in result.failures if failure.missing is missing}
         if found:

@@ -44,7 +44,7 @@ def guarded(what: str, path: Path) -> Iterator[None]:
             f"{what} {shortened(path)} cannot be read: {error.strerror or first_line(error)}"
         ) from error
     except MemoryError as error:
-        raise ZsarbenchError(f"{what} {path} needs more memory than there is") from error
+        raise ZsarbenchError(f"{what} {path} needs more memory than is available") from error
     except Exception as error:
         raise ZsarbenchError(f"{what} {path} cannot be read: it is damaged: {first_line(error)}") from error
 
@@ -65,7 +65,7 @@ def read_bytes(path: Path, what: str, max_bytes: int) -> bytes:
     """Return the bytes of a file that is not larger than it may be.
 
     Raises:
-        ZsarbenchError: it does not exist, is no file, is larger, or cannot be read.
+        ZsarbenchError: it does not exist, is not a file, is larger, or cannot be read.
     """
     with guarded(what, path):
         check_file(path, what, max_bytes)
@@ -86,7 +86,7 @@ def sha256_of(path: Path, what: str, max_bytes: int) -> str:
 
 
 def check_file(path: Path, what: str, max_bytes: int) -> int:
-    """Return the size of a file, without opening it: what is no regular file might never end.
+    """Return the size of a file, without opening it: what is not a regular file might never end.
 
     Raises:
         ZsarbenchError: it does not exist, is a folder, pipe or device, or is larger than it may be.
@@ -125,13 +125,13 @@ def unfit(content: Any) -> Iterator[str]:
         elif isinstance(value, list):
             waiting += [(item, (*place, number)) for number, item in enumerate(value) if not _is_harmless(item)]
         if isinstance(value, str) and not _is_text(value):
-            yield f"{_named(place)} holds half of a surrogate pair, which is no character"
+            yield f"{_named(place)} holds half of a surrogate pair, which is not a character"
         elif isinstance(value, int) and abs(value) > MAX_WHOLE:
             yield f"{_named(place)} is a whole number above {MAX_WHOLE}"
 
 
 def _is_harmless(value: Any) -> bool:
-    """Return whether a value needs no closer look, as most do; it is asked of every value of every document."""
+    """Return whether a value needs no closer look, as most do; it is called for every value of every document."""
     kind = type(value)
     if kind is str:
         return bool(value.isascii())

@@ -12,10 +12,10 @@ import textwrap
 from typing import TextIO
 
 PAGE_WIDTH = 80
-"""Columns where there is no terminal to ask."""
+"""Columns where no terminal is attached."""
 _CODES = {"bold": "1", "error": "1;31", "warning": "1;33", "command": "36", "better": "34", "worse": "33"}
-"""Styles by what they mean. Each stands with a word or a sign that says the same, so none has to be told by colour;
-blue and yellow are told apart by every kind of colour vision."""
+"""Styles by meaning. Each accompanies a word or a sign of the same meaning, so nothing depends on colour alone; blue
+and yellow are distinguishable under every kind of colour vision."""
 _LABEL = re.compile(r"^(error|warning):")
 _ADVICE = re.compile(r"(?<=[.?!)]) (?=Try: )")
 

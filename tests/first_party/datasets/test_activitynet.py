@@ -61,7 +61,7 @@ def test_videos_are_found_with_and_without_the_prefix(synthetic: Path, names: tu
         ({"annotations": [{"label": "Archery", "segment": [1]}]}, "is not \\[start, end\\] in seconds"),
         ({"annotations": [{"label": "Archery"}]}, "is not of the official form"),
         ({"annotations": 3}, "is not of the official form"),
-        ({"annotations": [{"label": 3, "segment": [0, 1]}]}, "its subset or a label is no text"),
+        ({"annotations": [{"label": 3, "segment": [0, 1]}]}, "its subset or a label is not text"),
         (3, "is not of the official form"),
     ],
 )

@@ -235,7 +235,7 @@ HEAD = np.lib.format.magic(1, 0) + struct.pack("<H", 80)
 STATED = HEAD + b"{'descr': '<f4', 'fortran_order': False, 'shape': (99999999, 5), }".ljust(79) + b"\n"
 
 BROKEN: dict[str, tuple[str, Callable[[Path], object], str]] = {
-    "text as npz": ("npz", lambda path: path.write_text("no archive"), "it is no .npz file"),
+    "text as npz": ("npz", lambda path: path.write_text("no archive"), "it is not a valid .npz file"),
     "npz that states more": (
         "npz",
         lambda path: path.write_bytes(zipped(**{"a.npy": STATED})),
@@ -244,7 +244,7 @@ BROKEN: dict[str, tuple[str, Callable[[Path], object], str]] = {
     "npz of other things": (
         "npz",
         lambda path: path.write_bytes(zipped(readme=b"x")),
-        "its entry 'readme' is no array",
+        "its entry 'readme' is not an array",
     ),
     "npz of several": (
         "npz",
@@ -256,7 +256,7 @@ BROKEN: dict[str, tuple[str, Callable[[Path], object], str]] = {
         lambda path: np.savez(path, a=np.array([Touches(path.parent / "ran")])),
         "not plain values",
     ),
-    "text as mat": ("mat", lambda path: path.write_text("no matrix"), "it is no MATLAB file of level 5 or 7.3"),
+    "text as mat": ("mat", lambda path: path.write_text("no matrix"), "it is not a MATLAB file of level 5 or 7.3"),
     "mat of a structure": ("mat", lambda path: savemat(path, {"features": {"a": 1.0}}), "its file holds a structure"),
     "mat of text": ("mat", lambda path: savemat(path, {"features": "words"}), "its file holds text"),
     "mat of complex numbers": (
@@ -289,7 +289,7 @@ BROKEN: dict[str, tuple[str, Callable[[Path], object], str]] = {
         lambda path: path.write_bytes(mat(b"", compressed=True)[:136] + b"garbage!"),
         "it has",
     ),
-    "text as pt": ("pt", lambda path: path.write_text("no tensor"), "it is no file of torch.save since PyTorch 1.6"),
+    "text as pt": ("pt", lambda path: path.write_text("no tensor"), "it is not a file of torch.save since PyTorch 1.6"),
     "pt that runs": (
         "pt",
         lambda path: torch.save({"a": Touches(path.parent / "ran")}, path),
@@ -310,7 +310,7 @@ BROKEN: dict[str, tuple[str, Callable[[Path], object], str]] = {
     "text as safetensors": (
         "safetensors",
         lambda path: path.write_text("no tensor at all"),
-        "it is no .safetensors file",
+        "it is not a valid .safetensors file",
     ),
     "safetensors of counts": (
         "safetensors",

@@ -206,7 +206,7 @@ def test_new_results_are_to_be_listed_and_dropped_ones_are_named(
 
 def test_a_list_of_digests_that_is_none_is_named(path: Path, known: Callable[[str], KnownProtocol]) -> None:
     (path.parent.parent / "SHA256SUMS").write_text("nothing\n")
-    assert "line 1 is no SHA-256" in check.result_problems(path.parent.parent, known)[0]
+    assert "line 1 is not a SHA-256" in check.result_problems(path.parent.parent, known)[0]
 
 
 def test_every_committed_result_is_listed() -> None:

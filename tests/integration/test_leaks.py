@@ -36,7 +36,7 @@ WORLDS = ("as it is", "other labels", "other clips", "other texts")
 
 
 class Worlds:
-    """The toys' classes with six clips each, whose ids say nothing; `now` is the world that is looked at."""
+    """The toys' classes with six clips each, whose ids say nothing; `now` is the world under test."""
 
     now: ClassVar[str] = WORLDS[0]
     classes: ClassVar[tuple[str, ...]] = (*toys.SEEN, *toys.UNSEEN)

@@ -59,7 +59,7 @@ def test_other_captions_of_the_same_revision_are_encoded_again(nearest: Run, mon
         small.Small, "captions", lambda self: {**original_captions(self), "lifting-a-cup-0": ("somebody sits down",)}
     )
     text = nearest()
-    assert "1 stored clips were made of something else and are computed again, e.g. 'lifting-a-cup-0'" in text
+    assert "1 stored clips have another origin and are computed again, e.g. 'lifting-a-cup-0'" in text
     assert "encoded 1 clips, 35 already stored" in text
 
 

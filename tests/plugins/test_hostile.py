@@ -98,7 +98,7 @@ def test_what_comes_first_keeps_a_name_and_the_other_plugin_leaves_nothing() -> 
 def test_a_plugin_for_another_version_of_the_interface_is_left_out(version: int, newer: str) -> None:
     of_version = plugin(zsarbench_interface=version, zsarbench_of_tomorrow=lambda: None)
     assert loaded_with_a_good_one(of_version) == (
-        f"it was made for version {version} of the plugin interface; this zsarbench takes 1 to 1. "
+        f"it was written for version {version} of the plugin interface; this zsarbench takes 1 to 1. "
         f"Try: a newer version of {newer}"
     )
 
@@ -145,7 +145,7 @@ def test_what_the_next_version_drops_warns_and_still_works(
     host = load_plugins(loaders={"old": plugin(zsarbench_check_run=zsarbench_check_run)})
     assert host.failures == ()
     assert host.objections_to(None) == ["old: too few classes"]
-    message = "plugin 'old' uses what the next version of zsarbench drops: zsarbench_check_run goes with version 2"
+    message = "plugin 'old' uses what the next version of zsarbench removes: zsarbench_check_run goes with version 2"
     assert message in caplog.text
 
 
@@ -168,7 +168,7 @@ def test_a_plugin_that_replaces_what_all_compute_with_is_named(monkeypatch: pyte
     itself = plugin(zsarbench_register=zsarbench_register)
     itself().__name__ = __name__
     reason = loaded_with_a_good_one(itself)
-    assert reason.startswith("it replaced torch.softmax for everybody, which stays so until the process ends")
+    assert reason.startswith("it replaced torch.softmax globally, until the process ends")
     assert "--no-plugin bad" in reason
 
 

@@ -121,7 +121,7 @@ def test_a_protocol_where_other_classes_compete_is_another_one(place: Place) -> 
             "of no program that is known: MTEB writes an object with dataset_revision, scores, task_n",
         ),
         (result(task_name="UCF101VideoClassification"), "none of MTEB's zero-shot tasks"),
-        (result(task_name=3), "a task_name or dataset_revision that is no text"),
+        (result(task_name=3), "a task_name or dataset_revision that is not text"),
         (result(scores={"test": [], "val": []}), "unknown split ''. Known: test, val. Try: --split NAME"),
         (result(scores={"test": []}), "must have one subset in the split 'test'"),
         (result(scores={"test": [{"main_score": 0.5}]}), "has no accuracy in the split 'test'"),

@@ -308,7 +308,7 @@ def test_verify_finds_an_index_that_says_other_than_the_sidecars(tmp_path: Path)
     content = written.read_bytes().replace(replace(sidecar, clips=sidecar.clips[::-1]).name.encode(), name.encode())
     body = content[len(b"zsarbench index 1\n") + 16 :]
     written.write_bytes(b"zsarbench index 1\n" + xxhash.xxh3_128_digest(body) + body)
-    assert any("the index says other than the sidecar" in problem for problem in verify(stored).problems)
+    assert any("the index differs from the sidecar" in problem for problem in verify(stored).problems)
     assert verify(stored, rebuild=True).problems == ()
     assert verify(stored).problems == ()
 
@@ -479,7 +479,7 @@ def test_a_replaced_file_is_read_again_and_its_features_take_the_place_of_the_ol
     assert stored.missing([source]) == []
     path.write_bytes(content)
     assert stored.missing([source]) == [source]
-    assert "1 stored clips were made of something else and are computed again, e.g. 'c0': its file" in caplog.text
+    assert "1 stored clips have another origin and are computed again, e.g. 'c0': its file" in caplog.text
     time.sleep(0.01)  # the age of a sidecar shows which of two files is newer
     stored.adopt(stored.write(new, origins={"c0": origin(path)}))
     stored.save()

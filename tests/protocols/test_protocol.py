@@ -124,7 +124,9 @@ def test_validation_classes_for_choosing_only_are_neither_seen_nor_candidates(tm
 
 def test_a_data_set_without_classes_says_what_to_type(tmp_path: Path) -> None:
     bare = SimpleNamespace(classes=(), aliases={})
-    with pytest.raises(ZsarbenchError, match=r"has no classes as it is. Try: --data-root toy=DIR, or --set dataset"):
+    with pytest.raises(
+        ZsarbenchError, match=r"has no classes without further options. Try: --data-root toy=DIR, or --set dataset"
+    ):
         protocols.read(write(tmp_path, '[[rounds]]\ncandidates = ["a", "b"]')).with_official_names(bare)
 
 

@@ -1,4 +1,4 @@
-"""Captions of one's own for the clips of any data set: a CSV or JSON file, whose content enters the revision."""
+"""The user's own captions for the clips of any data set: a CSV or JSON file, whose content enters the revision."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ MAX_BYTES = 2**30  # of a JSON file; a million clips with three sentences have 0
 
 
 class Captions:
-    """What a file says of clips, as it calls them: their sentences in the order of the file.
+    """The sentences of a captions file by its own names of clips, in the order of the file.
 
     sha256: of clips and sentences, whatever the format and the order of the clips.
     """
@@ -79,7 +79,7 @@ class Captions:
 
 
 class Captioned:
-    """A data set with captions of one's own in place of its own, which its revision says."""
+    """A data set whose captions are replaced by the user's own; its revision says so."""
 
     def __init__(self, dataset: Dataset, captions: Captions, name: str) -> None:
         self._dataset, self._captions, self._name = dataset, captions, name

@@ -1,4 +1,4 @@
-"""Brings the bytes of one pinned file to the disk, from a folder or a server, within bounds of size and time."""
+"""Transfers one pinned file to disk, from a folder or a server, within limits of size and time."""
 
 from __future__ import annotations
 

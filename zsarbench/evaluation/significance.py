@@ -195,7 +195,7 @@ def rank_ranges(values: Sequence[float], p: Values) -> list[tuple[int, int]]:
     """Return the first and the last rank that each of M methods may have, 1 for the largest value.
 
     A method ranks behind those that are better than it and before those that are worse, as far as tests tell after
-    Holm's correction; methods that cannot be told apart share their ranks. p: (M, M), symmetric, NaN for no test.
+    Holm's correction; methods that tests do not separate share their ranks. p: (M, M), symmetric, NaN for no test.
 
     >>> rank_ranges([0.9, 0.5, 0.4], np.array([[1, 0.001, 0.001], [0.001, 1, 0.6], [0.001, 0.6, 1]]))
     [(1, 1), (2, 3), (2, 3)]

@@ -1,4 +1,4 @@
-"""Which runs are measured already: the results under a folder, by what they must have in common with a run."""
+"""Finds runs that are already measured: the results under a folder, by the key that they share with a run."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Key: TypeAlias = tuple[str, str]
 
 
 def key_of(spec: RunSpec) -> Key:
-    """Return what a result must have to answer a run."""
+    """Return the key that a result must share with a run to answer it."""
     return results.spec_id(spec.what.identity()), spec.data.tested.revision
 
 

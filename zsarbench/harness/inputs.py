@@ -160,7 +160,7 @@ def train_set(inputs: Inputs, features: ClipFeatures, classes: Sequence[str], la
 
 
 def shuffle_captions(clips: ClipFeatures, order: Tensor) -> ClipFeatures:
-    """Return clips with permuted captions: the control that shows what a method owes to them.
+    """Return clips with permuted captions: the control that shows how far a method depends on them.
 
     order: (N,) a permutation; clip i gets the captions of clip order[i], and its steps too where these were made from
     captions.

@@ -122,7 +122,7 @@ class _Process:
         return self._child.poll() is None
 
     def measure(self, cell: Cell) -> Done:
-        """Return what became of a cell once it is measured; that the process ended is a reason too."""
+        """Return the outcome of a cell once it is measured, with a reason also where its process ended."""
         assert self._child.stdin is not None
         assert self._child.stdout is not None
         line = json.dumps({"label": cell.label, "title": cell.title, "request": asdict(cell.request)})

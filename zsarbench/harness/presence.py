@@ -94,7 +94,7 @@ def describe(presence: Presence, spec: RunSpec) -> str:
 
 
 def require(presence: Presence, spec: RunSpec) -> None:
-    """Stop before work where nothing can come of it, or nothing that a user would expect of the protocol.
+    """Stop before any work where no clip exists, or too few for what a user expects of the protocol.
 
     Raises:
         UsageError: no test clip exists, or none to learn from; or too few do, and the run is not `partial`.

@@ -105,7 +105,7 @@ class ClipFeatures(Protocol):
     captions: tuple[tuple[str, ...], ...] | None
     """The sentences of each clip, aligned with `ids`; None where the data set has none."""
     captions_in_steps: CaptionsInSteps
-    """Whether the steps were made from these captions: "one-each" means step t shows caption t."""
+    """Whether the steps come from these captions: "one-each" means step t shows caption t."""
 
     def __len__(self) -> int:
         """Return N."""

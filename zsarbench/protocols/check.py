@@ -40,7 +40,7 @@ class Findings:
     """What a check found.
 
     hash: of the protocol; None where its lists of classes do not hold. rounds: those whose clips could be counted.
-    problems: what does not hold. warnings: what will not run as one may expect.
+    problems: mismatches with the data set. warnings: what will not run as expected.
     """
 
     hash: str | None

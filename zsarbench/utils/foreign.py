@@ -1,4 +1,4 @@
-"""The one door for files that others wrote: sizes are checked before memory is taken, and whatever a parser raises
+"""The single entry point for foreign files: sizes are checked before memory is allocated, and every error of a parser
 names the file.
 
 `zsarbench.utils.documents` reads JSON and TOML through it, `zsarbench.utils.array_files` arrays of numpy.
@@ -26,7 +26,7 @@ MAX_WHOLE = 2**63 - 1
 def guarded(what: str, path: Path) -> Iterator[None]:
     """Turn whatever is raised while a foreign file is read into an error that names the file.
 
-    Parsers of libraries raise what they come upon in damaged bytes: KeyError, TypeError, tokenize.TokenError and so on.
+    Parsers of libraries raise anything on damaged bytes: KeyError, TypeError, tokenize.TokenError and so on.
 
     what: names the file in messages, e.g. "scores file".
 
@@ -109,9 +109,9 @@ def check_file(path: Path, what: str, max_bytes: int) -> int:
 
 
 def unfit(content: Any) -> Iterator[str]:
-    """Yield what in the content of a document would break what reads it: depth, huge numbers, halves of characters.
+    """Yield what in a document's content would break its readers: depth, huge numbers, halves of characters.
 
-    Each is a clause such as "a.b[3] is a whole number of 401 digits"; after too great a depth nothing is looked at.
+    Each is a clause such as "a.b[3] is a whole number of 401 digits"; nothing deeper than the limit is checked.
     """
     waiting: list[tuple[Any, tuple[Any, ...]]] = [(content, ())]
     while waiting:

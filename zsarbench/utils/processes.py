@@ -1,4 +1,4 @@
-"""Maps a function over many items by several processes, of which the one that waits for the results is one."""
+"""Maps a function over many items by several processes, among them the one that waits for the results."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ def is_styled(stream: TextIO) -> bool:
 
 
 def is_terminal(stream: TextIO) -> bool:
-    """Return whether somebody reads a stream on a terminal."""
+    """Return whether a stream is a terminal."""
     try:
         return stream.isatty()
     except ValueError:  # it is closed
@@ -34,7 +34,7 @@ def is_terminal(stream: TextIO) -> bool:
 
 
 def columns(stream: TextIO, default: int = PAGE_WIDTH) -> int:
-    """Return the width of the terminal that a stream is, or that COLUMNS states, `default` where there is none."""
+    """Return the width of a stream's terminal, or of COLUMNS; `default` where there is neither."""
     try:
         if "COLUMNS" not in os.environ:
             return os.get_terminal_size(stream.fileno()).columns or default

@@ -2,7 +2,7 @@
 
 All text is UTF-8, with or without a byte order mark, with line endings of any system. Blanks around lines and cells do
 not count. A file in another encoding is refused with the line, the encoding it looks like and what to do: a guess would
-change names without a word.
+change names silently.
 """
 
 from __future__ import annotations

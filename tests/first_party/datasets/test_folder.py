@@ -62,7 +62,7 @@ def test_a_csv_file_of_clips(tmp_path: Path) -> None:
     assert pd.isna(frame.at["sub/two", "label"])
     assert frame["group"].tolist() == ["film", "film", "film", "sub/two"]
     assert data.splits() == {"test": ("one",), "train": ("one#1.5-4", "one#4-")}
-    assert Folder(annotations=path).manifest()["path"][0] == str(tmp_path / "one.mp4")  # beside the file
+    assert Folder(annotations=path).manifest()["path"][0] == str(tmp_path / "one.mp4")  # next to the file
 
 
 def test_all_that_a_csv_file_says_is_in_the_revision(tmp_path: Path) -> None:

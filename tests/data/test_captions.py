@@ -1,4 +1,4 @@
-"""Captions of one's own: a CSV or JSON for any data set, matched by id or path, and every mistake named."""
+"""The user's own captions: a CSV or JSON for any data set, matched by id or path, and every mistake named."""
 
 from __future__ import annotations
 

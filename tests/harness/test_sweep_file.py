@@ -92,8 +92,11 @@ def test_the_files_of_the_benchmark_are_sound(name: str, host: Host) -> None:
         ("rows = 3\nprotocol = 1", ("did you mean 'protocols'", "it has no rows", "protocols is not a list of names")),
         ('protocols = ["a"]\n[[rows]]\nmethod = "chance"', ("row 1: methods is not a list of names",)),
         ('protocols = ["a"]\n[[rows]]\nmethods = ["chance"]\nvisuals = "x"', ("row 1: ", "did you mean 'visual'")),
-        ('protocols = ["a"]\n[[rows]]\nmethods = ["chance"]\nnot_on = "a"', ("row 1: not_on holds no reasons",)),
-        ('protocols = ["a"]\n[[rows]]\nmethods = ["chance", "chance"]', ("'chance' stands in two rows",)),
+        (
+            'protocols = ["a"]\n[[rows]]\nmethods = ["chance"]\nnot_on = "a"',
+            ("row 1: not_on is not a table of reasons",),
+        ),
+        ('protocols = ["a"]\n[[rows]]\nmethods = ["chance", "chance"]', ("'chance' is the label of two rows",)),
         ("protocols = [", ("is not valid TOML",)),
     ],
 )

@@ -1,4 +1,4 @@
-"""What is stored answers for what it was made of, targets are checked before work, and a cache that is read serves."""
+"""Stored data record their origin, targets are checked before work, and a read-only cache serves."""
 
 from __future__ import annotations
 

@@ -118,7 +118,7 @@ def test_a_protocol_where_other_classes_compete_is_another_one(place: Place) -> 
     [
         (
             {"task": "UCF101"},
-            "of no program that is known: MTEB writes an object with dataset_revision, scores, task_n",
+            "of no known program: MTEB writes an object with dataset_revision, scores, task_n",
         ),
         (result(task_name="UCF101VideoClassification"), "none of MTEB's zero-shot tasks"),
         (result(task_name=3), "a task_name or dataset_revision that is not text"),

@@ -80,7 +80,7 @@ def test_answers_by_letter_are_scored_among_the_options_with_their_chance(place:
     assert top1.chance == 0.25
     assert top1.ci95 is not None
     assert top1.ci95[0] < top1.mean < top1.ci95[1]
-    assert set(row.summary) == {"top1_per_video", "top1_per_class"}, "of four options nobody asks for five"
+    assert set(row.summary) == {"top1_per_video", "top1_per_class"}, "no top-5 accuracy among four options"
     assert row.protocol.setting == "multiple-choice"
     assert row.rounds[0].n_classes == 12
 

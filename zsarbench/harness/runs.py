@@ -97,8 +97,8 @@ def run_request(method: str, *, progress: Progress | None = None, **arguments: A
 def plan(spec: RunSpec, host: Host, progress: Progress) -> dict[str, Any]:
     """Return what a run would cost, without running it: clips, those to extract, their bytes, and minutes.
 
-    Minutes are estimated by extracting a few clips, which are kept. Fitting is not among them: only the method knows
-    how long it learns.
+    Minutes are estimated by extracting a few clips, which are kept. Fitting is not included: its duration is
+    unknown beforehand.
     """
     with named(host.registry):
         return _plan(spec, host, progress)

@@ -93,10 +93,10 @@ def check_file(path: Path, what: str, max_bytes: int) -> int:
     """
     with guarded(what, path):
         if "\0" in str(path):
-            raise ZsarbenchError(f"{what} {str(path)!r} cannot be read: a name holds no NUL")
+            raise ZsarbenchError(f"{what} {str(path)!r} cannot be read: a name must not hold NUL")
         state = path.stat()
         if not stat.S_ISREG(state.st_mode):
-            kind = "a folder" if stat.S_ISDIR(state.st_mode) else "no regular file"
+            kind = "a folder" if stat.S_ISDIR(state.st_mode) else "not a regular file"
             raise ZsarbenchError(f"{what} {path} cannot be read: it is {kind}")
         if state.st_size > max_bytes:
             raise ZsarbenchError(

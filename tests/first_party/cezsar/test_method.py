@@ -543,7 +543,7 @@ def test_a_damaged_checkpoint_is_named_left_aside_and_trained_again(tmp_path, ca
     whole = run_toy(tmp_path, False)
     flip(next((tmp_path / "fit").glob(name)), -1)
     assert torch.equal(run_toy(tmp_path, True), whole)
-    assert "it is left aside, and training starts from the beginning" in caplog.text
+    assert "it is ignored, and training starts from the beginning" in caplog.text
     assert "this fit finished" not in caplog.text
     assert torch.equal(run_toy(tmp_path, True), whole)
     assert "this fit finished" in caplog.text

@@ -22,7 +22,7 @@ def test_a_revision_is_a_commit(tmp_path: Path, caplog: pytest.LogCaptureFixture
         with pytest.raises(UsageError, match=r"is not a commit of 40 hex digits.*--set text\.revision=COMMIT"):
             pinned("text", "owner/model", moving)
     assert pinned("visual", "owner/model", None) is None
-    assert "'owner/model' is fetched as the hub has it today" in caplog.text
+    assert "'owner/model' is fetched in the hub's current revision" in caplog.text
     assert "--set visual.revision=COMMIT" in caplog.text
 
 

@@ -5,7 +5,7 @@ or truth value altered. Places are drawn by the seed over the host and CEZSAR. E
 the tests of the same folder, those of the module's own name first. What survives is printed: some of it changes
 nothing that can be seen, the rest lacks a test.
 
-    python tests/campaigns/code_changes.py --n 500 --out changes.jsonl     # hours on two cores; type it again to continue
+    python tests/campaigns/code_changes.py --n 500 --out changes.jsonl     # hours on two cores; repeat to continue
     python tests/campaigns/code_changes.py --n 20 --only zsarbench/evaluation
 
 Exit code 1 where something survived.

@@ -63,7 +63,7 @@ def test_what_is_not_a_file_is_not_waited_for(tmp_path: Path) -> None:
         (tmp_path, "it is a folder"),
         (tmp_path / "none", "does not exist"),
         (tmp_path / ("n" * 300), "cannot be read: File name too long"),
-        (tmp_path / "a\0b", "holds no NUL"),
+        (tmp_path / "a\0b", "must not hold NUL"),
     ):
         for read in (read_bytes, sha256_of):
             with pytest.raises(ZsarbenchError, match=reason):

@@ -101,7 +101,7 @@ def test_places_that_are_not_a_text_file_are_one_line(tmp_path: Path, read: Call
         (tmp_path, "cannot be read: it is a folder"),
         (tmp_path / "none", "does not exist"),
         (tmp_path / ("x" * 300), "cannot be read: File name too long"),
-        (tmp_path / "nul\0", "cannot be read: a name holds no NUL"),
+        (tmp_path / "nul\0", "cannot be read: a name must not hold NUL"),
     ):
         with pytest.raises(UsageError, match=message):
             read(place, "list")

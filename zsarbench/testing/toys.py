@@ -146,9 +146,9 @@ def clips(
         values.append(torch.zeros(0, dim))
         captions.append(("a person", "somebody"))
     unpadded = MemoryClips(ids, values, captions=captions)
-    steps = unpadded.rows(range(len(unpadded)))
-    wider = torch.nn.functional.pad(steps.values, (0, 0, 0, padding))
-    return MemoryClips(ids, wider, torch.nn.functional.pad(steps.mask, (0, padding)), captions=captions)
+    stacked = unpadded.rows(range(len(unpadded)))
+    wider = torch.nn.functional.pad(stacked.values, (0, 0, 0, padding))
+    return MemoryClips(ids, wider, torch.nn.functional.pad(stacked.mask, (0, padding)), captions=captions)
 
 
 def train_set(

@@ -1,4 +1,4 @@
-"""What `mkdocs build` calls: adds the pages that are made, and those that stand outside `docs/`."""
+"""What `mkdocs build` calls: adds the generated pages, and those outside `docs/`."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def on_files(files: Any, config: Any) -> Any:
     for source, target in pages.OUTSIDE.items():
         text = (pages.ROOT / source).read_text(encoding="utf-8")
         files.append(File.generated(config, target, content=pages.on_site(text, source, target, REPOSITORY)))
-    for target, text in reference.made().items():
+    for target, text in reference.pages().items():
         files.append(File.generated(config, target, content=text))
     return files
 

@@ -71,7 +71,7 @@ def _with_links(text: str, source: str, to: Callable[[str, str], str | None]) ->
             return found[0]
         place = os.path.normpath(PurePosixPath(source).parent / path).replace(os.sep, "/")
         if not (ROOT / place).exists():
-            return found[0]  # a page that is made when the site is
+            return found[0]  # a page that is generated with the site
         led = to(place, mark + anchor)
         return found["text"] if led is None else f"[{found['text']}]({led})"
 

@@ -42,7 +42,7 @@ OF_PROTOCOLS = (
 )  # fmt: skip
 
 
-def made() -> dict[str, str]:
+def pages() -> dict[str, str]:
     """Return the pages by their path in the site, and the JSON Schemas."""
     components = {f"reference/components/{kind}.md": of_kind(kind) for kind in KINDS}
     schemas = {f"reference/{name}-file.md": of_schema(name) for name in SCHEMAS}
@@ -213,7 +213,7 @@ def type_of(value: dict[str, Any]) -> str:
 
 
 def escaped(cell: str) -> str:
-    """Return a cell whose bars outside of code are no separators."""
+    """Return a cell whose bars outside of code are escaped."""
     parts = cell.split("`")
     return "`".join(part if number % 2 else part.replace("|", "\\|") for number, part in enumerate(parts))
 
@@ -225,7 +225,7 @@ def table(heads: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
 
 
 if __name__ == "__main__":
-    for path, text in made().items():
+    for path, text in pages().items():
         place = Path(sys.argv[1]) / path
         place.parent.mkdir(parents=True, exist_ok=True)
         place.write_text(text, encoding="utf-8")

@@ -88,7 +88,7 @@ def main() -> None:
     taken, left = fixed_threshold(fixed)
     print("# Near names: where the threshold comes from, and what it finds\n")
     print(
-        f"Made by `benchmarks/contamination_curve.py`. Class names as words in lower case, cosine by `{near.name}`\n"
+        f"Written by `benchmarks/contamination_curve.py`. Class names as words in lower case, cosine by `{near.name}`\n"
         "to the nearest of Kinetics-400's 400 names; a class with an equal spelling counts at every threshold. The\n"
         "truth is TruZe's, by hand: a class is seen where Kinetics-400 has it, unseen where not (arXiv:2107.13029).\n"
     )

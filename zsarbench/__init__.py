@@ -44,10 +44,10 @@ def run(method: str, *, progress: Progress | None = None, **options: Unpack[RunO
 def load_results(*places: Path | str) -> list[RunResult]:
     """Return the results of files and of all files under folders, by default of `./results`, the newest first.
 
-    A file that is no valid result is left out, and the log says why.
+    A file that is not a valid result is left out, and the log says why.
 
     Raises:
-        zsarbench.errors.UsageError: a place does not exist, or no result is there.
+        zsarbench.errors.UsageError: a path does not exist, or holds no result.
     """
     from zsarbench import results
 
@@ -62,12 +62,12 @@ def compare(
     Its `frame` has a row for each result, the best of each group first; `left_out` says which results do not belong
     into one table with the others, and why.
 
-    protocol: where results of several are given, the one that is compared. rank_by: the metric that ranks; by default
-    that of the setting. reported: whether figures that papers report on the protocol stand beside the results.
+    protocol: the one to compare, where results are on several. rank_by: the metric that ranks; by default that of the
+    setting. reported: whether to add the figures that papers report on the protocol.
 
     Raises:
-        zsarbench.errors.UsageError: there is no result, they are on several protocols and none is named, or no result
-            has the metric.
+        zsarbench.errors.UsageError: there is no result, results are on several protocols and none is named, or no
+            result has the metric.
     """
     from zsarbench.reports import comparison
 

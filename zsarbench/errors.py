@@ -54,5 +54,5 @@ def unknown(what: str, requested: str, known: Iterable[str], hint: str = "") -> 
         requested = f"{requested[:MAX_SHOWN]}…"
     near = difflib.get_close_matches(requested, names, n=1, cutoff=0.5)
     guess = f"; did you mean '{near[0]}'?" if near else "."
-    shown = ", ".join(names[:12]) + (f" … ({len(names)} in all)" if len(names) > 12 else "") if names else "none"
-    return f"unknown {what} '{requested}'{guess} Known: {shown}." + (f" Try: {hint}" if hint else "")
+    listed = ", ".join(names[:12]) + (f" … ({len(names)} in all)" if len(names) > 12 else "") if names else "none"
+    return f"unknown {what} '{requested}'{guess} Known: {listed}." + (f" Try: {hint}" if hint else "")

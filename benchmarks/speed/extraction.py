@@ -4,7 +4,7 @@ The limit: `decode` is the CPU time that one clip takes to decode and prepare, `
 step in a thread. With no core idle and nothing else to do, n cores make n / (decode + steps * forward) clips a second.
 Both are measured with no core idle, by a process for each core: cores that share memory, caches and power take longer
 for the same work when all of them work, and the limit is one that the machine could reach. What one core takes while
-the others idle is printed beside it. Machines are shared and their pace drifts, by a fifth within minutes on some, so
+the others idle is printed next to it. Machines are shared and their pace drifts, by a fifth within minutes on some, so
 the limit is measured before and after every extraction: each is compared with the mean of the two around it, and the
 median of these shares is the one that counts.
 
@@ -15,9 +15,9 @@ clip's frames go through the model in float32, one clip at a time. It has the sa
 Threads of OpenMP wait asleep (OMP_WAIT_POLICY=PASSIVE), large tensors lie in huge pages (THP_MEM_ALLOC_ENABLE=1), and
 freed memory is used again, on all sides.
 
-The clips, 320x240 at 25 frames a second like UCF-101's (MPEG-4 in AVI, 7 s on average), are made by PyAV: 25 of them,
-copied until there are enough. Where other work disturbs the machine, the ratio of CPU times is what still tells:
-how much of the time that extraction took from all cores was decoding and forward pass.
+The clips, 320x240 at 25 frames per second like UCF-101's (MPEG-4 in AVI, 7 s on average), are written by PyAV: 25,
+copied until there are enough. Where other work disturbs the machine, the ratio of CPU times is more reliable: how
+much of the time that extraction took from all cores was decoding and forward pass.
 
     python benchmarks/speed/extraction.py                    # 200 clips
     python benchmarks/speed/extraction.py --clips 24 --dtypes float32
@@ -63,7 +63,7 @@ from zsarbench_encoders.base import ComputeDtype
 from zsarbench_encoders.visual import EfficientNetLite0
 
 DISTINCT, FRAMES_A_SECOND, WIDTH, HEIGHT = 25, 25, 320, 240
-MAX_BATCHES = 12  # that the forward pass is timed on; fewer where fewer clips are asked for
+MAX_BATCHES = 12  # that the forward pass is timed on; fewer where fewer clips are requested
 GOAL_OF_LIMIT, GOAL_OF_PLAIN = 0.9, 2.0
 ENCODE = ["-c:v", "libx264", "-an"]
 
@@ -114,9 +114,9 @@ def parts_of_processes(pool: Executor, n: int, dtype: ComputeDtype, sources: Seq
     return mean_of(list(pool.map(parts, [dtype] * n, [sources] * n)))
 
 
-def mean_of(made: Sequence[Parts]) -> Parts:
+def mean_of(parts: Sequence[Parts]) -> Parts:
     """Return the mean of several measurements."""
-    return Parts(*np.mean([astuple(part) for part in made], axis=0).tolist())
+    return Parts(*np.mean([astuple(part) for part in parts], axis=0).tolist())
 
 
 def decode_seconds(sampling: Sampling, prepare: Prepare, some: Sequence[ClipSource]) -> tuple[float, float]:
@@ -200,10 +200,10 @@ class Plain:
     def features(self, source: ClipSource) -> torch.Tensor:
         from PIL import Image
 
-        made = self.folder / "made.mp4"
-        command = ["ffmpeg", "-y", "-loglevel", "error", "-i", str(source.path), *ENCODE, str(made)]
+        transcoded = self.folder / "made.mp4"
+        command = ["ffmpeg", "-y", "-loglevel", "error", "-i", str(source.path), *ENCODE, str(transcoded)]
         subprocess.run(command, check=True)
-        with av.open(str(made)) as container:
+        with av.open(str(transcoded)) as container:
             frames = [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
         wanted = frames[::FRAMES_A_SECOND][: self.max_steps]
         batch = torch.stack([self.transform(Image.fromarray(frame)) for frame in wanted])
@@ -212,10 +212,10 @@ class Plain:
         return features
 
 
-def print_parts(dtype: ComputeDtype, what: str, made: Parts) -> None:
+def print_parts(dtype: ComputeDtype, what: str, parts: Parts) -> None:
     print(
-        f"{dtype:9s} {what}: decode {1e3 * made.decode:.1f} ms a clip, "
-        f"forward {1e3 * made.forward:.2f} ms x {made.n_steps:.1f} steps"
+        f"{dtype:9s} {what}: decode {1e3 * parts.decode:.1f} ms a clip, "
+        f"forward {1e3 * parts.forward:.2f} ms x {parts.n_steps:.1f} steps"
     )
 
 

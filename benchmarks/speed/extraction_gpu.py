@@ -38,8 +38,8 @@ def decode_rate(encoder: Timm, sources: Sequence[ClipSource]) -> tuple[float, fl
     """Return the clips a second that all cores decode, each in a process of its own, and the steps of a clip."""
     n, some = cores(), sources[: extraction.DISTINCT]
     with ProcessPoolExecutor(n, mp_context=multiprocessing.get_context("forkserver")) as pool:
-        made = list(pool.map(extraction.decode_seconds, [encoder.sampling] * n, [encoder.prepare] * n, [some] * n))
-    seconds, n_steps = np.mean(made, axis=0).tolist()
+        measured = list(pool.map(extraction.decode_seconds, [encoder.sampling] * n, [encoder.prepare] * n, [some] * n))
+    seconds, n_steps = np.mean(measured, axis=0).tolist()
     return n / seconds, n_steps
 
 

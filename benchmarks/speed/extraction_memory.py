@@ -1,7 +1,7 @@
-"""Measures the peak memory of extraction at 1,000 and at 20,000 clips: it shall not grow with their number.
+"""Measures the peak memory of extraction at 1,000 and at 20,000 clips: it must not grow with their number.
 
 Each size is extracted by a fresh process with a small encoder over one-second clips, all of them copies of a few files
-made by PyAV (hard links, so that 20,000 take no room). Printed is the peak of the process that runs the model and holds
+by PyAV (hard links, so that 20,000 take no room). Printed is the peak of the process that runs the model and holds
 the frames that wait for it; decoding processes live for one clip at a time.
 
     python benchmarks/speed/extraction_memory.py

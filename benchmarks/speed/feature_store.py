@@ -1,6 +1,6 @@
-"""Opens a feature store of Kinetics' size, and gathers random batches beside one file per clip.
+"""Opens a feature store of Kinetics' size, and gathers random batches, compared with one file per clip.
 
-Opening: an index of 260,000 clips x 16 steps x 4096 in bfloat16, 34 GB of rows. Their files are sparse, made by
+Opening: an index of 260,000 clips x 16 steps x 4096 in bfloat16, 34 GB of rows. Their files are sparse, created by
 `truncate`, so they have the size but not the blocks; sidecars and index are what a run writes, with made-up checksums.
 A fresh process opens it and looks all clips up, as a run does before it reads any row; time and peak memory are its.
 
@@ -8,7 +8,7 @@ Gathering: 20,000 real entries, random rows of 1 to 16 steps of 1,280, in the st
 Random batches are gathered from warm caches, and compared bit for bit: from the files as a data set of PyTorch does,
 each loaded, padded, then collated, and in its fastest form, each copied into its place of a batch. The goal is against
 the first. The sides take turns, a pass over all batches each, with threads and memory as in a run; the fastest pass
-counts, and what all threads took of the CPU is printed beside it. The store's checksums are verified in a first pass,
+counts, and what all threads took of the CPU is printed next to it. The store's checksums are verified in a first pass,
 which is timed apart.
 
     python benchmarks/speed/feature_store.py                     # full size: 3 GB of room in --folder
@@ -61,7 +61,7 @@ def clip_id(number: int) -> str:
 
 
 def origin(number: int) -> Origin:
-    """Return what a made clip was made of: all that can be known of it."""
+    """Return the origin of a synthetic clip: all that can be known of it."""
     from zsarbench.features.store.origins import Origin
 
     return Origin(f"{number:032x}", (10**6 + number, 10**18 + number), f"{number:032x}")
@@ -93,7 +93,7 @@ def write_sparse(root: Path, n_clips: int) -> None:
         sidecar_path(stored.shards, sidecar.name).write_text(sidecar.to_json())
     start = time.perf_counter()
     stored.refresh()
-    print(f"index made anew of {n_clips:,} clips' sidecars in {time.perf_counter() - start:.1f} s")
+    print(f"index rebuilt from {n_clips:,} clips' sidecars in {time.perf_counter() - start:.1f} s")
 
 
 def open_alone(root: Path, n_clips: int) -> None:
@@ -127,7 +127,7 @@ def opening(folder: Path, n_clips: int, repeats: int) -> bool:
 
 
 def write_entries(folder: Path, n_entries: int, rng: np.random.Generator) -> StoredClips:
-    """Write made rows into a store and as one file a clip, and return them as clips of the store."""
+    """Write synthetic rows into a store and as one file per clip, and return them as clips of the store."""
     import numpy as np
     import torch
 

@@ -1,9 +1,9 @@
-"""Times the leaderboard of made results: its build, its bytes, and what a browser needs for it.
+"""Times the leaderboard of synthetic results: its build, its bytes, and what a browser needs for it.
 
-The results are made by code: each has predictions of 200 clips in 25 classes, and rounds and means that follow from
+The results are generated: each has predictions of 200 clips in 25 classes, and rounds and means that follow from
 them (intervals are the mean ± 0.1). Half of them are on one protocol. The build reads, validates, computes and writes;
 its CPU time counts all processes. The browser is Chromium, where it is installed; it opens the page from the disk. On a
-busy machine every time grows, so a plain loop is timed beside it.
+busy machine every time grows, so a plain loop is timed next to it.
 
     python benchmarks/speed/leaderboard.py
     python benchmarks/speed/leaderboard.py --sizes 60 2000 20000
@@ -73,7 +73,7 @@ TIMED = """
 
 
 def made_scores(number: int) -> Scores:
-    """Return made scores of one round; a higher number knows no more."""
+    """Return synthetic scores of one round; a higher number is not better informed."""
     rng = np.random.default_rng(number)
     labels = np.repeat(np.arange(N_CLASSES), CLIPS_A_CLASS).astype(np.int32)
     matrix = rng.normal(size=(len(labels), N_CLASSES)).astype(np.float32)
@@ -91,14 +91,14 @@ def made_scores(number: int) -> Scores:
 
 
 def template() -> tuple[dict[str, Any], results.RunResult]:
-    """Return a committed result of one round, whose record the made ones share."""
+    """Return a committed result of one round, whose record the synthetic ones share."""
     place = Path(__file__).parents[1] / "results" / "sketch-compositional"
     result = results.read(next(place.glob("conse-*.json")))
     return result.to_json(), result
 
 
 def write_results(folder: Path, n: int) -> None:
-    """Write n made results with their predictions."""
+    """Write n synthetic results with their predictions."""
     record, result = template()
     candidates = results.names_sha256([f"Class{label:02}" for label in range(N_CLASSES)])
     for number in range(n):
@@ -172,7 +172,7 @@ def plain_loop() -> float:
 
 
 def measure(n: int, folder: Path, *, browser: bool) -> bool:
-    """Build and open the leaderboard of n made results, print what it took, and return whether all goals are met."""
+    """Build and open the leaderboard of n synthetic results, print the costs, and return whether all goals are met."""
     write_results(folder / "results", n)
     loop, wall, cpu = plain_loop(), time.perf_counter(), cpu_seconds()
     with Processes() as processes:

@@ -1,10 +1,10 @@
 """Times the negative sampling of CEZSAR (stage 4) against the plain loop, and says how much memory it takes.
 
-The corpus is made: embeddings of 768 features of which 49 are independent, so that about 8 % of all pairs lie at a
+The corpus is synthetic: embeddings of 768 features of which 49 are independent, so that about 8 % of all pairs lie at a
 cosine distance in (0, 0.8); three texts share a source video. The plain loop draws one text and computes one cosine by
 scipy at a time until 10 different negatives are found, as the release does; it runs on a sample of the positives and
 its seconds are extrapolated to all of them, which the output says. "trainer" is the draw as a fit asks for it, of
-captions of which one in a hundred stands twice, so that the embeddings of the positives are no tensor of their own.
+captions of which one in a hundred stands twice, so that the embeddings of the positives are not a separate tensor.
 Each part runs in a process of its own, with memory and threads set as in a run, so that each has its own peak.
 
     python benchmarks/speed/negatives.py                    # 1e5 positives: both modes against the loop
@@ -37,7 +37,7 @@ from zsarbench_cezsar.pairs import Pairs
 DIM, INDEPENDENT = 768, 49  # features of an embedding, and of what it is mixed from
 N_NEGATIVES = 10
 STANDS_TWICE = 100  # one caption in so many, for the trainer
-CHUNK = 8192  # rows made at once, so that no second corpus is ever held
+CHUNK = 8192  # rows generated at once, so that no second corpus is ever held
 
 
 def make_corpus(n: int, seed: int) -> tuple[Tensor, Tensor]:
@@ -88,7 +88,7 @@ class Measured:
     seconds: float
     before: float
     peak: float
-    told: Mapping[str, float]
+    statistics: Mapping[str, float]
 
 
 def loop(size: Size) -> Measured:
@@ -99,8 +99,12 @@ def loop(size: Size) -> Measured:
     start = time.perf_counter()
     n_cosines = sum(computed for _, computed in plain_loop(vectors, groups, anchors, rng))
     seconds = time.perf_counter() - start
-    told = {"anchors": len(anchors), "seconds": seconds, "acceptance_rate": N_NEGATIVES * len(anchors) / n_cosines}
-    return Measured(seconds * len(vectors) / len(anchors), before, peak_gigabytes(), told)
+    statistics = {
+        "anchors": len(anchors),
+        "seconds": seconds,
+        "acceptance_rate": N_NEGATIVES * len(anchors) / n_cosines,
+    }
+    return Measured(seconds * len(vectors) / len(anchors), before, peak_gigabytes(), statistics)
 
 
 def sampler(size: Size, draws: Draws) -> Measured:
@@ -119,8 +123,8 @@ def trainer(size: Size, draws: Draws) -> Measured:
     groups = torch.stack([text, numbers // 3], 1)
     pairs = Pairs((), numbers, text, numbers // 3, groups, text, groups, numbers)
     drawing = CosineWindow(draws=draws)
-    asked = Negatives(drawing, pairs, N_NEGATIVES)
-    return fastest(lambda: asked.draw(vectors, generator(size.seed, "draw")), 1, drawing)
+    negatives = Negatives(drawing, pairs, N_NEGATIVES)
+    return fastest(lambda: negatives.draw(vectors, generator(size.seed, "draw")), 1, drawing)
 
 
 def fastest(call: Callable[[], object], repeats: int, drawing: CosineWindow) -> Measured:
@@ -134,7 +138,7 @@ def fastest(call: Callable[[], object], repeats: int, drawing: CosineWindow) -> 
 
 
 def spread(n: int, draws: str, n_draws: int, seed: int) -> str:
-    """Return how evenly texts are drawn over the corpus, and how distances are distributed beside their window's.
+    """Return how evenly texts are drawn over the corpus, and how distances are distributed compared with their window.
 
     chi2/df: of how often each text is drawn, against what the anchors' windows give it; 1 where all draws are
     independent. KS: the largest difference between the distribution of the drawn distances and that of all distances
@@ -225,19 +229,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     plain = apart(loop, size)
     print(
-        f"plain loop           {plain.seconds:9.1f} s  extrapolated from {plain.told['anchors']} positives: "
-        f"{plain.told['seconds']:.2f} s, acceptance {plain.told['acceptance_rate']:.3f}",
+        f"plain loop           {plain.seconds:9.1f} s  extrapolated from {plain.statistics['anchors']} positives: "
+        f"{plain.statistics['seconds']:.2f} s, acceptance {plain.statistics['acceptance_rate']:.3f}",
         flush=True,
     )
     modes = ("shared", "independent") if options.draws == "both" else (options.draws,)
     for name, part in (("sampler", sampler), ("trainer", trainer)):
         for draws in modes:
-            made = apart(part, size, draws)
+            result = apart(part, size, draws)
             print(
-                f"{name}, {draws:11s} {made.seconds:9.2f} s  ratio {plain.seconds / made.seconds:6.1f}  "
-                f"acceptance {made.told['acceptance_rate']:.3f}, fewer than {N_NEGATIVES}: "
-                f"{made.told['share_of_anchors_with_fewer_than_k']:.4f}, peak memory {made.peak:.2f} GB "
-                f"({made.before:.2f} before drawing)",
+                f"{name}, {draws:11s} {result.seconds:9.2f} s  ratio {plain.seconds / result.seconds:6.1f}  "
+                f"acceptance {result.statistics['acceptance_rate']:.3f}, fewer than {N_NEGATIVES}: "
+                f"{result.statistics['share_of_anchors_with_fewer_than_k']:.4f}, peak memory {result.peak:.2f} GB "
+                f"({result.before:.2f} before drawing)",
                 flush=True,
             )
     return 0

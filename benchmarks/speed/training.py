@@ -1,6 +1,6 @@
 """Times CEZSAR's training on a simulated corpus in the feature store against the same training without reading.
 
-The windows are made: 16 steps x 4096 features of the paper's shape, stored as bfloat16 unless told otherwise (1e5
+The windows are synthetic: 16 steps x 4096 features of the paper's shape, stored as bfloat16 by default (1e5
 windows weigh 13 GB so, 26 GB in float32), each with a caption of its own in 768 features. "pure compute" is the very
 trainer of the method on clips that are always the same one batch, which lies where the model computes. Both take the
 same batches of the same corpus, in turns; the fastest pass of each counts. Of the windows, peak memory grows with their
@@ -94,11 +94,15 @@ class Clock:
 
 
 def write_windows(folder: Path, n: int, dtype: str, seed: int) -> ClipFeatures:
-    """Write made windows into a feature store, a shard at a time, and return them as clips."""
+    """Write synthetic windows into a feature store, a shard at a time, and return them as clips."""
     stored = FeatureStore(folder).open(FeatureKey("made", str(seed), {"name": "made"}, {}, dtype=dtype), DIM)
     for start in range(0, n, WINDOWS_A_SHARD):
-        made = torch.rand(min(WINDOWS_A_SHARD, n - start), STEPS, DIM, generator=generator(seed, "shard", start))
-        rows = {f"{start + number:07d}": window.to(getattr(torch, dtype)) for number, window in enumerate(made)}
+        rows_of_shard = torch.rand(
+            min(WINDOWS_A_SHARD, n - start), STEPS, DIM, generator=generator(seed, "shard", start)
+        )
+        rows = {
+            f"{start + number:07d}": window.to(getattr(torch, dtype)) for number, window in enumerate(rows_of_shard)
+        }
         stored.adopt(stored.write(rows))
     return stored.clips([f"{number:07d}" for number in range(n)])
 
@@ -147,7 +151,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--repeats", type=int, default=2, help="passes of each side, in turn; the fastest counts")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--folder", type=Path, help="where the corpus is made; a temporary folder unless given")
+    parser.add_argument("--folder", type=Path, help="where the corpus is written; a temporary folder unless given")
     options = parser.parse_args(arguments)
 
     gigabytes = options.windows * STEPS * DIM * (2 if options.stored == "bfloat16" else 4) / 1e9

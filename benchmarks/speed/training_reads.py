@@ -1,6 +1,6 @@
 """Times batches gathered from the feature store against one `.npy` file an item read through a DataLoader.
 
-Both sides hold the same made features of the paper's shape, 16 steps x 4096, in the same dtype, and give the same
+Both sides hold the same synthetic features of the paper's shape, 16 steps x 4096, in the same dtype, and give the same
 batches (B, 16, 4096) float32 in the same shuffled order; that they are equal is checked, byte for byte, and so is that
 the same seed gives them again. The cache is warm: every file was just written and is read once before. The DataLoader
 has its two workers running before the clock starts; the store reads with as many threads, and memory is as in a run.
@@ -47,17 +47,17 @@ class Files(Dataset[Tensor]):
         return item.view(torch.bfloat16).float() if self.bfloat16 else item
 
 
-def made(number: int, dtype: torch.dtype, seed: int) -> Tensor:
+def window(number: int, dtype: torch.dtype, seed: int) -> Tensor:
     """Return the features (16, 4096) of one window."""
     return torch.rand(STEPS, DIM, generator=generator(seed, "window", number)).to(dtype)
 
 
 def write_store(root: Path, n: int, dtype: str, seed: int) -> StoredClips:
-    """Write made windows into a feature store and return them as clips."""
+    """Write synthetic windows into a feature store and return them as clips."""
     stored = FeatureStore(root).open(FeatureKey("made", str(seed), {"name": "made"}, {}, dtype=dtype), DIM)
     for start in range(0, n, WINDOWS_A_SHARD):
         numbers = range(start, min(n, start + WINDOWS_A_SHARD))
-        rows = {f"{number:06d}": made(number, getattr(torch, dtype), seed) for number in numbers}
+        rows = {f"{number:06d}": window(number, getattr(torch, dtype), seed) for number in numbers}
         stored.adopt(stored.write(rows))
     return stored.clips([f"{number:06d}" for number in range(n)])
 
@@ -66,7 +66,7 @@ def write_files(folder: Path, n: int, dtype: str, seed: int) -> None:
     """Write the same windows as one file each; numpy has no bfloat16, so its bytes are kept as int16."""
     folder.mkdir()
     for number in range(n):
-        row = made(number, getattr(torch, dtype), seed)
+        row = window(number, getattr(torch, dtype), seed)
         np.save(folder / f"{number:06d}.npy", (row.view(torch.int16) if dtype == "bfloat16" else row).numpy())
 
 
@@ -114,7 +114,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--workers", type=int, default=2, help="of the DataLoader, and threads that read the store")
     parser.add_argument("--repeats", type=int, default=5, help="passes of each side, in turn; the fastest counts")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--folder", type=Path, help="where the files are made; a temporary folder unless given")
+    parser.add_argument("--folder", type=Path, help="where the files are written; a temporary folder unless given")
     options = parser.parse_args(arguments)
 
     n, seed = options.windows, options.seed

@@ -1,16 +1,16 @@
-"""Measures by simulation whether ranks tell methods apart that differ, and leave together those that do not.
+"""Measures by simulation whether ranks separate methods that differ, and only those.
 
 python benchmarks/statistics/boards.py [--boards 500] [--methods 6] [--seed 0] [--only TEXT]
 
 A board is a few methods on the same clips. As in intervals.py, a class has a logit, normal around -0.4 with deviation
 1.8, its source videos deviate from it by 1.0, and both are common to all methods. Each method has a deviation of its
 own in every class (0.5), and is right about a clip with the probability that the sum gives. A class has 25 source
-videos of 4 to 7 clips. Half splits are drawn anew for every board; all methods see the same ones.
+videos of 4 to 7 clips. Half splits are drawn again for every board; all methods see the same ones.
 
 On boards of equal methods nothing differs in truth: the share of boards on which all methods have one rank in common,
-and the share of pairs that are told apart before any correction, which is to be 5 %. On boards with a gap one method is
+and the share of pairs that are separated before any correction, which must be 5 %. On boards with a gap one method is
 better by twice the difference that the protocol resolves (significance.resolvable, with the mean standard error of the
-boards of equal methods): the share of pairs with it that are told apart, and the share of boards on which it is first
+boards of equal methods): the share of pairs with it that are separated, and the share of boards on which it is first
 alone.
 """
 
@@ -101,7 +101,7 @@ def equal_boards(case: Case, n_boards: int, n_methods: int, rng: np.random.Gener
 
 
 def gap_boards(case: Case, n_boards: int, n_methods: int, better: float, rng: np.random.Generator) -> tuple[float, int]:
-    """Return which share of pairs with the better method is told apart, and on how many boards it is first alone."""
+    """Return which share of pairs with the better method is separated, and on how many boards it is first alone."""
     apart, alone = [], 0
     for _ in range(n_boards):
         methods = board(case, np.array([better, *np.zeros(n_methods - 1)]), rng)
@@ -150,7 +150,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     print(f"`--boards {options.boards} --methods {options.methods} --seed {options.seed}`\n")
     print(
         "| protocol | equal methods share a rank, % | pairs below 5 % uncorrected | resolves, points | at twice that: "
-        "pairs told apart, % | first alone, % |\n|---|---|---|---|---|---|"
+        "pairs separated, % | first alone, % |\n|---|---|---|---|---|---|"
     )
     cases = [case for case in CASES if options.only in case.name]
     for row in rows(cases, options.boards, options.methods, options.seed):

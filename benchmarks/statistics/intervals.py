@@ -1,6 +1,6 @@
-"""Measures by simulation how often intervals hold the true accuracy, and how often paired ones find what is not there.
+"""Measures by simulation how often intervals hold the true accuracy, and how often paired ones err.
 
-Every simulation draws classes anew: a class has a logit from N(-0.4, 1.8), a source video of it a deviation from
+Every simulation draws new classes: a class has a logit from N(-0.4, 1.8), a source video of it a deviation from
 N(0, 1), and each clip is right with the probability of their sum. So the true accuracy is known, by quadrature. The
 shapes are those of the protocols: classes, source videos and clips of UCF-101 and HMDB-51, single rounds, rounds with
 classes of their own, overlapping half splits, generalised settings, several training seeds. What is called is what a
@@ -64,7 +64,7 @@ class Case:
 
     classes: of the data set. tested: of a round; None: all. rounds: how many, of classes of their own where `disjoint`,
     else each drawn from all. seen: how many classes of the data set are seen ones, for a harmonic mean. halves: whether
-    rounds of the generalised setting divide the classes anew. round_deviation: of a logit, common to a round.
+    rounds of the generalised setting divide the classes again. round_deviation: of a logit, common to a round.
     seeds: trainings; each moves every class's logit. difference: for a paired comparison, how far the logits of the
     first method are above those of the second; None: no comparison. own: of a class's logit, between the two.
     mean: of a class's logit. target: whether the goal of this table holds here.

@@ -73,7 +73,7 @@ def read(folder: Path, identity: str) -> Checkpoint | None:
             for role in checkpoint.files:
                 checkpoint.tensors(role)
     except ZsarbenchError as error:
-        _log.warning("%s; it is left aside, and training starts from the beginning", error)
+        _log.warning("%s; it is ignored, and training starts from the beginning", error)
         return None
     if checkpoint is not None and checkpoint.state["identity"] != identity:
         _log.warning(
@@ -98,13 +98,13 @@ def stored(folder: Path) -> Checkpoint | None:
     except (OSError, ValueError, RecursionError) as error:
         raise ZsarbenchError(f"checkpoint {path} is not readable") from error
     if not isinstance(state, dict) or not isinstance(state.get("schema"), int):
-        raise ZsarbenchError(f"checkpoint {path} is no checkpoint")
+        raise ZsarbenchError(f"{path} is not a checkpoint")
     if state["schema"] != SCHEMA:
         raise ZsarbenchError(f"checkpoint {path} is not of version {SCHEMA}")
     if state.pop("sha256", None) != identity(state):
         raise ZsarbenchError(f"checkpoint {path} is damaged: it is not as it was written")
     if not ({"identity", "files"} <= state.keys() and _are_files(state["files"])):
-        raise ZsarbenchError(f"checkpoint {path} is no checkpoint: it does not name its files")
+        raise ZsarbenchError(f"{path} is not a checkpoint: it does not name its files")
     return Checkpoint(folder, state)
 
 
@@ -204,7 +204,7 @@ def digest(values: Tensor) -> str:
 
 
 def clips(features: ClipFeatures) -> list[Any]:
-    """Return the ids of clips and what tells their features from others, in JSON types."""
+    """Return the ids of clips and what distinguishes their features, in JSON types."""
     content = features.content_digest if isinstance(features, Digested) else ""
     return [features.ids, features.dim, features.max_steps, content]
 

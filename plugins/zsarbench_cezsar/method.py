@@ -49,7 +49,7 @@ class Cezsar:
     Source: CEZSAR, arXiv:2605.01165, and its release valterlej/cezsar (MIT); defaults are theirs.
 
     positives: "captions" aligns a clip with its own captions, "classes" with the sentences of its seen class, "auto"
-        takes captions, and where the steps were made from captions chooses by accuracy on validation classes.
+        takes captions, and where steps come from captions chooses by accuracy on validation classes.
     object_sentences: sentences about the objects of a window that are added to each caption (stages 2 and 3); None: 2
         where the visual part has a classifier with named labels, else 0.
     mode: what stands for a clip at test (stage 8): its steps, a sentence about its objects, or both (`visual_weight`).

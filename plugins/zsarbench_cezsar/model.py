@@ -28,8 +28,8 @@ class JointModel(nn.Module):
     """Embeds clips (B, T, D) and sentences (B, E) into one space (B, J).
 
     The order of the layers is the release's. `attend_over` says what the Transformer layer mixes: the steps of a clip
-    ("time"), or, as in the release, the clips of a batch at the same step ("batch"). `positions`: "sinusoidal" adds
-    what tells the steps' places to the layer's input, "none", as in the release, leaves their order unseen. `sizes`:
+    ("time"), or, as in the release, the clips of a batch at the same step ("batch"). `positions`: "sinusoidal" encodes
+    the order of steps in the layer's input; "none", as in the release, leaves it out. `sizes`:
     the constructor's arguments, which checkpoints keep.
     """
 

@@ -16,7 +16,7 @@ from zsarbench_cezsar.pairs import first_words, identity
 
 MORE_THAN_WORDS = 5  # words that a sentence about an object has at least one more of; valterlej/cezsar, stage 3
 MAX_OBJECT_WORDS = 20  # words of such a sentence that are read; valterlej/cezsar, stage 3
-SENSES = "imagenet-21k-goog"  # the largest list of WordNet's nouns at hand: 21,843 synsets; timm.data.ImageNetInfo
+SENSES = "imagenet-21k-goog"  # the largest available list of WordNet's nouns: 21,843 synsets; timm.data.ImageNetInfo
 MOST_AT_ONCE = 64  # clips read at once, whose candidate sentences are gathered too
 VALUES_AT_ONCE = 1 << 26  # features of steps held at once: 256 MiB in float32
 

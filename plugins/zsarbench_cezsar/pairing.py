@@ -113,7 +113,7 @@ def add_sentences(
 
 
 def flags(record: Mapping[str, Any]) -> list[str]:
-    """Return what a pairing's record tells that the method does not ask for: windows kept from the end of clips."""
+    """Return a remark on a pairing's record: windows that do not reach the end of clips."""
     if not record.get("n_clips_at_the_limit"):
         return []
     return [

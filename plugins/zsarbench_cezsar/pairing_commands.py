@@ -21,7 +21,7 @@ MOST_FREQUENT = 8  # objects and sentences that the summary names
 @click.command("pairs", short_help="Look at the sentences that CEZSAR paired clips with.")
 @click.argument("table", required=False, type=click.Path(path_type=Path))
 @click.option("--clip", "clips", multiple=True, help="Show this clip; may be given several times.")
-@click.option("--show", "n_shown", default=3, show_default=True, help="Clips to show where none is named.")
+@click.option("--show", "n_shown", default=3, show_default=True, help="Number of clips to show where none is named.")
 @json_option
 def pairs(table: Path | None, clips: tuple[str, ...], n_shown: int, as_json: bool) -> None:
     """Print what became of a pairing, and some clips: windows, their objects, captions, sentences kept.
@@ -107,7 +107,7 @@ def _newest() -> Path:
     tables = sorted(folder.glob(f"*/pairing/{pairing_table.TABLE}"), key=lambda path: path.stat().st_mtime)
     if not tables:
         raise UsageError(
-            f"no table of pairs is in {folder}: none is made where the visual part has no classifier, or with "
+            f"no table of pairs is in {folder}: none is written where the visual part has no classifier, or with "
             "--set method.object_sentences=0. Try: zsarbench run --method cezsar --set method.object_sentences=2"
         )
     return tables[-1]

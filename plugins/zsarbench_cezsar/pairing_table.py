@@ -1,4 +1,4 @@
-"""The table of a pairing: CSV parts while it is made, one `pairs.csv` in the end."""
+"""The table of a pairing: CSV parts while it is computed, one `pairs.csv` in the end."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Row(NamedTuple):
 class PairingTable:
     """Keeps the parts of a table in a folder; without a folder, nothing is kept.
 
-    A part is written atomically, and its sha256 kept: one that is damaged is made again. Parts of another identity, or
+    A part is written atomically, and its sha256 kept: a damaged one is computed again. Parts of another identity, or
     of a run that must not be continued, are removed. Where the folder cannot be written, nothing is kept.
     """
 
@@ -76,7 +76,7 @@ class PairingTable:
         return self.folder and self.folder / TABLE
 
     def rows(self, n_parts: int, make: Callable[[int], Iterable[Row]]) -> Iterator[Row]:
-        """Yield all rows, making the parts that are not there yet, and join them into one file."""
+        """Yield all rows, computing the missing parts, and join them into one file."""
         if self.folder is None:
             for number in range(n_parts):
                 yield from make(number)
@@ -98,7 +98,7 @@ class PairingTable:
             return False
         if hashlib.sha256(path.read_bytes()).hexdigest() == self._state["sha256"][path.name]:
             return True
-        _log.warning("%s is damaged: it is not as it was written; it is made again", path)
+        _log.warning("%s is damaged: it is not as it was written; it is computed again", path)
         return False
 
     def _write(self, path: Path, rows: Iterable[Row]) -> None:
@@ -149,5 +149,5 @@ def _read_state(path: Path) -> dict[str, Any] | None:
             return state
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         pass
-    _log.warning("%s is damaged; the table of pairs is made again", path)
+    _log.warning("%s is damaged; the table of pairs is computed again", path)
     return None

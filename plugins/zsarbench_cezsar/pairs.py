@@ -22,8 +22,8 @@ class Pairs:
     """P pairs of a clip and a positive sentence, and the pool of M sentences that negatives come from.
 
     texts: U distinct sentences. clip (P,), text (P,): positions in the clip set and in `texts`. source (P,): source
-    video of the clip. groups (P, G), pool_groups (M, G): a pool text that shares any group with a pair is no negative
-    of it. pool_text (M,): positions in `texts`. pool_row (P,): the pool row of the pair's own sentence.
+    video of the clip. groups (P, G), pool_groups (M, G): a pool text that shares any group with a pair is never its
+    negative. pool_text (M,): positions in `texts`. pool_row (P,): the pool row of the pair's own sentence.
     hidden: (P, T) bool, steps that show the sentence itself and that the pair must not see; None: none.
     n_skipped: sentences left out because the clip has nothing else to show.
     """
@@ -62,7 +62,7 @@ def make_pairs(train: TrainSet, positives: Positives, max_steps: int) -> Pairs:
     if len(pairs) == 0:
         raise ZsarbenchError(
             f"the training set of '{train.dataset}' gives no pair of a clip and a sentence: "
-            f"{len(train.clips)} clips, {pairs.n_skipped} captions that are all their clip shows"
+            f"{len(train.clips)} clips, {pairs.n_skipped} captions that are all that their clip shows"
         )
     return pairs
 

@@ -53,7 +53,7 @@ def convert(file: Path, folder: Path) -> JointModel:
     """Write the release's state dict `file` as a checkpoint into `folder` and return its model.
 
     The Transformer layer keeps attending over the batch, as these weights were trained; the number of heads is the
-    release's, since tensors do not tell it.
+    release's, since tensors do not contain it.
 
     Raises:
         ZsarbenchError: the file is not a state dict of the release (a whole module is never unpickled), or the folder

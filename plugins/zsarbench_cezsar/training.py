@@ -71,8 +71,8 @@ class History:
 class Trainer:
     """Trains a joint model, and a loss where it has parameters, on a corpus.
 
-    Made and run inside `zsarbench.utils.seeding.fork_rng`: dropout draws from torch's global state, which checkpoints
-    hold.
+    Constructed and run inside `zsarbench.utils.seeding.fork_rng`: dropout draws from torch's global state, which
+    checkpoints hold.
     """
 
     def __init__(

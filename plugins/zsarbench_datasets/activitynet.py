@@ -149,7 +149,7 @@ def _entries(path: Path, video: str, entry: Any) -> list[tuple[str, str, Span | 
     except (TypeError, KeyError) as error:
         raise UsageError(f"{where}: its entry is not of the official form: {type(error).__name__}: {error}") from error
     if not all(isinstance(text, str) for _, name, _ in found for text in (subset, name)):
-        raise UsageError(f"{where}: its subset or a label is no text")
+        raise UsageError(f"{where}: its subset or a label is not text")
     return found
 
 

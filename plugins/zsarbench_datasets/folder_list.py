@@ -67,7 +67,7 @@ def _below(cell: str, where: str) -> PurePosixPath:
     if not below.name or below.name == "..":
         raise UsageError(f"{where}: its cell in the column clip is '{cell}', which names no file")
     if any(len(part.encode()) > MAX_NAME for part in below.parts):
-        raise UsageError(f"{where}: '{cell:.40}…' is no file name: a part of it has more than {MAX_NAME} bytes")
+        raise UsageError(f"{where}: '{cell:.40}…' is not a file name: a part of it has more than {MAX_NAME} bytes")
     return below
 
 

@@ -69,8 +69,8 @@ class _Choice:
         if not found and span is None and not bare and len({times[path] for path in others}) == 1:
             found = others  # no list has times of this clip, and the archive has one
         if not found:
-            said = f"annotated is {span_name(span)}" if span else "no list says which times"
-            self._other_times.append(f"{shown(paths[0].name)} ({said})")
+            annotated = f"annotated is {span_name(span)}" if span else "no list says which times"
+            self._other_times.append(f"{shown(paths[0].name)} ({annotated})")
             return None
         if found is not exact and self._trimmed:
             self._unchecked.append(shown(found[0].name))

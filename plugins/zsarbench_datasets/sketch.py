@@ -116,7 +116,7 @@ class Sketch:
         return {}
 
     def captions(self) -> Mapping[str, Sequence[str]]:
-        """Return three sentences per clip, made from what that clip shows."""
+        """Return three sentences per clip, generated from what the clip shows."""
         return {plan.clip_id: self._captions(plan) for plan in sketch_plans.plans(self.seed, self.clips_per_class)}
 
     def _captions(self, plan: ClipPlan) -> tuple[str, ...]:
@@ -142,7 +142,7 @@ class Sketch:
         ]
 
 
-FIRST_UNSEEN = (1, 4, 6)  # the first unseen diagonal of each round; diagonal 0 is nobody's test
+FIRST_UNSEEN = (1, 4, 6)  # the first unseen diagonal of each round; diagonal 0 is in no test
 DIAGONALS_UNSEEN = 3  # of nine: a third of the combinations
 
 
@@ -168,7 +168,7 @@ def compositional(index: int) -> dict[str, tuple[str, ...]]:
 
 
 def draw_missing(folder: Path, seed: int, clips_per_class: int) -> None:
-    """Draw and encode the clips that are not there as they were drawn, and note their sizes and sha256.
+    """Draw and encode the clips that are missing or changed, and note their sizes and sha256.
 
     They are drawn in plain processes that import neither torch nor the main module.
 
@@ -215,7 +215,7 @@ def _read_digests(path: Path) -> dict[str, Any]:
 
 
 def _draw(folder: Path, seed: int, clips_per_class: int, lacking: int) -> None:
-    """Draw the clips that are not there.
+    """Draw the missing clips.
 
     Raises:
         ZsarbenchError: a clip could not be written.

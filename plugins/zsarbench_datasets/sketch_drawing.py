@@ -32,7 +32,7 @@ from zsarbench_datasets.sketch_objects import (
 
 SIZE = 256  # pixels a side; encoders take the central 224
 FRAMES_PER_SECOND = 5
-FRAMES = 16  # 0.0 to 3.0 s, both included: sampling at 1 frame a second is symmetric in time, so order alone tells
+FRAMES = 16  # 0.0 to 3.0 s, both included: sampling at 1 frame a second is symmetric in time, so only order differs
 LAST = (FRAMES - 1) / FRAMES_PER_SECOND  # raising from lowering
 OVERSAMPLING = 2  # Pillow draws without smoothing
 H264 = {

@@ -46,12 +46,12 @@ def frames(plan: ClipPlan) -> list[np.ndarray]:
     """Return the frames of a clip: FRAMES arrays (SIZE, SIZE, 3) uint8 RGB."""
     still = Image.new("RGB", (SIZE * OVERSAMPLING,) * 2)
     paint(ImageDraw.Draw(still), background(plan), plan.light)
-    shown = []
+    pictures = []
     for i in range(FRAMES):
         picture = still.copy()
         paint(ImageDraw.Draw(picture), foreground(plan, i / FRAMES_PER_SECOND), plan.light)
-        shown.append(np.asarray(picture.reduce(OVERSAMPLING)))
-    return shown
+        pictures.append(np.asarray(picture.reduce(OVERSAMPLING)))
+    return pictures
 
 
 def write(plan: ClipPlan, path: Path) -> None:
@@ -69,7 +69,7 @@ def write(plan: ClipPlan, path: Path) -> None:
 
 
 def main(folder: str, seed: str, clips_per_class: str, part: str, parts: str) -> None:
-    """Write every `parts`-th clip that is not there yet, beginning with number `part`; stop when the caller is gone."""
+    """Write every `parts`-th missing clip, beginning with number `part`; stop when the calling process has ended."""
     caller = os.getppid()
     for number, plan in enumerate(plans(int(seed), int(clips_per_class))):
         path = clip_path(Path(folder), plan)

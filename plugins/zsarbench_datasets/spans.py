@@ -20,8 +20,8 @@ def read_span(start: str, end: str, where: str) -> Span | None:
     """Return the span of two cells; an empty start is the file's start, an empty end its end, both the whole file.
 
     Raises:
-        UsageError: a cell is no finite number, or the clip has no length or begins before the file; `where` tells the
-            file and its line.
+        UsageError: a cell is not a finite number, or the clip has no length or begins before the file; `where` names
+            the file and its line.
     """
     if not start and not end:
         return None
@@ -39,7 +39,7 @@ def json_span(times: Any, where: str) -> Span | None:
     """Return the span of an annotated [start, end]; None where it has no length. A start before 0 is the start.
 
     Raises:
-        UsageError: these are no two numbers of seconds.
+        UsageError: these are not two numbers of seconds.
     """
     if isinstance(times, list) and len(times) == 2 and all(type(time) in (int, float) for time in times):
         start, end = (max(0, time) for time in times)

@@ -56,7 +56,7 @@ def open_arrays(path: Path) -> Mapping[str, Stored]:
     except (ValueError, OSError, UsageError):
         raise
     except Exception as error:  # libraries raise what they come upon in damaged bytes
-        raise ValueError(f"it is no {ending} file: {_first(error)}") from error
+        raise ValueError(f"it is not a valid {ending} file: {_first(error)}") from error
     if len(arrays) > MAX_ARRAYS * 100:
         raise ValueError(f"it holds {len(arrays):,} arrays, more than are read")
     return arrays
@@ -76,7 +76,7 @@ def _npz(path: Path) -> dict[str, Stored]:
     with zipfile.ZipFile(path) as archive:
         for entry in _entries(archive):
             if not entry.filename.endswith(".npy"):
-                raise ValueError(f"its entry '{entry.filename:.40}' is no array")
+                raise ValueError(f"its entry '{entry.filename:.40}' is not an array")
             with archive.open(entry) as file:
                 header = read_header(file)
             if header.offset + header.n_bytes != entry.file_size:
@@ -134,7 +134,7 @@ def _safetensors(path: Path) -> dict[str, Stored]:
 
     arrays = {}
     with safe_open(path, framework="pt") as file:
-        for name in file.keys():  # noqa: SIM118 - it is no mapping
+        for name in file.keys():  # noqa: SIM118 - it is not a mapping
             part = file.get_slice(name)
             dtype = part.get_dtype()
             arrays[name] = Stored(tuple(part.get_shape()), names.get(dtype, dtype), reader(name))
@@ -146,7 +146,7 @@ def _torch(path: Path) -> dict[str, Stored]:
     import torch
 
     if not zipfile.is_zipfile(path):
-        raise ValueError("it is no file of torch.save since PyTorch 1.6; load it and save it again")
+        raise ValueError("it is not a file of torch.save since PyTorch 1.6; load it and save it again")
     with zipfile.ZipFile(path) as archive:
         if any(entry.compress_type != _ZIP_STORED for entry in _entries(archive)):
             raise ValueError("its entries are compressed, which torch.save does not do")
@@ -209,7 +209,7 @@ def _hdf5(path: Path) -> dict[str, Stored]:
                 if isinstance(item, h5py.Group):
                     if len(waiting) + len(arrays) > MAX_ARRAYS * 100 or name.count("/") > 50:
                         raise ValueError("its groups are nested too deeply, or too many")
-                    if not (of_matlab and key.startswith("#")):  # what MATLAB keeps beside variables
+                    if not (of_matlab and key.startswith("#")):  # internal data of MATLAB
                         waiting.append((name, item))
                 elif isinstance(item, h5py.Dataset):
                     arrays[name] = _of_hdf5(item, name, reader(name), of_matlab)

@@ -41,7 +41,7 @@ class FeatureFiles:
     folder: where the files lie, those of all data sets of a run; or the one file, or the list. dim: D of every array.
     frames_per_second: rows a second; the release has one.
     max_steps: rows of a clip that are kept, from its start on.
-    colour_order: of the frames that the features were made of, which nothing here can change; None: not known. The
+    colour_order: of the frames that the features were computed from, which nothing here can change; None: unknown. The
         release's are "bgr".
     classifier: the encoder whose classifier reads these features, for methods that reason with objects; its weights are
         loaded on first use. weights: a file used in place of its download.

@@ -39,13 +39,13 @@ class Variable:
 
 
 class MatFile:
-    """The variables of a file of level 5; values are read when they are asked for."""
+    """The variables of a file of level 5; values are read on access."""
 
     def __init__(self, path: Path) -> None:
         """Read what the file holds.
 
         Raises:
-            ValueError: it is no such file, or is cut short.
+            ValueError: it is not such a file, or is cut short.
             OSError: it cannot be read.
         """
         self._path = path
@@ -53,7 +53,7 @@ class MatFile:
         with path.open("rb") as file:
             header = file.read(HEADER_BYTES)
             if len(header) < HEADER_BYTES or header[126:128] not in (b"IM", b"MI"):
-                raise ValueError("it is no MATLAB file of level 5 or 7.3; save it again with: save -v7")
+                raise ValueError("it is not a MATLAB file of level 5 or 7.3; save it again with: save -v7")
             self._order: Literal["<", ">"] = "<" if header[126:128] == b"IM" else ">"
             size = path.stat().st_size
             offset = HEADER_BYTES
@@ -103,7 +103,7 @@ class MatFile:
         shape = tuple(int(one) for one in np.frombuffer(dims, f"{self._order}i4"))
         if min(shape) < 0:
             raise ValueError(f"it states a shape of {shape}")
-        kind = _CLASSES.get(word & 0xFF) or _OTHERS.get(word & 0xFF, "what is no matrix")
+        kind = _CLASSES.get(word & 0xFF) or _OTHERS.get(word & 0xFF, "something other than a matrix")
         text = name.decode("latin-1")
         if text in self.variables or len(self.variables) >= MAX_VARIABLES:
             raise ValueError(f"it holds the variable '{text:.40}' twice, or too many of them")
@@ -144,5 +144,5 @@ class MatFile:
             raise ValueError(f"its compressed values are damaged: {error}") from error
         kind, _ = self._tag(inflated[:8])
         if kind != _MATRIX:
-            raise ValueError("it holds what is no matrix")
+            raise ValueError("it holds something other than a matrix")
         return inflated[8:]

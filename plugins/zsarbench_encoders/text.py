@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
     from torch import Tensor
 
-# Tokens of a forward pass, at 8 rows or more: more are no faster on a CPU, and few texts would be filled up with more.
+# Tokens per forward pass, at 8 rows or more: more are not faster on a CPU, and few texts would be padded by more.
 TOKENS = 512
 # Widths in tokens that sentences are padded to, close together where captions lie.
 WIDTHS = (8, 12, 16, 20, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512)
@@ -126,8 +126,8 @@ def _with_padding(rows: Tensor, mask: int, size: int) -> tuple[Tensor, Tensor]:
     """Return rows (M, inputs, columns), and an order of them in which each batch of `size` begins with a padded one.
 
     Where no row of a batch has padding, transformers drops the mask, and on a GPU torch then takes an attention kernel
-    that knows no mask and rounds otherwise. Where too few rows have padding, made ones follow the given ones. mask: the
-    number of the input that is 0 on padding.
+    that knows no mask and rounds otherwise. Where too few rows have padding, artificial ones are appended. mask:
+    the number of the input that is 0 on padding.
     """
     import torch
 

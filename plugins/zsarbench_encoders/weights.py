@@ -65,23 +65,23 @@ def check_files(folder: Path, pinned: Mapping[str, str]) -> None:
 
 
 def pinned(part: str, model: str, revision: str | None) -> str | None:
-    """Return the commit by which a model of the Hugging Face hub is fetched; a warning tells where there is none.
+    """Return the commit by which a model of the Hugging Face hub is fetched; a warning is logged where there is none.
 
     part: in advice, e.g. "text". model: a name on the hub, or a folder, which has no commits.
 
     Raises:
-        UsageError: the revision is no commit, but a branch or tag, which move.
+        UsageError: the revision is not a commit, but a branch or tag, which move.
     """
     if revision is not None and not re.fullmatch("[0-9a-f]{40}", revision):
         raise UsageError(
-            f"revision '{revision}' of '{model}' is no commit of 40 hex digits; branches and tags move. "
+            f"revision '{revision}' of '{model}' is not a commit of 40 hex digits; branches and tags move. "
             f"Try: --set {part}.revision=COMMIT, from https://huggingface.co/{model}/commits/main"
         )
     if Path(model).exists():
         return None
     if revision is None:
         _log.warning(
-            "'%s' is fetched as the hub has it today; the result holds the sha256 of its weights. Try: --set "
+            "'%s' is fetched in the hub's current revision; the result records the sha256 of its weights. Try: --set "
             "%s.revision=COMMIT",
             model,
             part,
@@ -158,6 +158,6 @@ def _check_names(file: IO[bytes]) -> None:
         for _, argument, _ in pickletools.genops(file):
             longest = max(longest, len(argument) if isinstance(argument, str | bytes) else 0)
     except ValueError:
-        pass  # what is no pickle is torch's to refuse
+        pass  # what is not a pickle is refused by torch
     if longest > MAX_NAME:
         raise ValueError(f"a name in it has {longest:,} characters")

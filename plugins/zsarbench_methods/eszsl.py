@@ -27,7 +27,7 @@ class ESZSL(LearntMethod):
     lam ||X'V||^2 + gamma lam ||V||^2 (Frobenius norms). With lam for the paper's lambda, its linear form; the kernel
     form is left out.
 
-    targets: what Y holds for the other classes, beside the 1 for a clip's own: "0/1", as the authors' public code has
+    targets: what Y holds for the other classes, where a clip's own class has 1: "0/1", as the authors' public code has
     it (github.com/bernard24/Embarrassingly-simple-ZSL, validationClasses_generalscript.m: `Y = zeros(...)`, its lines
     with -1 are commented out); "-1/+1", as the paper's section 3 has it. The figures that others print for ESZSL are of
     code like the authors'.

@@ -49,9 +49,9 @@ class LearntMethod:
 
     def fit(self, train: TrainSet | None, context: Context) -> None:
         """Choose the settings on validation classes, then learn from all seen ones; see `interfaces.Method`."""
-        seen = shown = self._seen(train, context)
+        seen = judged_on = self._seen(train, context)
         if train is not None and train.validation_set is not None:
-            shown = seen.joined(self._seen(train.validation_set, context))
+            judged_on = seen.joined(self._seen(train.validation_set, context))
         grid = {
             name: tuple(values) if getattr(self, name) is None else (getattr(self, name),)
             for name, values in self.choices.items()
@@ -62,7 +62,7 @@ class LearntMethod:
 
         validation = train.validation if train is not None else ()
         rng = context.generator("validation-classes")
-        settings, self._record = choose(shown, grid, candidates, validation, rng)
+        settings, self._record = choose(judged_on, grid, candidates, validation, rng)
         [(_, self._scorer)] = candidates(seen, {name: (value,) for name, value in settings.items()})
         self._seen_names = frozenset(seen.names)
 

@@ -30,7 +30,7 @@ class ObjSent:
 
     - objects: as Objects2action, with an object's definition in place of its name (describe), objects_per_class and
       objects_per_clip;
-    - sentences: a network of one hidden layer learns to tell the sentences of the candidate classes apart, and then
+    - sentences: a network of one hidden layer learns to classify the sentences of the candidate classes, and then
       scores the classes for the clip's captions, joined by spaces; the classes_per_clip likeliest are kept;
     - object_weight times the first plus the rest times the second. A clip without captions has the objects alone.
 
@@ -95,7 +95,7 @@ class ObjSent:
         return translate(top_objects(clips, objects, self.objects_per_clip), sparse(similarity, self.objects_per_class))
 
     def _train(self, classes: Sequence[ClassText], encoder: TextEncoder, context: Context) -> nn.Module:
-        """Return a network that tells the sentences of the candidate classes apart."""
+        """Return a network that classifies the sentences of the candidate classes."""
         sentences = encoder.encode([text for described in classes for text in described.texts]).float()
         labels = torch.tensor([number for number, described in enumerate(classes) for _ in described.texts])
         order = context.generator("sentence-batches")

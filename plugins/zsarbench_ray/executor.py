@@ -36,7 +36,7 @@ class RayExecutor:
     ) -> None:
         """Store the options.
 
-        address: "auto", the cluster that `ray start` made this machine part of; HOST:PORT of its head; or "local", one
+        address: "auto", the cluster that this machine joined by `ray start`; HOST:PORT of its head; or "local", one
         that is started for this run on this machine. cpus_per_worker: cores that a worker takes up; None: as many as
         it computes with. gpus_per_worker: GPUs, or a share of one. retries: deaths of its worker that a shard survives.
         """

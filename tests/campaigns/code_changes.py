@@ -5,7 +5,7 @@ or truth value altered. Places are drawn by the seed over the host and CEZSAR. E
 the tests of the same folder, those of the module's own name first. What survives is printed: some of it changes
 nothing that can be seen, the rest lacks a test.
 
-    python tests/campaigns/code_changes.py --n 500 --out changes.jsonl     # hours on two cores; type it again to go on
+    python tests/campaigns/code_changes.py --n 500 --out changes.jsonl     # hours on two cores; repeat to continue
     python tests/campaigns/code_changes.py --n 20 --only zsarbench/evaluation
 
 Exit code 1 where something survived.
@@ -63,9 +63,9 @@ def changes(path: Path) -> Iterator[Change]:
         for node in ast.iter_child_nodes(parent):
             node._parent = parent  # type: ignore[attr-defined]
     for node in ast.walk(tree):
-        if isinstance(node, ast.expr) and not _is_of_types(node) and (made := _changed(node)) is not None:
+        if isinstance(node, ast.expr) and not _is_of_types(node) and (changed := _changed(node)) is not None:
             yield Change(
-                path.relative_to(ROOT).as_posix(), node.lineno, node.col_offset, ast.unparse(node), ast.unparse(made)
+                path.relative_to(ROOT).as_posix(), node.lineno, node.col_offset, ast.unparse(node), ast.unparse(changed)
             )
 
 
@@ -81,23 +81,25 @@ def _is_of_types(node: ast.AST) -> bool:
 
 
 def _changed(node: ast.expr) -> ast.expr | None:
-    made = copy.copy(node)
+    changed = copy.copy(node)
     parent = getattr(node, "_parent", None)
-    if isinstance(made, ast.Compare) and type(made.ops[0]) in TURNED:
-        made.ops = [TURNED[type(made.ops[0])](), *made.ops[1:]]
-    elif isinstance(made, ast.BinOp) and type(made.op) in EXCHANGED and not isinstance(made.left, ast.Constant):
-        made.op = EXCHANGED[type(made.op)]()
-    elif isinstance(made, ast.BoolOp):
-        made.op = ast.Or() if isinstance(made.op, ast.And) else ast.And()
-    elif isinstance(made, ast.Constant) and isinstance(made.value, bool):
-        made.value = not made.value
-    elif isinstance(made, ast.Constant) and isinstance(made.value, int | float):
-        made.value = made.value + 1
+    if isinstance(changed, ast.Compare) and type(changed.ops[0]) in TURNED:
+        changed.ops = [TURNED[type(changed.ops[0])](), *changed.ops[1:]]
+    elif (
+        isinstance(changed, ast.BinOp) and type(changed.op) in EXCHANGED and not isinstance(changed.left, ast.Constant)
+    ):
+        changed.op = EXCHANGED[type(changed.op)]()
+    elif isinstance(changed, ast.BoolOp):
+        changed.op = ast.Or() if isinstance(changed.op, ast.And) else ast.And()
+    elif isinstance(changed, ast.Constant) and isinstance(changed.value, bool):
+        changed.value = not changed.value
+    elif isinstance(changed, ast.Constant) and isinstance(changed.value, int | float):
+        changed.value = changed.value + 1
     elif isinstance(parent, ast.If | ast.IfExp | ast.While) and parent.test is node:
         return ast.UnaryOp(ast.Not(), node)
     else:
         return None
-    return made
+    return changed
 
 
 def applied(change: Change, text: str) -> str:
@@ -114,7 +116,7 @@ def applied(change: Change, text: str) -> str:
             line = head + b"(" + change.after.encode() + b")" + tail
             empty = [b""] * (node.end_lineno - node.lineno)
             return b"\n".join([*lines[: node.lineno - 1], line, *empty, *lines[node.end_lineno :]]).decode()
-    raise AssertionError(f"{change} is not there")
+    raise AssertionError(f"{change} does not exist")
 
 
 def tests_of(path: str) -> list[str]:

@@ -67,7 +67,7 @@ def command(*arguments: str) -> tuple[int, str]:
 
 
 class Refused(Exception):
-    """A command that said in one line why it cannot."""
+    """A command that failed with one line that says why."""
 
 
 def measured(cache: Path, *arguments: str) -> str:
@@ -83,8 +83,8 @@ def measured(cache: Path, *arguments: str) -> str:
     scores = results.read_scores(path)
     digest = hashlib.sha256(b"".join(block.scores.tobytes() for block in scores.blocks))
     result = results.read(path)
-    told = (sorted(result.flags), [item.metrics for item in result.rounds], len(result.failures))
-    return digest.hexdigest() + str(told)
+    summary = (sorted(result.flags), [item.metrics for item in result.rounds], len(result.failures))
+    return digest.hexdigest() + str(summary)
 
 
 def under(*patterns: str) -> Callable[[Path], list[Path]]:
@@ -210,13 +210,13 @@ def outcome(kind: Kind, cache: Path, expected: object) -> tuple[str, str]:
             try:
                 found = kind.run(cache)
             except Exception as error:
-                if not _is_told(error):
+                if not _is_reported(error):
                     raise
                 command("features", "verify", "--rebuild")
                 try:
                     found = kind.run(cache)
                 except Exception as again:
-                    if not _is_told(again):
+                    if not _is_reported(again):
                         raise
                     return "lost", str(again)
                 return ("handled", "") if found == expected else ("lost", str(error))
@@ -227,7 +227,7 @@ def outcome(kind: Kind, cache: Path, expected: object) -> tuple[str, str]:
     return ("handled", "") if found == expected or _is_gone(found, expected) else ("silent", f"{found}"[:200])
 
 
-def _is_told(error: Exception) -> bool:
+def _is_reported(error: Exception) -> bool:
     from zsarbench.errors import ZsarbenchError
 
     return isinstance(error, (ZsarbenchError, Refused))

@@ -48,12 +48,12 @@ class Reader:
 
 def readers(folder: Path) -> dict[str, Reader]:
     """Return all readers by kind, with valid samples in a folder."""
-    made = {**_results(folder), **_arrays(folder), **_texts(folder), **_protocols(folder), **_stored(folder)}
-    made |= _predictions(folder)
-    for kind, reader in made.items():
+    readers = {**_results(folder), **_arrays(folder), **_texts(folder), **_protocols(folder), **_stored(folder)}
+    readers |= _predictions(folder)
+    for kind, reader in readers.items():
         reader.read(reader.sample)  # the samples themselves are valid
         assert reader.sample.read_bytes(), kind
-    return made
+    return readers
 
 
 def _results(folder: Path) -> dict[str, Reader]:

@@ -273,9 +273,9 @@ def samples(folder: Path) -> dict[str, Path]:
     for name in ("chance", "other"):
         results.write(sample_result(scores, name), scores, folder / "sound")
     bad = "x\x1b[2J\x9b1m\u202e\n=1|<b>[a](javascript:x)"
-    made = sample_result(scores, bad, command=bad, objections=(bad,), train_on=bad)
-    made = dataclasses.replace(made, protocol=dataclasses.replace(made.protocol, summary=bad, source=bad))
-    results.write(made, scores, folder / "hostile")
+    result = sample_result(scores, bad, command=bad, objections=(bad,), train_on=bad)
+    result = dataclasses.replace(result, protocol=dataclasses.replace(result.protocol, summary=bad, source=bad))
+    results.write(result, scores, folder / "hostile")
     return {"RESULTS": folder / "sound", "HOSTILE": folder / "hostile"}
 
 
@@ -290,13 +290,13 @@ def run(campaign: Campaign, folder: Path, trials: int, *, first: int = 0, only: 
 
     torch.set_num_threads(1)
     os.environ["ZSARBENCH_CACHE"] = str(folder / "cache")
-    made = samples(folder)
+    cases = samples(folder)
     for kind, draw in KINDS.items():
         if only and kind not in only:
             continue
         for number in range(first, first + (trials if only else max(1, trials // len(KINDS)))):
             trial = draw(campaign.rng(kind, number))
-            campaign.trial(kind, number, lambda: one(trial, made), seconds=120)  # noqa: B023
+            campaign.trial(kind, number, lambda: one(trial, cases), seconds=120)  # noqa: B023
     return campaign
 
 

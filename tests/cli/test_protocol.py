@@ -1,4 +1,4 @@
-"""`zsarbench protocol show` and `check`: what they tell of a protocol of ours, and of one on a user's own clips."""
+"""`zsarbench protocol show` and `check`: what they show of a first-party protocol, and of one on a user's own clips."""
 
 from __future__ import annotations
 
@@ -125,7 +125,7 @@ def test_check_warns_where_there_is_nothing_to_learn_from(tmp_path: Path, clips:
     checked = zsarbench("protocol", "check", path, *clips)
     assert checked.exit_code == 0, checked.output
     assert (
-        "warning: rounds 0, 2: none of the 2 seen classes has a clip here: a method that learns from them is refused"
+        "warning: rounds 0, 2: none of the 2 seen classes has a clip here, so methods that learn from them are refused"
         in checked.stdout.splitlines()
     )
     path = write(tmp_path, 'seen = ["a"]', 'seen = ["a"]\ntrain_clips = ["a0"]\nvalidation = ["b"]')
@@ -152,7 +152,7 @@ def test_a_protocol_on_a_folder_says_what_to_type(tmp_path: Path) -> None:
     "named", ["handstandpushups, archery", "HandStandPushups, HandstandPushups", "HandStandPushups, archery"]
 )
 def test_classes_that_differ_in_spelling_alone_are_refused(tmp_path: Path, named: str) -> None:
-    """A list has one of them or cannot tell them apart; the clips of the other would be left out without a word."""
+    """A list has one of them or cannot tell them apart; the clips of the other would be left out silently."""
     for name in ("HandStandPushups", "HandstandPushups", "archery"):
         (tmp_path / "v" / name).mkdir(parents=True)
         (tmp_path / "v" / name / "a.mp4").touch()
@@ -168,7 +168,7 @@ def test_classes_that_differ_in_spelling_alone_are_refused(tmp_path: Path, named
     assert "cannot tell 'HandStandPushups' and 'HandstandPushups'" in str(run.exception)
 
 
-def test_lists_beside_a_protocol_are_read_as_people_write_them(tmp_path: Path, clips: list[str]) -> None:
+def test_lists_next_to_a_protocol_are_read_as_people_write_them(tmp_path: Path, clips: list[str]) -> None:
     path = tmp_path / "mine.toml"
     path.write_text("\ufeff" + HEAD.replace("[2, 4, 2]", "4") + '[[rounds]]\ncandidates = "@two"\n', encoding="utf-8")
     (tmp_path / "two.txt").write_bytes("\ufeff# mine\r\n c \r\n\r\nd\u00a0\r\n".encode())

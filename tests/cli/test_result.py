@@ -1,4 +1,4 @@
-"""`zsarbench result recompute`: results made again from their scores, and what it says of those that have none."""
+"""`zsarbench result recompute`: results computed again from their scores, and the message for those that have none."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def recompute(*arguments: object) -> Result:
 
 
 @pytest.mark.parametrize("setting", ["zsl", "gzsl"])
-def test_all_that_derives_from_scores_is_made_again_and_nothing_else_changes(tmp_path: Path, setting: str) -> None:
+def test_all_that_derives_from_scores_is_computed_again_and_nothing_else_changes(tmp_path: Path, setting: str) -> None:
     scores = sample_scores(n_rounds=2, n_seeds=2, setting=setting, unread=[5])
     right = contaminated(sample_result(scores, seeds=(0, 1), setting=setting), scores, ["Class1"])
     path = results.write(right, scores, tmp_path)
@@ -112,5 +112,5 @@ def test_a_result_of_other_rounds_than_its_scores_is_refused(tmp_path: Path) -> 
 def test_nothing_to_recompute_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="does not exist"):
         recompute(tmp_path / "none")
-    with pytest.raises(UsageError, match="there is no result there"):
+    with pytest.raises(UsageError, match="no result was found there"):
         recompute(tmp_path)

@@ -46,7 +46,7 @@ def reference(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def edited(path: Path, change: Callable[[dict[str, Any]], None], *, sealed: bool = False) -> Path:
-    """Return a result after a change of its JSON; sealed: with its hash and file name made to agree."""
+    """Return a result after a change of its JSON; sealed: with its hash and file name updated to agree."""
     content = json.loads(path.read_text(encoding="utf-8"))
     change(content)
     target = path
@@ -170,7 +170,7 @@ def test_other_data_and_class_texts_are_refused(path: Path, reference: Path) -> 
     assert "data" in faults(data, reference)
 
 
-def test_what_is_no_result_is_refused_by_name(path: Path, reference: Path) -> None:
+def test_what_is_not_a_result_is_refused_by_name(path: Path, reference: Path) -> None:
     path.write_text("{", encoding="utf-8")
     assert faults(path, reference) == {"format"}
     path.write_text('{"schema": 1}', encoding="utf-8")
@@ -180,7 +180,7 @@ def test_what_is_no_result_is_refused_by_name(path: Path, reference: Path) -> No
 def test_there_must_be_something_to_check(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="does not exist"):
         validate(tmp_path / "none")
-    with pytest.raises(UsageError, match="there is no result there"):
+    with pytest.raises(UsageError, match="no result was found there"):
         validate(tmp_path)
 
 

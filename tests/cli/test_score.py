@@ -169,7 +169,7 @@ def test_indices_stand_for_the_classes_of_a_named_order(place: Path, score: Call
     top1 = score("single.csv", "--class-order", str(place / "order.txt")).summary
     assert top1["top1_per_video"].mean == top(1, lists())
     assert top1["top5_per_video"].mean == top(1, lists()), "one class for a clip earns nothing at five"
-    with pytest.raises(ZsarbenchError, match=r"their order is not named. Try: --class-order FILE"):
+    with pytest.raises(ZsarbenchError, match=r"their order is not known. Try: --class-order FILE"):
         score("zero.json")
     with pytest.raises(ZsarbenchError, match="does not name their classes"):
         score("bare.npz")
@@ -289,9 +289,9 @@ def test_what_the_user_states_is_in_the_result(place: Path, score: Callable[...,
         ("a.jsonl", '{"clip": "a"}', "what is predicted"),
         ("a.jsonl", '{"label": "golf"}', "no field that names the clip"),
         ("a.jsonl", '{"clip": "a", "label": true}', "neither a name nor an index"),
-        ("a.jsonl", '{"clip": "a", "scores": {"golf": "much"}}', "'much', which is no number"),
+        ("a.jsonl", '{"clip": "a", "scores": {"golf": "much"}}', "'much', which is not a number"),
         ("a.csv", "video;label\na", "has none of the columns"),
-        ("a.csv", "clip,golf,diving\na,1,high", "'high', which is no number"),
+        ("a.csv", "clip,golf,diving\na,1,high", "'high', which is not a number"),
         ("a.csv", "clip,rank,label\na,1,golf\na,1,diving", "a rank twice"),
         ("a.npz", "PK", "damaged"),
     ],
@@ -304,8 +304,8 @@ def test_a_file_that_is_none_is_one_clear_error(
         score(name)
 
 
-def test_what_is_not_there_is_an_error_of_the_user(score: Callable[..., RunResult]) -> None:
-    with pytest.raises(UsageError, match="is no file that exists"):
+def test_what_does_not_exist_is_an_error_of_the_user(score: Callable[..., RunResult]) -> None:
+    with pytest.raises(UsageError, match="does not exist or is not a file"):
         score("nowhere.json")
 
 

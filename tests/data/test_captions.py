@@ -1,4 +1,4 @@
-"""Captions of one's own: a CSV or JSON for any data set, matched by id or path, and every mistake named."""
+"""The user's own captions: a CSV or JSON for any data set, matched by id or path, and every mistake named."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from zsarbench.errors import UsageError, ZsarbenchError
 from zsarbench.interfaces import ClassText, Dataset, HasRoot
 
 IDS = ["clap/c0", "clap/c1", "wave/w0"]
-SAID = {"clap/c0": ("hands meet", "again"), "clap/c1": ("applause",), "wave/w0": ("a hand moves",)}
+CAPTIONS = {"clap/c0": ("hands meet", "again"), "clap/c1": ("applause",), "wave/w0": ("a hand moves",)}
 TABLE = "clip,caption\nclap/c0,hands meet\nclap/c1,applause\nclap/c0,again\nwave/w0,a hand moves\n"
 
 
@@ -46,13 +46,19 @@ def written(folder: Path, content: object, name: str = "captions.json") -> Path:
 FORMS: dict[str, tuple[str, object]] = {
     "table": ("a.csv", TABLE),
     "with tabs": ("a.tsv", TABLE.replace(",", "\t")),
-    "object": ("a.json", {name: list(said) for name, said in SAID.items()}),
+    "object": ("a.json", {name: list(sentences) for name, sentences in CAPTIONS.items()}),
     "object of texts": (
         "a.json",
         {"clap/c0": ["hands meet", "again"], "clap/c1": "applause", "wave/w0": " a hand\nmoves"},
     ),
-    "list of captions": ("a.json", [{"clip": name, "caption": one} for name, said in SAID.items() for one in said]),
-    "list of clips": ("a.json", [{"clip": name, "captions": list(said)} for name, said in reversed(SAID.items())]),
+    "list of captions": (
+        "a.json",
+        [{"clip": name, "caption": one} for name, texts in CAPTIONS.items() for one in texts],
+    ),
+    "list of clips": (
+        "a.json",
+        [{"clip": name, "captions": list(texts)} for name, texts in reversed(CAPTIONS.items())],
+    ),
 }
 
 
@@ -60,7 +66,7 @@ FORMS: dict[str, tuple[str, object]] = {
 def test_every_form_says_the_same_and_has_the_same_digest(form: str, tmp_path: Path) -> None:
     name, content = FORMS[form]
     captions = Captions(written(tmp_path, content, name))
-    assert captions.of(IDS, "toy") == SAID
+    assert captions.of(IDS, "toy") == CAPTIONS
     assert captions.sha256 == Captions(written(tmp_path, TABLE, "b.csv")).sha256
 
 
@@ -68,7 +74,7 @@ def test_a_data_set_with_them_is_the_same_but_for_captions_and_revision(tmp_path
     own = Captioned(Toy(), Captions(written(tmp_path, TABLE, "a.csv")), "toy")
     assert isinstance(own, Dataset)
     assert isinstance(own, HasRoot)
-    assert own.captions() == SAID
+    assert own.captions() == CAPTIONS
     assert own.revision.startswith("7+captions-")
     assert (own.splits(), list(own.manifest()["clip_id"])) == ({"test": IDS}, IDS)
     other = Captioned(Toy(), Captions(written(tmp_path, TABLE.replace("again", "twice"), "a.csv")), "toy")
@@ -76,12 +82,12 @@ def test_a_data_set_with_them_is_the_same_but_for_captions_and_revision(tmp_path
 
 
 def test_clips_may_be_called_by_the_path_of_their_file(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    said = {"videos/clap/c0.mp4": "hands meet", "w0.avi": "a hand moves", "elsewhere/x": "nothing"}
-    assert Captions(written(tmp_path, said)).of(IDS, "toy") == {
+    by_file = {"videos/clap/c0.mp4": "hands meet", "w0.avi": "a hand moves", "elsewhere/x": "nothing"}
+    assert Captions(written(tmp_path, by_file)).of(IDS, "toy") == {
         "clap/c0": ("hands meet",),
         "wave/w0": ("a hand moves",),
     }
-    assert "1 of 3 are of no clip of toy, e.g. 'elsewhere/x'" in caplog.text
+    assert "1 of 3 belong to no clip of toy, e.g. 'elsewhere/x'" in caplog.text
 
 
 @pytest.mark.parametrize(
@@ -90,14 +96,14 @@ def test_clips_may_be_called_by_the_path_of_their_file(tmp_path: Path, caplog: p
         ("a.txt", "words", "is neither .csv, with the columns clip and caption, nor .json"),
         ("a.json", "{", "is not valid JSON"),
         ("a.json", 3, 'must be {"clip": "caption"'),
-        ("a.json", {"clap/c0": 3}, "clip 'clap/c0' has '3', no sentence"),
-        ("a.json", {"clap/c0": ["", "x"]}, "no sentence or list of them"),
+        ("a.json", {"clap/c0": 3}, "clip 'clap/c0' has '3', not a sentence"),
+        ("a.json", {"clap/c0": ["", "x"]}, "not a sentence or a list of sentences"),
         ("a.json", [{"clip": "clap/c0"}], "item 1 has no clip and caption"),
         ("a.json", {}, "has no caption"),
         ("a.csv", "clip,text\na,b\n", "caption"),
         ("a.csv", "clip,caption\na,\n", "line 2: the caption is missing"),
         ("a.csv", "clip,caption\n,words\n", "line 2: the clip is missing"),
-        ("a.csv", "clip,caption\nx,y\n", "are of no clip of toy: 'x' is none, 'clap/c0' is one"),
+        ("a.csv", "clip,caption\nx,y\n", "name no clip of toy: 'x'; its ids are like 'clap/c0'"),
         ("a.json", {"clap/c0": "x", "c0.mp4": "y"}, "'clap/c0' and 'c0.mp4' are both clip 'clap/c0'"),
     ],
 )
@@ -107,7 +113,7 @@ def test_a_file_that_cannot_be_meant_is_refused(name: str, content: object, says
     assert says in str(error.value)
 
 
-def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+def test_a_file_that_does_not_exist_is_named(tmp_path: Path) -> None:
     for name in ("gone.csv", "gone.json"):
         with pytest.raises((UsageError, ZsarbenchError), match=name):
             Captions(tmp_path / name)

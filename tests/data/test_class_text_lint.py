@@ -125,7 +125,7 @@ def test_the_verb_finds_empty_texts_and_duplicates(
     assert "0 findings" in lint(capsys, *videos, "--class-text", "name", code=0)
 
 
-def test_the_verb_names_what_is_not_there(
+def test_the_verb_names_what_does_not_exist(
     videos: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert "did you mean 'ucf101'" in lint(capsys, "ucf10", "--text", "minilm", code=2)

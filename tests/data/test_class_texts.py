@@ -164,7 +164,7 @@ def test_a_json_file_gives_a_text_or_a_list_for_each_class(tmp_path: Path) -> No
     }
     for content, message in (
         ("[]", "must be an object"),
-        ('{"rowing": [3]}', "has 3, which is no text"),
+        ('{"rowing": [3]}', "has 3, which is not text"),
         ('{"yodel": "x"}', "unknown class 'yodel'"),
         ("{", "is not valid JSON"),
     ):
@@ -173,7 +173,7 @@ def test_a_json_file_gives_a_text_or_a_list_for_each_class(tmp_path: Path) -> No
             load(Toy(), str(path))
 
 
-def test_a_missing_file_is_told(tmp_path: Path) -> None:
+def test_a_missing_file_is_reported(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"class texts .*none\.csv does not exist"):
         load(dataset(), str(tmp_path / "none.csv"))
 

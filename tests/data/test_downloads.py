@@ -400,7 +400,7 @@ fetch(Download(name="toy", files=(RemoteFile("a.txt", "0" * 64, 10**6),), source
 """
 
 
-def test_a_full_disk_is_no_fault_of_the_mirror(mirror: Path) -> None:
+def test_a_full_disk_is_not_a_fault_of_the_mirror(mirror: Path) -> None:
     (mirror / SOURCE / "a.txt").write_bytes(bytes(10**6))
     run = subprocess.run([sys.executable, "-c", FULL, SOURCE], capture_output=True, text=True, timeout=300)
     last_line = run.stderr.strip().splitlines()[-1]
@@ -415,7 +415,7 @@ def test_a_file_where_a_folder_is_needed_is_named(mirror: Path, tmp_path: Path) 
         fetch(download_of(**{"a.txt": SMALL}))
 
 
-def test_waiting_for_another_process_is_said(
+def test_waiting_for_another_process_is_logged(
     mirror: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(transfers, "SECONDS_IN_SILENCE", 0.1)

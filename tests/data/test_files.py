@@ -1,4 +1,4 @@
-"""Which files below a folder are taken: hidden ones, links and other kinds are told apart."""
+"""Which files below a folder are taken: hidden files, links and other kinds are distinguished."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def taken(root: Path) -> list[str]:
     return [path.relative_to(root).as_posix() for path in files_below(root, VIDEO_SUFFIXES).taken]
 
 
-def test_hidden_files_and_folders_are_left_out_and_told(tmp_path: Path) -> None:
+def test_hidden_files_and_folders_are_left_out_and_reported(tmp_path: Path) -> None:
     root = touched(tmp_path, "x/a.mp4", "x/._a.mp4", "x/.DS_Store", ".git/b.mp4", "x/@eaDir/a.mp4", "__MACOSX/x/a.mp4")
     assert taken(root) == ["x/a.mp4"]
     left_out = files_below(root, VIDEO_SUFFIXES).left_out
@@ -53,7 +53,7 @@ def test_files_of_other_kinds_are_counted_by_ending(tmp_path: Path) -> None:
         ("../bowling", "which is searched"),
     ],
 )
-def test_links_that_lead_back_are_left_out_and_told(tmp_path: Path, target: str, why: str) -> None:
+def test_links_that_lead_back_are_left_out_and_reported(tmp_path: Path, target: str, why: str) -> None:
     root = touched(tmp_path / "videos", "archery/a.mp4", "bowling/b.mp4")
     (root / "archery" / "all").symlink_to(target)
     assert taken(root) == ["archery/a.mp4", "bowling/b.mp4"]

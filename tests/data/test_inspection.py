@@ -314,7 +314,7 @@ def test_what_is_near_a_missing_clip_is_named(tmp_path: Path, near: str) -> None
     assert reasons == {"a": f"missing file; near it is x/{near}", "c": "missing file"}
 
 
-def test_what_is_no_clip_is_told_with_its_reason(root: Path) -> None:
+def test_what_is_not_a_clip_is_reported_with_its_reason(root: Path) -> None:
     (root / "x" / "._a.mp4").touch()
     (root / ".git").mkdir()
     (root / "x" / "all").symlink_to("..")

@@ -1,4 +1,4 @@
-"""The checks of every manifest, whoever made it: times that are none, and classes that no list can tell apart."""
+"""The checks of every manifest, of whatever origin: invalid times, and classes that no list can tell apart."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from zsarbench.data.manifest import checked_manifest
 from zsarbench.errors import ZsarbenchError
 
 
-class Made:
+class ToyDataset:
     """One clip of each class."""
 
     aliases: dict[str, str] = {}  # noqa: RUF012
@@ -26,35 +26,35 @@ class Made:
         return frame.assign(start=self.times[0], end=self.times[1])
 
 
-def checked(made: Made) -> pd.DataFrame:
-    return checked_manifest(made, "made")  # type: ignore[arg-type]
+def checked(dataset: ToyDataset) -> pd.DataFrame:
+    return checked_manifest(dataset, "made")  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(("start", "end"), [(None, None), (0, 1), (1.5, None), (None, 0.5), (float("nan"), 2)])
 def test_a_clip_is_a_file_or_a_part_of_it(start: Any, end: Any) -> None:
-    assert len(checked(Made(start=start, end=end))) == 2
+    assert len(checked(ToyDataset(start=start, end=end))) == 2
 
 
 @pytest.mark.parametrize(
     ("start", "end"), [(-1, 2), (2, 2), (3, 1), (float("inf"), None), (0, float("inf")), (None, 0), (None, -1)]
 )
 def test_times_that_are_none_are_refused(start: Any, end: Any) -> None:
-    with pytest.raises(ZsarbenchError, match=r"'made': 2 clips have times that are none, e\.g\. 'clip0'"):
-        checked(Made(start=start, end=end))
+    with pytest.raises(ZsarbenchError, match=r"'made': 2 clips have invalid times, e\.g\. 'clip0'"):
+        checked(ToyDataset(start=start, end=end))
 
 
-def test_times_that_are_no_numbers_are_refused() -> None:
+def test_times_that_are_not_numbers_are_refused() -> None:
     with pytest.raises(ZsarbenchError, match="start and end are not seconds"):
-        checked(Made(start="soon"))
+        checked(ToyDataset(start="soon"))
 
 
 def test_classes_that_differ_in_spelling_alone_are_named(caplog: pytest.LogCaptureFixture) -> None:
-    checked(Made(("Yo Yo", "archery", "yo_yo")))
+    checked(ToyDataset(("Yo Yo", "archery", "yo_yo")))
     assert "classes 'Yo Yo' and 'yo_yo' differ in spelling alone" in caplog.text
 
 
 def test_numbers_as_classes_are_remarked(caplog: pytest.LogCaptureFixture) -> None:
-    checked(Made(("run", "2")))
+    checked(ToyDataset(("run", "2")))
     assert caplog.text == ""
-    checked(Made(("0", "1", "10")))
+    checked(ToyDataset(("0", "1", "10")))
     assert "its 3 classes are numbers, e.g. '0'; a method knows nothing else" in caplog.text

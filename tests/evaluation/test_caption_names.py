@@ -33,7 +33,7 @@ def test_prose_holds_no_path(text: str) -> None:
     assert not holds_path(text)
 
 
-def test_the_id_of_the_clip_is_found_where_it_is_no_word() -> None:
+def test_the_id_of_the_clip_is_found_where_it_is_not_a_word() -> None:
     assert holds_path("this is v_archery_g01_C01", "v_Archery_g01_c01")
     assert not holds_path("a dog runs", "dog")
 

@@ -1,4 +1,4 @@
-"""Paired tests over classes: what is equal is rarely told apart, what differs is, and corrections hold."""
+"""Paired tests over classes: equal methods rarely differ significantly, unequal ones do, and corrections hold."""
 
 from __future__ import annotations
 

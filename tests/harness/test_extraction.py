@@ -118,7 +118,7 @@ def test_a_protocol_names_its_clips_and_the_options_of_its_parts(
     assert info["key"]["part"]["options"]["max_steps"] == 1
     out = output_of(capsys, "extract", "--visual", "tiny", "--data-root", f"folder={root}", "--threads", "1",
                "--protocol", str(protocol_file(tmp_path)))  # fmt: skip
-    assert "100 clips, 99 already stored, 0 made, 0 failed" in out
+    assert "100 clips, 99 already stored, 0 computed, 0 failed" in out
 
 
 @pytest.mark.usefixtures("host")
@@ -139,7 +139,7 @@ def test_garbage_is_listed_and_removed_only_with_yes(
     orphan = next(tmp_path.rglob("shards")) / "0123.safetensors"
     orphan.write_bytes(b"of a killed run")
     os.utime(orphan, (1, 1))
-    assert "1 files, 0.0 MB may go\nnothing was removed; --yes does it" in output_of(capsys, "gc")
+    assert "1 files, 0.0 MB removable\nnothing was removed; --yes removes it" in output_of(capsys, "gc")
     (item,) = output_of(capsys, "gc", "--json")
     assert (item["files"], item["bytes"], item["removed"]) == (1, 15, False)
     assert orphan.exists()

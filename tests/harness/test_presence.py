@@ -1,4 +1,4 @@
-"""Collections that are not whole: what is said before work, what is asked for, and what becomes of the row."""
+"""Incomplete collections: the warning before work, what must be confirmed, and what becomes of the row."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ SEEN, UNSEEN = tuple("ABCD"), tuple("EFGH")
 
 
 class Films:
-    """Eight classes of five clips with a file each, and with captions where they are asked for."""
+    """Eight classes of five clips with a file each, and with captions on request."""
 
     classes: ClassVar[tuple[str, ...]] = (*SEEN, *UNSEEN)
     aliases: ClassVar[Mapping[str, str]] = {}
@@ -159,7 +159,7 @@ def run(folder: Path, method: str, root: str | None, where: str, **arguments: An
 # --- before work ------------------------------------------------------------------------------------------------------
 
 
-def test_a_small_part_of_a_protocol_must_be_asked_for(tmp_path: Path, film: Path) -> None:
+def test_a_small_part_of_a_protocol_must_be_requested(tmp_path: Path, film: Path) -> None:
     root = collection(tmp_path, film, clips_of("EF", 2))
     with pytest.raises(UsageError) as raised:
         run(tmp_path, "means", root, protocol(tmp_path))
@@ -169,7 +169,7 @@ def test_a_small_part_of_a_protocol_must_be_asked_for(tmp_path: Path, film: Path
     assert list((tmp_path / "out").rglob("*.json")) == []
 
 
-def test_few_clips_to_learn_from_must_be_asked_for_too(tmp_path: Path, film: Path) -> None:
+def test_few_clips_to_learn_from_must_be_requested_too(tmp_path: Path, film: Path) -> None:
     root = collection(tmp_path, film, [*clips_of(UNSEEN), *clips_of("A")])
     with pytest.raises(UsageError, match=r"25 of 40 .*\(20 of 20 to test, 5 of 20 to learn from\): below 90 %"):
         run(tmp_path, "learnt", root, protocol(tmp_path, LEARNING))
@@ -198,7 +198,7 @@ def test_no_clip_to_learn_from_is_an_error_with_what_to_type(tmp_path: Path, fil
         run(tmp_path, "learnt", root, protocol(tmp_path, LEARNING), partial=True)
 
 
-def test_a_data_set_without_captions_is_no_row_of_zero(tmp_path: Path) -> None:
+def test_a_data_set_without_captions_is_not_a_row_of_zero(tmp_path: Path) -> None:
     captions = {"visual": "captions", "text": "hashed-words", "method": "nearest-text", "root": None}
     with pytest.raises(UsageError, match="films has no captions; captions are what is read"):
         run(tmp_path, where=protocol(tmp_path), **captions)  # type: ignore[arg-type]
@@ -338,7 +338,7 @@ def test_lint_finds_captions_that_name_their_class() -> None:
     words = ["data", "lint", "films", "--class-text", "name", "--set", "dataset.captioned=EFGH"]
     sound = CliRunner().invoke(cli, words, obj={"session": Session((), HOST)})
     assert (sound.exit_code, "captions: 20, of which 0 name" in sound.output) == (0, True), sound.output
-    told = CliRunner().invoke(cli, [*words, "--set", "dataset.telling=true"], obj={"session": Session((), HOST)})
-    assert told.exit_code == 1
-    assert "finding: 20 of 20 captions name the class of their clip (100.0 %; any other class 0.00 %)" in told.output
-    assert "E0 (E): somebody does E" in told.output
+    done = CliRunner().invoke(cli, [*words, "--set", "dataset.telling=true"], obj={"session": Session((), HOST)})
+    assert done.exit_code == 1
+    assert "finding: 20 of 20 captions name the class of their clip (100.0 %; any other class 0.00 %)" in done.output
+    assert "E0 (E): somebody does E" in done.output

@@ -73,7 +73,7 @@ def test_the_mistakes_of_all_combinations_come_at_once(host: Host) -> None:
     assert len(caught.value.problems) == 2
     assert "did you mean 'hardest'" in str(caught.value)
     assert "did you mean 'triplet'" in str(caught.value)
-    with pytest.raises(UsageError, match=r"no method is named\. Try: --method NAME"):
+    with pytest.raises(UsageError, match=r"no method was given\. Try: --method NAME"):
         sweep.grid({}, [Axis("loss", ("triplet",))], host)
     with pytest.raises(UsageError, match="names 'loss' twice"):
         sweep.grid({"method": "cezsar"}, [Axis("loss", ("triplet",)), Axis("loss", ("sigmoid",))], host)

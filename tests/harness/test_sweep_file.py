@@ -92,8 +92,11 @@ def test_the_files_of_the_benchmark_are_sound(name: str, host: Host) -> None:
         ("rows = 3\nprotocol = 1", ("did you mean 'protocols'", "it has no rows", "protocols is not a list of names")),
         ('protocols = ["a"]\n[[rows]]\nmethod = "chance"', ("row 1: methods is not a list of names",)),
         ('protocols = ["a"]\n[[rows]]\nmethods = ["chance"]\nvisuals = "x"', ("row 1: ", "did you mean 'visual'")),
-        ('protocols = ["a"]\n[[rows]]\nmethods = ["chance"]\nnot_on = "a"', ("row 1: not_on holds no reasons",)),
-        ('protocols = ["a"]\n[[rows]]\nmethods = ["chance", "chance"]', ("'chance' stands in two rows",)),
+        (
+            'protocols = ["a"]\n[[rows]]\nmethods = ["chance"]\nnot_on = "a"',
+            ("row 1: not_on is not a table of reasons",),
+        ),
+        ('protocols = ["a"]\n[[rows]]\nmethods = ["chance", "chance"]', ("'chance' is the label of two rows",)),
         ("protocols = [", ("is not valid TOML",)),
     ],
 )
@@ -112,12 +115,12 @@ def test_the_mistakes_of_all_rows_come_before_the_first_is_measured(tmp_path: Pa
     assert "--seeds is 'many'; it takes a whole number" in str(caught.value)
 
 
-def test_what_a_file_decides_cannot_be_typed_beside_it(tmp_path: Path) -> None:
+def test_what_a_file_decides_cannot_be_given_as_an_option_too(tmp_path: Path) -> None:
     file = written(tmp_path)
     for words, flag in ((("--grid", "loss=a,b"), "--grid"), (("--method", "chance"), "--method"),
                         (("--format", "csv"), "--format"), (("loss=a,b",), "NAME=VALUE,VALUE")):  # fmt: skip
         assert f"{flag} does not go with --file" in str(swept("--file", file, *words).exception)
-    assert "nothing is named to be swept" in str(swept("--method", "chance").exception)
+    assert "nothing to sweep" in str(swept("--method", "chance").exception)
     assert "does not exist" in str(swept("--file", tmp_path / "no.toml").exception)
 
 

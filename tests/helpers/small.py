@@ -1,4 +1,4 @@
-"""A data set of captions and small parts, on which a run takes a fraction of a second, as a plugin beside real ones."""
+"""A plugin with a data set of captions and small parts, on which a run takes a fraction of a second."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ class Small:
     captions_trained_on: ClassVar[tuple[str, ...]] = ()
     revision = "1"
 
-    def __init__(self, *, told: str = "a person is") -> None:
-        self.told = told
+    def __init__(self, *, phrase: str = "a person is") -> None:
+        self.phrase = phrase
 
     def manifest(self) -> pd.DataFrame:
         """Return four clips of each class, each of its own source video."""
@@ -41,7 +41,7 @@ class Small:
         """Return two sentences of every clip."""
         rows = self.manifest()
         return {
-            clip_id: (f"{self.told} {label}", f"{self.told} {label} in room {number}")
+            clip_id: (f"{self.phrase} {label}", f"{self.phrase} {label} in room {number}")
             for number, (clip_id, label) in enumerate(zip(rows["clip_id"], rows["label"], strict=True))
         }
 

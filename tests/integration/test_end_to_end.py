@@ -1,6 +1,6 @@
 """The command line as a user meets it, with real weights, on small drawn data.
 
-What must be the same from any process is made by processes of their own; the rest shares one, which imports torch once.
+What must be the same from any process is computed by separate processes; the rest shares one, which imports torch once.
 """
 
 from __future__ import annotations
@@ -150,7 +150,7 @@ def test_a_killed_run_is_finished_by_the_next_with_the_same_bytes(
     assert "resuming at epoch" in killed["log"] or "this fit finished" in killed["log"]
 
 
-def test_mistakes_are_told_at_once_without_a_traceback(tmp_path: Path) -> None:
+def test_mistakes_are_reported_at_once_without_a_traceback(tmp_path: Path) -> None:
     done = zsarbench(
         "run", "--method", "cezzar", "--protocol", "ucf101/truze-v9", "--visual", "captoins", "--set", "los.margin=1",
         cache=tmp_path, expect=2,

@@ -177,7 +177,7 @@ def test_two_runs_at_once_leave_one_sound_store(tmp_path: Path, videos: Path, un
     assert stored.info()["clips"] == N_CLIPS
 
 
-def test_a_full_disk_is_said_and_what_was_finished_is_kept(tmp_path: Path) -> None:
+def test_a_full_disk_is_reported_and_what_was_finished_is_kept(tmp_path: Path) -> None:
     def run(limit: int) -> tuple[int, str]:
         process = Forked(tmp_path / str(limit), fill, str(tmp_path / "store"), limit, 10_000)
         return process.wait(), process.stderr

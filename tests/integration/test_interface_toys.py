@@ -52,8 +52,8 @@ PER_CLASS = 4
 # --- the toys ---------------------------------------------------------------------------------------------------------
 
 
-class Made:
-    """A data set of made clips, four a class, two of each source video; with a root, of small video files."""
+class ToyDataset:
+    """A data set of synthetic clips, four per class, two of each source video; with a root, of small video files."""
 
     prefix = "made"
     classes: ClassVar[tuple[str, ...]] = (*toys.SEEN, *toys.UNSEEN)
@@ -85,7 +85,7 @@ class Made:
         return toys.class_texts(self.classes)
 
 
-class Other(Made):
+class Other(ToyDataset):
     """Another data set: some classes are the first one's, some are not."""
 
     prefix = "other"
@@ -164,7 +164,7 @@ class OtherText(toys.ToyText):
         self.fingerprint = {"weights_sha256": "another rule"}
 
     def encode(self, texts: Sequence[str]) -> Tensor:
-        return super().encode([f"{text} anew" for text in texts])
+        return super().encode([f"{text} again" for text in texts])
 
 
 def means(clips: ClipFeatures) -> Tensor:
@@ -196,15 +196,15 @@ class LastStep(Nearest):
 
 
 class Stumbles(Nearest):
-    """Scores the first clip NaN when it is first asked, and never again."""
+    """Scores the first clip NaN when it first scores, and never again."""
 
-    asked = False
+    called = False
 
     def score(self, clips: ClipFeatures, classes: Sequence[ClassText], context: Context) -> Tensor:
         scores = super().score(clips, classes, context)
-        if not Stumbles.asked:
+        if not Stumbles.called:
             scores[0] = float("nan")
-        Stumbles.asked = True
+        Stumbles.called = True
         return scores
 
 
@@ -242,7 +242,7 @@ class FromCaptions(Nearest):
 @hookimpl
 def zsarbench_register(registry: Any) -> None:
     for kind, name, target in (
-        ("dataset", "made", Made),
+        ("dataset", "made", ToyDataset),
         ("dataset", "other", Other),
         ("visual", "feature-files", FeatureFiles),
         ("visual", "layered-features", LayeredFeatures),
@@ -269,20 +269,20 @@ HOST = load_plugins(
 )
 
 
-def run(folder: Path, method: str, **asked: Any) -> tuple[RunResult, Scores]:
+def run(folder: Path, method: str, **arguments: Any) -> tuple[RunResult, Scores]:
     """Run a method under a protocol that a file of this folder states, and return the result and its scores."""
-    where = asked.pop("protocol", None) or protocol(folder)
-    spec = resolve_run(request(method, protocol=where, out=str(folder / "out"), threads=1, **asked), HOST)
+    where = arguments.pop("protocol", None) or protocol(folder)
+    spec = resolve_run(request(method, protocol=where, out=str(folder / "out"), threads=1, **arguments), HOST)
     result, path = runs.run(spec, HOST, LogProgress())
     return result, scores.read(path.with_suffix(".npz"))
 
 
-def protocol(folder: Path, setting: str = "zsl", **lists: Any) -> str:
+def protocol(folder: Path, setting: str = "zsl", **changed: Any) -> str:
     """Write a protocol of one round; by default seen and unseen classes of the toys."""
-    told = {"seen": toys.SEEN, "candidates": toys.UNSEEN, "validation": toys.SEEN[-2:], **lists}
+    lists = {"seen": toys.SEEN, "candidates": toys.UNSEEN, "validation": toys.SEEN[-2:], **changed}
     head = {"name": f"toy/{setting}", "version": 1, "dataset": "made", "setting": setting, "class_text": "sentence"}
     lines = [f"{key} = {json.dumps(value)}" for key, value in {**head, "summary": "A toy.", "source": "This."}.items()]
-    lines += ["[[rounds]]", *(f"{key} = {json.dumps(list(value))}" for key, value in told.items())]
+    lines += ["[[rounds]]", *(f"{key} = {json.dumps(list(value))}" for key, value in lists.items())]
     path = folder / f"{setting}.toml"
     path.write_text("\n".join(lines), encoding="utf-8")
     return str(path)
@@ -293,7 +293,7 @@ def features(tmp_path: Path) -> Path:
     """A folder of feature files of both data sets."""
     folder = tmp_path / "features"
     folder.mkdir()
-    for dataset in (Made, Other):
+    for dataset in (ToyDataset, Other):
         clips = toys.clips(dataset.classes, PER_CLASS, name=dataset.prefix)
         for number, clip_id in enumerate(clips.ids):
             steps = clips.rows([number])
@@ -302,62 +302,64 @@ def features(tmp_path: Path) -> Path:
 
 
 def test_feature_files(tmp_path: Path, features: Path) -> None:
-    """A clip without a file counts as wrong and is named; files that changed are read anew."""
+    """A clip without a file counts as wrong and is named; files that changed are read again."""
     (features / "made-opening-box-3.npy").unlink()
     settings = [f"visual.folder={features}"]
-    result, made = run(tmp_path, "nearest", settings=settings)
+    result, saved = run(tmp_path, "nearest", settings=settings)
     assert (result.rounds[0].n_expected, result.rounds[0].n_scored, result.rounds[0].n_failed) == (16, 15, 1)
     assert [failure.clip_id for failure in result.failures] == ["made-opening-box-3"]
     assert 0.5 < result.summary["top1_per_video"].mean < 1  # chance is 0.25, and one clip is wrong
     for file in features.glob("made-*.npy"):
         np.save(file, -np.load(file))
     _, turned = run(tmp_path, "nearest", settings=settings)
-    (before, _), (after, _) = made.round(0), turned.round(0)
+    (before, _), (after, _) = saved.round(0), turned.round(0)
     np.testing.assert_allclose(after, -before, atol=1e-6)
 
 
 def test_a_window_video_model(tmp_path: Path) -> None:
     """Frames are 0.2 s apart, four make a step, a step starts every 0.4 s: of 10 frames a second every second one."""
-    for clip_id in Made().manifest()["clip_id"]:
+    for clip_id in ToyDataset().manifest()["clip_id"]:
         write_video(tmp_path / f"{clip_id}.mp4", 16 if clip_id.endswith("0") else 8)
-    _, made = run(tmp_path, "last-step", visual="windows", data_root=[f"made={tmp_path}"])
-    ids = made.clip_ids[made.rounds[0].clips]
-    last_steps = {clip[-1]: row.tolist() for clip, row in zip(ids, made.round(0)[0], strict=True)}
+    _, saved = run(tmp_path, "last-step", visual="windows", data_root=[f"made={tmp_path}"])
+    ids = saved.clip_ids[saved.rounds[0].clips]
+    last_steps = {clip[-1]: row.tolist() for clip, row in zip(ids, saved.round(0)[0], strict=True)}
     assert last_steps["0"] == [8, 10, 12, 14]  # the third, of 1.6 s
     assert last_steps["1"] == [0, 2, 4, 6]  # the only one that fits into 0.8 s
 
 
 def test_a_caption_encoder_reads_through_the_runs_text_part(tmp_path: Path) -> None:
     """Another text part gives other features, which are stored apart; the cosine is legal, the space being one."""
-    result, made = run(tmp_path, "nearest", visual="caption-steps")
+    result, saved = run(tmp_path, "nearest", visual="caption-steps")
     assert result.summary["top1_per_video"].mean == 1
     assert result.parts["text"].name == "toy-text"
     _, others = run(tmp_path, "nearest", visual="caption-steps", text="other-text")
-    assert not np.allclose(made.round(0)[0], others.round(0)[0])
+    assert not np.allclose(saved.round(0)[0], others.round(0)[0])
     _, again = run(tmp_path, "nearest", visual="caption-steps")
-    np.testing.assert_array_equal(made.round(0)[0], again.round(0)[0])
+    np.testing.assert_array_equal(saved.round(0)[0], again.round(0)[0])
 
 
 def test_class_sentences_are_chosen_by_the_runs_text_part(tmp_path: Path) -> None:
     """Of two texts a class the nearest to its name describes it; the result has the hash of what was chosen."""
-    lines = [f"{name},{text}" for name in Made.classes for text in ("nothing of it", f"somebody {name}")]
+    lines = [f"{name},{text}" for name in ToyDataset.classes for text in ("nothing of it", f"somebody {name}")]
     for file, kept in (("both", lines), ("near", lines[1::2])):
         (tmp_path / f"{file}.csv").write_text("\n".join(["class,text", *kept]))
     forms = {name: str(tmp_path / name) for name in ("both.csv", "near.csv", "both.csv:nearest-1")}
-    made = {name: run(tmp_path, "nearest", visual="caption-steps", class_text=form)[0] for name, form in forms.items()}
-    hashes = {name: result.class_text.sha256 for name, result in made.items()}
+    by_form = {
+        name: run(tmp_path, "nearest", visual="caption-steps", class_text=form)[0] for name, form in forms.items()
+    }
+    hashes = {name: result.class_text.sha256 for name, result in by_form.items()}
     assert hashes["both.csv:nearest-1"] == hashes["near.csv"] != hashes["both.csv"]
-    assert made["both.csv:nearest-1"].class_text.form == "both.csv:nearest-1"
-    assert made["both.csv:nearest-1"].summary["top1_per_video"].mean == 1
+    assert by_form["both.csv:nearest-1"].class_text.form == "both.csv:nearest-1"
+    assert by_form["both.csv:nearest-1"].summary["top1_per_video"].mean == 1
 
 
 def test_the_generalised_setting(tmp_path: Path, features: Path) -> None:
     """Seen classes are candidates; of their clips one source video is for training, the other is tested."""
-    clips = {clip: label for clip, label, *_ in Made().manifest().values}
+    clips = {clip: label for clip, label, *_ in ToyDataset().manifest().values}
     trained = [clip for clip, label in clips.items() if label in toys.SEEN and clip[-1] in "01"]
     tested = sorted(set(clips) - set(trained))
-    lists = {"candidates": Made.classes, "train_clips": trained, "test_clips": tested}
-    result, made = run(
+    lists = {"candidates": ToyDataset.classes, "train_clips": trained, "test_clips": tested}
+    result, saved = run(
         tmp_path,
         "from-captions",
         protocol=protocol(tmp_path, "gzsl", **lists),
@@ -365,8 +367,8 @@ def test_the_generalised_setting(tmp_path: Path, features: Path) -> None:
     )
     assert result.method.record["fits"][0]["clips"] == sorted(trained)
     assert result.rounds[0].n_expected == len(tested) == 6 * 2 + 4 * 4
-    assert made.round(0)[0].shape == (len(tested), 10)
-    assert [str(made.class_names[c]) in toys.SEEN for c in made.rounds[0].classes] == list(made.rounds[0].seen)
+    assert saved.round(0)[0].shape == (len(tested), 10)
+    assert [str(saved.class_names[c]) in toys.SEEN for c in saved.rounds[0].classes] == list(saved.rounds[0].seen)
     seen, unseen = (result.summary[f"top1_per_class_{side}"].mean for side in ("seen", "unseen"))
     assert result.summary["harmonic_mean"].mean == pytest.approx(2 * seen * unseen / (seen + unseen))
     assert seen > 0.3  # chance is 0.1
@@ -374,26 +376,26 @@ def test_the_generalised_setting(tmp_path: Path, features: Path) -> None:
 
 @pytest.mark.parametrize("independent", [True, False])
 def test_base_to_novel(tmp_path: Path, features: Path, monkeypatch: pytest.MonkeyPatch, independent: bool) -> None:
-    """A method is asked about clips of seen classes among these alone, and about the others among the others."""
-    asked, score = [], FromCaptions.score
+    """A method scores clips of seen classes among seen classes alone, and the others among unseen ones."""
+    calls, score = [], FromCaptions.score
 
     def noted(self: Any, clips: Any, classes: Any, context: Any) -> Any:
-        asked.append(({named.removeprefix("a person ") for named, _ in clips.captions}, {one.name for one in classes}))
+        calls.append(({named.removeprefix("a person ") for named, _ in clips.captions}, {one.name for one in classes}))
         assert not set(clips.ids) & set(labels)  # ids of the data set name the class
         return score(self, clips, classes, context)
 
     monkeypatch.setattr(FromCaptions, "score", noted)
     monkeypatch.setattr(FromCaptions, "class_independent", independent, raising=False)
-    labels = {clip: label for clip, label, *_ in Made().manifest().values}
+    labels = {clip: label for clip, label, *_ in ToyDataset().manifest().values}
     trained = [clip for clip, label in labels.items() if label in toys.SEEN and clip[-1] in "01"]
-    lists = {"candidates": Made.classes, "train_clips": trained, "test_clips": sorted(set(labels) - set(trained))}
+    lists = {"candidates": ToyDataset.classes, "train_clips": trained, "test_clips": sorted(set(labels) - set(trained))}
     named = protocol(tmp_path, "base-to-novel", **lists)
-    result, made = run(tmp_path, "from-captions", protocol=named, settings=[f"visual.folder={features}"])
-    assert len(asked) == 2
-    for shown, names in asked:
+    result, saved = run(tmp_path, "from-captions", protocol=named, settings=[f"visual.folder={features}"])
+    assert len(calls) == 2
+    for shown, names in calls:
         assert shown == names
-    scores, owner = made.round(0)
-    own = made.rounds[0].seen[owner][:, None] == made.rounds[0].seen[None]
+    scores, owner = saved.round(0)
+    own = saved.rounds[0].seen[owner][:, None] == saved.rounds[0].seen[None]
     assert (np.isneginf(scores) == ~own).all()
     base, novel = (result.summary[f"top1_per_video_{side}"] for side in ("base", "novel"))
     assert result.summary["harmonic_mean_per_video"].mean == pytest.approx(
@@ -405,10 +407,10 @@ def test_base_to_novel(tmp_path: Path, features: Path, monkeypatch: pytest.Monke
 
 
 def test_training_on_one_data_set_and_testing_on_another(tmp_path: Path, features: Path) -> None:
-    """The method is given the other data set's clips and classes alone; shared classes are told."""
+    """The method is given the other data set's clips and classes alone; shared classes are reported."""
     result, _ = run(
         tmp_path, "from-captions", train_on="other", settings=[f"visual.folder={features}"],
-        protocol=protocol(tmp_path, seen=[], validation=[], candidates=Made.classes),
+        protocol=protocol(tmp_path, seen=[], validation=[], candidates=ToyDataset.classes),
     )  # fmt: skip
     given = result.method.record["fits"][0]
     assert given["dataset"] == "other"
@@ -416,17 +418,17 @@ def test_training_on_one_data_set_and_testing_on_another(tmp_path: Path, feature
     assert all(clip.startswith("other-") for clip in given["clips"])
     assert len(given["clips"]) == len(Other.classes) * PER_CLASS
     assert result.train_on == "other"
-    assert result.rounds[0].n_expected == len(Made.classes) * PER_CLASS
+    assert result.rounds[0].n_expected == len(ToyDataset.classes) * PER_CLASS
     assert result.summary["top1_per_video"].mean > 0.25  # chance is 0.1
     assert result.contamination is not None
     assert {overlap.candidate for overlap in result.contamination.overlapping} == set(toys.SEEN[:4])
 
 
 def test_a_method_of_labelled_classes_learns_from_another_data_set(tmp_path: Path, features: Path) -> None:
-    """Classes that both data sets have are told, and the accuracy without them is given."""
+    """Classes that both data sets have are reported, and the accuracy without them is given."""
     result, _ = run(
         tmp_path, "eszsl", visual="feature-files", text="toy-text", train_on="other",
-        protocol=protocol(tmp_path, seen=[], validation=[], candidates=Made.classes),
+        protocol=protocol(tmp_path, seen=[], validation=[], candidates=ToyDataset.classes),
         settings=[f"visual.folder={features}"],
     )  # fmt: skip
     assert result.train_on == "other"
@@ -439,15 +441,15 @@ def test_a_method_of_labelled_classes_learns_from_another_data_set(tmp_path: Pat
 UNREAD = "lifting cup"  # of its clips one cannot be read
 
 
-def test_clips_of_the_other_data_set_that_cannot_be_read_are_not_learnt_from_and_told(
+def test_unreadable_clips_of_the_other_data_set_are_reported_and_not_learnt_from(
     tmp_path: Path, features: Path
 ) -> None:
     """They are no failures of the test, which a result lists; without any the run ends."""
 
-    def learnt(**asked: Any) -> RunResult:
+    def learnt(**arguments: Any) -> RunResult:
         return run(
             tmp_path, "from-captions", train_on="other", settings=[f"visual.folder={features}"],
-            protocol=protocol(tmp_path, seen=[], validation=[], candidates=Made.classes), **asked,
+            protocol=protocol(tmp_path, seen=[], validation=[], candidates=ToyDataset.classes), **arguments,
         )[0]  # fmt: skip
 
     unread = f"other-{UNREAD.replace(' ', '-')}-3"
@@ -486,12 +488,12 @@ def test_a_clip_that_one_fit_scored_nan_is_scored_by_the_others(tmp_path: Path, 
 
 
 def test_the_plan_counts_the_clips_of_both_data_sets(tmp_path: Path, features: Path) -> None:
-    asked = request(
+    planned = request(
         "from-captions", train_on="other", settings=[f"visual.folder={features}"], threads=1,
-        protocol=protocol(tmp_path, seen=[], validation=[], candidates=Made.classes),
+        protocol=protocol(tmp_path, seen=[], validation=[], candidates=ToyDataset.classes),
     )  # fmt: skip
-    told = runs.plan(resolve_run(asked, HOST), HOST, LogProgress())
-    assert told["clips"] == told["clips_to_extract"] == (len(Made.classes) + len(Other.classes)) * PER_CLASS
+    plan = runs.plan(resolve_run(planned, HOST), HOST, LogProgress())
+    assert plan["clips"] == plan["clips_to_extract"] == (len(ToyDataset.classes) + len(Other.classes)) * PER_CLASS
 
 
 def test_a_method_that_learns_is_refused_where_there_is_nothing_to_learn_from(tmp_path: Path, features: Path) -> None:
@@ -500,13 +502,13 @@ def test_a_method_that_learns_is_refused_where_there_is_nothing_to_learn_from(tm
         run(tmp_path, "from-captions", protocol=bare, settings=[f"visual.folder={features}"])
 
 
-def test_the_log_tells_the_commonest_reasons_and_counts_the_others() -> None:
+def test_the_log_shows_the_commonest_reasons_and_counts_the_others() -> None:
     reasons = {f"clip{number}": "missing file" for number in range(5)} | {
         f"odd{number}": f"reason {number}" for number in range(video_failures.MAX_REASONS + 2)
     }
-    told = video_failures.describe_failures(reasons)
-    assert told.startswith("5 × missing file (e.g. clip0); 1 × reason 0 (e.g. odd0)")
-    assert told.endswith("3 × other reasons")
+    text = video_failures.describe_failures(reasons)
+    assert text.startswith("5 × missing file (e.g. clip0); 1 × reason 0 (e.g. odd0)")
+    assert text.endswith("3 × other reasons")
     assert video_failures.describe_failures({"a": "missing file"}) == "1 × missing file (e.g. a)"
 
 
@@ -538,9 +540,9 @@ def test_the_semantic_gap_of_a_result_is_embedded_by_the_same_fit(
     tmp_path: Path, features: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
-    asked = joint_run(tmp_path, features)
-    _, found = run(tmp_path, "cezsar", **asked)
-    spec = resolve_run(request("cezsar", out=str(tmp_path / "out"), threads=1, **asked), HOST)
+    arguments = joint_run(tmp_path, features)
+    _, found = run(tmp_path, "cezsar", **arguments)
+    spec = resolve_run(request("cezsar", out=str(tmp_path / "out"), threads=1, **arguments), HOST)
     shown = semantic_gap.of_run(spec, HOST, LogProgress(), found, 0)
     assert "its weights are loaded" in caplog.text
     assert "gives other scores" not in caplog.text

@@ -36,7 +36,7 @@ WORLDS = ("as it is", "other labels", "other clips", "other texts")
 
 
 class Worlds:
-    """The toys' classes with six clips each, whose ids say nothing; `now` is the world that is looked at."""
+    """The toys' classes with six clips each, whose ids say nothing; `now` is the world under test."""
 
     now: ClassVar[str] = WORLDS[0]
     classes: ClassVar[tuple[str, ...]] = (*toys.SEEN, *toys.UNSEEN)
@@ -64,23 +64,23 @@ class Worlds:
         return {}
 
     def captions(self) -> Mapping[str, Sequence[str]]:
-        """Return two captions a clip; in another world those of every second unseen clip tell of something else."""
-        told = {}
+        """Return two captions per clip; in another world those of every second unseen clip describe something else."""
+        captions = {}
         for number, name in enumerate(self.names()):
             other = Worlds.now == "other clips" and name in toys.UNSEEN and number % 2
-            told[f"clip{number:03}"] = (
+            captions[f"clip{number:03}"] = (
                 f"{'nobody' if other else name} {number}",
                 f"a person {name if not other else ''}",
             )
-        return told
+        return captions
 
     def class_texts(self, form: str) -> Sequence[ClassText]:
         if form != "sentence":
             raise UsageError(f"no texts of the form {form}")
-        said = {name: f"somebody {name}" for name in self.classes}
+        texts = {name: f"somebody {name}" for name in self.classes}
         if Worlds.now == "other texts":
-            said |= {name: f"{name} as never before" for name in toys.UNSEEN}
-        return [ClassText(name, (text,)) for name, text in said.items()]
+            texts |= {name: f"{name} as never before" for name in toys.UNSEEN}
+        return [ClassText(name, (text,)) for name, text in texts.items()]
 
 
 # --- methods that leak, and one that does not -------------------------------------------------------------------------
@@ -140,12 +140,12 @@ class PeeksAtLabels(Sound):
         unseen = data.manifest()[lambda frame: frame["label"].isin(toys.UNSEEN)]
         assert context.parts.text is not None
         x = torch.stack([context.parts.text.encode(data.captions()[clip]).mean(0) for clip in unseen["clip_id"]])
-        said = {described.name: described for described in data.class_texts("sentence")}
-        return self.accuracy(penalty, x, texts_of([said[label] for label in unseen["label"]], context))
+        texts = {described.name: described for described in data.class_texts("sentence")}
+        return self.accuracy(penalty, x, texts_of([texts[label] for label in unseen["label"]], context))
 
 
 class PeeksAtScores(Sound):
-    """Chooses again where it is asked: the setting that is surest of the test clips."""
+    """Chooses again when it scores: the setting that is surest of the test clips."""
 
     def score(self, clips: ClipFeatures, classes: Sequence[ClassText], context: Context) -> Tensor:
         for penalty in self.tried:
@@ -197,22 +197,22 @@ SMALL = {"dem": ["method.hidden=16", "method.steps=50"], "latem": ["method.epoch
 def run(folder: Path, method: str, world: str) -> tuple[RunResult, Scores]:
     """Run a method in a world, and return the result and its scores."""
     Worlds.now = world
-    told = {"seen": toys.SEEN, "candidates": toys.UNSEEN, "validation": toys.SEEN[-2:]}
+    lists = {"seen": toys.SEEN, "candidates": toys.UNSEEN, "validation": toys.SEEN[-2:]}
     head = {"name": "toy/worlds", "version": 1, "dataset": "worlds", "setting": "zsl", "class_text": "sentence"}
     lines = [f"{key} = {json.dumps(value)}" for key, value in {**head, "summary": "A toy.", "source": "This."}.items()]
-    lines += ["[[rounds]]", *(f"{key} = {json.dumps(list(value))}" for key, value in told.items())]
+    lines += ["[[rounds]]", *(f"{key} = {json.dumps(list(value))}" for key, value in lists.items())]
     file = folder / "worlds.toml"
     file.write_text("\n".join(lines), encoding="utf-8")
-    asked = {"protocol": str(file), "visual": "captions", "text": "toy-text", "settings": SMALL.get(method, ())}
-    spec = resolve_run(request(method, out=str(folder / world), threads=1, **asked), HOST)
+    arguments = {"protocol": str(file), "visual": "captions", "text": "toy-text", "settings": SMALL.get(method, ())}
+    spec = resolve_run(request(method, out=str(folder / world), threads=1, **arguments), HOST)
     result, path = runs.run(spec, HOST, LogProgress())
     return result, scores.read(path.with_suffix(".npz"))
 
 
 def leaks(folder: Path, method: str) -> list[str]:
     """Return the worlds in which a method fits otherwise, or scores a clip otherwise that is the same there."""
-    result, made = run(folder, method, WORLDS[0])
-    clips = [int(str(clip).removeprefix("clip")) for clip in made.clip_ids[made.rounds[0].clips]]
+    result, saved = run(folder, method, WORLDS[0])
+    clips = [int(str(clip).removeprefix("clip")) for clip in saved.clip_ids[saved.rounds[0].clips]]
     same = {
         "other labels": np.ones(len(clips), dtype=bool),
         "other clips": np.array([number % 2 == 0 for number in clips]),
@@ -221,7 +221,7 @@ def leaks(folder: Path, method: str) -> list[str]:
     found = []
     for world, kept in same.items():
         other, scored = run(folder, method, world)
-        alike = np.array_equal(made.round(0)[0][kept], scored.round(0)[0][kept])
+        alike = np.array_equal(saved.round(0)[0][kept], scored.round(0)[0][kept])
         if other.method.record != result.method.record or not alike:
             found.append(world)
     return found

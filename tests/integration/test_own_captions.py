@@ -34,9 +34,9 @@ def scores(result: RunResult) -> bytes:
 
 
 def test_captions_enter_revision_scores_spec_and_command(tmp_path: Path) -> None:
-    said = {name: f"somebody is {name.rpartition('-')[0]}" for name in small.Small().manifest()["clip_id"]}
-    (tmp_path / "own.json").write_text(json.dumps(said), encoding="utf-8")
-    rows = "".join(f"{name}.mp4,{text}\n" for name, text in said.items())
+    captions = {name: f"somebody is {name.rpartition('-')[0]}" for name in small.Small().manifest()["clip_id"]}
+    (tmp_path / "own.json").write_text(json.dumps(captions), encoding="utf-8")
+    rows = "".join(f"{name}.mp4,{text}\n" for name, text in captions.items())
     (tmp_path / "own.csv").write_text(f"clip,caption\n{rows}", encoding="utf-8")
     plain, by_json = measured(tmp_path), measured(tmp_path, f"small={tmp_path / 'own.json'}")
     by_csv = measured(tmp_path, f"small={tmp_path / 'own.csv'}")

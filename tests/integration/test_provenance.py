@@ -107,23 +107,23 @@ def test_features_that_another_version_computed_are_read_and_named_with_the_comm
     assert "is installed" not in nearest()
     assert "is installed" not in call("features", "verify")
     installed("1.1", commit="ab" * 20)
-    told = "by plugin 'small' of small-plugin 1.0, and small-plugin 1.1 (commit abababababab) is installed"
+    expected = "by plugin 'small' of small-plugin 1.0, and small-plugin 1.1 (commit abababababab) is installed"
     text = nearest("--refit")
     assert "encoded 0 clips, 36 already stored" in text
     assert {name.partition("-")[0] for _, name in ADVICE.findall(text)} == {"small", "sentences"}
-    flags = [flag for flag in newest(tmp_path)["flags"] if told in flag]
+    flags = [flag for flag in newest(tmp_path)["flags"] if expected in flag]
     assert sorted(flag.split()[2].partition("-")[0] for flag in flags) == ["sentences", "small"]
     verified = call("features", "verify")  # it is no fault: exit code 0
-    assert verified.count(told) == 2
+    assert verified.count(expected) == 2
     assert verified.count("sound") == 2
     (of_clips,) = (set_of for set_of in json.loads(call("features", "verify", "--json")) if set_of["clips"] == 36)
-    assert told in of_clips["remarks"][0]
+    assert expected in of_clips["remarks"][0]
     for command, _ in set(ADVICE.findall(text)):
         call(*command.split())
     text = nearest("--refit")
     assert "encoded 36 clips, 0 already stored" in text
     assert "is installed" not in text
-    assert not [flag for flag in newest(tmp_path)["flags"] if told in flag]
+    assert not [flag for flag in newest(tmp_path)["flags"] if expected in flag]
 
 
 def test_extraction_names_the_version_too_and_another_commit_of_the_same_version_counts(

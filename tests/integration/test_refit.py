@@ -119,7 +119,7 @@ def test_a_refit_trains_and_its_checkpoint_takes_the_place_of_the_old(
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        ((), "what was finished is kept. Type the same command again to go on"),
+        ((), "what was finished is kept. Type the same command again to continue"),
         (("--refit",), "what was finished before --refit is kept. With --refit the fits begin again"),
     ],
     ids=["run", "refit"],

@@ -1,4 +1,4 @@
-"""The speed benchmarks run, at sizes of seconds; what they time is not looked at."""
+"""The speed benchmarks run, at sizes of seconds; their timings are not checked."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is stored answers for what it was made of, targets are checked before work, and a cache that is read serves."""
+"""Stored data record their origin, targets are checked before work, and a read-only cache serves."""
 
 from __future__ import annotations
 
@@ -54,19 +54,19 @@ def nearest(call: Run, tmp_path: Path) -> Run:
 def test_other_captions_of_the_same_revision_are_encoded_again(nearest: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "encoded 36 clips, 0 already stored" in nearest()
     assert "encoded 0 clips, 36 already stored" in nearest()
-    told = small.Small.captions
+    original_captions = small.Small.captions
     monkeypatch.setattr(
-        small.Small, "captions", lambda self: {**told(self), "lifting-a-cup-0": ("somebody sits down",)}
+        small.Small, "captions", lambda self: {**original_captions(self), "lifting-a-cup-0": ("somebody sits down",)}
     )
     text = nearest()
-    assert "1 stored clips were made of something else and are computed again, e.g. 'lifting-a-cup-0'" in text
+    assert "1 stored clips have another origin and are computed again, e.g. 'lifting-a-cup-0'" in text
     assert "encoded 1 clips, 35 already stored" in text
 
 
 def test_another_option_of_the_data_set_is_another_set_of_features(nearest: Run) -> None:
     nearest()
-    assert "encoded 36 clips, 0 already stored" in nearest("--set", "dataset.told=somebody is")
-    assert "encoded 0 clips, 36 already stored" in nearest("--set", "dataset.told=somebody is")
+    assert "encoded 36 clips, 0 already stored" in nearest("--set", "dataset.phrase=somebody is")
+    assert "encoded 0 clips, 36 already stored" in nearest("--set", "dataset.phrase=somebody is")
 
 
 def test_a_video_replaced_by_one_of_the_same_size_is_decoded_again(call: Run, tmp_path: Path) -> None:
@@ -81,15 +81,15 @@ def test_a_video_replaced_by_one_of_the_same_size_is_decoded_again(call: Run, tm
     def extract() -> str:
         return call(*words, "--threads", "1")
 
-    assert "2 made, 0 failed" in extract()
+    assert "2 computed, 0 failed" in extract()
     path = root / "sit" / "b.mp4"
     path.write_bytes(long)
     os.utime(path, ns=(1, 1))
     text = extract()
-    assert "1 already stored, 1 made, 0 failed" in text
+    assert "1 already stored, 1 computed, 0 failed" in text
     assert "e.g. 'sit/b': its file has other bytes" in text
     path.write_bytes(long)  # the same bytes at another time, as a copy has them
-    assert "2 already stored, 0 made, 0 failed" in extract()
+    assert "2 already stored, 0 computed, 0 failed" in extract()
     assert "2 clips, sound" in call("features", "verify")
 
 
@@ -175,7 +175,7 @@ def test_a_cache_that_is_only_read_serves_and_says_what_it_does_not_keep(
     assert len(scores) == 1
     assert "36 clips, sound" in call("features", "verify")
     assert "36 clips" in call("features", "info")
-    text = nearest("--set", "dataset.told=somebody is", code=2)
+    text = nearest("--set", "dataset.phrase=somebody is", code=2)
     assert "features of 36 clips, which are not stored yet, cannot be written to" in text
     assert "ZSARBENCH_CACHE=FOLDER" in text
 

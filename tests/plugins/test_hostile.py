@@ -39,7 +39,7 @@ def adds(*names: str, **fields: Any) -> Callable[..., None]:
     return zsarbench_register
 
 
-def beside_a_good_one(loader: Callable[[], Any], **more: Any) -> str:
+def loaded_with_a_good_one(loader: Callable[[], Any], **more: Any) -> str:
     """Return why a plugin was left out, once it is certain that another one works."""
     host = load_plugins(loaders={"bad": loader, "good": plugin(zsarbench_register=adds("good"))}, **more)
     assert host.registry.names("loss") == ["good"]
@@ -59,8 +59,8 @@ def test_a_plugin_that_hangs_when_it_is_loaded_is_given_up() -> None:
         registry.add("loss", "half", "json:loads", summary="s")
         threading.Event().wait()
 
-    assert beside_a_good_one(sleeps, seconds=0.5) == "it was still running after 0.5 seconds"
-    assert "0.5 seconds" in beside_a_good_one(plugin(zsarbench_register=zsarbench_register), seconds=0.5)
+    assert loaded_with_a_good_one(sleeps, seconds=0.5) == "it was still running after 0.5 seconds"
+    assert "0.5 seconds" in loaded_with_a_good_one(plugin(zsarbench_register=zsarbench_register), seconds=0.5)
 
 
 def test_a_limit_leaves_a_timer_of_others_alone() -> None:
@@ -77,8 +77,8 @@ def test_a_plugin_that_ends_the_program_or_raises_anything_is_left_out() -> None
     def odd() -> Any:
         raise type("Odd", (BaseException,), {})("x")
 
-    assert beside_a_good_one(exits) == "it tried to end the program (SystemExit: 0)"
-    assert beside_a_good_one(odd) == "Odd: x"
+    assert loaded_with_a_good_one(exits) == "it tried to end the program (SystemExit: 0)"
+    assert loaded_with_a_good_one(odd) == "Odd: x"
 
 
 def test_what_comes_first_keeps_a_name_and_the_other_plugin_leaves_nothing() -> None:
@@ -96,9 +96,9 @@ def test_what_comes_first_keeps_a_name_and_the_other_plugin_leaves_nothing() -> 
 
 @pytest.mark.parametrize(("version", "newer"), [(2, "zsarbench"), (0, "the plugin")])
 def test_a_plugin_for_another_version_of_the_interface_is_left_out(version: int, newer: str) -> None:
-    made = plugin(zsarbench_interface=version, zsarbench_of_tomorrow=lambda: None)
-    assert beside_a_good_one(made) == (
-        f"it was made for version {version} of the plugin interface; this zsarbench takes 1 to 1. "
+    of_version = plugin(zsarbench_interface=version, zsarbench_of_tomorrow=lambda: None)
+    assert loaded_with_a_good_one(of_version) == (
+        f"it was written for version {version} of the plugin interface; this zsarbench takes 1 to 1. "
         f"Try: a newer version of {newer}"
     )
 
@@ -106,7 +106,7 @@ def test_a_plugin_for_another_version_of_the_interface_is_left_out(version: int,
 def test_a_plugin_states_the_version_as_a_whole_number_or_not_at_all() -> None:
     good = plugin(zsarbench_register=adds("a"), zsarbench_interface=hookspecs.INTERFACE)
     assert load_plugins(loaders={"good": good}).failures == ()
-    assert "'1.0'; a whole number is needed" in beside_a_good_one(plugin(zsarbench_interface="1.0"))
+    assert "'1.0'; a whole number is needed" in loaded_with_a_good_one(plugin(zsarbench_interface="1.0"))
 
 
 PUBLISHED = {
@@ -145,8 +145,8 @@ def test_what_the_next_version_drops_warns_and_still_works(
     host = load_plugins(loaders={"old": plugin(zsarbench_check_run=zsarbench_check_run)})
     assert host.failures == ()
     assert host.objections_to(None) == ["old: too few classes"]
-    said = "plugin 'old' uses what the next version of zsarbench drops: zsarbench_check_run goes with version 2"
-    assert said in caplog.text
+    message = "plugin 'old' uses what the next version of zsarbench removes: zsarbench_check_run goes with version 2"
+    assert message in caplog.text
 
 
 def test_ten_thousand_names_are_taken_and_found() -> None:
@@ -165,10 +165,10 @@ def test_a_plugin_that_replaces_what_all_compute_with_is_named(monkeypatch: pyte
         registry.add("loss", "half", "json:loads", summary="s")
         torch.softmax = zsarbench_register
 
-    made = plugin(zsarbench_register=zsarbench_register)
-    made().__name__ = __name__
-    reason = beside_a_good_one(made)
-    assert reason.startswith("it replaced torch.softmax for everybody, which stays so until the process ends")
+    itself = plugin(zsarbench_register=zsarbench_register)
+    itself().__name__ = __name__
+    reason = loaded_with_a_good_one(itself)
+    assert reason.startswith("it replaced torch.softmax globally, until the process ends")
     assert "--no-plugin bad" in reason
 
 
@@ -177,7 +177,7 @@ def test_a_plugin_that_replaces_what_all_compute_with_is_named(monkeypatch: pyte
     [{"trained_on": "ucf101"}, {"trained_on": (1,)}, {"source": None}, {"extra": 3}, {"defaults": {"text": 1}}],
 )
 def test_a_field_of_another_type_is_refused(fields: dict[str, Any]) -> None:
-    reason = beside_a_good_one(plugin(zsarbench_register=adds("a", **fields)))
+    reason = loaded_with_a_good_one(plugin(zsarbench_register=adds("a", **fields)))
     assert reason.startswith(f"loss 'a': {next(iter(fields))} is ")
 
 
@@ -256,7 +256,7 @@ def test_json_stays_pure_whatever_a_plugin_prints_or_closes(
     assert "warning: plugin 'bad' 1.5 is left out: ZeroDivisionError" in printed.err
 
 
-def test_a_command_works_where_nobody_listens(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_command_works_where_nobody_reads_its_output(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdout", None)
     with pytest.raises(SystemExit) as end:
         main(["list", "loss"])

@@ -69,7 +69,7 @@ def test_two_plugins_with_one_name_are_both_named() -> None:
     assert "'first' and 'second'" in host.failures[0].reason
 
 
-def test_a_module_without_hooks_is_no_plugin() -> None:
+def test_a_module_without_hooks_is_not_a_plugin() -> None:
     assert "implements no hook" in loaded(empty=plugin()).failures[0].reason
 
 

@@ -63,7 +63,7 @@ def test_values_that_do_not_fit_are_refused(text: Any, annotation: Any) -> None:
         parse(text, annotation)
 
 
-def test_what_the_harness_fills_is_no_option() -> None:
+def test_what_the_harness_fills_is_not_an_option() -> None:
     assert set(options_of(Toy)) == {"margin", "steps", "over"}
 
 

@@ -160,7 +160,7 @@ def words(videos: Path, model: Model, out: Path, *more: str) -> list[str]:
     ]  # fmt: skip
 
 
-def asked(*arguments: str) -> Result:
+def invoked(*arguments: str) -> Result:
     return CliRunner().invoke(cli, list(arguments), obj={})
 
 
@@ -174,7 +174,7 @@ def test_killed_twice_every_clip_is_asked_once_and_no_answer_is_lost(
             time.sleep(0.01)
         os.kill(process.pid, signal.SIGKILL)
         process.wait()
-    done = asked(*words(videos, model, tmp_path / "out", "--json"))
+    done = invoked(*words(videos, model, tmp_path / "out", "--json"))
     assert done.exit_code == 0, done.output
     by_mapping = {one["method"]["options"]["mapping"]: one for one in json.loads(done.stdout)}
     exact = by_mapping["exact"]
@@ -192,13 +192,13 @@ def test_killed_twice_every_clip_is_asked_once_and_no_answer_is_lost(
     assert sorted(model.answered) == list(range(N_CLIPS))
     assert sum(model.answered.values()) <= N_CLIPS + 2 * 8 + N_CLIPS // 20
     before = model.n_requests
-    again = asked(*words(videos, model, tmp_path / "again"))
+    again = invoked(*words(videos, model, tmp_path / "again"))
     assert again.exit_code == 0
     assert "0 new questions" in again.stderr
     assert model.n_requests == before
 
 
-def test_what_is_asked_stands_in_the_result(videos: Path, model: Model, tmp_path: Path) -> None:
+def test_the_question_is_recorded_in_the_result(videos: Path, model: Model, tmp_path: Path) -> None:
     model.faults = False
     few = tmp_path / "few"
     few.mkdir()
@@ -209,7 +209,7 @@ def test_what_is_asked_stands_in_the_result(videos: Path, model: Model, tmp_path
     rows = [f"{number:04}.avi,{label(number)}" for number in range(1, 9)]
     (few / "clips.csv").write_text("\n".join(["clip,label", *rows, f"twin.avi,{label(1)}", "broken.avi,waving"]) + "\n")
     (few / "four.toml").write_text(PROTOCOL)
-    done = asked(*words(few, model, tmp_path / "out", "--frames", "1", "--name", "toy-model"))
+    done = invoked(*words(few, model, tmp_path / "out", "--frames", "1", "--name", "toy-model"))
     assert done.exit_code == 0, done.output
     assert sum(model.answered.values()) == 8  # the twin is the same question
     assert "1 clips cannot be shown, and count as wrong: 1 × cannot be decoded" in done.stderr.replace("\n", " ")
@@ -225,7 +225,7 @@ def test_what_is_asked_stands_in_the_result(videos: Path, model: Model, tmp_path
     assert result.summary["top1_per_video"].mean == pytest.approx(8 / 10)  # 3 is answered wrongly, broken not at all
     sent = model.requests[-1]["messages"][0]["content"][0]["text"]
     assert "\n".join(CLASSES) in sent
-    done = asked(*words(few, model, tmp_path / "out", "--open"))
+    done = invoked(*words(few, model, tmp_path / "out", "--open"))
     assert len(list((tmp_path / "out").rglob("answers-*.jsonl"))) == 2  # each question has its own answers
     assert "clapping" not in model.requests[-1]["messages"][0]["content"][0]["text"]
 
@@ -233,14 +233,14 @@ def test_what_is_asked_stands_in_the_result(videos: Path, model: Model, tmp_path
 def test_refusals_of_the_endpoint_are_one_line(videos: Path, model: Model, tmp_path: Path) -> None:
     given = words(videos, model, tmp_path / "out")
     given[2] = "none"
-    done = asked(*given)
+    done = invoked(*given)
     assert "the endpoint refuses" in str(done.exception) or "the endpoint refuses" in done.output
     before = model.n_requests
     assert before <= 40
     for name in ("--text", "--format"):
-        done = asked(*words(videos, model, tmp_path / "out", name, "no-such-name"))
+        done = invoked(*words(videos, model, tmp_path / "out", name, "no-such-name"))
         assert "no-such-name" in f"{done.exception}{done.output}"
     assert model.n_requests == before
     without = [word for word in words(videos, model, tmp_path / "out") if word not in ("--endpoint", model.url)]
-    done = asked(*without)
+    done = invoked(*without)
     assert "OPENAI_API_KEY is not set" in f"{done.exception}{done.output}"

@@ -118,17 +118,17 @@ def test_a_protocol_where_other_classes_compete_is_another_one(place: Place) -> 
     [
         (
             {"task": "UCF101"},
-            "of no program that is known: MTEB writes an object with dataset_revision, scores, task_n",
+            "of no known program: MTEB writes an object with dataset_revision, scores, task_n",
         ),
         (result(task_name="UCF101VideoClassification"), "none of MTEB's zero-shot tasks"),
-        (result(task_name=3), "a task_name or dataset_revision that is no text"),
+        (result(task_name=3), "a task_name or dataset_revision that is not text"),
         (result(scores={"test": [], "val": []}), "unknown split ''. Known: test, val. Try: --split NAME"),
         (result(scores={"test": []}), "must have one subset in the split 'test'"),
         (result(scores={"test": [{"main_score": 0.5}]}), "has no accuracy in the split 'test'"),
         (result(scores={"test": [{"accuracy": 62.5}]}), "must be a fraction in [0, 1]"),
     ],
 )
-def test_what_is_no_figure_of_a_zero_shot_task_is_refused(place: Place, content: dict[str, Any], message: str) -> None:
+def test_figures_of_other_tasks_are_refused(place: Place, content: dict[str, Any], message: str) -> None:
     with pytest.raises(ZsarbenchError) as caught:
         run(place, content, *mine(place), clips=list(CLIPS))
     assert message in str(caught.value)

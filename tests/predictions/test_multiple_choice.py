@@ -80,12 +80,12 @@ def test_answers_by_letter_are_scored_among_the_options_with_their_chance(place:
     assert top1.chance == 0.25
     assert top1.ci95 is not None
     assert top1.ci95[0] < top1.mean < top1.ci95[1]
-    assert set(row.summary) == {"top1_per_video", "top1_per_class"}, "of four options nobody asks for five"
+    assert set(row.summary) == {"top1_per_video", "top1_per_class"}, "no top-5 accuracy among four options"
     assert row.protocol.setting == "multiple-choice"
     assert row.rounds[0].n_classes == 12
 
 
-def test_classes_that_are_no_option_of_a_clip_do_not_compete_and_scores_keep_that(place: Place) -> None:
+def test_classes_that_are_not_an_option_of_a_clip_do_not_compete_and_scores_keep_that(place: Place) -> None:
     options = drawn(place, "four")
     ranked = {
         clip: [next(other for other in NAMES if other not in options[clip]), name] for clip, name in CLIPS.items()
@@ -117,7 +117,7 @@ def test_a_run_is_scored_among_the_options_too(place: Place) -> None:
         (lambda line: line.rsplit("\t", 1)[0], "must give all clips the same number of options"),
         (lambda line: re.sub(r"\t[^\t]+$", "\tyodelling", line), "unknown class 'yodelling'"),
         (lambda line: "\t".join([*line.split("\t")[:-1], line.split("\t")[1]]), "has an option twice"),
-        (lambda line: line.split("\t")[0], "is no new clip with two options or more"),
+        (lambda line: line.split("\t")[0], "is not a new clip and two options or more"),
         (lambda line: "", "has no options in the protocol's list"),
     ],
 )

@@ -1,4 +1,4 @@
-"""Samples of lmms-eval and predictions of VLMEvalKit: answers of the model, never the truth beside them."""
+"""Samples of lmms-eval and predictions of VLMEvalKit: answers of the model, never the true classes stored with them."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ def other(name: str) -> str:
     return NAMES[(NAMES.index(name) + 5) % len(NAMES)]
 
 
-def said(clip: str) -> str:
+def reply(clip: str) -> str:
     return other(CLIPS[clip]) if clip in WRONG else CLIPS[clip]
 
 
 def options(clip: str) -> list[str]:
-    """Three options, of which B is said."""
-    return [NAMES[(NAMES.index(said(clip)) + 1) % 12], said(clip), NAMES[(NAMES.index(said(clip)) + 2) % 12]]
+    """Three options, of which B is the answer."""
+    return [NAMES[(NAMES.index(reply(clip)) + 1) % 12], reply(clip), NAMES[(NAMES.index(reply(clip)) + 2) % 12]]
 
 
 def lettered(clip: str, form: str = "{}. {}") -> str:
@@ -76,14 +76,14 @@ def place(tmp_path: Path) -> Place:
 def test_a_sample_of_lmms_eval_is_found_by_whatever_names_its_video(
     place: Place, named: Any, words: tuple[str, ...]
 ) -> None:
-    lines = [sample(number, clip, [said(clip)], **named(clip)) for number, clip in enumerate(CLIPS)]
+    lines = [sample(number, clip, [reply(clip)], **named(clip)) for number, clip in enumerate(CLIPS)]
     rows = by_mapping(place.score(place.write("x_samples_ssv2.jsonl", lines), *words))
     assert {top1(one) for one in rows.values()} == {18 / 24}
     assert set(rows) == {"exact", "inclusion"}
 
 
 def test_samples_without_a_clip_are_placed_by_the_clips_that_row_numbers_stand_for(place: Place) -> None:
-    lines = [sample(number, clip, said(clip)) for number, clip in enumerate(CLIPS)]
+    lines = [sample(number, clip, reply(clip)) for number, clip in enumerate(CLIPS)]
     file = place.write("samples.jsonl", lines[::-1])
     with pytest.raises(ZsarbenchError, match=r"doc_id is the number of a row. Try: --clip-order FILE"):
         place.score(file)
@@ -142,7 +142,7 @@ def test_likelihoods_that_name_no_options_are_of_the_classes_in_the_users_order(
     order = [*NAMES[6:], *NAMES[:6]]
     lines = []
     for number, clip in enumerate(CLIPS):
-        losses = ["0.25" if name == said(clip) else f"1.{place}" for place, name in enumerate(order)]
+        losses = ["0.25" if name == reply(clip) else f"1.{place}" for place, name in enumerate(order)]
         more = {"video": clip, "input": "What happens?", "target": str(order.index(CLIPS[clip]))}
         lines.append(sample(number, clip, pairs(losses), **more))
     file = place.write("samples.jsonl", lines)
@@ -212,12 +212,10 @@ def as_xlsx(place: Place, rows: list[dict[str, Any]]) -> str:
     ],
     ids=["columns", "lettered candidates", "candidates", "question"],
 )  # fmt: skip
-def test_predictions_of_vlmevalkit_are_scored_and_not_the_truth_beside_them(
-    place: Place, write: Any, more: Any
-) -> None:
+def test_predictions_of_vlmevalkit_are_scored_and_not_their_true_classes(place: Place, write: Any, more: Any) -> None:
     rows = by_mapping(place.score(write(place, [row(n, clip, "B.", **more(clip)) for n, clip in enumerate(CLIPS)])))
     assert (top1(rows["choice"]), top1(rows["exact"])) == (18 / 24, 0.0)
-    file = write(place, [row(n, clip, said(clip)) for n, clip in enumerate(CLIPS)])
+    file = write(place, [row(n, clip, reply(clip)) for n, clip in enumerate(CLIPS)])
     rows = by_mapping(place.score(file, "--words"))
     assert {name: top1(one) for name, one in rows.items()} == {"exact": 18 / 24, "inclusion": 18 / 24}
 
@@ -225,19 +223,19 @@ def test_predictions_of_vlmevalkit_are_scored_and_not_the_truth_beside_them(
 @pytest.mark.parametrize("write", [as_json, as_xlsx])
 def test_empty_cells_of_pandas_and_answers_that_failed_are_nothing(place: Place, write: Any) -> None:
     failed = "Failed to obtain answer via API."
-    rows = [row(n, clip, failed if n < 4 else said(clip), start=math.nan, D=math.nan) for n, clip in enumerate(CLIPS)]
+    rows = [row(n, clip, failed if n < 4 else reply(clip), start=math.nan, D=math.nan) for n, clip in enumerate(CLIPS)]
     one = by_mapping(place.score(write(place, rows)))["exact"]
     assert (top1(one), findings(one)) == (18 / 24, {"empty": 4})
 
 
 def test_a_field_that_the_user_names_is_read_as_in_any_other_file(place: Place) -> None:
-    rows = [row(n, clip, said(clip), raw=CLIPS[clip]) for n, clip in enumerate(CLIPS)]
+    rows = [row(n, clip, reply(clip), raw=CLIPS[clip]) for n, clip in enumerate(CLIPS)]
     assert top1(by_mapping(place.score(as_json(place, rows), "--field", "answer=raw"))["exact"]) == 1.0
 
 
-def test_an_order_of_other_clips_is_told_by_the_true_classes(place: Place) -> None:
+def test_an_order_of_other_clips_is_detected_by_the_true_classes(place: Place) -> None:
     letters = "".join("CAB"[n % 3] for n in range(len(CLIPS)))
-    lines = [sample(n, clip, said(clip), target=letters[n], input=lettered_with(clip, letters[n]))
+    lines = [sample(n, clip, reply(clip), target=letters[n], input=lettered_with(clip, letters[n]))
              for n, clip in enumerate(CLIPS)]  # fmt: skip
     file, order = place.write("samples.jsonl", lines), place.path / "order.txt"
     order.write_text("\n".join(CLIPS))
@@ -245,7 +243,7 @@ def test_an_order_of_other_clips_is_told_by_the_true_classes(place: Place) -> No
     order.write_text("\n".join([*list(CLIPS)[1:], *list(CLIPS)[:1]]))  # one row off: half are of another class
     one = by_mapping(place.score(file, "--clip-order", str(order)))["exact"]
     assert findings(one) == {"other-truth": 12}
-    file = as_json(place, [row(n, clip, said(clip), answer="golf") for n, clip in enumerate(CLIPS)])
+    file = as_json(place, [row(n, clip, reply(clip), answer="golf") for n, clip in enumerate(CLIPS)])
     assert findings(by_mapping(place.score(file))["exact"]) == {"other-truth": 22}
 
 
@@ -254,7 +252,7 @@ def lettered_with(clip: str, letter: str) -> str:
     return "\n".join(f"({one}) {CLIPS[clip] if one == letter else f'other {one}'}" for one in "ABC")
 
 
-def test_another_data_set_of_the_same_name_is_told_by_its_clips(place: Place) -> None:
+def test_another_data_set_of_the_same_name_is_detected_by_its_clips(place: Place) -> None:
     """The first of two protocols has all classes, the file the clips of six, and some that nobody knows."""
     place.add_protocol("six", NAMES[:6])
     few = [clip for clip in CLIPS if CLIPS[clip] in NAMES[:6]]

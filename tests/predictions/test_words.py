@@ -1,4 +1,4 @@
-"""Answers in words: 200 of them made from known truth, and each mapping's accuracy as counted by hand."""
+"""Answers in words: 200 of them with known classes, and each mapping's accuracy as counted by hand."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def kind_of_clip() -> dict[str, str]:
     return dict(zip(clips, kinds, strict=True))
 
 
-def made() -> list[dict[str, object]]:
+def worded_answers() -> list[dict[str, object]]:
     """Return 200 answers."""
     return [
         {
@@ -63,7 +63,7 @@ def count(*kinds: str) -> int:
 
 def test_each_mapping_has_the_accuracy_that_is_counted_by_hand(tmp_path: Path) -> None:
     place = Place.make(tmp_path, CLIPS)
-    rows = {str(row.method.options["mapping"]): row for row in place.score(place.write("a.jsonl", made()))}
+    rows = {str(row.method.options["mapping"]): row for row in place.score(place.write("a.jsonl", worded_answers()))}
     assert set(rows) == {"exact", "inclusion", "choice"}  # without a plugin of encoders
     right = {
         "exact": count("name"),
@@ -111,7 +111,7 @@ def test_the_nearest_class_is_found_for_all_but_empty_answers_and_refusals() -> 
     assert best == ["archery", "golf", None, None, "golf"]
     assert [one.silence for one in found] == ["", "", "empty", "refusal", ""]
 
-    rows = [Prediction(where="", clip=str(row["clip"]), answer=str(row["answer"])) for row in made()]
+    rows = [Prediction(where="", clip=str(row["clip"]), answer=str(row["answer"])) for row in worded_answers()]
     by_kind: dict[str, list[bool]] = {kind: [] for kind in KINDS}
     for one in Answers(rows, classes).nearest(Bag()):  # type: ignore[arg-type]
         right = one.scores is not None and one.labels[int(one.scores.argmax())] == CLIPS[one.clip]
@@ -141,7 +141,7 @@ def test_a_name_inside_a_longer_one_is_not_named_and_aliases_are() -> None:
         ("C) golf", "diving"), ("It is definitely option A.", "archery"),
     ],
 )  # fmt: skip
-def test_a_choice_is_a_letter_that_is_no_article_or_the_text_of_one_option(answer: str, expected: str | None) -> None:
+def test_a_choice_is_a_letter_other_than_an_article_or_the_text_of_an_option(answer: str, expected: str | None) -> None:
     assert chosen(answer, ("archery", "golf", "diving")) == ([] if expected is None else [expected])
 
 

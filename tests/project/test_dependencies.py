@@ -28,7 +28,7 @@ def imported() -> set[str]:
         assert spec.origin is not None
         for path in Path(spec.origin).parent.rglob("*.py"):
             if package == "zsarbench_benchmarks" and path.parent != Path(spec.origin).parent:
-                continue  # the speed programs are no part of the package
+                continue  # the speed programs are not part of the package
             if "plugin-template" in path.parts:
                 continue  # what `zsarbench plugin new` writes is a package of its own
             for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):

@@ -3,7 +3,7 @@
 Marks before a block say what it is: `<!-- file:NAME -->` a file that later blocks read, `<!-- run -->` commands or
 Python that run, followed perhaps by `<!-- output -->` and what they print, `<!-- not run: WHY -->` what needs a
 download, a cluster or hours: there `test_readme.py` looks whether commands, options and names exist.
-`<!-- videos: PATH PATH -->` is read as made videos.
+`<!-- videos: PATH PATH -->` is replaced by synthetic videos.
 """
 
 from __future__ import annotations

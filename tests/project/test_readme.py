@@ -1,4 +1,4 @@
-"""README and docs tell the truth: tables are what the committed results give, commands, options and links exist."""
+"""README and docs are up to date: tables are what the committed results give, commands, options and links exist."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ SHELL = "\n".join(re.findall(r"```bash\n(.*?) *```", "\n".join(PAGES.values()), 
 OF_SAMPLES = {"soft-margin", "squared-hinge", "ridge-to-text", "fast-zsl"}
 """Names that the sample plugins of the pages and of the template register."""
 SITE = (ROOT / "mkdocs.yml").read_text(encoding="utf-8")
-"""Lists the pages of the site too that are made with it; `mkdocs build --strict` follows the links to them."""
+"""Also lists the pages that are generated with the site; `mkdocs build --strict` follows the links to them."""
 LINKS = [
     (page, link) for page, text in PAGES.items() for link in set(re.findall(r"\]\(((?!http|#)[^)#\s]+)[^)]*\)", text))
 ]
 
 
-def test_tables_are_made_from_the_committed_results() -> None:
+def test_tables_are_generated_from_the_committed_results() -> None:
     done = subprocess.run([sys.executable, ROOT / ".ci" / "readme.py", "--check"], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
 

@@ -68,7 +68,7 @@ def test_held_out_clips_take_their_whole_source_out_of_training(tmp_path: Path) 
     assert clips(item) == ("abcef", "dghi")
 
 
-def test_clips_of_validation_classes_that_are_not_seen_are_given_beside_the_seen_ones(tmp_path: Path) -> None:
+def test_clips_of_validation_classes_that_are_not_seen_are_given_with_the_seen_ones(tmp_path: Path) -> None:
     body = 'seen = ["A"]\nvalidation = ["C"]\ncandidates = ["B", "D"]\n'
     manifest = toy().manifest()
     manifest.loc[len(manifest)] = ["j", "D", "D/1"]
@@ -96,13 +96,13 @@ def test_the_hash_covers_the_list_without_reading_it(tmp_path: Path) -> None:
         ('held_out_list = "test1"\ntrain_list = "train1"', "held_out_list decides training and test clips alone"),
     ],
 )
-def test_lists_that_are_not_there_or_contradict_are_refused(tmp_path: Path, body: str, message: str) -> None:
+def test_lists_that_do_not_exist_or_contradict_are_refused(tmp_path: Path, body: str, message: str) -> None:
     with pytest.raises(ZsarbenchError, match=message):
         read(tmp_path, f'candidates = ["A", "B"]\n{body}').on(toy())
 
 
 @pytest.mark.parametrize("listed", ["a.mp4", "videos/a.avi", "videos\\\\a.avi", "./a"])
-def test_a_list_of_files_is_told_that_clips_are_listed_by_their_ids(tmp_path: Path, listed: str) -> None:
+def test_the_error_for_a_list_of_files_says_that_clips_are_listed_by_their_ids(tmp_path: Path, listed: str) -> None:
     protocol = read(tmp_path, f'candidates = ["A", "B"]\ntest_clips = ["{listed}", "e"]')
     with pytest.raises(ZsarbenchError, match=r"did you mean 'a'\? A clip is listed by its id"):
         protocols.round_clips(protocol.on(toy())[0], toy().manifest())

@@ -57,7 +57,7 @@ def test_lists_are_read_from_files_and_aliases_become_official_names(tmp_path: P
         (
             '[[rounds]]\nseen = ["Diving"]\ncandidates = ["Archery", "Yo Yo"]',
             "gzsl",
-            "some seen classes are no candidates",
+            "some seen classes are not candidates",
         ),
         ('[[rounds]]\ncandidates = ["Archer", "Yo Yo"]', "zsl", "did you mean 'Archery'"),
         ('[[rounds]]\ncandidates = ["Yo Yo"]', "zsl", "a choice needs two"),
@@ -91,13 +91,13 @@ def test_lists_that_break_the_setting_are_refused(tmp_path: Path, body: str, set
         rounds_of(tmp_path, body, setting)
 
 
-def test_all_that_is_wrong_with_the_rounds_is_told_at_once(tmp_path: Path) -> None:
+def test_all_that_is_wrong_with_the_rounds_is_reported_at_once(tmp_path: Path) -> None:
     body = '[[rounds]]\nseen = ["Archer"]\ncandidates = ["Divin", "Yo Yo"]\n[[rounds]]\ncandidates = ["Yo Yo"]\n'
     with pytest.raises(ZsarbenchError) as caught:
         rounds_of(tmp_path, body)
-    told = str(caught.value).splitlines()
-    assert len(told) == 3
-    for line, part in zip(told, ("seen of round 0", "candidates of round 0", "round 1 of protocol"), strict=True):
+    problems = str(caught.value).splitlines()
+    assert len(problems) == 3
+    for line, part in zip(problems, ("seen of round 0", "candidates of round 0", "round 1 of protocol"), strict=True):
         assert part in line
 
 
@@ -124,7 +124,9 @@ def test_validation_classes_for_choosing_only_are_neither_seen_nor_candidates(tm
 
 def test_a_data_set_without_classes_says_what_to_type(tmp_path: Path) -> None:
     bare = SimpleNamespace(classes=(), aliases={})
-    with pytest.raises(ZsarbenchError, match=r"has no classes as it is. Try: --data-root toy=DIR, or --set dataset"):
+    with pytest.raises(
+        ZsarbenchError, match=r"has no classes without further options. Try: --data-root toy=DIR, or --set dataset"
+    ):
         protocols.read(write(tmp_path, '[[rounds]]\ncandidates = ["a", "b"]')).with_official_names(bare)
 
 

@@ -108,16 +108,16 @@ def test_json_shows_no_control_character_and_loads_as_it_was(value: Any) -> None
 
 def hostile(text: str, **changes: Any) -> RunResult:
     """Return a result of others with a text in every field of free text."""
-    made = sample_result(sample_scores(), "chance", **changes)
+    result = sample_result(sample_scores(), "chance", **changes)
     replace = dataclasses.replace
     return replace(
-        made,
-        method=replace(made.method, name=text, summary=text, source=text, options={"option": text}),
-        parts={kind: replace(part, name=text, plugin=text) for kind, part in made.parts.items()},
-        protocol=replace(made.protocol, name=text, summary=text, source=text),
-        dataset=replace(made.dataset, name=text, revision=text),
+        result,
+        method=replace(result.method, name=text, summary=text, source=text, options={"option": text}),
+        parts={kind: replace(part, name=text, plugin=text) for kind, part in result.parts.items()},
+        protocol=replace(result.protocol, name=text, summary=text, source=text),
+        dataset=replace(result.dataset, name=text, revision=text),
         train_on=text,
-        class_text=replace(made.class_text, form=text),
+        class_text=replace(result.class_text, form=text),
         objections=(text,),
         command=text,
     )

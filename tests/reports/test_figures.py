@@ -90,7 +90,7 @@ def test_training_draws_every_loss_of_every_fit_and_rings_the_kept_epoch() -> No
     assert labels[:2] == ["training loss of fit 1", "validation loss of fit 1"]
 
 
-def test_a_result_without_losses_is_told() -> None:
+def test_a_result_without_losses_is_reported() -> None:
     with pytest.raises(ZsarbenchError, match="holds no losses"):
         figures.draw_training([{"positives": "captions"}], "a title")
 
@@ -210,13 +210,13 @@ def test_the_command_makes_the_fit_of_a_semantic_gap_again(
     """It replays the recorded command with the recorded threads, so the scores are the same to the bit."""
     from zsarbench.reports import semantic_gap as gap
 
-    specs, made = [], []
+    specs, gaps = [], []
     of_run = gap.of_run
 
     def noted(spec: Any, *more: Any) -> Gap:
         specs.append(spec)
-        made.append(of_run(spec, *more))
-        return made[-1]
+        gaps.append(of_run(spec, *more))
+        return gaps[-1]
 
     monkeypatch.setattr(gap, "of_run", noted)
     typed("plot", "semantic-gap", result, "--out", tmp_path)
@@ -224,7 +224,7 @@ def test_the_command_makes_the_fit_of_a_semantic_gap_again(
     assert [(results.spec_id(spec.what.identity()), spec.where.threads, spec.where.refit) for spec in specs] == [
         (recorded.spec_id, 1, False)
     ]
-    assert [gap.difference for gap in made] == [0]
+    assert [gap.difference for gap in gaps] == [0]
     out = capsys.readouterr()
     assert "other scores" not in out.err
     svg = (tmp_path / f"{result.stem}-semantic-gap-1.svg").read_text()

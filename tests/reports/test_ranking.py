@@ -68,7 +68,7 @@ def test_a_row_without_predictions_is_shown_and_not_ranked(tmp_path: Path) -> No
     backing = frame.set_index("method")["backing"].to_dict()
     assert backing == {"kept": "recomputed", "lost": "stated", "damaged": "stated", "forged": "stated"}
     notes = frame.set_index("method").loc["lost", "notes"]
-    assert notes[0] == "not ranked: no predictions are kept that its figures follow from"
+    assert notes[0] == "not ranked: its figures do not follow from kept predictions"
 
 
 def test_compare_shows_ranks_and_backing(tmp_path: Path) -> None:

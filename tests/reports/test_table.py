@@ -120,7 +120,7 @@ def test_what_speaks_against_a_row_is_shown_and_unranks_it(changed: dict[str, An
     assert list(frame["method"]) == ["weak", "best"]
 
 
-def test_a_limited_result_is_no_measure_of_the_clips_expected() -> None:
+def test_a_limited_result_is_not_a_measure_of_the_clips_expected() -> None:
     whole = sample_result(STRONG, "whole")
     limited = sample_result(sample_scores(n_rounds=2), "limited", limit=2, created="2026-04-01T00:00:00Z")
     table = tables.build([whole, limited])
@@ -208,7 +208,7 @@ def test_one_table_for_each_protocol() -> None:
     assert all(not table.left_out for table in built)
 
 
-def test_mistakes_are_told() -> None:
+def test_mistakes_are_reported() -> None:
     with pytest.raises(UsageError, match="there is no result to compare"):
         tables.build([])
     with pytest.raises(UsageError, match="did you mean 'top1_per_class'"):
@@ -240,7 +240,7 @@ def test_a_spread_over_one_round_is_a_dash() -> None:
     assert "–" not in cells["measured"]
 
 
-def test_rounds_that_repeat_others_are_told_from_distinct_ones() -> None:
+def test_rounds_that_repeat_others_are_distinguished_from_distinct_ones() -> None:
     whole = sample_result(sample_scores(n_rounds=3, n_seeds=2, skill=1.0), "many", seeds=(0, 1))
     rounds = tuple(dataclasses.replace(item, duplicate_of=0 if item.round == 2 else None) for item in whole.rounds)
     table = tables.build([dataclasses.replace(whole, rounds=rounds)], [reported_row()])

@@ -126,7 +126,7 @@ def test_a_result_that_does_not_follow_from_its_scores_keeps_them(tmp_path: Path
 def test_the_command_says_what_became_smaller_and_what_could_not(tmp_path: Path) -> None:
     path = written(tmp_path, sample_scores(n_rounds=2))
     run = CliRunner().invoke(cli, ["result", "compact", str(tmp_path)])
-    assert (run.exit_code, run.output) == (0, "1 results: 0 compacted, 0 not to be compacted\n")
+    assert (run.exit_code, run.output) == (0, "1 results: 0 compacted, 0 not compacted\n")
     run = CliRunner().invoke(cli, ["result", "compact", "--all", str(tmp_path)])
     assert run.exit_code == 0
     assert "1 compacted" in run.output

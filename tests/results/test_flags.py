@@ -33,7 +33,7 @@ def test_json_holds_texts_and_objects_come_back() -> None:
     assert results.from_json(content).flags == flags
 
 
-def test_a_flag_that_is_no_text_is_refused() -> None:
+def test_a_flag_that_is_not_text_is_refused() -> None:
     content = sample_result(sample_scores()).to_json()
     content["flags"] = [{"kind": "limit", "text": "2"}]
     with pytest.raises(Exception, match=r"flags\[0\]"):

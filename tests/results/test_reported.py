@@ -50,7 +50,7 @@ def test_a_row_says_what_where_and_how(file: Path) -> None:
 
 
 def test_no_figure_stands_twice() -> None:
-    # One source may print several variants of a method (other features), told apart by value; never one value twice.
+    # One source may print several variants of a method (other features), distinguished by value; never one value twice.
     seen = [(identity(row), row["value"]) for row in ROWS]
     assert sorted(key for key in set(seen) if seen.count(key) > 1) == []
     placed = [identity(row) for row in ROWS if not row["protocol"].endswith("/unplaced")]

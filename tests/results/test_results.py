@@ -340,7 +340,7 @@ def test_chance_is_what_constant_scores_get(n_seen: int, n_unseen: int) -> None:
     assert got == pytest.approx(expected)
 
 
-def test_a_record_that_is_no_json_names_its_place() -> None:
+def test_a_record_that_is_not_json_names_its_place() -> None:
     result = sample_result(sample_scores())
     strange = dataclasses.replace(result, method=dataclasses.replace(result.method, record={"best": object()}))
     with pytest.raises(ZsarbenchError, match=r"result\.method\.record\.best is a object, which JSON cannot hold"):

@@ -71,8 +71,8 @@ def test_a_problem_states_what_was_expected_what_happened_and_where_the_contract
     problem = conformance.run_checks(altered(ToyText, encode=narrow), "text")[0]
     assert str(problem) == (
         "text 'BrokenToyText', gives-rows: expected (11, 16) float32, D being `dim`, but (11, 3) float32 was returned. "
-        "The rule: `encode` gives a finite float32 row for any text: empty, very long, of any script; and none for no "
-        "text. Likely cause: no row for an empty text, or half precision. "
+        "The rule: `encode` gives a finite float32 row for any text: empty, very long, in any script; and 0 rows for 0 "
+        "texts. Likely cause: no row for an empty text, or half precision. "
         "The contract: zsarbench.interfaces.TextEncoder.encode"
     )
 
@@ -154,12 +154,12 @@ def test_a_component_without_its_kind_and_a_kind_that_is_none_are_refused() -> N
 
 
 def test_parametrize_gives_a_test_every_check_of_a_plugin() -> None:
-    made = host(
+    session_host = host(
         a=("loss", "sound", "zsarbench.testing.toys:ToyLoss"),
         b=("loss", "bad", "Unused"),
         c=("text", "nothing", "NoWeights"),
     )
-    mark = conformance.parametrize(made.registry, plugin="toy", kinds=["loss", "text"])
+    mark = conformance.parametrize(session_host.registry, plugin="toy", kinds=["loss", "text"])
     cases = {str(case): case for case in mark.args[1]}
     assert len(cases) == 2 * len(conformance.checks_for("loss")) + len(conformance.checks_for("text"))
     cases["loss-sound-gradient-flows"]()
@@ -172,19 +172,19 @@ def test_parametrize_gives_a_test_every_check_of_a_plugin() -> None:
 # --- the verb ---------------------------------------------------------------------------------------------------------
 
 
-def typed(made: Host, *arguments: str) -> Any:
-    return CliRunner().invoke(cli, ["check", *arguments], obj={"session": Session((), made)})
+def typed(session_host: Host, *arguments: str) -> Any:
+    return CliRunner().invoke(cli, ["check", *arguments], obj={"session": Session((), session_host)})
 
 
 def test_the_verb_prints_the_bugs_of_a_plugin_and_exits_with_1() -> None:
-    made = host(a=("loss", "sound", "zsarbench.testing.toys:ToyLoss"), b=("loss", "bad", "Unused"))
-    done = typed(made, "toy")
+    session_host = host(a=("loss", "sound", "zsarbench.testing.toys:ToyLoss"), b=("loss", "bad", "Unused"))
+    done = typed(session_host, "toy")
     assert done.exit_code == 1
     assert "loss sound: no bug (10 of 10 checks passed)" in done.output
     assert "gradient-flows: expected a gradient of the parameter weight, but it has none" in done.output
     assert "contract: zsarbench.interfaces.Loss" in done.output
     assert "20 checks of 2 components: 1 bug, 0 not tried here" in done.output
-    assert typed(made, "sound").exit_code == 0
+    assert typed(session_host, "sound").exit_code == 0
 
 
 def test_the_verb_prints_json() -> None:
@@ -195,17 +195,17 @@ def test_the_verb_prints_json() -> None:
     assert "cannot be fetched" in rows["none", "gives-rows"]["skipped"]
 
 
-def test_the_verb_names_what_is_not_there() -> None:
-    made = host(
+def test_the_verb_names_what_does_not_exist() -> None:
+    session_host = host(
         a=("loss", "triplet", "zsarbench_cezsar.losses:Triplet"), b=("loss", "sound", "zsarbench.testing.toys:ToyLoss")
     )
     with pytest.raises(UsageError, match="did you mean 'triplet'"):
-        raise typed(made, "tripled").exception
-    with pytest.raises(UsageError, match=r"--set loss\.magrin=2 fits no option of loss triplet"):
-        raise typed(made, "triplet", "--set", "loss.magrin=2").exception
+        raise typed(session_host, "tripled").exception
+    with pytest.raises(UsageError, match=r"--set loss\.magrin=2 is not an option of loss triplet"):
+        raise typed(session_host, "triplet", "--set", "loss.magrin=2").exception
     with pytest.raises(UsageError, match="option 'margin' of loss triplet is float, not 'much'"):
-        raise typed(made, "triplet", "--set", "loss.margin=much").exception
-    assert typed(made, "triplet", "--set", "loss.margin=0.5").exit_code == 0
+        raise typed(session_host, "triplet", "--set", "loss.margin=much").exception
+    assert typed(session_host, "triplet", "--set", "loss.margin=0.5").exit_code == 0
 
 
 def test_the_verb_says_why_a_plugin_was_left_out() -> None:
@@ -218,8 +218,8 @@ def test_the_verb_says_why_a_plugin_was_left_out() -> None:
 
 def test_nothing_of_an_unseen_class_is_in_the_toy_training_set() -> None:
     train = toys.train_set()
-    said = " ".join(sentence for captions in train.clips.captions or () for sentence in captions)
-    assert not any(name in said for name in toys.UNSEEN)
+    captions = " ".join(sentence for sentences in train.clips.captions or () for sentence in sentences)
+    assert not any(name in captions for name in toys.UNSEEN)
     assert not set(toys.UNSEEN) & {one.name for one in train.classes}
     assert dataclasses.replace(train, labels=None).labels is None
     assert len(set(train.groups)) == len(train.clips) // 2
@@ -242,7 +242,7 @@ def test_toys_do_not_touch_the_global_random_state() -> None:
         assert torch.equal(before, torch.random.get_rng_state())
 
 
-def test_what_only_its_user_has_is_no_bug() -> None:
+def test_what_only_its_user_has_is_not_a_bug() -> None:
     def fit(self: Any, train: Any, context: Any) -> None:
         raise NotGiven("the method has no file. Try: --set method.file=FILE")
 

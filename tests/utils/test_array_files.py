@@ -83,14 +83,14 @@ def test_an_archive_that_unpacks_to_more_than_may_be_read_is_refused_unread(tmp_
         read_arrays(path, "scores file")
 
 
-def test_names_that_occur_twice_and_entries_that_are_no_arrays_are_refused(tmp_path: Path) -> None:
+def test_names_that_occur_twice_and_entries_that_are_not_arrays_are_refused(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "twice.npz", "w") as archive:
         archive.writestr("a.npy", array_bytes(np.zeros(1)))
         with pytest.warns(UserWarning, match="Duplicate"):
             archive.writestr("a.npy", array_bytes(np.zeros(1)))
     with pytest.raises(ZsarbenchError, match="2 entries, 1 of them with names of their own"):
         read_arrays(tmp_path / "twice.npz", "scores file")
-    with pytest.raises(ZsarbenchError, match="'readme' is no array"):
+    with pytest.raises(ZsarbenchError, match="'readme' is not an array"):
         read_arrays(written(tmp_path / "other.npz", {"readme": b"text"}), "scores file")
     with pytest.raises(ZsarbenchError, match="unknown method"):
         read_arrays(written(tmp_path / "lzma.npz", {"a.npy": array_bytes(np.zeros(1))}, zipfile.ZIP_LZMA), "file")
@@ -108,7 +108,7 @@ def test_an_array_of_another_form_is_refused(values: Any, problem: str, tmp_path
     path = written(tmp_path / "a.npz", {"block3_scores.npy": array_bytes(values)})
     with pytest.raises(ZsarbenchError, match=f"array 'block3_scores' {problem}"):
         read_arrays(path, "scores file", {"block_scores": ArrayForm(1, "f", np.float32)})
-    with pytest.raises(ZsarbenchError, match="'block3_scores', which is none of this kind of file"):
+    with pytest.raises(ZsarbenchError, match="'block3_scores', which this kind of file does not have"):
         read_arrays(path, "scores file", {})
 
 
@@ -116,7 +116,7 @@ def test_an_array_of_another_form_is_refused(values: Any, problem: str, tmp_path
 def test_texts_that_hold_no_characters_are_refused(code: int, tmp_path: Path) -> None:
     content = array_bytes(np.array(["abc"]))
     path = written(tmp_path / "a.npz", {"clip_ids.npy": content[:-4] + code.to_bytes(4, "little")})
-    with pytest.raises(ZsarbenchError, match="array 'clip_ids' holds what is no text"):
+    with pytest.raises(ZsarbenchError, match="array 'clip_ids' holds values that are not text"):
         read_arrays(path, "scores file")
 
 

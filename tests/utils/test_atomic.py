@@ -53,7 +53,7 @@ def test_content_is_flushed_before_the_file_is_replaced_and_its_folder_afterward
     assert done == ["file", "replace", "folder"]
 
 
-def test_a_file_system_that_cannot_flush_folders_is_no_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_system_that_cannot_flush_folders_is_accepted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def refused(descriptor: int) -> None:
         if kinds[stat.S_ISDIR(os.fstat(descriptor).st_mode)]:
             raise OSError(errno.EINVAL, "Invalid argument")

@@ -18,12 +18,12 @@ def test_every_batch_has_the_declared_shape_and_every_row_comes_back_once(rows: 
         return batch.sum(dim=2) + 1
 
     given_rows = torch.randn(rows, 3, 4)
-    made = in_fixed_batches(forward, given_rows, batch_size)
+    rows = in_fixed_batches(forward, given_rows, batch_size)
     assert set(shapes) == {(batch_size, 3, 4)}
-    assert torch.equal(made, given_rows.sum(dim=2) + 1)
+    assert torch.equal(rows, given_rows.sum(dim=2) + 1)
 
 
-def test_a_row_has_the_same_bits_whatever_stands_beside_it() -> None:
+def test_a_row_has_the_same_bits_whatever_its_batch() -> None:
     model = torch.nn.Sequential(
         torch.nn.Conv2d(3, 16, 3), torch.nn.ReLU(), torch.nn.Flatten(), torch.nn.Linear(16 * 900, 8)
     )

@@ -68,7 +68,7 @@ def test_a_cpu_with_instructions_for_bfloat16_is_not_warned_of(
     set_instructions(monkeypatch, name)
     assert Compute.resolve("cpu", "bfloat16", 1).dtype == torch.bfloat16
     assert caplog.messages == []
-    assert diagnosis(capsys)["bfloat16"] == "the CPU gains by it"
+    assert diagnosis(capsys)["bfloat16"] == "the CPU is faster with it"
 
 
 def test_bfloat16_on_a_cpu_without_instructions_for_it_is_warned_of(
@@ -100,7 +100,7 @@ def test_a_torch_without_capabilities_gives_no_warning(
     monkeypatch.delattr(torch.cpu, "get_capabilities", raising=False)
     Compute.resolve("cpu", "bfloat16", 1)
     assert caplog.messages == []
-    assert "does not tell" in diagnosis(capsys)["bfloat16"]
+    assert "cannot report" in diagnosis(capsys)["bfloat16"]
 
 
 READS = ("--visual", "feature-files", "--set", "visual.dim=3", "--set", "visual.folder=.")

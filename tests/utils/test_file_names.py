@@ -19,7 +19,7 @@ def test_every_name_becomes_text_that_can_be_written(name: bytes, expected: str)
     json.dumps(expected, ensure_ascii=False).encode()
 
 
-def test_a_surrogate_that_is_no_byte_is_shown_too() -> None:
+def test_a_surrogate_that_is_not_a_byte_is_shown_too() -> None:
     assert shown("\ud800x") == "\\ud800x"
 
 

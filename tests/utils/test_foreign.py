@@ -55,15 +55,15 @@ def test_pairs_of_surrogates_are_characters(tmp_path: Path) -> None:
     assert read_json(path, "file") == "😀"
 
 
-def test_what_is_no_file_is_not_waited_for(tmp_path: Path) -> None:
+def test_what_is_not_a_file_is_not_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.json")
     for path, reason in (
-        (tmp_path / "pipe.json", "it is no regular file"),
-        (Path("/dev/zero"), "it is no regular file"),
+        (tmp_path / "pipe.json", "it is not a regular file"),
+        (Path("/dev/zero"), "it is not a regular file"),
         (tmp_path, "it is a folder"),
         (tmp_path / "none", "does not exist"),
         (tmp_path / ("n" * 300), "cannot be read: File name too long"),
-        (tmp_path / "a\0b", "holds no NUL"),
+        (tmp_path / "a\0b", "must not hold NUL"),
     ):
         for read in (read_bytes, sha256_of):
             with pytest.raises(ZsarbenchError, match=reason):

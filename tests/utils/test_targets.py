@@ -10,7 +10,7 @@ from zsarbench.utils.atomic import write_atomic
 from zsarbench.utils.targets import check_file, check_folder
 
 
-def test_nothing_is_made_and_nothing_is_left(tmp_path: Path) -> None:
+def test_nothing_is_created_and_nothing_is_left(tmp_path: Path) -> None:
     check_folder(tmp_path / "a" / "b", "results")
     check_file(tmp_path / "a" / "b.txt", "the report")
     assert list(tmp_path.iterdir()) == []

@@ -96,12 +96,12 @@ def test_the_line_is_right_in_a_file_that_is_read_in_pieces(tmp_path: Path) -> N
 @pytest.mark.parametrize(
     "read", [text_files.read_text, lambda path, what: list(text_files.lines(path, what))], ids=["whole", "lines"]
 )
-def test_places_that_are_no_text_file_are_one_line(tmp_path: Path, read: Callable[[Path, str], object]) -> None:
+def test_places_that_are_not_a_text_file_are_one_line(tmp_path: Path, read: Callable[[Path, str], object]) -> None:
     for place, message in (
         (tmp_path, "cannot be read: it is a folder"),
         (tmp_path / "none", "does not exist"),
         (tmp_path / ("x" * 300), "cannot be read: File name too long"),
-        (tmp_path / "nul\0", "cannot be read: a name holds no NUL"),
+        (tmp_path / "nul\0", "cannot be read: a name must not hold NUL"),
     ):
         with pytest.raises(UsageError, match=message):
             read(place, "list")

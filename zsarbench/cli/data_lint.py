@@ -43,14 +43,14 @@ def lint(
     settings: tuple[str, ...],
     as_json: bool,
 ) -> None:
-    """Find suspicious class texts of data set NAME: the empty, the duplicate, and those unrelated to their class.
+    """Find suspicious class texts of data set NAME: empty, duplicate, and unrelated to their class.
 
-    Captions are a finding where many name the class of their clip, or where one holds the path of a file: a method that
-    reads them is told the answer.
+    Captions are reported where many name the class of their clip, or where one contains a file path: a method that
+    reads such captions reads the answer.
 
-    A text is called unrelated where ten or more names of other classes are nearer to it in text embedding than the name
-    of its own; the worst come first. A finding is a question, not a verdict: a good definition that shares no word with
-    a rare name is reported too. Exit code 1 when there are findings.
+    A text counts as unrelated where the names of ten or more other classes are nearer to it in the text embedding than
+    the name of its own class; the worst come first. A finding is not a verdict: a good definition that shares no word
+    with a rare name is reported too. Exit code 1 when there are findings.
 
     \b
     Examples:
@@ -106,7 +106,7 @@ def _captions(dataset: Dataset, name: str) -> tuple[CaptionNaming, list[CaptionF
             by_clip = checked_manifest(dataset, name).set_index("clip_id")["label"].dropna()
             labels = {str(clip): str(label) for clip, label in by_clip.items()}
     except ZsarbenchError as error:
-        echo(f"warning: the captions of {name} are not looked at: {error}", err=True)
+        echo(f"warning: the captions of {name} were not checked: {error}", err=True)
     counted, found = caption_names.naming(captions, labels, dataset.classes, dataset.aliases)
     return counted, found if counted.problem else []
 

@@ -54,14 +54,16 @@ class Options:
 @click.option(
     "--protocol",
     type=OF_OPTIONS["protocol"],
-    help="Only the clips that it scores or learns from: a name, or your own file.",
+    help="Only the clips that this protocol scores or learns from: a name or a protocol file.",
 )
 @data_root_option
 @settings_option
 @click.option("--workers", type=click.IntRange(min=1), help="Processes that probe files.  [default: one per core]")
 @click.option("--thorough", is_flag=True, help="Decode every frame: slow, and finds damaged clips too.")
 @click.option("--report", type=click.Path(dir_okay=False, path_type=Path), help="Write the findings to this file.")
-@click.option("--full-paths", is_flag=True, help="Write absolute paths in the report, not those below your folder.")
+@click.option(
+    "--full-paths", is_flag=True, help="Write absolute paths in the report, not paths relative to your folder."
+)
 @json_option
 @click.pass_context
 def verify(ctx: click.Context, /, name: str, as_json: bool, **options: Any) -> None:
@@ -137,7 +139,7 @@ def _about(dataset: Dataset, rules: Protocol | None, result: Inspection) -> dict
 
 def _check_report(path: Path | None) -> None:
     if path is not None:
-        check_file(path, "the report", "Try: --report FILE, another one")
+        check_file(path, "the report", "Try: --report with another FILE")
 
 
 def _rules(registry: Registry, name: str, dataset: str) -> Protocol:

@@ -99,7 +99,7 @@ class Verbs(Group):
 @click.version_option(__version__, prog_name="zsarbench")
 @click.option("--no-plugin", multiple=True, metavar="NAME", help="Do not import this plugin (may be repeated).")
 @click.option("-q", "--quiet", is_flag=True, help="Only warnings and errors on stderr.")
-@click.option("--debug", is_flag=True, help="The tracebacks of errors too.")
+@click.option("--debug", is_flag=True, help="Show tracebacks of errors.")
 @click.pass_context
 def cli(ctx: click.Context, no_plugin: tuple[str, ...], quiet: bool, debug: bool) -> None:
     """Measure zero-shot action recognition: exact protocols, swappable methods and parts, comparable tables.
@@ -155,7 +155,7 @@ class _EchoHandler(logging.StreamHandler[TextIO]):
 
 
 def main(arguments: list[str] | None = None) -> Any:
-    """Run the command line and exit: 0 done, 1 the run failed, 2 not there, 130 interrupted."""
+    """Run the command line and exit: 0 success, 1 the run failed, 2 a usage error, 130 interrupted."""
     shared: dict[str, Any] = {}
     open_streams()
     try:
@@ -214,11 +214,11 @@ def _of_system(error: BaseException) -> ZsarbenchError | None:
 
 
 def _bug(error: BaseException) -> ZsarbenchError:
-    """Return an error for what the host raised and should not have."""
+    """Return an error for an unexpected exception."""
     place = traceback.extract_tb(error.__traceback__)[-1]
     bug = ZsarbenchError(
-        f"zsarbench failed where it must not: {in_words(error)} (in {place.name}, {Path(place.filename).name}, line "
-        f"{place.lineno}). It is a bug of its own, or of a plugin that returned what it must not. Try: zsarbench "
+        f"internal error: {in_words(error)} (in {place.name}, {Path(place.filename).name}, line "
+        f"{place.lineno}). This is a bug of zsarbench, or of a plugin that returned an invalid value. Try: zsarbench "
         "--debug …, for the traceback"
     )
     bug.__cause__ = error

@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 
 
 class RegisteredName(StringParamType):
-    """A text that is a registered name of some kinds, of all where none is given; whether it is known is asked later.
+    """A registered name of the given kinds, or of any kind where none is given; the registry validates it later.
 
-    others: values that are no registered names. files: a file may stand in place of a name.
+    others: further accepted values, which are not registered names. files: whether a file path is accepted too.
     """
 
     def __init__(self, *kinds: str, others: tuple[str, ...] = (), files: bool = False) -> None:
@@ -24,7 +24,7 @@ class RegisteredName(StringParamType):
         self.files = files
 
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-        """Return the names that begin so, each with its summary; where there are none, what stands for files."""
+        """Return the names with this prefix, each with its summary; where none has it, a completion of file paths."""
         host: Host = ctx.obj["session"].host
         chosen = [entry for entry in host.registry if not self.kinds or entry.kind in self.kinds]
         words = [CompletionItem(word) for word in self.others]

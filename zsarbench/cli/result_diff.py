@@ -17,8 +17,8 @@ from zsarbench.errors import UsageError, ZsarbenchError
 def diff(old: Path, new: Path, as_json: bool) -> None:
     """Print what differs from OLD to NEW: two result files, or two folders of results.
 
-    Of files: settings, environment, figures, and how many predictions are right in one alone. Of folders: the rows that
-    are added (+), removed (-), or of another rank or figure (~) in the table of each protocol.
+    For files: settings, environment, figures, and how many predictions are right in one file only. For folders: the
+    rows that are added (+), removed (-), or changed in rank or figure (~) in the table of each protocol.
 
     \b
     Examples:

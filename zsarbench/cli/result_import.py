@@ -13,24 +13,24 @@ from zsarbench.cli.toolkit import data_root_option, echo, host_of, settings_opti
 
 @click.command("import")
 @click.argument("file", type=click.Path(path_type=Path))
-@click.option("--name", required=True, help="What was measured, as tables are to call it.")
-@click.option("--clips", type=click.Path(path_type=Path), metavar="LIST", help="Its clips, one a line; see below.")
+@click.option("--name", required=True, help="Name of the model in tables.")
+@click.option("--clips", type=click.Path(path_type=Path), metavar="LIST", help="Its clips, one per line; see below.")
 @click.option(
     "--protocol",
     type=OF_OPTIONS["protocol"],
-    help="Compare the clips with this one, a name or a file of yours.  [default: all of as many clips]",
+    help="Compare the clips with this one, a name or a protocol file.  [default: all with as many clips]",
 )
 @click.option("--split", help="The split of FILE.  [default: the only one]")
-@click.option("--train", default="not stated", show_default=True, help="What it was trained on, in words.")
+@click.option("--train", default="not stated", show_default=True, help="Training data, in words.")
 @data_root_option
 @settings_option
 @click.pass_context
 def import_(ctx: click.Context, /, **request: Any) -> None:
     """Print the figure in FILE, a result of MTEB, as a row for a file of reported figures.
 
-    FILE has no prediction of any clip, so its figure is a reported one. Its protocol is the one whose test clips are
-    exactly those in LIST, by id, file name or path: the name of a task decides nothing. Where there is none, the error
-    says how many clips differ, and nothing is printed.
+    FILE holds no predictions of clips, so its figure is a reported one. Its protocol is the one whose test clips are
+    exactly those in LIST, by id, file name or path, whatever the name of the task. Where there is none, the error says
+    how many clips differ, and nothing is printed.
 
     \b
     Examples:

@@ -15,9 +15,9 @@ from zsarbench.cli.toolkit import echo, echo_json, json_option
 def show(path: Path, as_json: bool) -> None:
     """Print what the result file PATH holds: what was measured, its figures, and how far its scores can be trusted.
 
-    The expected calibration error is that of a softmax of the scores as they are, and after temperature scaling, each
-    half of the source videos by the temperature of the other. The risk-coverage curve leaves out the clips whose best
-    score is nearest to the second; its area is the mean share of errors over all shares of clips.
+    The expected calibration error is given for a softmax of the scores as they are, and after temperature scaling:
+    each half of the source videos is scaled by the temperature fitted on the other. The risk-coverage curve leaves out
+    the clips whose two best scores are closest; its area is the mean share of errors over all shares of clips.
 
     \b
     Examples:

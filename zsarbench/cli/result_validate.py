@@ -25,11 +25,11 @@ from zsarbench.errors import UsageError
 def validate(ctx: click.Context, paths: tuple[Path, ...], folder: Path | None, as_json: bool) -> None:
     """Check that the results in PATHS, files or folders, can be trusted as far as their files show; change nothing.
 
-    Format and sums; the spec against its hash, the command and the fields that repeat it; the protocol by hash with its
-    rounds and candidates; method and parts against the plugins that are installed; revision, clips, labels and class
-    texts against the committed results on the same data, or the data set itself; metrics, means and intervals against
-    the predictions, from which they are computed again. A control run above chance is a leak. No code of a result's
-    plugin runs. Each fault is printed with its name in brackets; exit code 1 if there is one.
+    Checked are: the format and the checksums; the spec against its hash, the command and the fields that repeat it; the
+    protocol by hash, with its rounds and candidates; method and parts against the installed plugins; revision, clips,
+    labels and class texts against the committed results on the same data, or the data set itself; metrics, means and
+    intervals against the predictions, from which they are computed again. A control run above chance is a leak. No code
+    of a result's plugin runs. Each fault is printed with its name in brackets; exit code 1 if there is one.
 
     \b
     Examples:
@@ -44,7 +44,7 @@ def validate(ctx: click.Context, paths: tuple[Path, ...], folder: Path | None, a
     registry = host_of(ctx).registry
     sound, unsound = results.read_all(*paths)
     if not sound and not unsound:
-        raise UsageError("there is no result there. Try: zsarbench run --method NAME")
+        raise UsageError("no result was found there. Try: zsarbench run --method NAME")
     named = {path.resolve() for path in (*sound, *unsound)}
     committed, _ = results.read_all(results_folder(folder))
     found = [(path, problem) for path in unsound for problem in results.problems(path)]

@@ -19,28 +19,34 @@ _OPTIONS = (
     click.option(
         "--protocol",
         type=OF_OPTIONS["protocol"],
-        help="A name, or a file of yours.  [default: the one that `zsarbench list protocol` marks]",
+        help="A name or a protocol file.  [default: the one that `zsarbench list protocol` marks]",
     ),
     click.option(
         "--trained-on",
         multiple=True,
         metavar="LABELS",
-        help="A label set that it was trained on: a data set, package:file.txt, or nothing.  [default: unknown]",
+        help="A label set that the model was trained on: a data set, package:file.txt, or nothing.  [default: unknown]",
     ),
     click.option(
-        "--train-on", default="none", show_default=True, metavar="none|seen|DATASET", help="Where it learnt the task."
+        "--train-on",
+        default="none",
+        show_default=True,
+        metavar="none|seen|DATASET",
+        help="Data that the model learnt the task from.",
     ),
     click.option(
         "--text",
         type=OF_OPTIONS["text"],
         help="Text encoder that finds the class nearest to an answer.  [default: that of class names]",
     ),
-    click.option("--source", default="", help="Paper, address and licence of what predicts."),
+    click.option("--source", default="", help="Paper, address and licence of the model."),
     click.option("--set", "settings", multiple=True, metavar="dataset.OPTION=VALUE", help="An option of the data set."),
     data_root_option,
-    click.option("--out", default="results", show_default=True, help="Folder for what is written."),
+    click.option("--out", default="results", show_default=True, help="Output folder."),
     format_option,
-    click.option("--json", "as_json", is_flag=True, help="Print exactly the result's JSON; a list where several are."),
+    click.option(
+        "--json", "as_json", is_flag=True, help="Print exactly the result's JSON, or a list of several results."
+    ),
 )
 
 
@@ -52,7 +58,7 @@ def scoring_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def echo_scored(host: Host, written: Sequence[tuple[RunResult, Path]], format_: str, as_json: bool) -> None:
-    """Print results and, on stderr, what became of every row and where they are."""
+    """Print results and, on stderr, how each row was treated and where the results are."""
     from zsarbench.predictions.recording import account_lines
     from zsarbench.reports.comparison import render
 

@@ -40,7 +40,7 @@ format_option = click.option(
 
 INTERRUPTED = "on_interrupt"
 """Key of the session under which a command states what Ctrl-C leaves."""
-CONTINUES = "interrupted; what was finished is kept. Type the same command again to go on"
+CONTINUES = "interrupted; what was finished is kept. Type the same command again to continue"
 
 
 class Group(click.Group):
@@ -79,7 +79,7 @@ def host_of(ctx: click.Context) -> Host:
 def echo(
     message: object = "", *, err: bool = False, bold: bool = False, nl: bool = True, hang: int = 2, typed: str = ""
 ) -> None:
-    """Print text on stdout, or on stderr, with the control characters of others shown.
+    """Print text on stdout, or on stderr, with control characters of foreign text escaped.
 
     On a terminal long lines are broken between words, and what follows is indented by `hang` blanks more.
 

@@ -1,4 +1,4 @@
-"""Captions of one's own for the clips of any data set: a CSV or JSON file, whose content enters the revision."""
+"""The user's own captions for the clips of any data set: a CSV or JSON file, whose content enters the revision."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ MAX_BYTES = 2**30  # of a JSON file; a million clips with three sentences have 0
 
 
 class Captions:
-    """What a file says of clips, as it calls them: their sentences in the order of the file.
+    """The sentences of a captions file by its own names of clips, in the order of the file.
 
     sha256: of clips and sentences, whatever the format and the order of the clips.
     """
@@ -66,20 +66,20 @@ class Captions:
                 found[clip_id], named[clip_id] = sentences, name
         if not found:
             raise UsageError(
-                f"{WHAT} {self.path} are of no clip of {dataset}: '{strangers[0]:.60}' is none, '{ids[0]}' is one"
+                f"{WHAT} {self.path} name no clip of {dataset}: '{strangers[0]:.60}'; its ids are like '{ids[0]}'"
                 if ids
                 else f"data set '{dataset}' has no clip to caption"
             )
         if strangers:
             _log.warning(
-                "%s %s: %d of %d are of no clip of %s, e.g. '%.60s'",
+                "%s %s: %d of %d belong to no clip of %s, e.g. '%.60s'",
                 WHAT, self.path, len(strangers), len(self.by_name), dataset, strangers[0],
             )  # fmt: skip
         return found
 
 
 class Captioned:
-    """A data set with captions of one's own in place of its own, which its revision says."""
+    """A data set whose captions are replaced by the user's own; its revision says so."""
 
     def __init__(self, dataset: Dataset, captions: Captions, name: str) -> None:
         self._dataset, self._captions, self._name = dataset, captions, name
@@ -132,7 +132,9 @@ def _of_json(path: Path) -> dict[str, tuple[str, ...]]:
     for name, value in pairs:
         sentences = [value] if isinstance(value, str) else value
         if not isinstance(sentences, list) or not sentences or not all(_is_sentence(one) for one in sentences):
-            raise UsageError(f"{WHAT} {path}: clip '{name:.60}' has {str(value)[:60]!r}, no sentence or list of them")
+            raise UsageError(
+                f"{WHAT} {path}: clip '{name:.60}' has {str(value)[:60]!r}, not a sentence or a list of sentences"
+            )
         by_name.setdefault(name, []).extend(" ".join(sentence.split()) for sentence in sentences)
     return {name: tuple(sentences) for name, sentences in by_name.items()}
 

@@ -89,7 +89,7 @@ def choose(texts: Mapping[str, ClassText], class_text: str, encoder: TextEncoder
     A class without a sentence of `MIN_WORDS` words keeps its texts.
 
     Raises:
-        UsageError: there is a rule, and no text encoder to apply it with.
+        UsageError: the form has a rule, and the run has no text encoder to apply it with.
     """
     count = parse(class_text)[1]
     if count is None:
@@ -171,5 +171,5 @@ def _of_json(path: Path) -> Iterator[tuple[str, str, str]]:
     for name, value in content.items():
         for text in value if isinstance(value, list) else [value]:
             if not isinstance(text, str):
-                raise UsageError(f"class texts {path}, '{name:.40}' has {text!r:.40}, which is no text")
+                raise UsageError(f"class texts {path}, '{name:.40}' has {text!r:.40}, which is not text")
             yield f"class texts {path}", name, text

@@ -113,8 +113,8 @@ def fetch(download: Download, *, progress: Progress | None = None) -> Path:
         ZsarbenchError: a file is unavailable, or is not the pinned file.
     """
     folder, lacking = folder_of(download), missing(download)
-    shown = progress.task(f"fetching {download.name}", download.size) if progress is not None else None
-    with shown or contextlib.nullcontext() as task:
+    opened = progress.task(f"fetching {download.name}", download.size) if progress is not None else None
+    with opened or contextlib.nullcontext() as task:
         count = ByteCount(task)
         count.add(download.size - sum(file.size for file in lacking))
         if not lacking:

@@ -54,7 +54,7 @@ class Inspection:
     """The result of an inspection.
 
     extra: why files, folders and links under the user's folder belong to no clip, by path, sorted. others: numbers of
-    files there that are no videos, by ending. n_probed: files that were probed now. n_known: files that an earlier
+    files there that are not videos, by ending. n_probed: files that were probed now. n_known: files that an earlier
     inspection had probed.
     """
 

@@ -60,7 +60,7 @@ def _check_spans(manifest: pd.DataFrame, where: str) -> None:
     if unfit.any():
         clip, first, last = manifest["clip_id"][unfit].iloc[0], start[unfit].iloc[0], end[unfit].iloc[0]
         raise ZsarbenchError(
-            f"{where}: {int(unfit.sum())} clips have times that are none, e.g. '{shown(clip)}' goes from {first:g} to "
+            f"{where}: {int(unfit.sum())} clips have invalid times, e.g. '{shown(clip)}' goes from {first:g} to "
             f"{last:g} seconds"
         )
 

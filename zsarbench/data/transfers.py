@@ -1,4 +1,4 @@
-"""Brings the bytes of one pinned file to the disk, from a folder or a server, within bounds of size and time."""
+"""Transfers one pinned file to disk, from a folder or a server, within limits of size and time."""
 
 from __future__ import annotations
 
@@ -137,7 +137,7 @@ def download(address: str, part: Part, size: int, session: requests.Session, adv
     """Download to the partial file, continuing where an earlier attempt broke off, and one byte more than its size.
 
     Raises:
-        ZsarbenchError: the file is not there, does not arrive in the time that it may take, or cannot be written.
+        ZsarbenchError: the file does not exist, does not arrive within the time limit, or cannot be written.
     """
     import requests
 
@@ -279,7 +279,7 @@ def locked(path: Path, say: Callable[[], None]) -> Iterator[None]:
 
 
 def _try_lock(file: int) -> bool:
-    """Return whether this process has the lock, or none can be had."""
+    """Return whether this process has the lock, or locking is unavailable."""
     try:
         import fcntl
 

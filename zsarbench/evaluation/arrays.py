@@ -19,7 +19,7 @@ def checked(scores: Scores, labels: Index) -> tuple[Scores, Index]:
     """Return scores (N, C) and labels (N,), which index the columns, as arrays.
 
     Raises:
-        ValueError: shapes or types are wrong, a label is no column (-1 included), or there is no clip.
+        ValueError: shapes or types are wrong, a label is not a column (-1 included), or there is no clip.
     """
     scores, labels = np.asarray(scores), np.asarray(labels)
     if scores.ndim != 2 or labels.shape != scores.shape[:1]:
@@ -39,7 +39,7 @@ def checked_seen(seen: Mask, n_classes: int) -> Mask:
     """Return the mask (C,) of seen classes.
 
     Raises:
-        ValueError: it is no boolean array of this length.
+        ValueError: it is not a boolean array of this length.
     """
     seen = np.asarray(seen)
     if seen.dtype != np.bool_ or seen.shape != (n_classes,):

@@ -61,8 +61,8 @@ class PairedInterval(NamedTuple):
     """A difference of two accuracies (first minus second), its interval, and how the replicates are distributed.
 
     `share_not_better` is the share of replicates in which the first is not above the second: near 0, the first is
-    better whatever classes are drawn; near 1, the second is. It is no p-value under a null. All but the difference are
-    None where there are fewer than `MIN_CLASSES` classes.
+    better whatever classes are drawn; near 1, the second is. It is not a p-value under a null hypothesis. All but the
+    difference are None where there are fewer than `MIN_CLASSES` classes.
     """
 
     difference: float

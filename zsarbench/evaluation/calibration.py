@@ -48,7 +48,7 @@ class Calibration:
 def calibration(rounds: Sequence[tuple[NDArray[Any], Index, NDArray[Any]]], *, whole: bool) -> Calibration:
     """Return the calibration of rounds, each given as scores (N, C), labels (N,) and source videos (N,).
 
-    whole: whether the scores are all there; else only margins can be used.
+    whole: whether all scores are stored; else only margins can be used.
 
     Raises:
         ValueError: no clip was read, or no clip is surer than another: the best score is as far ahead in all of them.

@@ -13,7 +13,7 @@ from zsarbench.utils.schema import Count
 
 MAX_OWN_SHARE = 0.2
 """Of captions that name the class of their clip, above which they are a finding. An observer who describes what is done
-names some classes: 4.4 % of the 39,960 machine captions of UCF-101 do. Captions made of the label do it always."""
+names some classes: 4.4 % of the 39,960 machine captions of UCF-101 do. Captions generated from the label always do."""
 MIN_TIMES_OTHERS = 3.0
 """A finding also takes that the own class is named so many times as often as each other class: a caption that lists all
 classes gives none away."""
@@ -47,7 +47,7 @@ class ClassMentions:
         return {name for _, _, names in self._stretches(text) for name in names}
 
     def longest(self, text: str) -> set[str]:
-        """Return the classes that a text names by words that are no part of a longer name there.
+        """Return the classes that a text names by words that are not part of a longer name there.
 
         >>> sorted(ClassMentions(["Punch", "Boxing Punching Bag", "Punching Bag"]).longest("Boxing: punching bag"))
         ['Boxing Punching Bag']

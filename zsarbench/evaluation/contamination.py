@@ -1,7 +1,7 @@
 """Which unseen classes were seen after all: label sets of training against the candidates of a protocol.
 
 A name is matched, no image or clip: two data sets may mean different things by one name, and a class may have been seen
-under a name that nothing here finds. "Clean" always means: as far as the declared label sets tell.
+under a name that nothing here finds. "Clean" always means: as far as the declared label sets show.
 """
 
 from __future__ import annotations
@@ -67,14 +67,14 @@ class Overlap:
 class Contamination:
     """What a method and its parts saw of the unseen classes before they were tested on them.
 
-    audited: for each label set, who was trained on it. unknown: what was trained on nobody can tell, such as the web;
+    audited: for each label set, who was trained on it. unknown: training data without a known label set, e.g. the web;
     never clean. near_by: the text encoder that found near names; None where only spellings were compared.
     overlapping: by candidate and label set. n_overlapping: distinct unseen classes among them, over all rounds.
-    n_clean: the other unseen classes, clean as far as `audited` tells. accuracy: top1_per_video and top1_per_class on
+    n_clean: the other unseen classes, clean as far as `audited` shows. accuracy: top1_per_video and top1_per_class on
     the clips of "clean" and of "overlapping" classes among all candidates, mean over the rounds that have such clips.
     n_sentences: captions of all clips that the method was given to learn from, each clip once however many fits; clips
     that could not be read were not given, and do not count. What the method leaves out of these itself, such as clips
-    that it validates on, does count; what it writes beside them, such as CEZSAR's sentences about objects, does not.
+    that it validates on, does count; what it writes in addition, such as CEZSAR's sentences about objects, does not.
     None where it learns from no captions. naming: how many of them name an unseen class, by class. tested: how often
     the captions that the visual part reads of test clips give their class away; null where it reads none, and in
     results that do not state it.

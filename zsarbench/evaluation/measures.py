@@ -20,7 +20,7 @@ from zsarbench.interfaces import Denominator
 from zsarbench.utils import seeding
 
 PARTIAL = "many clips are missing"
-"""Why there is no interval where a collection is not whole."""
+"""Why there is no interval where a collection is incomplete."""
 
 
 class RoundMeasures(NamedTuple):
@@ -59,7 +59,7 @@ def summarise_scores(
 ) -> dict[str, Summary]:
     """Return the summary of every metric over rounds in the order of their scores, with intervals of these.
 
-    partial: many clips are missing: what they would have is unknown, no resampling of the rest tells it, and there is
+    partial: many clips are missing: their scores are unknown, resampling the rest does not estimate them, and there is
     no interval.
     """
     distinct = [item.duplicate_of is None for item in rounds]

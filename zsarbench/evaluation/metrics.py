@@ -51,7 +51,7 @@ def ranks(scores: Scores, labels: Index) -> Ranks:
     scores: (N, C), larger is better. labels: (N,), indices into the columns.
 
     Raises:
-        ValueError: shapes disagree, a label is no column (-1 included) or there is no clip.
+        ValueError: shapes disagree, a label is not a column (-1 included) or there is no clip.
     """
     scores, labels = checked(scores, labels)
     n_classes = scores.shape[1]

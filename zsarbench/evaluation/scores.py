@@ -44,7 +44,7 @@ class Block:
 class RoundScores:
     """The part of a block that is a round: clips (n,) and candidate classes (c,) as indices into all of them.
 
-    seen: (c,) bool, the candidates that training clips belong to; all False where seen classes are no candidates.
+    seen: (c,) bool, the candidates that training clips belong to; all False where seen classes are not candidates.
     n_options: of a multiple choice, how many classes compete for a clip, all others having minus infinity; 0 where all
     candidates do.
     """
@@ -61,7 +61,7 @@ class Scores:
     """All scores of one result; `rounds` are in the order of the result's `rounds`.
 
     clip_ids: (N,). groups: (N,) source videos. class_names: (C,). labels: (N,) indices into `class_names`, -1 where
-    unknown. form: which scores there are: "all", or of each clip's best classes their "scores" or their "places" alone;
+    unknown. form: what is stored: "all" scores, or of each clip's best classes their "scores" or their "places" alone;
     see `zsarbench.evaluation.compact`.
     """
 
@@ -275,7 +275,7 @@ def _check(scores: Scores) -> None:
 
 def _check_index(what: str, index: Index, length: int, *, lowest: int = 0, distinct: bool = False) -> None:
     if index.size and not (lowest <= index.min() and index.max() < length):
-        raise ValueError(f"{what} point outside the {length} that there are")
+        raise ValueError(f"{what} point outside the {length} that exist")
     if distinct and len(np.unique(index)) < len(index):
         raise ValueError(f"{what} are listed twice")
 

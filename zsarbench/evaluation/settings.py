@@ -157,7 +157,7 @@ class SettingRules:
         """Return whether a metric gets a bootstrap interval.
 
         Where there are sides, their accuracies and harmonic means get one, and those over both sides do not. The area
-        under the seen-unseen curve is no sum over clips of a class, which is what the bootstrap resamples.
+        under the seen-unseen curve is not a sum over clips of a class, which is what the bootstrap resamples.
         """
         if metric.is_accuracy:
             return (metric.side in self.sides) if self.sides else metric.side is None

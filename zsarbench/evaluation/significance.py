@@ -4,7 +4,7 @@ As in `zsarbench.evaluation.bootstrap` classes are what was sampled, with all of
 first order a class adds a fixed amount to a figure; the difference of two methods has the variance of the sum of the
 differences of these amounts, n / (n - 1) times the sum of their squares. The difference over its standard error is held
 against Student's distribution with n - 1 degrees of freedom. n is the number of classes, where their weights are
-unequal the number of equal ones that vary as little (Kish's). Shares of bootstrap replicates are no such test: they
+unequal the number of equal ones that vary as little (Kish's). Shares of bootstrap replicates are not such a test: they
 are drawn around the observed difference, not around none. `benchmarks/statistics/boards.py` measures how often this
 tells equal methods apart, and unequal ones not.
 """
@@ -195,7 +195,7 @@ def rank_ranges(values: Sequence[float], p: Values) -> list[tuple[int, int]]:
     """Return the first and the last rank that each of M methods may have, 1 for the largest value.
 
     A method ranks behind those that are better than it and before those that are worse, as far as tests tell after
-    Holm's correction; methods that cannot be told apart share their ranks. p: (M, M), symmetric, NaN for no test.
+    Holm's correction; methods that tests do not separate share their ranks. p: (M, M), symmetric, NaN for no test.
 
     >>> rank_ranges([0.9, 0.5, 0.4], np.array([[1, 0.001, 0.001], [0.001, 1, 0.6], [0.001, 0.6, 1]]))
     [(1, 1), (2, 3), (2, 3)]

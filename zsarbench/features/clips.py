@@ -26,7 +26,7 @@ class ClipView(ABC):
         dim: D of the steps.
         max_steps: T of every `rows` call.
         captions: N tuples of sentences, or None.
-        captions_in_steps: whether the steps were made from these captions.
+        captions_in_steps: whether the steps come from these captions.
         positions: (N,) where `read` finds each clip; by default 0 to N - 1.
     """
 
@@ -74,7 +74,7 @@ class ClipView(ABC):
         return view
 
     def nameless(self) -> Self:
-        """Return the same clips under ids that tell nothing: those of data sets often name the class."""
+        """Return the same clips under uninformative ids: those of data sets often name the class."""
         view = copy.copy(self)
         view.ids = tuple(f"clip{number}" for number in range(len(self.ids)))
         return view

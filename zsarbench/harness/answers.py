@@ -1,4 +1,4 @@
-"""Which runs are measured already: the results under a folder, by what they must have in common with a run."""
+"""Finds runs that are already measured: the results under a folder, by the key that they share with a run."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Key: TypeAlias = tuple[str, str]
 
 
 def key_of(spec: RunSpec) -> Key:
-    """Return what a result must have to answer a run."""
+    """Return the key that a result must share with a run to answer it."""
     return results.spec_id(spec.what.identity()), spec.data.tested.revision
 
 
@@ -35,8 +35,8 @@ def measured(out: Path) -> dict[Key, Path]:
 def answer(spec: RunSpec) -> tuple[RunResult, Path] | None:
     """Return the newest result of a finished run, and its file; None where it is to be measured.
 
-    It is to be where the request says so, where clips failed, which may be there now, and where files of the user's are
-    read that may have changed: neither the spec nor the revision of the tested data set states what they hold.
+    It is measured again where the request says so, where clips failed that may exist now, and where user files that may
+    have changed are read: neither the spec nor the revision of the tested data set states what they hold.
     """
     if spec.where.refit or _reads_own_files(spec):
         return None

@@ -66,7 +66,7 @@ def run(
     *,
     share: Share = Share(),  # noqa: B008 (it is frozen)
 ) -> dict[str, Any]:
-    """Compute what the store lacks and return what became of it, in JSON types.
+    """Compute the features that the store lacks and return a summary, in JSON types.
 
     Raises:
         ZsarbenchError: see `zsarbench.features.extraction.plan.compute`.

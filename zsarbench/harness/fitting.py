@@ -154,7 +154,7 @@ def controlled(prepared: Prepared, clips: ClipFeatures, seed: int, use: str) -> 
 def context(prepared: Prepared, fit: Fit, folder: Path | None) -> Context:
     """Return what the harness lends to one fit.
 
-    folder: of its checkpoints. A fit that is done again gets an empty one next to it: what is finished there stays
+    folder: of its checkpoints. A fit that is repeated gets an empty one next to it: what is finished there stays
     whole until this one is, see `adopt`.
     """
     again = prepared.spec.where.refit
@@ -174,15 +174,15 @@ def context(prepared: Prepared, fit: Fit, folder: Path | None) -> Context:
 
 def adopt(done: Fitted) -> None:
     """Put the checkpoints of a fit that was done again in the place of those before it."""
-    made, place = done.context.checkpoints, done.checkpoints
-    if made is None or place is None or made == place or not made.is_dir():
+    new, place = done.context.checkpoints, done.checkpoints
+    if new is None or place is None or new == place or not new.is_dir():
         return
     before = place.with_name(f"{place.name}{BEFORE}")
     try:
         shutil.rmtree(before, ignore_errors=True)
         if place.exists():
             place.rename(before)
-        made.rename(place)
+        new.rename(place)
         shutil.rmtree(before, ignore_errors=True)
     except OSError as error:
         _log.warning("%s", unwritable(place, "checkpoints", error, CACHE))
@@ -191,7 +191,7 @@ def adopt(done: Fitted) -> None:
 def checkpoint_folder(prepared: Prepared, fit: Fit) -> Path | None:
     """Return the folder of a fit's checkpoints, named by all that decides the fit.
 
-    None where none is there and none can be made.
+    None where none exists and none can be created.
     """
     what = prepared.spec.what
     decides = {

@@ -108,7 +108,7 @@ def of_dataset(dataset: Dataset, part: PartSpec, class_text: str | None) -> Inpu
     """Return a data set without rounds; part: its name and options; class_text: form of the texts, None for none.
 
     Raises:
-        ZsarbenchError: the manifest is malformed, or there are no texts of this form.
+        ZsarbenchError: the manifest is malformed, or the data set has no texts of this form.
     """
     return Inputs(
         dataset=part.name,
@@ -160,7 +160,7 @@ def train_set(inputs: Inputs, features: ClipFeatures, classes: Sequence[str], la
 
 
 def shuffle_captions(clips: ClipFeatures, order: Tensor) -> ClipFeatures:
-    """Return clips with permuted captions: the control that shows what a method owes to them.
+    """Return clips with permuted captions: the control that shows how far a method depends on them.
 
     order: (N,) a permutation; clip i gets the captions of clip order[i], and its steps too where these were made from
     captions.

@@ -103,7 +103,7 @@ def run(cells: Sequence[Cell], out: Path, jobs: int, blocked: Sequence[str] = ()
 class _Process:
     """A process that measures one cell at a time: requests go in and answers come out as lines of JSON.
 
-    It is no child of `multiprocessing`, which would import the program that uses this module again in each process.
+    It is not a child of `multiprocessing`, which would import the calling program again in each process.
     """
 
     def __init__(self, blocked: Sequence[str]) -> None:
@@ -122,7 +122,7 @@ class _Process:
         return self._child.poll() is None
 
     def measure(self, cell: Cell) -> Done:
-        """Return what became of a cell once it is measured; that the process ended is a reason too."""
+        """Return the outcome of a cell once it is measured, with a reason also where its process ended."""
         assert self._child.stdin is not None
         assert self._child.stdout is not None
         line = json.dumps({"label": cell.label, "title": cell.title, "request": asdict(cell.request)})
@@ -149,7 +149,7 @@ class _Process:
 def serve() -> None:
     """Measure the cells that arrive on stdin, one after the other, until it is closed: the main of a process."""
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    os.dup2(2, 1)  # what a plugin prints is no answer
+    os.dup2(2, 1)  # what a plugin prints must not mix with answers
     lines: SimpleQueue[str] = SimpleQueue()
 
     def read() -> None:

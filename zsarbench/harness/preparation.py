@@ -60,7 +60,7 @@ class Prepared(Loaded):
     """What a run works on, with the features of every clip that a round trains on or tests.
 
     train_features: of the clips of `training` that can be read. positions: of clips in `features`, by id. unread: why
-    clips of `features` could not be read, by id. presence: which clips were there before they were read. coverage: how
+    clips of `features` could not be read, by id. presence: which clips existed before they were read. coverage: how
     many were, and were read. flags: remarks on the features, for the result.
     """
 
@@ -125,7 +125,7 @@ def prepare(spec: RunSpec, registry: Registry, progress: Progress, watch: Stopwa
     """Return what a run works on; features that the store lacks are extracted.
 
     Raises:
-        UsageError: too few clips are there (`zsarbench.harness.presence`).
+        UsageError: too few clips exist (`zsarbench.harness.presence`).
         ZsarbenchError: see `load`; no test clip or no clip of the training data can be read, or, with `strict`, any
             clip cannot.
     """
@@ -158,7 +158,7 @@ def prepare(spec: RunSpec, registry: Registry, progress: Progress, watch: Stopwa
 
 
 def presence_of(loaded: Loaded) -> Presence:
-    """Return which of the clips that a run tests or may learn from are there; no file is opened."""
+    """Return which of the clips that a run tests or may learn from exist; no file is opened."""
     tested, training = loaded.inputs, loaded.training
     clips = frozenset(clip for item in tested.rounds for clip in item.test)
     learnt: frozenset[str] = frozenset()
@@ -186,7 +186,7 @@ def _absent(loaded: Loaded, data: Inputs, clips: frozenset[str]) -> frozenset[st
 
 
 def _check_any_read(loaded: Loaded, present: Presence, unread: Mapping[str, str]) -> None:
-    """Raise where not one test clip could be read, though some were there."""
+    """Raise where no test clip could be read, though some exist."""
     clips = present.tested.clips
     if clips and not clips.difference(unread):
         reasons = describe_failures({clip_id: unread[clip_id] for clip_id in clips})

@@ -1,4 +1,4 @@
-"""How much of a collection is there before any of it is read: a user's collection is seldom whole."""
+"""Which clips of a collection exist, before any of them is read: a user's collection is seldom complete."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Side:
     absent: frozenset[str] = frozenset()
 
     def unreadable(self, failures: Mapping[str, str]) -> frozenset[str]:
-        """Return the clips that are there and could not be read; failures: why clips were not, by id."""
+        """Return the clips that exist and could not be read; failures: why clips were not, by id."""
         return self.clips.intersection(failures) - self.absent
 
 
@@ -59,7 +59,7 @@ class Presence:
 
 
 def absent_clips(sources: Iterable[ClipSource], visual: VisualEncoder) -> frozenset[str]:
-    """Return the ids of the clips of which nothing is there that the visual part could read."""
+    """Return the ids of the clips of which nothing exists that the visual part could read."""
     is_there = _finder(visual)
     return frozenset(source.clip_id for source in sources if not is_there(source))
 
@@ -75,13 +75,13 @@ def _finder(visual: VisualEncoder) -> Callable[[ClipSource], bool]:
 
 
 def announce(presence: Presence, spec: RunSpec) -> None:
-    """Log in one line how much of the protocol is there, and what lists the rest."""
+    """Log in one line how many of the protocol's clips exist, and which command lists the rest."""
     whole = not presence.tested.absent and not presence.learnt.absent
     _log.log(logging.INFO if whole else logging.WARNING, "%s%s", describe(presence, spec), _lister(presence, spec))
 
 
 def describe(presence: Presence, spec: RunSpec) -> str:
-    """Return in words how many of a run's clips are there, each counted once, and how many of them for what."""
+    """Return in words how many of a run's clips exist, each counted once, and how many of them for which purpose."""
     have, sides = presence.coverage(), (presence.tested, presence.learnt)
     clips = {(side.dataset, clip) for side in sides for clip in side.clips}
     absent = {(side.dataset, clip) for side in sides for clip in side.absent}
@@ -94,10 +94,10 @@ def describe(presence: Presence, spec: RunSpec) -> str:
 
 
 def require(presence: Presence, spec: RunSpec) -> None:
-    """Stop before work where nothing can come of it, or nothing that a user would expect of the protocol.
+    """Stop before any work where no clip exists, or too few for what a user expects of the protocol.
 
     Raises:
-        UsageError: no test clip is there, or none to learn from; or too few are, and the run is not `partial`.
+        UsageError: no test clip exists, or none to learn from; or too few do, and the run is not `partial`.
     """
     have, protocol = presence.coverage(), spec.what.protocol.name
     if have.n_test and not have.n_test_read:
@@ -108,14 +108,14 @@ def require(presence: Presence, spec: RunSpec) -> None:
         )
     if have.is_partial and not spec.what.partial:
         raise UsageError(
-            f"{describe(presence, spec)}: below {100 * MIN_SHARE:.0f} % a row is shown, but never ranked. "
+            f"{describe(presence, spec)}: below {100 * MIN_SHARE:.0f} % a row is shown, but not ranked. "
             f"Try: --partial, to measure it all the same{_lister(presence, spec)}"
         )
 
 
 def _why(side: Side, presence: Presence, spec: RunSpec) -> str:
-    """Return why none of some clips is there, and what to type."""
-    other = "Try: --visual NAME, a part that reads what there is (zsarbench list visual)"
+    """Return why none of some clips exists, and what to type."""
+    other = "Try: --visual NAME, a part that reads what exists (zsarbench list visual)"
     if presence.needs == "captions":
         any_captions = bool(_built(side.dataset, spec).captions())
         return f"{side.dataset} has no captions{' of them' if any_captions else ''}; captions are what is read. {other}"

@@ -46,7 +46,7 @@ class DataSetBuilder:
         self._built: dict[tuple[str, ...], Dataset] = {}
 
     def build(self, part: PartSpec, data_root: Mapping[str, str], captions: Mapping[str, Captions]) -> Dataset:
-        """Return the data set of a part, with the user's folder and captions where there are some.
+        """Return the data set of a part, with the user's folder and captions where given.
 
         Raises:
             ZsarbenchError: it cannot be built, or a folder is named for one that reads none.
@@ -212,7 +212,7 @@ def _protocol(request: RunRequest, registry: Registry, problems: Problems) -> Pr
     name = request.protocol or registry.default_protocol
     if name is None:
         problems.add(
-            "no protocol is named, and no plugin declares a default. Try: --protocol NAME, one of those that "
+            "no protocol was given, and no plugin declares a default. Try: --protocol NAME, one of those that "
             "zsarbench list protocol shows"
         )
         return None

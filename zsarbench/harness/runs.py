@@ -44,7 +44,7 @@ def run(spec: RunSpec, host: Host, progress: Progress) -> tuple[RunResult, Path]
     """Run a spec, write its result under `spec.where.out`, notify the observers, and return the result and its path.
 
     Raises:
-        ZsarbenchError: nothing can be written there, or the run cannot be finished; what was extracted and
+        ZsarbenchError: the output cannot be written, or the run cannot be finished; what was extracted and
             checkpointed is kept.
     """
     out = Path(spec.where.out)
@@ -81,7 +81,7 @@ def run_once(spec: RunSpec, host: Host, progress: Progress) -> tuple[RunResult, 
 
 
 def _warn_of_failures(result: RunResult) -> None:
-    """Log how many clips have no score, those that are missing apart from those that are there."""
+    """Log how many clips have no score, missing ones apart from those that exist."""
     for missing, what in ((True, "are missing"), (False, "could not be read or scored")):
         found = {failure.clip_id: failure.reason for failure in result.failures if failure.missing is missing}
         if found:
@@ -98,8 +98,8 @@ def run_request(method: str, *, progress: Progress | None = None, **arguments: A
 def plan(spec: RunSpec, host: Host, progress: Progress) -> dict[str, Any]:
     """Return what a run would cost, without running it: clips, those to extract, their bytes, and minutes.
 
-    Minutes are estimated by extracting a few clips, which are kept. Fitting is not among them: only the method knows
-    how long it learns.
+    Minutes are estimated by extracting a few clips, which are kept. Fitting is not included: its duration is
+    unknown beforehand.
     """
     with named(host.registry):
         return _plan(spec, host, progress)

@@ -94,16 +94,16 @@ _CAPTIONS: dict[str, Any] = {
     "help": "Your own captions of a data set's clips: CSV with the columns clip, caption, or JSON.",
 }
 _DATA_ROOT: dict[str, Any] = {"metavar": "DATASET=DIR", "help": "Your own files of a data set."}
-_EXECUTOR: dict[str, Any] = {"help": "Where features are extracted."}
+_EXECUTOR: dict[str, Any] = {"help": "Executor that extracts features."}
 _DEVICE: dict[str, Any] = {"help": "cpu, cuda, cuda:1, …"}
-_DTYPE: dict[str, Any] = {"help": "Of model weights and features.", "choices": DTYPES}
+_DTYPE: dict[str, Any] = {"help": "Type of model weights and features.", "choices": DTYPES}
 _THREADS: dict[str, Any] = {
-    "help": "Threads to compute with; other counts give other bits.  [default: all cores]",
+    "help": "Compute threads; the last bits of scores depend on their number.  [default: all cores]",
     "minimum": 1,
 }
 _REFIT: dict[str, Any] = {
-    "help": "Measure what is finished again, and fit from the beginning; --resume shows what is finished and continues "
-    "what was interrupted.  [default: --resume]",
+    "help": "Repeat finished measurements and fit from the beginning; --resume shows finished results and continues "
+    "interrupted fits.  [default: --resume]",
     "off": "--resume",
 }
 _STRICT: dict[str, Any] = {"help": "Stop at the first clip that cannot be read."}
@@ -118,10 +118,10 @@ class RunRequest:
     strings. train_on: "seen", the protocol's seen classes, or the name of another data set.
     """
 
-    method: str = field(metadata={"help": "What is measured; see: zsarbench list method."})
+    method: str = field(metadata={"help": "The method; see: zsarbench list method."})
     _: KW_ONLY
     protocol: str | None = _option(
-        None, "A name, or a file of yours.  [default: the one that `zsarbench list protocol` marks]"
+        None, "A name or a protocol file.  [default: the one that `zsarbench list protocol` marks]"
     )
     visual: str | None = _option(None, "Visual encoder in place of the default one.")
     text: str | None = _option(None, "Text encoder in place of the default one.")
@@ -130,7 +130,7 @@ class RunRequest:
     settings: Sequence[str] = _option((), **_SETTINGS)
     seed: int = _option(0, "First training seed.", minimum=0)
     seeds: int = _option(1, "Number of training seeds.", minimum=1)
-    train_on: str = _option(SEEN, "Where the method learns.", metavar="seen|DATASET")
+    train_on: str = _option(SEEN, "Data that the method learns from.", metavar="seen|DATASET")
     class_text: str | None = _option(
         None,
         "name, sentence, sentences, documents, or a file: CSV with the columns class, text, or JSON of texts by class; "
@@ -143,20 +143,20 @@ class RunRequest:
     dtype: str = _option("float32", **_DTYPE)
     threads: int | None = _option(None, **_THREADS)
     denominator: str = _option(
-        "all", "Clips that count; survivors leaves out the unread (flags the row).", choices=DENOMINATORS
+        "all", "Clips that count; survivors leaves out unreadable ones (flags the row).", choices=DENOMINATORS
     )
     control: str = _option(
-        "none", "shuffle-captions or shuffle-labels: must fall to chance.", choices=CONTROLS, metavar="CONTROL"
+        "none", "shuffle-captions or shuffle-labels: accuracy must drop to chance.", choices=CONTROLS, metavar="CONTROL"
     )
     limit: int | None = _option(None, "At most N clips per class (flags the row).", metavar="N", minimum=1)
-    partial: bool = _option(False, "Measure although many clips are missing (the row is never ranked).")
+    partial: bool = _option(False, "Measure although many clips are missing (the row is not ranked).")
     executor: str = _option("local", **_EXECUTOR)
     out: str = _option("results", "Folder for result files.")
     strict: bool = _option(False, **_STRICT)
     refit: bool = _option(False, **_REFIT)
 
     def to_command(self) -> str:
-        """Return the command line that repeats the request elsewhere: without what is of this machine (`Execution`)."""
+        """Return the command line that repeats the request elsewhere, without options of this machine (`Execution`)."""
         local = {item.name for item in fields(Execution)}
         words = list(_COMMAND)
         for option in options_of(RunRequest):
@@ -208,7 +208,7 @@ class ExtractionRequest:
     """The options of `zsarbench features extract`, unchecked: the clips of a data set or of a protocol."""
 
     dataset: str | None = _option(None, "All clips of this data set.")
-    protocol: str | None = _option(None, "The training and test clips of this protocol: a name, or a file of yours.")
+    protocol: str | None = _option(None, "The training and test clips of this protocol: a name or a protocol file.")
     visual: str = field(metadata={"help": "Visual encoder."})
     text: str | None = _option(None, "Text encoder, where the visual one reads through it.")
     settings: Sequence[str] = _option((), **_SETTINGS)
@@ -226,12 +226,12 @@ class ExtractionRequest:
 
 @dataclass(frozen=True, kw_only=True)
 class Measurement:
-    """What decides the scores of a run; nothing here is of one machine.
+    """What decides the scores of a run; nothing here depends on the machine.
 
-    train_dataset: the other data set that is learnt from; None where it is the protocol's seen classes. partial: may
-    rest on a small part of the clips, those that are there; so it is another measurement than one of all of them.
-    captions: "DATASET=SHA256" of captions of the user's own.
-    A field that is added later takes a default, which keeps it out of the identity of the runs before it.
+    train_dataset: the other data set that is learnt from; None where it is the protocol's seen classes. partial: the
+    run may use the clips that exist, however few; that is another measurement than one of all clips.
+    captions: "DATASET=SHA256" of the user's own captions.
+    A field that is added later takes a default, which keeps it out of the identity of earlier runs.
     """
 
     method: PartSpec
@@ -275,10 +275,10 @@ def _in_json(value: Any) -> Any:
 
 @dataclass(frozen=True, kw_only=True)
 class Execution:
-    """How a run is carried out on this machine; nothing here decides what the scores are, but for their last bits.
+    """How a run is carried out on this machine; nothing here changes the scores, except for their last bits.
 
     data_root: the user's folders by data set. executor: where features are extracted. out: folder of the result.
-    strict: stop at the first clip that cannot be read. refit: measure again what is finished, and fit from the
+    strict: stop at the first clip that cannot be read. refit: repeat finished measurements and fit from the
     beginning; else interrupted fits continue.
     """
 

@@ -85,7 +85,7 @@ class Cell:
 
 @dataclass(frozen=True, kw_only=True)
 class Done:
-    """What became of a cell: a result file, or the reason why there is none.
+    """The outcome of a cell: a result file, or the reason why there is none.
 
     seconds: that the run took, 0 where nothing was run.
     """
@@ -118,13 +118,13 @@ def grid(arguments: Mapping[str, Any], axes: Sequence[Axis], host: Host) -> list
 
     Raises:
         UsageErrors: the mistakes of all combinations, before any of them runs. That a method does not apply to a
-            protocol is no mistake unless it is true of every combination.
+            protocol is not a mistake unless it applies to every combination.
     """
     names = [axis.name for axis in axes]
     if len(set(names)) < len(names):
         raise UsageError(f"--grid names '{max(names, key=names.count)}' twice; give all its values in one")
     if "method" not in arguments and "method" not in names:
-        raise UsageError("no method is named. Try: --method NAME, or --grid method=NAME,NAME (zsarbench list method)")
+        raise UsageError("no method was given. Try: --method NAME, or --grid method=NAME,NAME (zsarbench list method)")
     cells = []
     for values in itertools.product(*(axis.values for axis in axes)):
         combined = dict(arguments)

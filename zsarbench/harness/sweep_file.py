@@ -95,7 +95,7 @@ def read(path: Path) -> RowsFile:
         problems += [f"row {number}: {mistake}" for mistake in mistakes]
     labels = [row.label for row in rows]
     problems += [
-        f"'{label}' stands in two rows. Try: label = \"…\" in one of them"
+        f"'{label}' is the label of two rows. Try: label = \"…\" in one of them"
         for label in labels
         if labels.count(label) > 1
     ]
@@ -110,7 +110,7 @@ def _rows(table: Mapping[str, Any]) -> tuple[list[Row], list[str]]:
         return [], ['methods is not a list of names. Try: methods = ["chance"]']
     not_on = table.get("not_on", {})
     if not isinstance(not_on, dict) or not all(isinstance(reason, str) for reason in not_on.values()):
-        return [], ['not_on holds no reasons by protocol. Try: [rows.not_on] with everywhere = "reason"']
+        return [], ['not_on is not a table of reasons by protocol. Try: [rows.not_on] with everywhere = "reason"']
     arguments = {name: value for name, value in table.items() if name not in _FIELDS}
     rows = []
     for method in table["methods"]:

@@ -127,7 +127,7 @@ class Context:
     checkpoints: Path | None
     """A folder of this fit alone; None where nothing is kept."""
     resume: bool
-    """Whether to continue from a checkpoint that lies there."""
+    """Whether to continue from a checkpoint in that folder."""
     progress: Progress
 
 
@@ -136,7 +136,7 @@ class Method(Protocol):
     """What is compared: learns, or not, and scores clips against class texts; it never sees a test label.
 
     All that is chosen or learnt is so in `fit`: a clip's scores depend on that clip and the candidates' texts alone,
-    not on its id nor on other test clips (`zsarbench check` tries it). In a run, test clips have ids that tell nothing.
+    not on its id nor on other test clips (`zsarbench check` verifies it). In a run, test clips have uninformative ids.
 
     Optional: `Recording`, `ChecksParts`, `Embeds`.
     """

@@ -47,7 +47,7 @@ class ChecksSources(Protocol):
     """A visual encoder that does not go with every clip."""
 
     def check_sources(self, sources: Sequence[ClipSource]) -> None:
-        """Raise where the clips of a data set cannot be told apart or none has content; called with all of them."""
+        """Raise where clips of a data set cannot be distinguished or none has content; called with all of them."""
 
 
 @runtime_checkable
@@ -72,11 +72,11 @@ class IndependentSteps(Protocol):
 class FindsClips(Protocol):
     """A visual encoder that knows which clips it has something of, before it reads them.
 
-    Without it a clip is there where its file exists, or its captions, by what the encoder needs.
+    Without it a clip exists where its file or its captions do, depending on what the encoder needs.
     """
 
     def finds(self, source: ClipSource) -> bool:
-        """Return whether there is something to read of a clip; it may turn out not to be readable."""
+        """Return whether something of a clip exists to be read; reading it may still fail."""
 
 
 @runtime_checkable
@@ -149,7 +149,7 @@ class HasFailures(Protocol):
 
 @runtime_checkable
 class Digested(Protocol):
-    """Clip features that can be told from others of the same clips, as of files that were replaced."""
+    """Clip features that can be distinguished from others of the same clips, for example of replaced files."""
 
     content_digest: str
     """A digest of the steps of all clips in order; "" where it is not known."""

@@ -83,7 +83,7 @@ class Clips:
 class Steps:
     """Features of clips step by step: values (N, T, D) float, mask (N, T) bool, False on padding (values 0).
 
-    reasons: why a clip has no step, by clip id, where its encoder can tell.
+    reasons: why a clip has no step, by clip id, where its encoder knows.
     """
 
     values: Tensor
@@ -105,7 +105,7 @@ class ClipFeatures(Protocol):
     captions: tuple[tuple[str, ...], ...] | None
     """The sentences of each clip, aligned with `ids`; None where the data set has none."""
     captions_in_steps: CaptionsInSteps
-    """Whether the steps were made from these captions: "one-each" means step t shows caption t."""
+    """Whether the steps come from these captions: "one-each" means step t shows caption t."""
 
     def __len__(self) -> int:
         """Return N."""
@@ -224,7 +224,7 @@ class Shard:
 
 @dataclass(frozen=True)
 class ShardReport:
-    """What became of a shard: the file it made, the clips in it and those that could not be read, with reasons."""
+    """The outcome of a shard: the file written, the clips in it and those that could not be read, with reasons."""
 
     index: int
     file: str
@@ -249,11 +249,11 @@ class Progress(Protocol):
 
 @dataclass(frozen=True, repr=False)
 class Table:
-    """A comparison of results on one protocol, beside the figures that papers report on it.
+    """A comparison of results on one protocol, next to the figures that papers report on it.
 
     frame: one row per result or reported method, group by group, best first. Columns: rank and rank_last (the first and
     the last rank that the row may have, which it shares with rows that no test tells apart from it; missing where it is
-    not ranked), method, settings (what tells rows of one method apart), kind (measured, reported), visual, text,
+    not ranked), method, settings (what distinguishes rows of one method), kind (measured, reported), visual, text,
     negatives, loss, train_on, class_text; for each metric its mean, a fraction, under its name and `_std`, `_ci_low`,
     `_ci_high`, `_seed_std`, `_chance`; n_rounds, n_distinct_rounds (without those that repeat an earlier one), n_seeds,
     n_expected, n_scored, n_failed (sums over the rounds of one seed), notes (a list of texts), id, spec_id, created,
@@ -277,11 +277,11 @@ class Table:
 
     def _repr_html_(self) -> str:
         """Return the main columns in percent, and what belongs under them, for a notebook."""
-        shown = self.frame[["rank", "method", "settings", "kind", "train_on", "class_text"]].astype(object)
-        shown = shown.where(shown.notna(), "")
+        frame = self.frame[["rank", "method", "settings", "kind", "train_on", "class_text"]].astype(object)
+        frame = frame.where(frame.notna(), "")
         ends = {"mean": self.rank_by, "low": f"{self.rank_by}_ci_low", "high": f"{self.rank_by}_ci_high"}
         for heading, name in ends.items():
             if name in self.frame:
-                shown[f"{heading}, %"] = [f"{100 * value:.1f}" if value == value else "" for value in self.frame[name]]
+                frame[f"{heading}, %"] = [f"{100 * value:.1f}" if value == value else "" for value in self.frame[name]]
         text = "".join(f"<li>{html.escape(line)}</li>" for line in (*self.remarks, *self.left_out))
-        return f"<p><b>{html.escape(self.title)}</b></p>{shown.to_html(index=False)}<ul>{text}</ul>"
+        return f"<p><b>{html.escape(self.title)}</b></p>{frame.to_html(index=False)}<ul>{text}</ul>"

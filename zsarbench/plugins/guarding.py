@@ -93,7 +93,7 @@ def checked_tensor(value: Any, who: str, what: str, shape: tuple[int, ...], *, n
     who: named in messages, such as "method 'x' of plugin 'y'". what: such as "scores". nan: whether NaN may be in it.
 
     Raises:
-        ZsarbenchError: it is no dense tensor of floats with values, has another shape, or values that are not finite
+        ZsarbenchError: it is not a dense tensor of floats with values, has another shape, or values that are not finite
             numbers of float32.
     """
     import torch
@@ -111,10 +111,10 @@ def checked_tensor(value: Any, who: str, what: str, shape: tuple[int, ...], *, n
 
 
 def check_tensor(value: Any, who: str, what: str, shape: tuple[int, ...]) -> None:
-    """Check that what code of a plugin returned is a tensor of this shape; its values are not looked at.
+    """Check that what code of a plugin returned is a tensor of this shape; its values are not checked.
 
     Raises:
-        ZsarbenchError: it is no dense tensor of floats with values, or has another shape.
+        ZsarbenchError: it is not a dense tensor of floats with values, or has another shape.
     """
     import torch
 
@@ -144,7 +144,7 @@ def checked_columns(added: Any) -> tuple[dict[str, Any], list[str]]:
         if not isinstance(name, str) or not name.strip():
             problems.append(f"the column {name!r:.60} has no name that is a text")
         elif not _is_cell(number):
-            problems.append(f"the column '{name:.60}' holds {value!r:.60}, which is no text and no finite number")
+            problems.append(f"the column '{name:.60}' holds {value!r:.60}, which is neither text nor a finite number")
         else:
             columns[name] = number
     return columns, problems
@@ -164,4 +164,4 @@ def checked_texts(texts: Any) -> tuple[list[str], list[str]]:
         return [], [f"it returned {type(texts).__name__}, not a list of texts"]
     listed = list(texts)
     others = [text for text in listed if not isinstance(text, str)]
-    return [text for text in listed if isinstance(text, str)], [f"{other!r:.60} is no text" for other in others]
+    return [text for text in listed if isinstance(text, str)], [f"{other!r:.60} is not text" for other in others]

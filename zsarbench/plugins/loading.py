@@ -213,20 +213,19 @@ def load_plugins(
 def _load_one(manager: pluggy.PluginManager, registry: Registry, name: str, loader: Callable[[], Any]) -> None:
     plugin = loader()
     _check_interface(plugin)
-    with warnings.catch_warnings(record=True) as told:
+    with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         _check_alone(name, plugin)
         manager.register(plugin, name=name)
-    for message in dict.fromkeys(str(warning.message) for warning in told):
-        _log.warning("plugin '%s' uses what the next version of zsarbench drops: %s", name, message)
+    for message in dict.fromkeys(str(warning.message) for warning in caught):
+        _log.warning("plugin '%s' uses what the next version of zsarbench removes: %s", name, message)
     register = getattr(plugin, "zsarbench_register", None)
     if register is not None:
         register(registry=registry.registrar(name))
     package = str(getattr(plugin, "__name__", type(plugin).__module__)).partition(".")[0]
     if replaced := replaced_by(package):
         raise ZsarbenchError(
-            f"it replaced {', '.join(replaced)} for everybody, which stays so until the process ends. "
-            f"Try: zsarbench --no-plugin {name} …"
+            f"it replaced {', '.join(replaced)} globally, until the process ends. Try: zsarbench --no-plugin {name} …"
         )
 
 
@@ -234,7 +233,7 @@ def _check_interface(plugin: Any) -> None:
     """Raise where a plugin was written for a version of the hooks that this zsarbench does not have.
 
     Raises:
-        ZsarbenchError: it states another version, or one that is no whole number.
+        ZsarbenchError: it states another version, or one that is not a whole number.
     """
     version = getattr(plugin, "zsarbench_interface", 1)
     if not isinstance(version, int) or isinstance(version, bool):
@@ -243,7 +242,7 @@ def _check_interface(plugin: Any) -> None:
     if not oldest <= version <= newest:
         which = "zsarbench" if version > newest else "the plugin"
         raise ZsarbenchError(
-            f"it was made for version {version} of the plugin interface; this zsarbench takes {oldest} to {newest}. "
+            f"it was written for version {version} of the plugin interface; this zsarbench takes {oldest} to {newest}. "
             f"Try: a newer version of {which}"
         )
 

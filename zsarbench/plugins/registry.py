@@ -16,7 +16,7 @@ from zsarbench.utils.documents import read_toml
 
 KINDS = ("dataset", "protocol", "visual", "text", "negatives", "loss", "method", "labels", "reporter", "executor")
 RESERVED = {"dataset": ("none", "seen")}
-"""Words that are no names of a kind: what is learnt from where it is no other data set, in `--train-on` and results."""
+"""Words that cannot be names of a kind: values of `--train-on`, and of results, that are not data sets."""
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9./-]*")
 
@@ -145,7 +145,7 @@ class Registry:
             raise ZsarbenchError(unknown("kind", entry.kind, KINDS))
         if entry.name in RESERVED.get(entry.kind, ()):
             raise ZsarbenchError(
-                f"a {entry.kind} cannot be called '{entry.name}', which --train-on and results use for another thing"
+                f"a {entry.kind} cannot be called '{entry.name}', which --train-on and results use otherwise"
             )
         if not _NAME.fullmatch(entry.name):
             raise ZsarbenchError(f"{entry.kind} name '{entry.name}' is not of the form {_NAME.pattern}")

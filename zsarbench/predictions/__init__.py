@@ -1,1 +1,1 @@
-"""Predictions that another program made, scored under a protocol as if a method had returned them."""
+"""Predictions of other programs, scored under a protocol as if a method had returned them."""

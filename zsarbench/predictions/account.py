@@ -28,10 +28,10 @@ ABSENT: Final = "absent-classes"
 
 REASONS: Mapping[str, str] = MappingProxyType(
     {
-        MISSING: "the predictions file has nothing of it",
-        CONTRADICTORY: "the predictions file has several predictions of it that differ",
+        MISSING: "the predictions file has no row of it",
+        CONTRADICTORY: "the predictions file has contradicting predictions of it",
         EMPTY: "its prediction is empty",
-        FOREIGN: "its first label is no class of the data set",
+        FOREIGN: "its first label is not a class of the data set",
         REFUSAL: "its answer refuses to name a class",
         NO_CLASS: "its answer names no class",
     }
@@ -58,20 +58,20 @@ _TEXTS: Mapping[str, tuple[str, str]] = MappingProxyType(
             "rows repeat another one of their clip, and are left out",
         ),
         CONTRADICTORY: (
-            "clip has predictions that differ, and counts as wrong",
-            "clips have predictions that differ, and count as wrong",
+            "clip has contradicting predictions, and counts as wrong",
+            "clips have contradicting predictions, and count as wrong",
         ),
         EMPTY: (
             "clip has an empty prediction, and counts as wrong",
             "clips have an empty prediction, and count as wrong",
         ),
         FOREIGN: (
-            "clip has a first label that is no class, and counts as wrong",
-            "clips have a first label that is no class, and count as wrong",
+            "clip has a first label that is not a class, and counts as wrong",
+            "clips have a first label that is not a class, and count as wrong",
         ),
         REFUSAL: ("answer is a refusal, and counts as wrong", "answers are refusals, and count as wrong"),
         NO_CLASS: ("answer names no class, and counts as wrong", "answers name no class, and count as wrong"),
-        UNKNOWN_LABELS: ("label is no class of the data set", "labels are no class of the data set"),
+        UNKNOWN_LABELS: ("label is not a class of the data set", "labels are not classes of the data set"),
         NO_CANDIDATES: (
             "label is a class that is a candidate in no round",
             "labels are classes that are a candidate in no round",
@@ -81,8 +81,8 @@ _TEXTS: Mapping[str, tuple[str, str]] = MappingProxyType(
             "labels repeat a better one of their clip, and are left out",
         ),
         OTHER_TRUTH: (
-            "clip has another true class in the file than in the data set; is it the clip that is meant?",
-            "clips have another true class in the file than in the data set; are they the clips that are meant?",
+            "clip has another true class in the file than in the data set; is it the intended clip?",
+            "clips have another true class in the file than in the data set; are they the intended clips?",
         ),
     }
 )

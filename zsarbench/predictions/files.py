@@ -68,7 +68,7 @@ def read(path: Path, reading: Reading) -> PredictionFile:
         fields = _Fields()
         found = tuple(FORMATS[form](path, reading, fields))
     if not found:
-        raise UsageError(f"{WHAT} {path} is empty: it says nothing of any clip")
+        raise UsageError(f"{WHAT} {path} is empty")
     return PredictionFile(
         path=path,
         form=form,
@@ -90,7 +90,7 @@ def form_of(path: Path) -> str:
     if form not in FORMATS:
         raise UsageError(f"{WHAT} {path}: " + unknown("ending", form, FORMATS))
     if not os.path.isfile(path):
-        raise UsageError(f"{WHAT} {path} is no file that exists")
+        raise UsageError(f"{WHAT} {path} does not exist or is not a file")
     return form
 
 
@@ -130,7 +130,7 @@ def _from_records(
         try:
             rank = float(record[layout.rank])
         except (TypeError, ValueError):
-            raise UsageError(f"{where} has the rank {record[layout.rank]!r:.40}, which is no number") from None
+            raise UsageError(f"{where} has the rank {record[layout.rank]!r:.40}, which is not a number") from None
         ranked.setdefault(prediction.clip, []).append((rank, prediction))
     for rows in ranked.values():
         rows.sort(key=lambda row: row[0])

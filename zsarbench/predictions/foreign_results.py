@@ -51,14 +51,14 @@ def read_figure(path: Path, split: str | None = None) -> Figure:
     """Return the figure of a result file; split: None is the only one.
 
     Raises:
-        UsageError: the file is of no known program or of no zero-shot task, or there is no such split.
+        UsageError: the file is of no known program or of no zero-shot task, or the split does not exist.
         ZsarbenchError: it does not exist, or is damaged.
     """
     content = read_json(path, WHAT, nan=True)
     program = program_of(content)
     if program is None:
         known = "; ".join(f"{one.name} writes an object with {', '.join(sorted(one.fields))}" for one in PROGRAMS)
-        raise UsageError(f"{WHAT} {path} is of no program that is known: {known}")
+        raise UsageError(f"{WHAT} {path} is of no known program: {known}")
     return program.read(content, split, f"{WHAT} {path}")
 
 
@@ -66,11 +66,13 @@ def _mteb(content: Mapping[str, Any], split: str | None, where: str) -> Figure:
     """Return the figure of a result of MTEB, which must have one subset.
 
     Raises:
-        UsageError: the task is no zero-shot one, the split does not exist or has no one accuracy.
+        UsageError: the task is not a zero-shot one, the split does not exist or has no one accuracy.
     """
     task, revision, splits = content["task_name"], content["dataset_revision"], content["scores"]
     if not isinstance(task, str) or not isinstance(revision, str) or not isinstance(splits, dict):
-        raise UsageError(f"{where} has a task_name or dataset_revision that is no text, or scores that are no object")
+        raise UsageError(
+            f"{where} has a task_name or dataset_revision that is not text, or scores that are not an object"
+        )
     if "zeroshot" not in task.lower():
         raise UsageError(f"{where} is of the task '{task:.80}', which trains on labels: none of MTEB's zero-shot tasks")
     if split is None and len(splits) == 1:

@@ -16,7 +16,7 @@ KIND = "predictions"
 
 
 def is_of_predictions(result: RunResult) -> bool:
-    """Return whether a result is one of predictions that another program made; its method is then of no plugin."""
+    """Return whether a result is of another program's predictions; its method then belongs to no plugin."""
     return result.spec.get("kind") == KIND
 
 

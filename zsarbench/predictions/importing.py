@@ -86,12 +86,12 @@ def _listed(request: ImportRequest, figure: Figure, revision: Revision | None) -
     if request.clips is None:
         raise UsageError(
             f"{of}; which clips these are it does not say, and the name of its task, '{figure.task:.80}', does not "
-            "decide it. Try: --clips FILE, a clip a line"
+            "decide it. Try: --clips FILE, one clip per line"
         )
     lines = text_files.names(request.clips, "list of clips")
     listed = list(dict.fromkeys(lines))
     if not listed:
-        raise UsageError(f"list of clips {request.clips} is empty; it has a clip a line")
+        raise UsageError(f"list of clips {request.clips} is empty; it needs one clip per line")
     if revision and revision.n_samples not in (len(lines), len(listed)):
         raise UsageError(f"{of}; {request.clips} lists {len(lines):,} clips, so it is of another data set")
     return listed

@@ -144,7 +144,7 @@ def _scores_of(
 ) -> NDArray[np.float32] | str:
     """Return the scores (C,) of a clip with these predictions, or the kind of why it has none.
 
-    A label that is no class keeps its place: where it is the best one the clip is wrong, elsewhere nothing behind the
+    A label that is not a class keeps its place: as the best one it makes the clip wrong, elsewhere nothing behind the
     fifth label counts, so that none moves up into the first five.
     """
     if len(rows) != 1:

@@ -87,9 +87,7 @@ def _candidates(target: Target) -> list[str]:
     """
     protocol = target.protocol
     if protocol.setting != "zsl":
-        raise UsageError(
-            f"protocol '{protocol.name}' is {protocol.setting}; a multiple choice is made of one that is zsl"
-        )
+        raise UsageError(f"protocol '{protocol.name}' is {protocol.setting}; a multiple choice needs one that is zsl")
     first = set(target.rounds[0].candidates)
     if any(set(item.candidates) != first for item in target.rounds):
         raise UsageError(
@@ -102,7 +100,7 @@ def _candidates(target: Target) -> list[str]:
 def _similarities(
     request: ChoiceRequest, dataset: Dataset, candidates: Sequence[str], target: Target, registry: Registry
 ) -> tuple[NDArray[np.floating[Any]], str]:
-    """Return the cosines (C, C) of the candidates' texts, the mean of each class's, and how they were made."""
+    """Return the cosines (C, C) of the candidates' texts, the mean of each class's, and how they were computed."""
     form = request.class_text or target.protocol.class_text
     name = request.text or (registry.near_encoder.name if registry.near_encoder else None)
     if name is None:
@@ -128,7 +126,7 @@ def _content(request: ChoiceRequest, target: Target, drawn_by: str) -> dict[str,
         "setting": "multiple-choice",
         "summary": f"{protocol.summary.rstrip('.')}; of each clip {request.n_options} options.",
         "source": protocol.source,
-        "notes": f"Made of {protocol.name} (version {protocol.version}, hash {protocol.hash(target.dataset)[:8]}). The "
+        "notes": f"From {protocol.name} (version {protocol.version}, hash {protocol.hash(target.dataset)[:8]}). The "
         f"other options of a clip were drawn {drawn_by}; seed {request.seed}, also of their order.",
         "class_text": protocol.class_text,
         "clip_list": protocol.clip_list,

@@ -84,7 +84,7 @@ def place(
     """Return the comparison with the protocol whose test clips are exactly the listed ones.
 
     listed: distinct. protocol: the one to compare with; None: all registered ones whose files state as many test clips.
-    n_classes: how many classes competed; None where nobody knows.
+    n_classes: how many classes competed; None where unknown.
 
     Raises:
         UsageError: there is no such protocol, or there are several; the message has the counts by which others differ.

@@ -66,7 +66,7 @@ class Claim:
         """
         problems = []
         if not self.name.strip() or len(self.name) > 80 or not self.name.isprintable():
-            problems.append(f"--name '{self.name:.80}' is no name: up to 80 characters that can be printed are")
+            problems.append(f"--name '{self.name:.80}' is not valid: a name has up to 80 printable characters")
         if self.name in registry.names("method"):
             problems.append(
                 f"--name {self.name} is a registered method, whose rows zsarbench measures itself. "
@@ -84,7 +84,7 @@ class Scored:
     """Predictions of a file as they were scored.
 
     options: how classes came from what the file holds; part of the result's identity. record: what was counted while
-    zsarbench made the file, {} for a file of another program. command: what repeats it.
+    zsarbench wrote the file, {} for a file of another program. command: what repeats it.
     """
 
     file: PredictionFile

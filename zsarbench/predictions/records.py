@@ -79,8 +79,8 @@ class Reading:
         """
         if self.order is None:
             raise UsageError(
-                f"{where} holds class indices, such as {index}, and their order is not named. Try: --class-order FILE "
-                "(a name a line, or INDEX NAME), or --class-order dataset, the order that zsarbench has the classes in"
+                f"{where} holds class indices, such as {index}, and their order is not known. Try: --class-order FILE "
+                "(a name per line, or INDEX NAME), or --class-order dataset, the order of classes in zsarbench"
             )
         return self.order[index] if 0 <= index < len(self.order) else f"index {index}"
 
@@ -88,7 +88,7 @@ class Reading:
         """Return the clip of the row of a number, from 0.
 
         Raises:
-            UsageError: it is no number, or the order ends before it.
+            UsageError: it is not a number, or the order ends before it.
         """
         clips = self.clips or ()
         if isinstance(number, bool) or not isinstance(number, int) or not 0 <= number < len(clips):
@@ -103,7 +103,7 @@ class Reading:
         """
         if self.order is None:
             raise UsageError(
-                f"{where} holds {n} scores and does not name their classes. Try: --class-order FILE (a name a line), "
+                f"{where} holds {n} scores and does not name their classes. Try: --class-order FILE (a name per line), "
                 "or --class-order dataset, the order that zsarbench has the classes in"
             )
         if len(self.order) != n:
@@ -256,7 +256,7 @@ def parsed(
 
 
 def label_of(value: Any, reading: Reading, where: str) -> str:
-    """Return a label as a name; a number, or text of digits that is no known name, is an index.
+    """Return a label as a name; a number, or text of digits that is not a known name, is an index.
 
     Raises:
         UsageError: it is neither, or an index without an order of the classes.
@@ -278,14 +278,14 @@ def number(value: Any, where: str) -> float:
     """Return a score; NaN where there is none.
 
     Raises:
-        UsageError: it is no number.
+        UsageError: it is not a number.
     """
     if _is_nothing(value):
         return float("nan")
     try:
         return float(value)
     except (TypeError, ValueError):
-        raise UsageError(f"{where} has the score {value!r:.60}, which is no number") from None
+        raise UsageError(f"{where} has the score {value!r:.60}, which is not a number") from None
 
 
 def _is_number(value: Any) -> bool:
@@ -300,7 +300,7 @@ def _words(value: Any, where: str) -> str:
     if _is_nothing(value):
         return ""
     if not isinstance(value, str):
-        raise UsageError(f"{where} has an answer that is no text: {value!r:.60}")
+        raise UsageError(f"{where} has an answer that is not text: {value!r:.60}")
     return value
 
 
@@ -309,7 +309,7 @@ def _texts(value: Any, where: str) -> tuple[str, ...]:
         return ()
     texts = value.split("|") if isinstance(value, str) else value
     if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
-        raise UsageError(f"{where} has options that are no list of texts: {value!r:.60}")
+        raise UsageError(f"{where} has options that are not a list of texts: {value!r:.60}")
     return tuple(text.strip() for text in texts)
 
 

@@ -99,9 +99,9 @@ class ScoreRequest:
 
 @dataclass(frozen=True, kw_only=True)
 class Origin:
-    """Where a predictions file comes from that zsarbench made itself.
+    """The origin of a predictions file that zsarbench wrote itself.
 
-    command: what makes it again. options: part of the result's identity. record: what was counted while it was made.
+    command: what repeats it. options: part of the result's identity. record: what was counted meanwhile.
     """
 
     command: str
@@ -134,7 +134,7 @@ def score(request: ScoreRequest, host: Host, origin: Origin | None = None) -> li
         if target.choices and file.in_words:
             file = replace(file, predictions=tuple(_with_options(one, clips, target) for one in file.predictions))
         ways, left_out = mapped(file, classes, registry, request.text)
-        made, labels = [], target.labels
+        rows, labels = [], target.labels
         for one in ways:
             found = matched(one.predictions, labels, target.candidates, clips, classes)
             found = replace(found, account=replace(found.account, not_read=file.not_read))
@@ -148,11 +148,10 @@ def score(request: ScoreRequest, host: Host, origin: Origin | None = None) -> li
                 command=origin.command,
                 seconds=time.perf_counter() - start,
             )
-            made.append((record(scored, claim, target, registry), scored.scores))
-        made = [(result, scores) for result, (_, scores) in zip(side_by_side([one for one, _ in made], left_out), made,
-                                                                 strict=True)]  # fmt: skip
+            rows.append((record(scored, claim, target, registry), scored.scores))
+        compared = side_by_side([row for row, _ in rows], left_out)
         written = []
-        for result, scores in made:
+        for result, (_, scores) in zip(compared, rows, strict=True):
             path = results.write_somewhere(result, scores, Path(request.out))
             written.append((results.read(path), path))
     for result, path in written:
@@ -171,8 +170,8 @@ def _with_options(prediction: Prediction, clips: ClipNames, target: Target) -> P
 def class_order(name: str, dataset: Dataset) -> tuple[str, ...]:
     """Return the names that indices stand for: "dataset", "sorted" (by bytes), or those of a file.
 
-    A file has a name a line; or INDEX NAME, in any order, or a CSV header that names `name` and perhaps `id`. An index
-    that it leaves out stands for no class.
+    A file has one name per line; or INDEX NAME, in any order, or a CSV header that names `name` and perhaps `id`. An
+    index that it leaves out stands for no class.
 
     Raises:
         UsageError: the file does not exist, is empty, or has an index twice.
@@ -188,7 +187,7 @@ def class_order(name: str, dataset: Dataset) -> tuple[str, ...]:
             rows = [row for _, row in text_files.rows(Path(name), "class order", ["name"])]
             lines = [f"{row['id']} {row['name']}" if "id" in header else row["name"] for row in rows]
     if not lines:
-        raise UsageError(f"class order {name} is empty; it has a name a line, or INDEX NAME")
+        raise UsageError(f"class order {name} is empty; it needs a name per line, or INDEX NAME")
     found = [_INDEXED.fullmatch(line) for line in lines]
     if not all(found):
         return tuple(lines)

@@ -63,7 +63,7 @@ def target_of(
     """
     name = name or registry.default_protocol
     if name is None:
-        raise UsageError("no protocol is named, and no plugin declares a default. Try: --protocol NAME")
+        raise UsageError("no protocol was given, and no plugin declares a default. Try: --protocol NAME")
     protocol = protocols.load(registry, name)
     parts, folders = resolve_parts(
         registry, {"dataset": protocol.dataset}, protocol=protocol, data_root=data_root, settings=settings

@@ -6,7 +6,7 @@ they share the place, so that the answer counts one k-th of a right one if the t
 `nearest`: the class whose name has the largest cosine with the answer, by a sentence encoder.
 `choice`: the letter or the text of an option, where the answer is one of a multiple choice.
 
-An empty answer is wrong under every mapping. So is a refusal, which is an answer that says that it cannot tell (see
+An empty answer is wrong under every mapping. So is a refusal, which is an answer that declines to name a class (see
 `REFUSAL`) and names no class word by word.
 """
 
@@ -47,7 +47,7 @@ REFUSAL: Final = re.compile(
 )
 _LETTER = re.compile(
     r"""^\W*(?:(?:the\s+)?(?:correct\s+|best\s+)?(?:answer|option|choice)\s*(?:is|:|=)?\s*)?   # Answer:
-        (?:\(?(?P<only>[a-z])\W*$ | \((?P<framed>[a-z])\) | (?P<marked>[a-z])[.):](?=\s|$))""",
+        (?:\(?(?P<only>[a-z])\W*$ | \((?P<bracketed>[a-z])\) | (?P<marked>[a-z])[.):](?=\s|$))""",
     re.IGNORECASE | re.VERBOSE,
 )
 _STATED = re.compile(r"\b(?:answer|option|choice)\s*(?:is|:|=)?\s*\(?([A-Z])\b(?![\w'’])")
@@ -128,7 +128,7 @@ class Answers:
 def chosen(answer: str, options: Sequence[str]) -> list[str]:
     """Return the option that an answer chooses; [] where it chooses none, or names several.
 
-    A letter counts where it is all there is, in brackets, before a full stop, colon or bracket, or said to be the
+    A letter counts where it is all there is, in brackets, before a full stop, colon or bracket, or stated to be the
     answer: the article of "A man runs" is none. Otherwise the option's text counts, word by word.
 
     >>> options = ["archery", "horse riding", "golf"]

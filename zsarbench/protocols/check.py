@@ -40,7 +40,7 @@ class Findings:
     """What a check found.
 
     hash: of the protocol; None where its lists of classes do not hold. rounds: those whose clips could be counted.
-    problems: what does not hold. warnings: what will not run as one may expect.
+    problems: mismatches with the data set. warnings: what will not run as expected.
     """
 
     hash: str | None
@@ -103,7 +103,7 @@ def _warnings(item: Round, with_clips: set[str]) -> list[str]:
     bare = [name for name in item.seen if name not in with_clips]
     if item.seen and len(bare) == len(item.seen):
         warnings.append(
-            f"none of the {len(item.seen)} seen classes has a clip here: a method that learns from them is refused"
+            f"none of the {len(item.seen)} seen classes has a clip here, so methods that learn from them are refused"
         )
     elif bare:
         warnings.append(f"{len(bare)} of {len(item.seen)} seen classes have no clip to learn from, e.g. '{bare[0]}'")
@@ -111,7 +111,7 @@ def _warnings(item: Round, with_clips: set[str]) -> list[str]:
     if for_choosing and not set(for_choosing) & with_clips:
         warnings.append(
             f"none of the {len(for_choosing)} validation classes has a clip here: "
-            "methods choose on seen classes held out"
+            "methods choose settings on held-out seen classes"
         )
     return warnings
 

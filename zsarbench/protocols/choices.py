@@ -27,7 +27,7 @@ def read(path: Path, value: str) -> Choices:
     """Return the options that a protocol file names, with class names as the list spells them; {} for none.
 
     Raises:
-        ZsarbenchError: the list does not exist, a line is no clip with two options or more, a clip is there twice, or
+        ZsarbenchError: the list does not exist, a line is not a clip with two options or more, a clip occurs twice, or
             clips have different numbers of options.
     """
     if not value:
@@ -37,7 +37,7 @@ def read(path: Path, value: str) -> Choices:
     for line in read_names(path, value):
         clip, *options = (cell.strip() for cell in line.split("\t"))
         if len(options) < 2 or not all(options) or clip in choices:
-            raise ZsarbenchError(f"{where}: '{line:.80}' is no new clip with two options or more, separated by tabs")
+            raise ZsarbenchError(f"{where}: '{line:.80}' is not a new clip and two options or more, separated by tabs")
         choices[clip] = tuple(options)
     if len(lengths := {len(options) for options in choices.values()}) != 1:
         raise ZsarbenchError(f"{where} must give all clips the same number of options; it has {sorted(lengths)}")
@@ -48,7 +48,7 @@ def official(choices: Choices, classes: Sequence[str], aliases: Mapping[str, str
     """Return options with official class names.
 
     Raises:
-        ZsarbenchError: a name is no class, or a clip has an option twice.
+        ZsarbenchError: a name is not a class, or a clip has an option twice.
     """
     found: dict[str, str | None] = {}
     for name in {name for options in choices.values() for name in options}:
@@ -65,7 +65,7 @@ def check(choices: Choices, test: Iterable[str], candidates: Sequence[str], labe
     """Check the options of a round's test clips; labels: by clip id.
 
     Raises:
-        ZsarbenchError: a clip has no options, its class is none of them, or an option is no candidate.
+        ZsarbenchError: a clip has no options, its class is none of them, or an option is not a candidate.
     """
     known = set(candidates)
     for clip in test:
@@ -74,7 +74,7 @@ def check(choices: Choices, test: Iterable[str], candidates: Sequence[str], labe
         if labels[clip] not in choices[clip]:
             raise ZsarbenchError(f"test clip '{clip}' is '{labels[clip]}', which is none of its options")
         if strays := set(choices[clip]) - known:
-            raise ZsarbenchError(f"test clip '{clip}' has the option '{min(strays)}', which is no candidate")
+            raise ZsarbenchError(f"test clip '{clip}' has the option '{min(strays)}', which is not a candidate")
 
 
 def digest(choices: Choices) -> str:
@@ -102,14 +102,14 @@ def draw(
     """Return options for clips: the class of each and others, in a random order.
 
     labels: of the clips, by id. similarities: (C, C) of the candidates; the others are then those most similar to the
-    clip's class, else drawn at random. What a clip is given depends on its id and the seed, not on other clips.
+    clip's class, else drawn at random. The options of a clip depend on its id and the seed, not on other clips.
 
     >>> drawn = draw({"a": "x", "b": "y"}, ["x", "y", "z"], 2, seed=0)
     >>> drawn == draw({"b": "y", "a": "x"}, ["x", "y", "z"], 2, seed=0), "x" in drawn["a"]
     (True, True)
 
     Raises:
-        UsageError: there are not so many candidates, or letters.
+        UsageError: there are too few candidates, or letters.
     """
     if not 2 <= n_options <= min(len(candidates), MAX_OPTIONS):
         raise UsageError(

@@ -1,4 +1,4 @@
-"""Protocols and their rounds: checked against a data set, hashed, and given the clips of official lists."""
+"""Protocols and their rounds: checked against a data set, hashed, and joined with the clips of official lists."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ class Protocol(Description):
         """Return the options of every test clip with official class names; {} where all candidates compete.
 
         Raises:
-            ZsarbenchError: an option is no class of the data set, or a clip has one twice.
+            ZsarbenchError: an option is not a class of the data set, or a clip has one twice.
         """
         return choices.official(self.listed_choices, dataset.classes, dataset.aliases)
 
@@ -97,7 +97,7 @@ class Protocol(Description):
         """
         if not dataset.classes:
             raise ZsarbenchError(
-                f"protocol '{self.name}': its data set '{self.dataset}' has no classes as it is. "
+                f"protocol '{self.name}': its data set '{self.dataset}' has no classes without further options. "
                 f"Try: --data-root {self.dataset}=DIR, or --set dataset.OPTION=VALUE (zsarbench show {self.dataset})"
             )
         rounds: list[Round] = []
@@ -137,7 +137,7 @@ class Protocol(Description):
         if SETTINGS[self.setting].seen_are_candidates:
             if missing := seen - candidates:
                 problems.append(
-                    f"{where} is {self.setting}, but some seen classes are no candidates: {_listed(missing)}"
+                    f"{where} is {self.setting}, but some seen classes are not candidates: {_listed(missing)}"
                 )
         elif shared := seen & candidates:
             problems.append(f"{where} is {self.setting}, but both seen and candidate are: {_listed(shared)}")

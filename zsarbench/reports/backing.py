@@ -31,7 +31,7 @@ class Badge(NamedTuple):
 _BADGES: Mapping[BackingKind, Badge] = {
     "re-measured": Badge("re-measured", "Its predictions are kept, and continuous integration measures it again."),
     "recomputed": Badge("recomputed", "Its predictions are kept, and its figures were computed from them again."),
-    "stated": Badge("stated", "Nothing but its result file says so: its figures do not follow from kept predictions."),
+    "stated": Badge("stated", "Backed by its result file alone: no kept predictions confirm its figures."),
 }
 
 
@@ -85,10 +85,10 @@ def backing_of(path: Path, result: RunResult, scores: Scores | None, remeasured:
 
 
 def notes_of_backing(backing: Backing | None) -> list[Flag]:
-    """Return why a row is not ranked for want of predictions; [] where it has them, or nobody looked."""
+    """Return why a row without predictions is not ranked; [] where it has them, or was not checked."""
     if backing is None or backing.kind != "stated":
         return []
-    return [Flag("predictions", "no predictions are kept that its figures follow from")]
+    return [Flag("predictions", "its figures do not follow from kept predictions")]
 
 
 def remeasured_rows(cheap: Path, found: Iterable[RunResult]) -> set[str]:

@@ -46,7 +46,7 @@ def integer(value: Any) -> str:
 
 
 def rank(row: Row) -> str:
-    """Return the ranks that a row may have: one, or those that it shares with rows that cannot be told apart from it.
+    """Return the ranks that a row may have: one, or those that it shares with rows that tests do not separate from it.
 
     >>> rank({"rank": 1, "rank_last": 4}), rank({"rank": 5, "rank_last": 5}), rank({"rank": None})
     ('1 to 4', '5', '–')

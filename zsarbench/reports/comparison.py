@@ -1,4 +1,4 @@
-"""Results beside the figures that papers report, as a reporter of the session renders them."""
+"""Results next to the figures that papers report, rendered by a reporter of the session."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What tells results of one method apart."""
+"""What distinguishes results of one method."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Ranks that tell apart only what tests tell apart: paired ones where predictions are kept, else by intervals."""
+"""Ranks that separate rows only where tests do: paired ones where predictions are kept, else by intervals."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Evidence(NamedTuple):
 
 
 def evidence_of(result: RunResult, scores: Scores, metric: Metric) -> Evidence | None:
-    """Return what pairs a result with others in a metric; None for one that is no sum over classes, or not paired."""
+    """Return what pairs a result with others in a metric; None for no sum over classes, or no pairs."""
     if metric.kind == "ausuc":
         return None
     try:
@@ -55,7 +55,7 @@ def rank_ranges(group: pd.DataFrame, metric: str, evidence: Mapping[str, Evidenc
     """Return the first and the last rank that each row of a group may have by a metric.
 
     Rows with evidence of the same clips are compared in pairs, all others by their 95 % intervals; what has neither
-    cannot be told apart from any.
+    cannot be distinguished from any.
     """
     low, high = group[f"{metric}_ci_low"], group[f"{metric}_ci_high"]
     intervals = [None if pd.isna(one) else (float(one), float(other)) for one, other in zip(low, high, strict=True)]

@@ -41,7 +41,7 @@ class Gap:
     """One round of a run: classes by name, the class of each clip (n,), the points before and after the joint space.
 
     before: mean features of the clips, and the sentences' vectors; shared_before: whether these lie in one space.
-    difference: the largest one between the recorded scores and those of the fit made again.
+    difference: the largest one between the recorded scores and those of the repeated fit.
     """
 
     names: tuple[str, ...]
@@ -55,15 +55,15 @@ class Gap:
 def of_run(spec: RunSpec, host: Host, progress: Progress, scores: Scores, number: int) -> Gap:
     """Make the fit behind a round again, from its checkpoint where there is one, and embed the round's clips.
 
-    scores: of the result; the log says where the fit made again gives others. number: position of the round there.
+    scores: of the result; a warning is logged where the repeated fit gives others. number: position of the round there.
 
     Raises:
         UsageError: the method has no joint space.
-        ZsarbenchError: the run cannot be made again.
+        ZsarbenchError: the run cannot be repeated.
     """
     if not isinstance(host.registry.get("method", spec.what.method.name).load(), Embeds):
         raise UsageError(
-            f"method '{spec.what.method.name}' has no joint space to show: it offers no `embed`. Try a result of a "
+            f"method '{spec.what.method.name}' has no joint space to show: it has no `embed`. Try a result of a "
             "method that embeds clips and sentences in one space"
         )
     prepared = prepare(spec, host.registry, progress)
@@ -117,7 +117,7 @@ def _difference(again: Array, recorded: Array) -> float:
     worst = float(np.nanmax(np.abs(again - recorded)))
     if worst > TOLERANCE:
         _log.warning(
-            "the fit made again gives other scores than the result, by up to %.2g: the figure shows the new fit. "
+            "the repeated fit gives other scores than the result, by up to %.2g: the figure shows the new fit. "
             "Threads, versions or data differ from those of the result",
             worst,
         )

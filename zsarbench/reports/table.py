@@ -49,7 +49,7 @@ def build(
     Args:
         reported: figures of papers; those of other protocols are ignored.
         backings: what backs each result, by id: one that is only stated is not ranked, and those with predictions are
-            told apart by paired tests. Where it is missing, intervals tell rows apart, and nobody asks for predictions.
+            separated by paired tests. Where it is missing, intervals separate rows, and predictions are not required.
         rank_by: the metric that ranks; by default the one that ranks in its setting.
         extra_columns: gives further columns for a result.
 
@@ -220,9 +220,9 @@ def _frame(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
 
 
 def _ranked(frame: pd.DataFrame, rank_by: str, evidence: Mapping[str, Evidence]) -> pd.DataFrame:
-    """Return the rows by group, best first, ranked within each group as far as tests tell; unranked ones last.
+    """Return the rows by group, best first, ranked within each group as far as tests separate them; unranked ones last.
 
-    `rank` and `rank_last` are the ends of the ranks that a row shares with rows that cannot be told apart from it.
+    `rank` and `rank_last` are the ends of the ranks that a row shares with rows that tests cannot distinguish from it.
     """
     rankable = frame["notes"].map(may_rank).astype(bool) & (frame["kind"] == "measured")
     frame["notes"] = [[note_text(note) for note in notes] for notes in frame["notes"]]

@@ -15,7 +15,7 @@ LEVEL = 0.05
 
 
 def leak(result: RunResult, scores: Scores) -> str | None:
-    """Return by how much a control run is above chance, in words; None where it is not, or the run is no control.
+    """Return by how much a control run is above chance, in words; None where it is not, or the run is not a control.
 
     Above chance is a 95 % interval that lies above it. Where there is none, for few classes say, the predictions are
     scored against permuted classes, and too few of the permutations give as much.

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from zsarbench.utils.schema import Count
 
 MIN_SHARE = 0.9
-"""Of the test clips, and of those that may be learnt from: a row with fewer is no row of its protocol.
+"""Of the test clips, and of those that may be learnt from: a row with fewer does not count under its protocol.
 
 An absent test clip counts as wrong, so at this share the collection takes up to a tenth of the accuracy: 3 to 5 points
 at 30 to 50 %, which is about as far as the intervals of such rows reach to one side.
@@ -16,11 +16,11 @@ at 30 to 50 %, which is about as far as the intervals of such rows reach to one 
 
 @dataclass(frozen=True, kw_only=True)
 class Coverage:
-    """How much of what a run uses was there.
+    """How many of the clips that a run uses existed and could be read.
 
     n_test: clips that some round tests. n_test_missing: of these, without a file, captions or features.
-    n_test_unreadable: of these, there and not to be read. n_train: clips that may be learnt from; 0 where nothing is
-    learnt. n_train_missing and n_train_unreadable: of these.
+    n_test_unreadable: of these, existing ones that cannot be read. n_train: clips that may be learnt from; 0 where
+    nothing is learnt. n_train_missing and n_train_unreadable: of these.
     """
 
     n_test: Count

@@ -29,7 +29,7 @@ class Problem:
 
     name: format (no valid result file), spec (edited, or other fields contradict it), protocol (its hash, rounds and
     candidates), data (another revision), class-text (other texts than their form has), plugin (a method or part that
-    nobody registers), predictions (missing, damaged, or another result's), clips (of other clips or labels), metrics,
+    is not registered), predictions (missing, damaged, or another result's), clips (of other clips or labels), metrics,
     intervals, contamination (not what the predictions give), leak (a control above chance), file-name. "unchecked" is
     no fault: what could not be checked here.
     """

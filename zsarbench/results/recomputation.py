@@ -1,4 +1,4 @@
-"""A result made again from its scores alone, without method, model or data."""
+"""A result computed again from its scores alone, without method, model or data."""
 
 from __future__ import annotations
 

@@ -44,7 +44,7 @@ class _File:
 
 
 def find(revision: str, split: str, path: Path | None = None) -> Revision | None:
-    """Return what a split of a data set holds at a revision; None where nobody has looked.
+    """Return what a split of a data set holds at a revision; None where it is not recorded.
 
     path: a file of revisions, by default the one that ships with zsarbench.
 

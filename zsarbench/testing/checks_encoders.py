@@ -148,11 +148,15 @@ def gives_steps(subject: ComponentUnderTest) -> None:
     expect(steps.mask.dtype == torch.bool, "a mask of bool", f"it is {steps.mask.dtype}")
     shape = tuple(steps.mask.shape)
     if batch.mask is not None:
-        expect(same_bits(steps.mask, batch.mask), "the mask of the frames", "it is another")
+        expect(same_bits(steps.mask, batch.mask), "the mask of the frames", "it is a different one")
     else:
         expect(len(shape) == 2 and shape[0] == len(batch.ids), f"a mask ({len(batch.ids)}, T)", f"it is {shape}")
-        has = steps.mask.any(1).tolist()
-        expect(has == [bool(one) for one in CAPTIONS], "steps for clips with captions alone", f"it has {has}")
+        has_steps = steps.mask.any(1).tolist()
+        expect(
+            has_steps == [bool(one) for one in CAPTIONS],
+            "steps for those clips alone that have captions",
+            f"clips with steps: {has_steps}",
+        )
     rows = is_tensor(steps.values, (*shape, encoder.dim))
     expect(rows, f"values {(*shape, encoder.dim)} of floats, D being `dim`", shape_of(steps.values))
     expect(bool(steps.values.isfinite().all()), "finite values", "some are NaN or infinite")
@@ -169,16 +173,16 @@ def clip_alone(subject: ComponentUnderTest) -> None:
         for row, clip in enumerate(index):
             alone, together = steps.values[row][steps.mask[row]], whole.values[clip][whole.mask[clip]]
             if not same_bits(alone, together):
-                _expect_repeatable(whole.values, lambda: subject.component.encode(batch).values)
+                _expect_deterministic(whole.values, lambda: subject.component.encode(batch).values)
                 expected = "a clip's rows to have the same bits in every batch"
                 raise ContractViolation(expected, f"in another batch {farthest(alone, together)}")
 
 
-def _expect_repeatable(whole: Tensor, encode: Callable[[], Tensor]) -> None:
-    """Raise where the same batch has other rows when it is encoded again: it is not the batch that they depend on."""
+def _expect_deterministic(whole: Tensor, encode: Callable[[], Tensor]) -> None:
+    """Raise where encoding the same batch again gives different rows, which then do not depend on the batch."""
     again = encode()
-    said = f"encoded again {farthest(again, whole)}: random numbers are drawn, or something is kept between calls"
-    expect(same_bits(again, whole), "the same rows of the same batch", said)
+    actual = f"encoded again {farthest(again, whole)}: random numbers are drawn, or something is kept between calls"
+    expect(same_bits(again, whole), "the same rows of the same batch", actual)
 
 
 def padding_stays_out(subject: ComponentUnderTest) -> None:
@@ -187,8 +191,8 @@ def padding_stays_out(subject: ComponentUnderTest) -> None:
     if batch.frames is None or batch.mask is None:
         return
     noise = torch.ones_like(batch.frames) * 77
-    shown = batch.mask.view(*batch.mask.shape, 1, 1, 1, 1)
-    dirty = Clips(batch.ids, torch.where(shown, batch.frames, noise), None, batch.mask)
+    is_step = batch.mask.view(*batch.mask.shape, 1, 1, 1, 1)
+    dirty = Clips(batch.ids, torch.where(is_step, batch.frames, noise), None, batch.mask)
     steps = subject.component.encode(dirty)
     expect(
         same_bits(steps.values, whole.values), "padding not to matter", f"with other frames there {_far(steps, whole)}"
@@ -233,9 +237,11 @@ def declares_itself(subject: ComponentUnderTest) -> None:
     )
     space = encoder.space
     expect(space is None or (isinstance(space, str) and space != ""), "space to be None or a name", f"it is {space!r}")
-    print_ = encoder.fingerprint
-    texts = isinstance(print_, Mapping) and all(isinstance(one, str) for pair in print_.items() for one in pair)
-    expect(texts and len(print_) > 0, "a fingerprint of texts, such as weights_sha256", f"it is {print_!r}")
+    fingerprint = encoder.fingerprint
+    texts = isinstance(fingerprint, Mapping) and all(
+        isinstance(one, str) for pair in fingerprint.items() for one in pair
+    )
+    expect(texts and len(fingerprint) > 0, "a fingerprint of texts, such as weights_sha256", f"it is {fingerprint!r}")
     if subject.kind == "visual":
         sampling = encoder.sampling
         expect(isinstance(sampling, Sampling), "sampling to be a zsarbench.interfaces.Sampling", f"it is {sampling!r}")
@@ -245,7 +251,7 @@ def declares_itself(subject: ComponentUnderTest) -> None:
 
 
 def classifies(subject: ComponentUnderTest) -> None:
-    """An encoder with labels has a name and a definition for each; `classify` gives a logit for each, of no row too."""
+    """An encoder with labels has a name and definition of each; `classify` gives a logit for each, for 0 rows too."""
     encoder = subject.component
     if not isinstance(encoder, HasClassifier):
         expect(getattr(encoder, "labels", None) is None, "`classify`, since it has labels", "it has none")
@@ -258,10 +264,10 @@ def classifies(subject: ComponentUnderTest) -> None:
     rows = encoded(subject).values
     logits = encoder.classify(rows)
     step = encoder.classify(rows[:1, 0]) if is_tensor(logits, (*rows.shape[:-1], len(labels))) else logits
-    expect(is_tensor(logits, (*rows.shape[:-1], len(labels))), f"(..., {len(labels)}), one a label", shape_of(logits))
+    expect(is_tensor(logits, (*rows.shape[:-1], len(labels))), f"(..., {len(labels)}), one per label", shape_of(logits))
     expect(close(step[0], logits[0, 0]), "the logits of a row not to depend on others", farthest(step[0], logits[0, 0]))
     logits, shape = encoder.classify(rows[:0, 0]), (0, len(labels))
-    expect(is_tensor(logits, shape), f"{shape} where a block of clips holds none that could be read", shape_of(logits))
+    expect(is_tensor(logits, shape), f"{shape} for an empty block of clips", shape_of(logits))
 
 
 # --- text encoders ----------------------------------------------------------------------------------------------------
@@ -273,7 +279,7 @@ def _sentences(subject: ComponentUnderTest) -> Tensor:
 
 
 def gives_rows(subject: ComponentUnderTest) -> None:
-    """`encode` gives a finite float32 row for any text: empty, very long, of any script; and none for no text."""
+    """`encode` gives a finite float32 row for any text: empty, very long, in any script; and 0 rows for 0 texts."""
     encoder, rows = subject.component, _sentences(subject)
     shape = (len(TEXTS), encoder.dim)
     expect(is_tensor(rows, shape, torch.float32), f"{shape} float32, D being `dim`", shape_of(rows))
@@ -289,16 +295,16 @@ def sentence_alone(subject: ComponentUnderTest) -> None:
     for index in ([0], list(range(len(TEXTS)))[::-1], [4, 1]):
         texts = [TEXTS[i] for i in index]
         rows = subject.component.encode(texts)
-        expect(texts == [TEXTS[i] for i in index], "the given texts to stay as they were", "they were changed")
+        expect(texts == [TEXTS[i] for i in index], "the given texts to stay unchanged", "they were changed")
         for row, text in enumerate(index):
             if not same_bits(rows[row], whole[text]):
-                _expect_repeatable(whole, lambda: subject.component.encode(list(TEXTS)))
+                _expect_deterministic(whole, lambda: subject.component.encode(list(TEXTS)))
                 difference = f"of {TEXTS[text][:20]!r} in another batch {farthest(rows[row], whole[text])}"
                 raise ContractViolation("a row to have the same bits in every batch", difference)
 
 
 def tells_texts_apart(subject: ComponentUnderTest) -> None:
-    """Different sentences get different rows, those that differ in their last word alone too."""
+    """Different sentences get different rows, even where only their last words differ."""
     rows = _sentences(subject)
     expect(not same_bits(rows[0], rows[5]), "different rows for different sentences", "they are equal")
     start = "somebody in this clip slowly and carefully lifts a "

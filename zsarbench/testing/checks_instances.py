@@ -1,4 +1,4 @@
-"""Checks that compare two instances: a component is what its options say, whatever was drawn or kept elsewhere."""
+"""Checks that compare two instances: a component depends on its options alone, not on any global state."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ def two_encoders_are_one(subject: ComponentUnderTest) -> None:
 
     What it returns holds no graph of gradients.
     """
-    given: Any = toy_batch(subject) if subject.kind == "visual" else list(TEXTS[:6])
+    inputs: Any = toy_batch(subject) if subject.kind == "visual" else list(TEXTS[:6])
     with other_randomness(1):
         before = random_states()
-        rows = _rows(subject.make().encode(given))
+        rows = _rows(subject.make().encode(inputs))
         kept = before == random_states()
-    expect(kept, "the global random states to stay as they were", "one moved; use zsarbench.utils.seeding.fork_rng")
-    own = _rows(subject.component.encode(given))
+    expect(kept, "the global random states to stay as they were", "one changed; use zsarbench.utils.seeding.fork_rng")
+    own = _rows(subject.component.encode(inputs))
     expect(same_bits(rows, own), "the same rows from two instances", farthest(rows.detach(), own.detach()))
     expect(not rows.requires_grad, "rows without a graph of gradients", "they need one; use torch.inference_mode")
 
@@ -54,13 +54,13 @@ def two_data_sets_are_one(subject: ComponentUnderTest) -> None:
     with other_randomness(1):
         try:
             other = another(subject)
-            found: list[Any] = [other.manifest(), dict(other.splits()), dict(other.captions())]
+            tables: list[Any] = [other.manifest(), dict(other.splits()), dict(other.captions())]
         except ZsarbenchError as error:
             raise Unavailable(str(error)) from error
-    same = read(subject, "manifest").equals(found[0])
+    same = read(subject, "manifest").equals(tables[0])
     expect(same, "the same manifest from two instances", "they differ")
-    for what, its in (("splits", found[1]), ("captions", found[2])):
-        expect(dict(read(subject, what)) == its, f"the same {what} from two instances", "they differ")
+    for what, value in (("splits", tables[1]), ("captions", tables[2])):
+        expect(dict(read(subject, what)) == value, f"the same {what} from two instances", "they differ")
 
 
 def instance_checks(kind: str) -> tuple[Check, ...]:

@@ -1,4 +1,4 @@
-"""Checks of what a method must not learn from: names of clips, and the clips and candidates that it scores."""
+"""Checks of leaks: a method learns nothing from ids of clips, nor from the clips and candidates that it scores."""
 
 from __future__ import annotations
 
@@ -73,8 +73,8 @@ def ids_say_nothing(subject: ComponentUnderTest) -> None:
             names = [spelt(toys.UNSEEN[(number // 4 + of) % 4], number) for number in range(len(clips))]
             named = scored(fitted(subject), _renamed(clips, names), classes)
             whose = "their own class" if of == 0 else "another class"
-            said = f"under ids such as '{names[0]}', which name {whose} {how}, {farthest(named, whole)}"
-            expect(close(named, whole), "ids of clips not to matter", said)
+            actual = f"under ids such as '{names[0]}', which name {whose} {how}, {farthest(named, whole)}"
+            expect(close(named, whole), "ids of clips not to matter", actual)
 
 
 def seen_candidates_too(subject: ComponentUnderTest) -> None:
@@ -93,30 +93,33 @@ def seen_candidates_too(subject: ComponentUnderTest) -> None:
     }
     for what, kept in cases.items():
         part = scored(fitted(subject), clips.subset(kept), classes)
-        said = f"with {what} alone {farthest(part, whole[kept])}"
-        expect(close(part, whole[kept]), "scores that depend on the clip alone, seen classes being candidates", said)
+        actual = f"with {what} alone {farthest(part, whole[kept])}"
+        expect(close(part, whole[kept]), "scores that depend on the clip alone, seen classes being candidates", actual)
     names = [f"{classes[number // 4].name}-{number}" for number in everything]
     named = scored(fitted(subject), _renamed(clips, names), classes)
-    said = f"under ids that name the class {farthest(named, whole)}"
-    expect(close(named, whole), "ids of clips not to matter, seen classes being candidates", said)
+    actual = f"under ids that name the class {farthest(named, whole)}"
+    expect(close(named, whole), "ids of clips not to matter, seen classes being candidates", actual)
 
 
 def validation_set_decides_only(subject: ComponentUnderTest) -> None:
-    """Each clip of the validation set twice, or moved a little, decides the same settings, which `record` tells.
+    """With each clip of the validation set twice, or moved a little, `fit` chooses the same settings, as `record` says.
 
-    Scores differ only if more is learnt from it.
+    Scores then differ only where the validation set is learnt from.
     """
     if subject.component.learns_from == "nothing":
         return
     train = toys.train_set(apart=True)
-    judged = train.validation_set
-    assert judged is not None
-    assert judged.labels is not None
+    validation_set = train.validation_set
+    assert validation_set is not None
+    assert validation_set.labels is not None
     clips, classes = unseen_clips(), toys.class_texts(toys.UNSEEN)
     first = fit(subject, train=train)
     once = scored(first, clips, classes)
     doubled = replace(
-        judged, clips=_twice(judged.clips), labels=judged.labels.repeat(2), groups=(*judged.groups, *judged.groups)
+        validation_set,
+        clips=_twice(validation_set.clips),
+        labels=validation_set.labels.repeat(2),
+        groups=(*validation_set.groups, *validation_set.groups),
     )
     twice = scored(fit(subject, train=replace(train, validation_set=doubled)), clips, classes)
     expect(
@@ -124,14 +127,14 @@ def validation_set_decides_only(subject: ComponentUnderTest) -> None:
         "a validation set to decide settings and nothing else",
         f"with each of its clips twice {farthest(twice, once)}",
     )
-    nudged = replace(judged, clips=_nudged(judged.clips))
+    nudged = replace(validation_set, clips=_nudged(validation_set.clips))
     other = fit(subject, train=replace(train, validation_set=nudged))
     records = [dict(one.method.record()) if isinstance(one.method, Recording) else {} for one in (first, other)]
     if records[0] != records[1]:
         return  # another setting was chosen, and it says so
     moved = scored(other, clips, classes)
-    said = f"with its features moved by {NUDGE}, and the same record, {farthest(moved, once)}"
-    expect(close(moved, once), "a validation set to decide settings and nothing else", said)
+    actual = f"with its features moved by {NUDGE}, and the same record, {farthest(moved, once)}"
+    expect(close(moved, once), "a validation set to decide settings and nothing else", actual)
 
 
 def _nudged(clips: ClipFeatures) -> MemoryClips:
@@ -148,7 +151,7 @@ def _twice(clips: ClipFeatures) -> MemoryClips:
 
 
 def _renamed(clips: ClipFeatures, ids: Sequence[str] | None = None) -> MemoryClips:
-    """Return the clips under other ids, by default such as say nothing."""
+    """Return the clips under other ids, by default uninformative ones."""
     steps: Any = clips.rows(range(len(clips)))
     ids = [f"renamed{number:03}" for number in range(len(clips))] if ids is None else ids
     return MemoryClips(ids, steps.values, steps.mask, captions=clips.captions)

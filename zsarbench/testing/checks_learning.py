@@ -35,17 +35,19 @@ def uses(subject: ComponentUnderTest, kind: str) -> bool:
     return subject.entry is None or kind in subject.entry.defaults
 
 
-def _accuracy(made: Fitted, classes: Sequence[str] = toys.HELD_OUT, dim: int = toys.DIM) -> tuple[float, Tensor]:
+def _accuracy(
+    fitted_method: Fitted, classes: Sequence[str] = toys.HELD_OUT, dim: int = toys.DIM
+) -> tuple[float, Tensor]:
     """Return the accuracy on other clips of these classes among these, and the scores."""
     clips = toys.clips(classes, PER_CLASS, name="test", dim=dim)
-    scores = scored(made, clips, toys.class_texts(classes))
+    scores = scored(fitted_method, clips, toys.class_texts(classes))
     return toys.accuracy(scores, PER_CLASS), scores
 
 
 def learns_what_can_be_learnt(subject: ComponentUnderTest) -> None:
-    """A method fitted on toys, whose unseen classes share the words of seen ones, recognises these or those.
+    """A method fitted on toys, whose unseen classes share words with seen ones, recognises unseen or seen classes.
 
-    A method that learns nothing and was trained before knows other features than the toys', and is not asked.
+    A pre-trained method that learns nothing knows other features than those of the toys, and is not tried.
     """
     trained = subject.entry is not None and subject.entry.trained_on != ()
     learns = subject.component.learns_from != "nothing"
@@ -63,7 +65,7 @@ def learns_what_can_be_learnt(subject: ComponentUnderTest) -> None:
 
 
 def shuffled_labels_teach_nothing(subject: ComponentUnderTest) -> None:
-    """Fitted on labels and captions that were dealt out anew, a method recognises unseen classes at chance.
+    """Fitted on shuffled labels and captions, a method recognises unseen classes at chance.
 
     Clips have a space of their own here, so that nothing but labels and captions joins them with texts.
     """
@@ -77,19 +79,19 @@ def shuffled_labels_teach_nothing(subject: ComponentUnderTest) -> None:
     reached = []
     for number in range(N_SHUFFLES):
         try:
-            made = fit(subject, train=_dealt_anew(toys.train_set(dim=dim), number), parts=parts)
-            reached.append(_accuracy(made, dim=dim)[0])
+            fitted_method = fit(subject, train=_shuffled(toys.train_set(dim=dim), number), parts=parts)
+            reached.append(_accuracy(fitted_method, dim=dim)[0])
         except UsageError as error:
             raise Unavailable(f"it takes no clips of a space of their own: {error}") from error
     mean = sum(reached) / len(reached)
     expect(
         mean <= MAX_WITHOUT,
-        "an accuracy near chance, 0.08, after learning from labels and captions that were dealt out anew",
-        f"it is {mean:.2f}: it knows the classes of test clips from elsewhere",
+        "an accuracy near chance, 0.08, after learning from shuffled labels and captions",
+        f"it is {mean:.2f}: the method knows the classes of test clips from elsewhere",
     )
 
 
-def _dealt_anew(train: TrainSet, number: int) -> TrainSet:
+def _shuffled(train: TrainSet, number: int) -> TrainSet:
     """Return a training set whose labels and captions are those of other clips."""
     order = torch.randperm(len(train.clips), generator=seeding.generator(number, "conformance", "shuffle"))
     steps: Any = train.clips.rows(range(len(train.clips)))
@@ -99,7 +101,7 @@ def _dealt_anew(train: TrainSet, number: int) -> TrainSet:
 
 
 def texts_decide(subject: ComponentUnderTest) -> None:
-    """Classes of the same names with other texts get other scores, and so do those whose last text alone is another."""
+    """Classes of the same names get other scores with other texts, even where only the last text differs."""
     if not uses(subject, "text"):
         return
     method, clips = fitted(subject, 3), unseen_clips()
@@ -135,8 +137,8 @@ def every_step_counts(subject: ComponentUnderTest) -> None:
         values[number, last] = 2 * steps.values[(number + PER_CLASS) % len(clips), 0]
     other = MemoryClips(clips.ids, values, steps.mask, captions=clips.captions, captions_in_steps="none")
     changed = scored(fitted(subject), other, toys.class_texts(toys.UNSEEN))
-    said = f"with another last step {len(long)} clips keep theirs"
-    expect(not close(changed[long], whole[long]), "scores that follow every step of a clip", said)
+    actual = f"with another last step {len(long)} clips keep theirs"
+    expect(not close(changed[long], whole[long]), "scores that follow every step of a clip", actual)
 
 
 def fits_stand_alone(subject: ComponentUnderTest) -> None:
@@ -146,10 +148,10 @@ def fits_stand_alone(subject: ComponentUnderTest) -> None:
     clips, classes = unseen_clips(), toys.class_texts(toys.UNSEEN)
     first = fitted(subject)
     before = scored(first, clips, classes)
-    scored(fit(subject, train=_dealt_anew(toys.train_set(), 0)), clips, classes)
+    scored(fit(subject, train=_shuffled(toys.train_set(), 0)), clips, classes)
     after = scored(first, clips, classes)
-    said = f"after another instance was fitted {farthest(after, before)}"
-    expect(same_bits(after, before), "the scores of a fit to stay", said)
+    actual = f"after another instance was fitted {farthest(after, before)}"
+    expect(same_bits(after, before), "the scores of a fit to stay", actual)
 
 
 def another_seed_another_draw(subject: ComponentUnderTest) -> None:
@@ -161,8 +163,10 @@ def another_seed_another_draw(subject: ComponentUnderTest) -> None:
     train, other = toys.train_set(), Fitted(subject.make(), None, toy_context(subject, seed=1))
     with RandomnessWatch() as watch:
         other.method.fit(train, other.context)
-    said = f"it draws ({watch.drew}), and seeds 0 and 1 give the same bits"
-    expect(not watch.drew or not same_bits(one, scored(other, clips, classes)), "other scores from another seed", said)
+    actual = f"it draws ({watch.drew}), and seeds 0 and 1 give the same bits"
+    expect(
+        not watch.drew or not same_bits(one, scored(other, clips, classes)), "other scores from another seed", actual
+    )
 
 
 def learning_checks() -> tuple[Check, ...]:

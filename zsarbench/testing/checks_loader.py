@@ -1,7 +1,8 @@
 """Checks of what reaches a visual encoder's model: channels and their order, orientation, values, frames and captions.
 
-What cannot be told from outside is not asked: whether a network was trained on red first, or a frame of mean 0.5. What
-any sound preparation keeps is: a solid colour stays solid, left stays left, brighter stays brighter.
+What cannot be observed from outside is not checked, such as whether a network was trained with red as first
+channel, or on frames of mean 0.5. What every correct preparation preserves is: a solid colour stays solid, left stays
+left, brighter stays brighter.
 """
 
 from __future__ import annotations
@@ -47,7 +48,7 @@ def _centre(prepared: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def prepare_keeps_the_picture(subject: ComponentUnderTest) -> None:
-    """A prepared frame shows the frame: a solid colour is solid, left is left, up is up, red where it is declared."""
+    """`prepare` keeps the picture: solid colours stay solid, left stays left, up stays up, red is in its channel."""
     if subject.component.needs != "frames":
         return
     black, white = _centre(_prepared(subject, _solid(0, 0, 0))), _centre(_prepared(subject, _solid(255, 255, 255)))
@@ -55,23 +56,25 @@ def prepare_keeps_the_picture(subject: ComponentUnderTest) -> None:
     expect(span > 0, "another picture of a white frame than of a black one", "they are the same")
     colour = _centre(_prepared(subject, _solid(255, 128, 0)))
     uneven = float(max(channel.max() - channel.min() for channel in colour)) / span
-    said = f"its channels vary by {uneven:.0%} of their range: the axes of (H, W, 3) were reshaped, not transposed"
-    expect(uneven < 0.05, "a frame of one colour to have channels of one value", said)
+    actual = f"its channels vary by {uneven:.0%} of their range: the axes of (H, W, 3) were reshaped, not transposed"
+    expect(uneven < 0.05, "a frame of one colour to have channels of one value", actual)
     red, blue = (np.abs(_centre(_prepared(subject, _solid(*one))) - black).mean((1, 2)) for one in _PRIMARIES)
     order = subject.component.colour_order if isinstance(subject.component, ColourOrdered) else None
     if order is not None and not np.allclose(red, red[0]):
         first, last = (red, blue) if order == "rgb" else (blue, red)
-        told = int(first.argmax()) == 0 and int(last.argmax()) == 2
-        said = f"red is in channel {int(red.argmax())} and blue in channel {int(blue.argmax())}"
-        expect(told, f"channels in the declared colour order, {order}", said)
+        ordered = int(first.argmax()) == 0 and int(last.argmax()) == 2
+        actual = f"red is in channel {int(red.argmax())} and blue in channel {int(blue.argmax())}"
+        expect(ordered, f"channels in the declared colour order, {order}", actual)
     for axis, side in ((1, "left"), (0, "upper")):
         halves = np.zeros((SIDE, SIDE, 3), dtype=np.uint8)
         halves[(slice(None),) * axis + (slice(0, SIDE // 2),)] = 255
-        shown = np.abs(_prepared(subject, halves) - _prepared(subject, _solid(0, 0, 0))).sum(0)
-        middle = shown.shape[axis] // 2
-        near = np.split(shown[:, : 2 * middle] if axis else shown[: 2 * middle], 2, axis=axis)[0]
-        said = f"{near.sum() / max(1e-9, shown.sum()):.0%} of its light is there: it is turned, mirrored or transposed"
-        expect(near.sum() > 0.75 * shown.sum(), f"a frame whose {side} half is white to be so prepared", said)
+        visible = np.abs(_prepared(subject, halves) - _prepared(subject, _solid(0, 0, 0))).sum(0)
+        middle = visible.shape[axis] // 2
+        near = np.split(visible[:, : 2 * middle] if axis else visible[: 2 * middle], 2, axis=axis)[0]
+        actual = f"{near.sum() / max(1e-9, visible.sum()):.0%} of it is: the frame is turned, mirrored or transposed"
+        expect(
+            near.sum() > 0.75 * visible.sum(), f"the light of a frame whose {side} half is white to stay there", actual
+        )
 
 
 _PRIMARIES = ((255, 0, 0), (0, 0, 255))
@@ -83,42 +86,44 @@ def prepare_keeps_the_values(subject: ComponentUnderTest) -> None:
         return
     means = [_centre(_prepared(subject, _solid(level, level, level))).mean() for level in LEVELS]
     steps = np.diff(means)
-    shown = ", ".join(f"{mean:.3g}" for mean in means)
+    listed = ", ".join(f"{mean:.3g}" for mean in means)
     monotone = bool((steps > 0).all() or (steps < 0).all())
-    expect(monotone, f"values that follow the grey levels {LEVELS}", f"they are {shown}: they wrap or are cut off")
+    expect(monotone, f"values that follow the grey levels {LEVELS}", f"they are {listed}: they wrap or are cut off")
     even = float(np.abs(steps).max() / np.abs(steps).min())
-    expect(even < 4, f"values in proportion to the grey levels {LEVELS}", f"they are {shown}: they are cut off")
+    expect(even < 4, f"values in proportion to the grey levels {LEVELS}", f"they are {listed}: they are cut off")
     noise = seeding.numpy_generator(0, "conformance", "noise").integers(0, 256, (SIDE, SIDE, 3), dtype=np.uint8)
     first = _prepared(subject, noise)
     same = all(np.array_equal(first, _prepared(subject, noise)) for _ in range(REPEATS))
-    expect(same, "the same frame to be prepared alike each time", "it differs: that is for training")
+    expect(same, "the same frame to be prepared alike each time", "it differs: random augmentation is for training")
 
 
 def tells_contents_apart(subject: ComponentUnderTest) -> None:
-    """Rows of frames that are black, white, red, blue and noise differ by more than rounding, red and blue too."""
+    """Rows of black, white and noise frames differ by more than rounding, and so do those of red and blue ones."""
     encoder = subject.component
     if encoder.needs != "frames":
         return
     noise = seeding.numpy_generator(1, "conformance", "noise").integers(0, 256, (SIDE, SIDE, 3), dtype=np.uint8)
-    shown = {"black": _solid(0, 0, 0), "white": _solid(255, 255, 255), "red": _solid(255, 0, 0)}
-    shown |= {"blue": _solid(0, 0, 255), "noise": noise}
-    prepared = [encoder.prepare(frame) for frame in shown.values()]
+    pictures = {"black": _solid(0, 0, 0), "white": _solid(255, 255, 255), "red": _solid(255, 0, 0)}
+    pictures |= {"blue": _solid(0, 0, 255), "noise": noise}
+    prepared = [encoder.prepare(frame) for frame in pictures.values()]
     frames = torch.from_numpy(np.stack(prepared))[:, None, None]
     frames = frames.expand(-1, 1, encoder.sampling.frames_per_step, -1, -1, -1).contiguous()
-    rows = encoder.encode(Clips(tuple(shown), frames=frames, mask=torch.ones(len(shown), 1, dtype=torch.bool))).values
+    rows = encoder.encode(
+        Clips(tuple(pictures), frames=frames, mask=torch.ones(len(pictures), 1, dtype=torch.bool))
+    ).values
     rows = rows[:, 0].double().cpu()
     norm = float(rows.norm(dim=1).max())
-    names = list(shown)
+    names = list(pictures)
     for one, other in ((0, 1), (0, 4), (1, 4), (2, 3)):
         if np.array_equal(prepared[one], prepared[other]):
             continue  # grey frames, as a preparation without colours makes them
         change = float((rows[one] - rows[other]).norm()) / max(norm, 1e-12)
-        said = f"those of {names[one]} and {names[other]} frames differ by {change:.2g} of their length"
-        expect(change > MIN_CHANGE, f"rows that differ by {MIN_CHANGE} of their length or more", said)
+        actual = f"those of {names[one]} and {names[other]} frames differ by {change:.2g} of their length"
+        expect(change > MIN_CHANGE, f"rows that differ by {MIN_CHANGE} of their length or more", actual)
 
 
 def every_frame_counts(subject: ComponentUnderTest) -> None:
-    """Other frames of a step give it another row, be it all but the first, the second half, or a declared order."""
+    """A step's row changes with its frames: with all, all but the first, the second half, or a declared order."""
     encoder, batch = subject.component, toy_batch(subject)
     if batch.frames is None or batch.mask is None:
         return
@@ -133,24 +138,24 @@ def every_frame_counts(subject: ComponentUnderTest) -> None:
         return row
 
     for step in range(int(batch.mask[0].sum())):
-        said = f"with other frames in step {step} it has the same"
-        expect(not same_bits(changed(step, slice(None)), own[step]), f"row {step} to follow its own frames", said)
+        actual = f"with other frames in step {step} it stays the same"
+        expect(not same_bits(changed(step, slice(None)), own[step]), f"row {step} to follow its own frames", actual)
     n_frames = batch.frames.shape[2]
     if n_frames == 1:
         return
     for which, part in (("after the first", slice(1, None)), ("of the second half", slice(n_frames // 2, None))):
-        said = f"with other frames {which} it has the same"
-        expect(not same_bits(changed(0, part), own[0]), "a step's row to follow all frames of its window", said)
+        actual = f"with other frames {which} it stays the same"
+        expect(not same_bits(changed(0, part), own[0]), "a step's row to follow all frames of its window", actual)
     ordered = isinstance(encoder, FrameOrdered) and encoder.frame_order_matters
     if ordered:
         turned = encoder.encode(replace(clip, frames=own_frames.flip(2))).values[0, 0]
         change = float((turned - own[0]).norm() / own[0].norm().clamp(min=1e-12))
-        said = f"with its frames in reverse a row differs by {change:.2g} of its length"
-        expect(change > 1e-4, "a row that follows the declared order of frames", said)
+        actual = f"with its frames in reverse a row differs by {change:.2g} of its length"
+        expect(change > 1e-4, "a row that follows the declared order of frames", actual)
 
 
 def every_caption_counts(subject: ComponentUnderTest) -> None:
-    """A clip whose last caption is another one gets other rows, wherever captions are declared to make the steps."""
+    """A clip's rows change with its last caption, unless the encoder declares that captions make no steps."""
     encoder = subject.component
     how = encoder.captions_in_steps if isinstance(encoder, CaptionSteps) else "all"
     if encoder.needs != "captions" or how == "none":
@@ -163,8 +168,8 @@ def every_caption_counts(subject: ComponentUnderTest) -> None:
     changed = encoder.encode(replace(batch, captions=other))
     if encoder.sampling.max_steps < n_captions and how == "one-each":
         return
-    said = f"with another caption {n_captions} of {n_captions} they are the same"
-    expect(not same_bits(changed.values[0], whole.values[0]), "rows that follow every caption", said)
+    actual = f"with another caption {n_captions} of {n_captions} they are the same"
+    expect(not same_bits(changed.values[0], whole.values[0]), "rows that follow every caption", actual)
 
 
 def other_ids_same_bits(subject: ComponentUnderTest) -> None:
@@ -174,8 +179,8 @@ def other_ids_same_bits(subject: ComponentUnderTest) -> None:
     ids = ("renamed-1", "v_ApplyLipstick_g01_c01", "run/2.mp4", "RUN 3")
     steps = subject.component.encode(replace(batch, ids=ids))
     for row, clip_id in enumerate(ids):
-        said = f"under the id '{clip_id}' the rows of clip {row} differ"
-        expect(same_bits(steps.values[row], whole.values[row]), "ids not to matter", said)
+        actual = f"under the id '{clip_id}' the rows of clip {row} differ"
+        expect(same_bits(steps.values[row], whole.values[row]), "ids not to matter", actual)
 
 
 def loader_checks() -> tuple[Check, ...]:

@@ -170,7 +170,7 @@ def same_seed_same_scores(subject: ComponentUnderTest) -> None:
         before = random_states()
         other = scored(fit(subject), clips, classes)
         kept = before == random_states()
-    expect(kept, "the global random states to stay as they were", "one moved; use zsarbench.utils.seeding.fork_rng")
+    expect(kept, "the global random states to stay as they were", "one changed; use zsarbench.utils.seeding.fork_rng")
     difference = f"{farthest(one, other)}: randomness that is not of `context.generator`"
     expect(same_bits(one, other), "the same scores from the same seed", difference)
 
@@ -217,18 +217,19 @@ class WatchedClips(MemoryClips):
     def __init__(self, clips: MemoryClips) -> None:
         steps = clips.rows(range(len(clips)))
         super().__init__(clips.ids, steps.values, steps.mask, captions=clips.captions)
-        self.given: list[tuple[Steps, Tensor, Tensor]] = []
+        self.returned: list[tuple[Steps, Tensor, Tensor]] = []
 
     def rows(self, index: Any) -> Steps:
         """Return the steps, and remember them."""
         steps = super().rows(index)
-        self.given.append((steps, steps.values.clone(), steps.mask.clone()))
+        self.returned.append((steps, steps.values.clone(), steps.mask.clone()))
         return steps
 
     def changed(self) -> bool:
         """Return whether anything that was returned has changed since."""
         return any(
-            not same_bits(steps.values, values) or not same_bits(steps.mask, mask) for steps, values, mask in self.given
+            not same_bits(steps.values, values) or not same_bits(steps.mask, mask)
+            for steps, values, mask in self.returned
         )
 
 

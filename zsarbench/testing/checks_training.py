@@ -241,7 +241,7 @@ def prefers_the_positive(subject: ComponentUnderTest) -> None:
 
 
 def every_input_counts(subject: ComponentUnderTest) -> None:
-    """With the positives held, negatives that come near the videos raise the loss; held in turn, positives lower it."""
+    """With fixed positives, negatives near the videos raise the loss; with fixed negatives, near positives lower it."""
     rng = seeding.generator(2, "conformance", "triplets")
     video = torch.nn.functional.normalize(torch.randn(6, 8, generator=rng), dim=1).to(subject.device)
     far = -video
@@ -253,9 +253,9 @@ def every_input_counts(subject: ComponentUnderTest) -> None:
 
     with torch.no_grad():
         near, away = value(middle, video), value(middle, far)
-        expect(near > away, "a higher loss where negatives are near", f"it is {near} there and {away} else")
+        expect(near > away, "a higher loss where negatives are near", f"it is {near} there and {away} elsewhere")
         near, away = value(video, middle), value(far, middle)
-        expect(near < away, "a lower loss where positives are near", f"it is {near} there and {away} else")
+        expect(near < away, "a lower loss where positives are near", f"it is {near} there and {away} elsewhere")
 
 
 def is_finite_at_extremes(subject: ComponentUnderTest) -> None:
@@ -270,8 +270,8 @@ def is_finite_at_extremes(subject: ComponentUnderTest) -> None:
         expect(finite, f"a finite gradient for features {what}", "some are NaN or infinite")
 
 
-def draws_anew(subject: ComponentUnderTest) -> None:
-    """Another generator gives another draw, unless other embeddings do: negatives are drawn or chosen, not fixed."""
+def draws_vary(subject: ComponentUnderTest) -> None:
+    """Draws vary with the generator or with the embeddings: negatives are drawn or chosen, not fixed."""
     draw = toy_draw(subject)
     one = drawn(draw, subject.make(), seed=0)
     if any(not same_bits(one, drawn(draw, subject.make(), seed=seed)) for seed in (1, 2)):
@@ -280,8 +280,10 @@ def draws_anew(subject: ComponentUnderTest) -> None:
     turned = turned.to(draw.pool.device)
     others = replace(draw, pool=draw.pool[turned], positives=draw.pool[turned][: len(draw.positives)])
     others = replace(others, anchors=-draw.anchors)
-    said = "it is the same for three generators, and for other embeddings too: a seed of its own is used"
-    expect(not same_bits(one, drawn(others, subject.make(), seed=0)), "draws that follow generator or embeddings", said)
+    actual = "it is the same for three generators, and for other embeddings too: a seed of its own is used"
+    expect(
+        not same_bits(one, drawn(others, subject.make(), seed=0)), "draws that follow generator or embeddings", actual
+    )
 
 
 def negatives_checks() -> tuple[Check, ...]:
@@ -293,7 +295,7 @@ def negatives_checks() -> tuple[Check, ...]:
         Check("negatives", "repeats-where-few", SAMPLE, repeats_where_few),
         Check("negatives", "says-when-there-are-none", SAMPLE, says_when_there_are_none),
         Check("negatives", "follows-the-generator", SAMPLE, follows_the_generator),
-        Check("negatives", "draws-anew", SAMPLE, draws_anew),
+        Check("negatives", "draws-vary", SAMPLE, draws_vary),
         Check("negatives", "draws-alike-from-rows", SAMPLE, draws_alike_from_rows),
     )
 

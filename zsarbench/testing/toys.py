@@ -36,7 +36,7 @@ HELD_OUT = (
     *UNSEEN, "lifting ball", "pushing wheel", "turning box", "opening cup", "throwing door", "lifting box",
     "opening ball", "throwing wheel",
 )  # fmt: skip
-"""Twelve unseen classes, so that accuracies far from chance are no luck; every word of them occurs in a seen one."""
+"""Twelve unseen classes, so that accuracies far from chance are not luck; every word of them occurs in a seen one."""
 LABELS = ("cup", "door", "ball", "wheel", "box", "hand", "arm", "room", "table", "chair", "shirt", "window")
 """What the visual toy's classifier knows."""
 PHRASES = ("a person {}", "someone is {} in a room", "this clip shows a person {}")
@@ -57,8 +57,8 @@ class ToyText:
 
     def _sentence(self, text: str) -> Tensor:
         words = [_vector("word", word) for word in text.lower().split()]
-        whole = _vector("sentence", text)  # so that no two sentences are alike
-        return torch.stack([0.1 * whole, *words]).sum(0)
+        sentence = _vector("sentence", text)  # so that no two sentences are alike
+        return torch.stack([0.1 * sentence, *words]).sum(0)
 
 
 class ToyVisual:
@@ -146,9 +146,9 @@ def clips(
         values.append(torch.zeros(0, dim))
         captions.append(("a person", "somebody"))
     unpadded = MemoryClips(ids, values, captions=captions)
-    whole = unpadded.rows(range(len(unpadded)))
-    wider = torch.nn.functional.pad(whole.values, (0, 0, 0, padding))
-    return MemoryClips(ids, wider, torch.nn.functional.pad(whole.mask, (0, padding)), captions=captions)
+    stacked = unpadded.rows(range(len(unpadded)))
+    wider = torch.nn.functional.pad(stacked.values, (0, 0, 0, padding))
+    return MemoryClips(ids, wider, torch.nn.functional.pad(stacked.mask, (0, padding)), captions=captions)
 
 
 def train_set(
@@ -238,11 +238,11 @@ def table() -> Table:
         row(None, "toy-control", "measured", 0.1, ["not ranked: control run, shuffle-captions"]),
         row(None, "toy-paper", "reported", 0.4, ["A Paper, 2026, Table 1"]),
     ]
-    whole = dict.fromkeys(
+    counts = dict.fromkeys(
         ("rank", "n_rounds", "n_distinct_rounds", "n_seeds", "n_failed", "n_expected", "n_scored"), "Int64"
     )
     accuracies = {name: "float64" for name in rows[0] if name.startswith("top1")}
-    frame = pd.DataFrame(rows).astype({**whole, **accuracies})
+    frame = pd.DataFrame(rows).astype({**counts, **accuracies})
     return Table(title="a toy title", frame=frame, rank_by="top1_per_video", setting="zsl", remarks=("a toy",))
 
 

@@ -102,7 +102,7 @@ def map_array(path: Path) -> NDArray[Any]:
     """Return the array of an `.npy` file as the file has it, read where it is used; one that is cut short is refused.
 
     Raises:
-        ValueError: it is no such file, or has not the bytes that its header states.
+        ValueError: it is not such a file, or does not have the number of bytes that its header states.
         OSError: it cannot be read.
     """
     with path.open("rb") as file:
@@ -150,7 +150,7 @@ def _check_entries(entries: list[zipfile.ZipInfo]) -> None:
         raise ValueError(f"it holds {len(names):,} entries, {len(set(names)):,} of them with names of their own")
     for entry in entries:
         if not entry.filename.endswith(".npy"):
-            raise ValueError(f"its entry '{entry.filename:.40}' is no array")
+            raise ValueError(f"its entry '{entry.filename:.40}' is not an array")
         if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED) or entry.flag_bits & 1:
             raise ValueError(f"its entry '{entry.filename:.40}' is encrypted, or compressed by an unknown method")
     if (size := sum(entry.file_size for entry in entries)) > MAX_BYTES:
@@ -166,7 +166,7 @@ def _check_array(name: str, size: int, header: Header, form_of: Mapping[str, Arr
         return
     form = form_of.get(_without_digits(name))
     if form is None:
-        raise ValueError(f"it holds the array '{name:.40}', which is none of this kind of file")
+        raise ValueError(f"it holds the array '{name:.40}', which this kind of file does not have")
     if problem := form.problem(header):
         raise ValueError(f"array '{name:.40}' {problem}")
 
@@ -190,5 +190,5 @@ def _array(name: str, file: io.BufferedReader, header: Header) -> NDArray[Any]:
     if header.dtype.kind == "U":
         codes = values.view(np.uint32)
         if codes.size and (codes.max() > 0x10FFFF or ((codes >= 0xD800) & (codes <= 0xDFFF)).any()):
-            raise ValueError(f"array '{name:.40}' holds what is no text")
+            raise ValueError(f"array '{name:.40}' holds values that are not text")
     return array

@@ -19,7 +19,7 @@ class ClipNames:
 
     A text is the id of a clip, or another name of it; or it is the path of its file, with an ending or without, and
     with any folders before it, as long as no other clip can be meant. Times behind a name count only where the name
-    with them is no clip's.
+    with them belongs to no clip.
     """
 
     def __init__(self, ids: Iterable[str], others: Mapping[str, str] | None = None) -> None:

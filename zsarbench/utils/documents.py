@@ -1,4 +1,4 @@
-"""Reads JSON and TOML files that others wrote, and says what is wrong with them."""
+"""Reads foreign JSON and TOML files, and reports what is wrong with them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Says in which encoding a file is that is not UTF-8, as far as its bytes show."""
+"""Names the likely encoding of a file that is not UTF-8, from its bytes."""
 
 from __future__ import annotations
 

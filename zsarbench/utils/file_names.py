@@ -1,4 +1,4 @@
-"""Names of files as text, and those that a system made for itself."""
+"""Names of files as text, and those that systems create for themselves."""
 
 from __future__ import annotations
 

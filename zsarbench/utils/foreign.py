@@ -1,4 +1,4 @@
-"""The one door for files that others wrote: sizes are checked before memory is taken, and whatever a parser raises
+"""The single entry point for foreign files: sizes are checked before memory is allocated, and every error of a parser
 names the file.
 
 `zsarbench.utils.documents` reads JSON and TOML through it, `zsarbench.utils.array_files` arrays of numpy.
@@ -26,7 +26,7 @@ MAX_WHOLE = 2**63 - 1
 def guarded(what: str, path: Path) -> Iterator[None]:
     """Turn whatever is raised while a foreign file is read into an error that names the file.
 
-    Parsers of libraries raise what they come upon in damaged bytes: KeyError, TypeError, tokenize.TokenError and so on.
+    Parsers of libraries raise anything on damaged bytes: KeyError, TypeError, tokenize.TokenError and so on.
 
     what: names the file in messages, e.g. "scores file".
 
@@ -44,7 +44,7 @@ def guarded(what: str, path: Path) -> Iterator[None]:
             f"{what} {shortened(path)} cannot be read: {error.strerror or first_line(error)}"
         ) from error
     except MemoryError as error:
-        raise ZsarbenchError(f"{what} {path} needs more memory than there is") from error
+        raise ZsarbenchError(f"{what} {path} needs more memory than is available") from error
     except Exception as error:
         raise ZsarbenchError(f"{what} {path} cannot be read: it is damaged: {first_line(error)}") from error
 
@@ -65,7 +65,7 @@ def read_bytes(path: Path, what: str, max_bytes: int) -> bytes:
     """Return the bytes of a file that is not larger than it may be.
 
     Raises:
-        ZsarbenchError: it does not exist, is no file, is larger, or cannot be read.
+        ZsarbenchError: it does not exist, is not a file, is larger, or cannot be read.
     """
     with guarded(what, path):
         check_file(path, what, max_bytes)
@@ -86,17 +86,17 @@ def sha256_of(path: Path, what: str, max_bytes: int) -> str:
 
 
 def check_file(path: Path, what: str, max_bytes: int) -> int:
-    """Return the size of a file, without opening it: what is no regular file might never end.
+    """Return the size of a file, without opening it: what is not a regular file might never end.
 
     Raises:
         ZsarbenchError: it does not exist, is a folder, pipe or device, or is larger than it may be.
     """
     with guarded(what, path):
         if "\0" in str(path):
-            raise ZsarbenchError(f"{what} {str(path)!r} cannot be read: a name holds no NUL")
+            raise ZsarbenchError(f"{what} {str(path)!r} cannot be read: a name must not hold NUL")
         state = path.stat()
         if not stat.S_ISREG(state.st_mode):
-            kind = "a folder" if stat.S_ISDIR(state.st_mode) else "no regular file"
+            kind = "a folder" if stat.S_ISDIR(state.st_mode) else "not a regular file"
             raise ZsarbenchError(f"{what} {path} cannot be read: it is {kind}")
         if state.st_size > max_bytes:
             raise ZsarbenchError(
@@ -109,9 +109,9 @@ def check_file(path: Path, what: str, max_bytes: int) -> int:
 
 
 def unfit(content: Any) -> Iterator[str]:
-    """Yield what in the content of a document would break what reads it: depth, huge numbers, halves of characters.
+    """Yield what in a document's content would break its readers: depth, huge numbers, halves of characters.
 
-    Each is a clause such as "a.b[3] is a whole number of 401 digits"; after too great a depth nothing is looked at.
+    Each is a clause such as "a.b[3] is a whole number of 401 digits"; nothing deeper than the limit is checked.
     """
     waiting: list[tuple[Any, tuple[Any, ...]]] = [(content, ())]
     while waiting:
@@ -125,13 +125,13 @@ def unfit(content: Any) -> Iterator[str]:
         elif isinstance(value, list):
             waiting += [(item, (*place, number)) for number, item in enumerate(value) if not _is_harmless(item)]
         if isinstance(value, str) and not _is_text(value):
-            yield f"{_named(place)} holds half of a surrogate pair, which is no character"
+            yield f"{_named(place)} holds half of a surrogate pair, which is not a character"
         elif isinstance(value, int) and abs(value) > MAX_WHOLE:
             yield f"{_named(place)} is a whole number above {MAX_WHOLE}"
 
 
 def _is_harmless(value: Any) -> bool:
-    """Return whether a value needs no closer look, as most do; it is asked of every value of every document."""
+    """Return whether a value needs no closer look, as most do; it is called for every value of every document."""
     kind = type(value)
     if kind is str:
         return bool(value.isascii())

@@ -1,4 +1,4 @@
-"""What leaves for a terminal: results alone on stdout, and control characters of others shown, not sent."""
+"""Output to a terminal: results alone on stdout, and control characters in foreign text escaped."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def reserved_stdout() -> Iterator[None]:
     """Keep stdout for what is written to `stdout()`: all else that is printed inside, by plugins too, goes to stderr.
 
     That holds for programs and libraries that write to the file descriptor, where stdout is the process's own. What is
-    closed or replaced inside, stdout or stderr, is there again afterwards.
+    closed or replaced inside, stdout or stderr, is restored afterwards.
     """
     with _kept_streams():
         if _reserved.get() is not None:

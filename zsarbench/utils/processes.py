@@ -1,4 +1,4 @@
-"""Maps a function over many items by several processes, of which the one that waits for the results is one."""
+"""Maps a function over many items by several processes, among them the one that waits for the results."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ R = TypeVar("R")
 
 
 class Processes:
-    """Processes besides this one, started when there is much to do, and ended with the context.
+    """Further processes, started when there is much to do, and ended with the context.
 
     Ctrl-C reaches this process alone: what others have begun is waited for, and nothing more is begun.
 
@@ -46,7 +46,7 @@ class Processes:
     def map(self, function: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
         """Return the results of a function in the order of items, whose computation begins now; as Python's `map`.
 
-        Few items are left to this process, unless others are there already. Function, items and results are pickled.
+        Few items are computed in this process, unless others exist already. Function, items and results are pickled.
         What the function raises is raised while the results are iterated over.
         """
         items = list(items)
@@ -64,7 +64,7 @@ class Processes:
 def _gathered(
     function: Callable[[T], R], portions: Sequence[Sequence[T]], futures: Sequence[Future[list[R]]]
 ) -> Iterator[R]:
-    """Yield the results of portions; while one is not there, the last that no process has begun is computed here."""
+    """Yield the results of portions; while one is pending, the last that no process has begun is computed here."""
     own: dict[int, list[R]] = {}
     waiting = len(portions)
     for number, future in enumerate(futures):

@@ -14,7 +14,7 @@ from rich.table import Column
 
 _log = logging.getLogger(__name__)
 SECONDS_BETWEEN_LINES = 10.0
-SECONDS_OF_SPEED = 600.0  # the time left is told by them: batches may take a minute
+SECONDS_OF_SPEED = 600.0  # the window that the time left is estimated from: batches may take a minute
 BAR_WIDTH = 12  # columns: at 80 of them the count, the time left and a note have room
 
 

@@ -65,7 +65,7 @@ class Rule:
 
 @dataclass(frozen=True)
 class OneOf:
-    """The names that an annotated text may be, where they are no literals of the source code."""
+    """The names that an annotated text may be, where they are not literals in the source code."""
 
     names: tuple[str, ...]
 

@@ -20,9 +20,9 @@ _OF_THE_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EIO)
 
 
 def check_folder(folder: Path, what: str, advice: str = TRYING) -> None:
-    """Check that files can be written in a folder, or in the nearest one that exists, where it is not made yet.
+    """Check that files can be written in a folder, or in the nearest existing one, where it is not created yet.
 
-    No folder is made, and so none removed: another process may be about to write there.
+    No folder is created, and so none removed: another process may be about to write there.
 
     what: what will be written there, in the plural, e.g. "results".
 
@@ -46,7 +46,7 @@ def _nearest_folder(folder: Path) -> Path:
     """Return the folder, or the nearest above it that exists.
 
     Raises:
-        OSError, ValueError: what exists is no folder, or a name can be none.
+        OSError, ValueError: what exists is not a folder, or a name cannot be that of one.
     """
     missing: list[str] = []
     for place in (folder, *folder.absolute().parents):
@@ -56,13 +56,13 @@ def _nearest_folder(folder: Path) -> Path:
         if not place.is_dir():
             raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
         for name in missing:
-            _exists(place / name)  # a name that is too long is one where it is to be made
+            _exists(place / name)  # a name that is too long is an error where it must be created
         return place
     raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
 
 
 def _exists(place: Path) -> bool:
-    """Return whether something is there, which may be made by another process at any time.
+    """Return whether something exists, which may be created by another process at any time.
 
     Raises:
         OSError, ValueError: it cannot be looked up, or is a link that leads nowhere.
@@ -77,7 +77,7 @@ def _exists(place: Path) -> bool:
 
 
 def check_file(path: Path, what: str, advice: str = TRYING) -> None:
-    """Check that a file can be made or replaced; what is there stays.
+    """Check that a file can be created or replaced; what exists stays.
 
     Raises:
         UsageError: it is a folder, its name is too long, or its folder may not be written.

@@ -12,10 +12,10 @@ import textwrap
 from typing import TextIO
 
 PAGE_WIDTH = 80
-"""Columns where there is no terminal to ask."""
+"""Columns where no terminal is attached."""
 _CODES = {"bold": "1", "error": "1;31", "warning": "1;33", "command": "36", "better": "34", "worse": "33"}
-"""Styles by what they mean. Each stands with a word or a sign that says the same, so none has to be told by colour;
-blue and yellow are told apart by every kind of colour vision."""
+"""Styles by meaning. Each accompanies a word or a sign of the same meaning, so nothing depends on colour alone; blue
+and yellow are distinguishable under every kind of colour vision."""
 _LABEL = re.compile(r"^(error|warning):")
 _ADVICE = re.compile(r"(?<=[.?!)]) (?=Try: )")
 
@@ -26,7 +26,7 @@ def is_styled(stream: TextIO) -> bool:
 
 
 def is_terminal(stream: TextIO) -> bool:
-    """Return whether somebody reads a stream on a terminal."""
+    """Return whether a stream is a terminal."""
     try:
         return stream.isatty()
     except ValueError:  # it is closed
@@ -34,7 +34,7 @@ def is_terminal(stream: TextIO) -> bool:
 
 
 def columns(stream: TextIO, default: int = PAGE_WIDTH) -> int:
-    """Return the width of the terminal that a stream is, or that COLUMNS states, `default` where there is none."""
+    """Return the width of a stream's terminal, or of COLUMNS; `default` where there is neither."""
     try:
         if "COLUMNS" not in os.environ:
             return os.get_terminal_size(stream.fileno()).columns or default

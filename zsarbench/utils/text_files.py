@@ -2,7 +2,7 @@
 
 All text is UTF-8, with or without a byte order mark, with line endings of any system. Blanks around lines and cells do
 not count. A file in another encoding is refused with the line, the encoding it looks like and what to do: a guess would
-change names without a word.
+change names silently.
 """
 
 from __future__ import annotations
@@ -99,7 +99,7 @@ def rows(path: Path, what: str, columns: Sequence[str]) -> Iterator[tuple[str, M
     or by semicolons or tabs where the names are. Empty rows are left out; what a short row lacks is "".
 
     Raises:
-        UsageError: as `lines`; a column is missing or there twice, a row has more cells than the first line, a quote
+        UsageError: as `lines`; a column is missing or occurs twice, a row has more cells than the first line, a quote
             is not closed.
     """
     numbered = numbered_lines(path, what)
@@ -140,7 +140,7 @@ def header(path: Path, what: str, one_of: Sequence[str]) -> list[str]:
     """Return the column names of a table, in lower case, as `rows` reads them; one of these names is among them.
 
     Raises:
-        UsageError: as `lines`; none of the names is there.
+        UsageError: as `lines`; none of the columns exists.
     """
     _, first = next(((number, line) for number, line in numbered_lines(path, what) if bare(line)), (1, ""))
     for name in one_of:

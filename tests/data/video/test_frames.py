@@ -47,7 +47,7 @@ def test_one_frame_a_second_is_the_frame_shown_then(tmp_path: Path, name: str, c
 
 @pytest.mark.parametrize("name", ["a.avi", "a.mp4"])
 @pytest.mark.parametrize("of", ["container", "stream"])
-def test_a_tag_of_broken_utf8_is_no_reason_to_fail(tmp_path: Path, name: str, of: str) -> None:
+def test_a_tag_of_broken_utf8_is_not_a_reason_to_fail(tmp_path: Path, name: str, of: str) -> None:
     title, broken = b"a title in another encoding", b"\xff\xfe\xc3(itle in another encoding"
     path = tmp_path / name
     with av.open(str(path), "w") as container:
@@ -307,7 +307,7 @@ def test_the_real_corrupt_file_gives_what_it_holds_and_says_so(mirror: Path) -> 
 @pytest.mark.parametrize(
     "text", ["ffconcat version 1.0\nfile 'other.mp4'\n", "#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXTINF:2,\nother.mp4\n"]
 )
-def test_a_list_of_other_files_is_no_video(tmp_path: Path, text: str) -> None:
+def test_a_list_of_other_files_is_not_a_video(tmp_path: Path, text: str) -> None:
     """A text file called .mp4 would stand for another clip in its folder."""
     write_video(tmp_path / "other.mp4", 5)
     (tmp_path / "list.mp4").write_text(text)

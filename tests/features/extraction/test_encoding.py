@@ -55,8 +55,8 @@ class NotFinite(Apart):
 def sources(tmp_path_factory: pytest.TempPathFactory) -> list[ClipSource]:
     """Six clips of 1 to 6 seconds, of 10 frames a second, and one that does not exist."""
     folder = tmp_path_factory.mktemp("videos")
-    made = [ClipSource(f"c{i}", str(write_video(folder / f"{i}.mp4", 10 + 10 * (i * 5 % 6)))) for i in range(6)]
-    return [*made[:2], ClipSource("missing", str(folder / "none.mp4")), *made[2:]]
+    clips = [ClipSource(f"c{i}", str(write_video(folder / f"{i}.mp4", 10 + 10 * (i * 5 % 6)))) for i in range(6)]
+    return [*clips[:2], ClipSource("missing", str(folder / "none.mp4")), *clips[2:]]
 
 
 @pytest.fixture(autouse=True)

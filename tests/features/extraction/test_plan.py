@@ -324,7 +324,7 @@ def test_a_prepare_that_cannot_travel_is_explained(videos: list[ClipSource]) -> 
         next(decoding.decode(videos))
 
 
-def test_a_prepare_whose_module_is_not_there_is_explained(
+def test_a_prepare_whose_module_does_not_exist_is_explained(
     tmp_path: Path, videos: list[ClipSource], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "only_here.py").write_text("def prepare(rgb): return rgb.transpose(2, 0, 1)\n")

@@ -229,7 +229,7 @@ def test_shards_that_a_killed_run_left_are_taken_in(tmp_path: Path) -> None:
     assert torch.equal(found.clips(["c0"]).rows([0]).values[0], rows_of([3])["c0"])
 
 
-def test_a_lost_index_is_made_again(tmp_path: Path) -> None:
+def test_a_lost_index_is_rebuilt(tmp_path: Path) -> None:
     stored = stored_set(tmp_path)
     before = stored.clips(["c0", "c1", "c2", "c3"]).rows(range(4))
     (stored.folder / "index.bin").unlink()
@@ -308,7 +308,7 @@ def test_verify_finds_an_index_that_says_other_than_the_sidecars(tmp_path: Path)
     content = written.read_bytes().replace(replace(sidecar, clips=sidecar.clips[::-1]).name.encode(), name.encode())
     body = content[len(b"zsarbench index 1\n") + 16 :]
     written.write_bytes(b"zsarbench index 1\n" + xxhash.xxh3_128_digest(body) + body)
-    assert any("the index says other than the sidecar" in problem for problem in verify(stored).problems)
+    assert any("the index differs from the sidecar" in problem for problem in verify(stored).problems)
     assert verify(stored, rebuild=True).problems == ()
     assert verify(stored).problems == ()
 
@@ -479,7 +479,7 @@ def test_a_replaced_file_is_read_again_and_its_features_take_the_place_of_the_ol
     assert stored.missing([source]) == []
     path.write_bytes(content)
     assert stored.missing([source]) == [source]
-    assert "1 stored clips were made of something else and are computed again, e.g. 'c0': its file" in caplog.text
+    assert "1 stored clips have another origin and are computed again, e.g. 'c0': its file" in caplog.text
     time.sleep(0.01)  # the age of a sidecar shows which of two files is newer
     stored.adopt(stored.write(new, origins={"c0": origin(path)}))
     stored.save()
@@ -508,12 +508,12 @@ def test_another_span_or_other_captions_make_other_features(tmp_path: Path) -> N
     path = tmp_path / "a.mp4"
     path.write_bytes(b"video")
     cut = ClipSource("c0", str(path), 1.0, 2.0)
-    told = ClipSource("c1", captions=("a person jumps",))
+    captioned = ClipSource("c1", captions=("a person jumps",))
     stored = FeatureStore(tmp_path / "store").open(KEY, DIM)
-    origins = {"c0": origin_of(cut, "frames", file_state(str(path))), "c1": origin_of(told, "captions")}
+    origins = {"c0": origin_of(cut, "frames", file_state(str(path))), "c1": origin_of(captioned, "captions")}
     stored.adopt(stored.write(rows_of([2, 2]), origins=origins))
-    assert stored.missing([cut]) == stored.missing([told], "captions") == []
-    later, other = replace(cut, start=1.5), replace(told, captions=("a person sits",))
+    assert stored.missing([cut]) == stored.missing([captioned], "captions") == []
+    later, other = replace(cut, start=1.5), replace(captioned, captions=("a person sits",))
     assert stored.missing([later]) == [later]
     assert stored.missing([other], "captions") == [other]
     assert stored.missing([replace(cut, captions=("frames are read, not these",))]) == []

@@ -22,8 +22,8 @@ def corpus() -> Corpus:
 
 
 def test_hidden_steps_are_left_out_where_the_place_of_a_step_says_nothing():
-    made, batch = corpus(), torch.tensor([7, 0, 3, 4, 2])
-    whole, short = (shown(made, batch, 16, "mask", in_order=in_order) for in_order in (True, False))
+    pairs, batch = corpus(), torch.tensor([7, 0, 3, 4, 2])
+    whole, short = (shown(pairs, batch, 16, "mask", in_order=in_order) for in_order in (True, False))
     assert (whole.values.shape[1], short.values.shape[1]) == (3, 2)
     for pair in range(len(batch)):
         seen = [part.values[part.of_pair[pair]][part.mask[part.of_pair[pair]]] for part in (whole, short)]

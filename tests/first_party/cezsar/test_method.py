@@ -89,7 +89,7 @@ def word_vector(word: str, dim: int, space: str = "text") -> Tensor:
 
 
 class Quiet:
-    """Shows nothing, and may be told what to do after some steps."""
+    """Shows nothing, and may be given an action after some steps."""
 
     def __init__(self, after: int = -1, act=None) -> None:
         self.after, self.act, self.count = after, act, 0
@@ -513,11 +513,11 @@ def test_a_sampler_with_other_bounds_in_a_tuple_is_something_else(tmp_path, capl
 
     train, *_ = split(toy()[0])
     fitted(train, context(folder=tmp_path, negatives=Bounded((0.1, 0.2))), max_epochs=1)
-    for bounds, anew in (((0.1, 0.2), False), ((0.1, 0.3), True)):
+    for bounds, is_ignored in (((0.1, 0.2), False), ((0.1, 0.3), True)):
         caplog.clear()
         given = context(folder=tmp_path, resume=True, negatives=Bounded(bounds))
         fitted(train, given, max_epochs=1)
-        assert ("of other settings or data and is ignored" in caplog.text) is anew
+        assert ("of other settings or data and is ignored" in caplog.text) is is_ignored
 
 
 def test_a_loss_whose_file_was_moved_finds_its_checkpoint(tmp_path, caplog):
@@ -543,7 +543,7 @@ def test_a_damaged_checkpoint_is_named_left_aside_and_trained_again(tmp_path, ca
     whole = run_toy(tmp_path, False)
     flip(next((tmp_path / "fit").glob(name)), -1)
     assert torch.equal(run_toy(tmp_path, True), whole)
-    assert "it is left aside, and training starts from the beginning" in caplog.text
+    assert "it is ignored, and training starts from the beginning" in caplog.text
     assert "this fit finished" not in caplog.text
     assert torch.equal(run_toy(tmp_path, True), whole)
     assert "this fit finished" in caplog.text

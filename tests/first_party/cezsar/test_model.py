@@ -77,11 +77,11 @@ def test_order_of_steps_is_seen_with_positions_alone(attend_over):
 
 
 def test_positions_are_the_published_sinusoids_and_are_kept_with_the_weights():
-    made = sinusoids(4, 6)
+    table = sinusoids(4, 6)
     for step in range(4):
         for feature in range(6):
             angle = step / 10_000 ** (feature // 2 * 2 / 6)
-            assert float(made[step, feature]) == pytest.approx([math.sin, math.cos][feature % 2](angle), abs=1e-6)
+            assert float(table[step, feature]) == pytest.approx([math.sin, math.cos][feature % 2](angle), abs=1e-6)
     assert sinusoids(3, 5).shape == (3, 5)
     model, (values, mask) = make(positions="sinusoidal"), clips([5], 5)
     again = restored(model.sizes, model.state_dict())

@@ -65,7 +65,7 @@ def plain_loop(vectors, groups, row: int, low: float, high: float, k: int, rng) 
 
 @pytest.mark.parametrize("draws", ["shared", "independent"])
 def test_every_anchor_of_a_block_is_drawn_for_as_by_the_plain_loop(draws):
-    """Counts of each pool row over many seeds, for several anchors, beside those of the plain loop (chi-square)."""
+    """Counts of each pool row over many seeds, for several anchors, against those of the plain loop (chi-square)."""
     vectors, groups = corpus(240)
     sampler, times, anchors = CosineWindow(low=0.2, high=0.6, draws=draws), 400, (0, 7, 101, 239)
     chosen = np.stack([sample(sampler, vectors, groups, 3, seed).numpy() for seed in range(times)])
@@ -140,7 +140,7 @@ def test_draws_lie_in_the_window_and_are_distinct_where_there_are_enough(n, k, l
 )
 @pytest.mark.parametrize("n", [300, 1500, 2100])
 def test_how_often_each_text_is_drawn_over_the_corpus_varies_as_independent_draws_do(sampler, n):
-    """Beside what its windows give it: the sum over anchors of k in the number of texts of their window."""
+    """Against what its windows predict: the sum over anchors of k over the number of texts of their window."""
     vectors, groups = corpus(n)
     high = 3.0 if isinstance(sampler, Uniform) else sampler.high
     distances = cdist(vectors.double().numpy(), vectors.double().numpy(), "cosine")
@@ -297,12 +297,12 @@ def test_distances_are_written_to_the_same_memory_whatever_their_number():
     distance(rows, torch.arange(PART))  # grows to what is needed
     memory = distance(rows, torch.arange(4 * PART + 6).view(2, -1) % len(vectors)).data_ptr()
     for columns in (torch.arange(7), torch.arange(2 * (2 * PART + 3)).view(2, -1) % len(vectors)):
-        made = distance(rows, columns)
+        computed = distance(rows, columns)
         plain = [
             cdist(vectors[row : row + 1], vectors[columns.expand(2, -1)[i]], "cosine") for i, row in enumerate(rows)
         ]
-        np.testing.assert_allclose(made.numpy(), np.concatenate(plain), atol=2e-6)
-        assert made.data_ptr() == memory
+        np.testing.assert_allclose(computed.numpy(), np.concatenate(plain), atol=2e-6)
+        assert computed.data_ptr() == memory
     assert len(distance._gathered) == PART
 
 

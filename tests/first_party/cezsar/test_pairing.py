@@ -59,12 +59,14 @@ class Sees(toys.ToyVisual):
 def clips(lengths: list[int], captions: list[tuple[str, ...]] | None = None) -> MemoryClips:
     rng = torch.Generator().manual_seed(0)
     values = [torch.randn(length, toys.DIM, generator=rng) for length in lengths]
-    told = captions or [(f"a person is turning wheel {number}", f"caption {number}") for number in range(len(lengths))]
-    return MemoryClips([f"clip-{number:02d}" for number in range(len(lengths))], values, captions=told)
+    captions = captions or [
+        (f"a person is turning wheel {number}", f"caption {number}") for number in range(len(lengths))
+    ]
+    return MemoryClips([f"clip-{number:02d}" for number in range(len(lengths))], values, captions=captions)
 
 
-def train_set(made: MemoryClips) -> TrainSet:
-    return TrainSet(made, None, tuple(f"source-{clip}" for clip in made.ids), (), (), "toy")
+def train_set(features: MemoryClips) -> TrainSet:
+    return TrainSet(features, None, tuple(f"source-{clip}" for clip in features.ids), (), (), "toy")
 
 
 def context(**more: Any) -> Context:
@@ -127,9 +129,9 @@ def test_the_logits_of_mean_features_are_the_mean_logits() -> None:
 
 @pytest.mark.parametrize("seconds", [2.0, 3.0, 50.0])
 def test_windows_lie_inside_their_clip_and_are_as_long_as_requested(tmp_path: Path, seconds: float) -> None:
-    made = clips([1, 2, 3, 7, 40, 0])
-    add_sentences(train_set(made), Options(window_seconds=seconds), context(), tmp_path)
-    lengths = dict(zip(made.ids, [1, 2, 3, 7, 40, 0], strict=True))
+    features = clips([1, 2, 3, 7, 40, 0])
+    add_sentences(train_set(features), Options(window_seconds=seconds), context(), tmp_path)
+    lengths = dict(zip(features.ids, [1, 2, 3, 7, 40, 0], strict=True))
     seen: dict[str, set[tuple[float, float]]] = {}
     for row in table_of(tmp_path):
         assert 0 <= row.start < row.end <= lengths[row.clip_id]
@@ -144,8 +146,8 @@ def test_clips_that_fill_the_stored_steps_are_counted_and_reported(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Five steps are stored at most here: clips of four are whole, those of five may go on where no window lies."""
-    made = clips([4, 5, 1, 5, 5, 0])
-    _, record = add_sentences(train_set(made), Options(), context(), tmp_path, clips_per_part=2)
+    features = clips([4, 5, 1, 5, 5, 0])
+    _, record = add_sentences(train_set(features), Options(), context(), tmp_path, clips_per_part=2)
     assert (record["limit_seconds"], record["n_clips_at_the_limit"]) == (5.0, 3)
     (flag,) = pairing.flags(record)
     assert "first 5 s" in flag
@@ -153,7 +155,7 @@ def test_clips_that_fill_the_stored_steps_are_counted_and_reported(
     assert f"{flag}. To store more of a segment: --set visual.max_steps=240" in caplog.messages
     stored = {row.clip_id: row.clip_seconds for row in table_of(tmp_path)}
     assert stored == {"clip-00": 4, "clip-01": 5, "clip-02": 1, "clip-03": 5, "clip-04": 5}
-    resumed = add_sentences(train_set(made), Options(), context(resume=True), tmp_path, clips_per_part=2)
+    resumed = add_sentences(train_set(features), Options(), context(resume=True), tmp_path, clips_per_part=2)
     assert resumed[1] == record
     assert pairing.flags(add_sentences(train_set(clips([4, 1])), Options(), context(), None)[1]) == []
     assert pairing.flags({}) == []
@@ -171,9 +173,9 @@ def test_a_table_of_other_columns_is_written_again(tmp_path: Path) -> None:
 
 def test_windows_are_drawn_uniformly(tmp_path: Path) -> None:
     """The start of a window of 2 in a clip of 5 steps is each of four places equally often."""
-    made = clips([5] * 1200, captions=[("a person is turning a wheel",)] * 1200)
+    features = clips([5] * 1200, captions=[("a person is turning a wheel",)] * 1200)
     options = Options(n_windows=1, window_seconds=2.0, object_sentences=1)
-    add_sentences(train_set(made), options, context(), tmp_path)
+    add_sentences(train_set(features), options, context(), tmp_path)
     starts = {row.clip_id: int(row.start) for row in table_of(tmp_path)}
     assert len(starts) == 1200
     counts = torch.tensor(list(starts.values())).bincount(minlength=4)
@@ -182,9 +184,9 @@ def test_windows_are_drawn_uniformly(tmp_path: Path) -> None:
     assert float(((counts - expected) ** 2 / expected).sum()) < 16.27  # chi-square of 3 degrees, p = 0.001
 
 
-def plainly(made: MemoryClips, row: pairing_table.Row, k: int) -> tuple[list[str], list[str]]:
+def plainly(features: MemoryClips, row: pairing_table.Row, k: int) -> tuple[list[str], list[str]]:
     """Return the objects and kept sentences of a row's window and caption, by plain loops."""
-    steps = made.rows([made.ids.index(row.clip_id)]).values[0]
+    steps = features.rows([features.ids.index(row.clip_id)]).values[0]
     logits = torch.stack([Sees().classify(steps[t]) for t in range(int(row.start), int(row.end))])
     likely = logits.mean(0).softmax(0)
     objects = sorted(range(len(LABELS)), key=lambda label: -float(likely[label]))[:3]
@@ -196,15 +198,15 @@ def plainly(made: MemoryClips, row: pairing_table.Row, k: int) -> tuple[list[str
 
 
 def test_objects_and_sentences_are_those_of_a_plain_loop(tmp_path: Path) -> None:
-    made = clips([3, 12, 5, 30, 9])
+    features = clips([3, 12, 5, 30, 9])
     options = Options(n_windows=2, window_seconds=4.0, objects_per_window=3)
-    add_sentences(train_set(made), options, context(), tmp_path)
+    add_sentences(train_set(features), options, context(), tmp_path)
     grouped: dict[tuple[str, float, str], list[pairing_table.Row]] = {}
     for row in table_of(tmp_path):
         grouped.setdefault((row.clip_id, row.start, row.caption), []).append(row)
     assert len(grouped) == 16  # four clips of two windows, but one that is its only window
     for rows in grouped.values():
-        objects, kept = plainly(made, rows[0], 2)
+        objects, kept = plainly(features, rows[0], 2)
         assert rows[0].objects.split(" | ") == objects
         assert [row.sentence for row in rows if row.sentence] == kept
         for row in rows:
@@ -214,13 +216,13 @@ def test_objects_and_sentences_are_those_of_a_plain_loop(tmp_path: Path) -> None
 
 
 def test_object_sentences_are_further_positives_and_never_negatives_of_their_clip() -> None:
-    made = clips([4, 6, 8])
-    train, record = add_sentences(train_set(made), Options(), context(), None)
-    assert train.clips.rows([1]).values.equal(made.rows([1]).values)
+    features = clips([4, 6, 8])
+    train, record = add_sentences(train_set(features), Options(), context(), None)
+    assert train.clips.rows([1]).values.equal(features.rows([1]).values)
     assert train.clips.subset([2]).captions == train.clips.captions[2:]
     pairs = make_pairs(train, "captions", 16)
     for position, captions in enumerate(train.clips.captions):
-        assert captions[:2] == made.captions[position]
+        assert captions[:2] == features.captions[position]
         assert 0 < len(captions[2:]) <= 3 * 2 * 2
         own = {pairs.texts[int(t)] for t in pairs.text[pairs.clip == position]}
         assert own == set(captions)
@@ -245,9 +247,9 @@ def test_objects_that_nothing_is_written_about_leave_the_captions_alone(tmp_path
 
 
 def test_the_seed_decides_the_table(tmp_path: Path) -> None:
-    made, tables = clips([20] * 8), []
+    features, tables = clips([20] * 8), []
     for name, seed in (("a", 0), ("b", 0), ("c", 1)):
-        add_sentences(train_set(made), Options(), context(seed=seed), tmp_path / name)
+        add_sentences(train_set(features), Options(), context(seed=seed), tmp_path / name)
         tables.append((tmp_path / name / pairing_table.TABLE).read_bytes())
     assert tables[0] == tables[1] != tables[2]
 
@@ -255,9 +257,9 @@ def test_the_seed_decides_the_table(tmp_path: Path) -> None:
 class Interrupted(MemoryClips):
     """Clips that note where each read starts, and interrupt the one that starts at a position."""
 
-    def __init__(self, made: MemoryClips, at: int | None = None) -> None:
-        steps = made.rows(range(len(made)))
-        super().__init__(made.ids, steps.values, steps.mask, captions=made.captions)
+    def __init__(self, features: MemoryClips, at: int | None = None) -> None:
+        steps = features.rows(range(len(features)))
+        super().__init__(features.ids, steps.values, steps.mask, captions=features.captions)
         self.at, self.reads = at, list[int]()
 
     def rows(self, index: Any) -> Steps:
@@ -269,12 +271,12 @@ class Interrupted(MemoryClips):
 
 def test_an_interrupted_pairing_continues(tmp_path: Path) -> None:
     """Existing parts are not computed again, and the table is that of an uninterrupted run, byte for byte."""
-    made = clips([15] * 10)
+    features = clips([15] * 10)
     paired = partial(add_sentences, clips_per_part=4)
-    whole, record = paired(train_set(made), Options(), context(), tmp_path / "whole")
+    whole, record = paired(train_set(features), Options(), context(), tmp_path / "whole")
     with pytest.raises(KeyboardInterrupt):
-        paired(train_set(Interrupted(made, at=4)), Options(), context(), tmp_path / "cut")
-    watched = Interrupted(made)
+        paired(train_set(Interrupted(features, at=4)), Options(), context(), tmp_path / "cut")
+    watched = Interrupted(features)
     resumed, again = paired(train_set(watched), Options(), context(resume=True), tmp_path / "cut")
     assert watched.reads == [4, 8]
     assert (tmp_path / "cut" / "pairs.csv").read_bytes() == (tmp_path / "whole" / "pairs.csv").read_bytes()
@@ -288,16 +290,16 @@ def test_an_interrupted_pairing_continues(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("damaged", ["pairs.csv", "pairing.json"])
-def test_a_damaged_table_of_pairs_is_named_and_made_again(
+def test_a_damaged_table_of_pairs_is_reported_and_rebuilt(
     tmp_path: Path, damaged: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    made = clips([15] * 4)
-    whole, record = add_sentences(train_set(made), Options(), context(), tmp_path)
+    features = clips([15] * 4)
+    whole, record = add_sentences(train_set(features), Options(), context(), tmp_path)
     table = (tmp_path / "pairs.csv").read_bytes()
     content = bytearray((tmp_path / damaged).read_bytes())
     content[len(content) - 3] ^= 1
     (tmp_path / damaged).write_bytes(content)
-    resumed, again = add_sentences(train_set(made), Options(), context(resume=True), tmp_path)
+    resumed, again = add_sentences(train_set(features), Options(), context(resume=True), tmp_path)
     assert f"{damaged} is damaged" in caplog.text or damaged == "pairing.json"
     assert (tmp_path / "pairs.csv").read_bytes() == table
     assert (resumed.clips.captions, again) == (whole.clips.captions, record)

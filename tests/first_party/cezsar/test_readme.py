@@ -18,8 +18,8 @@ LINK = re.compile(r"\[`([\w.]+)`\]\(([^()]+)#L(\d+)\)")
 
 
 def test_every_stage_is_in_the_table():
-    told = {int(stage) for row in STAGES for stage in re.findall(r"\d+", row.split("|")[1])}
-    assert told == set(range(1, 11))
+    stages = {int(stage) for row in STAGES for stage in re.findall(r"\d+", row.split("|")[1])}
+    assert stages == set(range(1, 11))
     assert sum("equation 9" in row for row in STAGES) == 1
 
 
@@ -50,18 +50,18 @@ def test_a_link_that_misses_its_line_is_stale(tmp_path):
     page = tmp_path / README.relative_to(ROOT)
     page.write_text("\n".join(STAGES), encoding="utf-8")  # without the tables of results
 
-    def made(*options):
+    def generated(*options):
         return subprocess.run([sys.executable, tmp_path / ".ci/readme.py", *options], capture_output=True, text=True)
 
-    assert made("--check").returncode == 0
+    assert generated("--check").returncode == 0
     module = page.parent / "losses.py"
     module.write_text("# a line more\n" + module.read_text(encoding="utf-8"), encoding="utf-8")
-    stale = made("--check")
+    stale = generated("--check")
     assert stale.returncode == 1
     assert "stale: plugins/zsarbench_cezsar/README.md; run: python .ci/readme.py" in stale.stderr
-    assert made().returncode == made("--check").returncode == 0
+    assert generated().returncode == generated("--check").returncode == 0
     module.write_text("", encoding="utf-8")
-    assert "`losses.Triplet` is named, and plugins/zsarbench_cezsar/losses.py defines no Triplet" in made().stderr
+    assert "`losses.Triplet` is named, and plugins/zsarbench_cezsar/losses.py defines no Triplet" in generated().stderr
 
 
 def test_every_option_named_exists():

@@ -1,7 +1,7 @@
 """A full rehearsal of the paper at the size of a test: real annotations, real videos, real weights.
 
-ActivityNet's videos cannot be had, so a handful of real clips stand in for some of those that its annotations describe,
-and for some clips of UCF-101: the sentences do not fit what is to be seen, and no accuracy is expected.
+ActivityNet's videos are unavailable, so a handful of real clips stand in for some of those that its annotations
+describe, and for some clips of UCF-101: the sentences do not fit what is to be seen, and no accuracy is expected.
 """
 
 from __future__ import annotations
@@ -86,13 +86,13 @@ def _ucf101(folder: Path, videos: list[Path]) -> None:
     (folder / "rehearsal.toml").write_text("\n".join(lines), encoding="utf-8")
 
 
-def run(files: Path, *more: str, **asked: Any) -> RunResult:
+def run(files: Path, *more: str, **arguments: Any) -> RunResult:
     return zsarbench.run(
         "cezsar", protocol=str(files / "rehearsal.toml"), train_on="activitynet-captions",
         visual="efficientnet-lite0", text="minilm-l6", negatives="cosine-window", threads=1, out=str(files / "out"),
         partial=True,  # one video of the annotations is gone, as many of ActivityNet are
         data_root=[f"activitynet-captions={files / 'anet'}", f"ucf101={files / 'ucf'}"],
-        settings=[*SMALL, f"train_dataset.train={files / 'anet' / 'train.json'}", *more], **asked,
+        settings=[*SMALL, f"train_dataset.train={files / 'anet' / 'train.json'}", *more], **arguments,
     )  # fmt: skip
 
 
@@ -104,14 +104,14 @@ def _shared_cache(files: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_from_annotations_and_videos_to_a_result(files: Path) -> None:
     result = run(files)
-    # Every clip of the test was scored, and what was learnt from is told, audited, and counted.
+    # Every clip of the test was scored, and what was learnt from is reported, audited, and counted.
     assert (result.rounds[0].n_expected, result.rounds[0].n_scored, result.failures) == (6, 6, ())
     assert result.train_on == "activitynet-captions"
     assert result.contamination is not None
     assert {found.candidate for found in result.contamination.overlapping} >= {"Archery"}
     assert Declared("training data", "activitynet-captions") in result.contamination.audited["activitynet"]
-    told = next(flag for flag in map(str, result.flags) if flag.startswith("trained on activitynet-captions"))
-    n_read, n_listed = (int(word) for word in told.split() if word.isdigit())
+    flag = next(flag for flag in map(str, result.flags) if flag.startswith("trained on activitynet-captions"))
+    n_read, n_listed = (int(word) for word in flag.split() if word.isdigit())
     # Sentences are counted of the clips that could be read, with those that name a class of the test.
     (stored,) = (found for found in FeatureStore(files / "cache" / "features").sets()
                  if found.info()["key"]["dataset"] == "activitynet-captions")  # fmt: skip
@@ -126,7 +126,7 @@ def test_from_annotations_and_videos_to_a_result(files: Path) -> None:
     assert record["positives"] == "captions"
     assert record["epochs"] == 3
     assert all(row["loss"] > 0 for row in record["losses"])
-    assert record["n_pairs"] > n_read  # captions, and sentences about objects beside them
+    assert record["n_pairs"] > n_read  # captions, and sentences about objects too
     assert record["negatives"]["window_high"] == 0.9
     assert 0 < record["negatives"]["acceptance_rate"] < 1
     assert record["pairing"]["n_clips_with_sentences"] > n_read / 2

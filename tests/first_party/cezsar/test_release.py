@@ -50,11 +50,11 @@ class Release(nn.Module):
 @pytest.fixture(scope="module")
 def release() -> Release:
     with fork_rng(generator(0, "release")):
-        made = Release().eval()
-        for name, parameter in made.named_parameters():
-            if "norm" in name:  # a norm as it is made would not tell a weight from a bias
+        model = Release().eval()
+        for name, parameter in model.named_parameters():
+            if "norm" in name:  # a norm as it is initialised would not tell a weight from a bias
                 nn.init.uniform_(parameter, 0.5, 1.5)
-    return made
+    return model
 
 
 @pytest.fixture
@@ -131,8 +131,10 @@ def test_a_whole_module_is_refused_without_running_it(release, tmp_path):
             return Path.touch, (tmp_path / "ran",)
 
     torch.save(Trap(), tmp_path / "module.pt")
-    told = r"whole module.*is refused.*torch\.save\(m\.state_dict\(\).* zsarbench cezsar convert state\.pt --out DIR$"
-    with pytest.raises(ZsarbenchError, match=told):
+    message = (
+        r"whole module.*is refused.*torch\.save\(m\.state_dict\(\).* zsarbench cezsar convert state\.pt --out DIR$"
+    )
+    with pytest.raises(ZsarbenchError, match=message):
         convert(tmp_path / "module.pt", tmp_path / "out")
     assert not (tmp_path / "ran").exists()
     assert not (tmp_path / "out").exists()

@@ -152,7 +152,7 @@ def test_object_sentences_are_learnt_from_where_the_visual_part_names_objects() 
 def test_steps_that_the_model_does_not_see_are_left_unread_and_change_nothing(tmp_path: Path, mode: str) -> None:
     """Stored clips are cut at `max_steps`; clips in memory, which cannot be, give the same bits."""
     train, test = toys.train_set(), toys.clips(toys.UNSEEN)
-    made = {}
+    scores = {}
     for kind in ("memory", "stored"):
         given = {}
         for name, clips in (("train", train.clips), ("test", test)):
@@ -160,8 +160,8 @@ def test_steps_that_the_model_does_not_see_are_left_unread_and_change_nothing(tm
             assert given[name].max_steps == toys.MAX_STEPS
         method = Cezsar(**SMALL | {"max_steps": 3, "max_epochs": 2}, mode=mode)
         method.fit(replace(train, clips=given["train"]), context())
-        made[kind] = method.score(given["test"], toys.class_texts(toys.UNSEEN), context())
-    assert torch.equal(made["memory"], made["stored"])
+        scores[kind] = method.score(given["test"], toys.class_texts(toys.UNSEEN), context())
+    assert torch.equal(scores["memory"], scores["stored"])
 
 
 def stored(folder: Path, clips: MemoryClips) -> StoredClips:

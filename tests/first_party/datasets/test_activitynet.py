@@ -1,4 +1,4 @@
-"""ActivityNet from made lists, annotations and folders, and its real list and protocols against public copies."""
+"""ActivityNet from synthetic lists, annotations and folders, and its real list and protocols against public copies."""
 
 from __future__ import annotations
 
@@ -25,19 +25,19 @@ A, B = "sJFgo9H6zNo", "v_x---9CpRc"
 
 
 @pytest.fixture
-def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def synthetic(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     text = f"activitynet_train_resize_img_256_340_fps1//{A} 141 1\nactivitynet_val_resize_img_256_340_fps1/{B} 9 0\n"
     path = "lists/anet/anet_full_for_zeroshot.txt"
     (tmp_path / "someone/anet/0123" / path).parent.mkdir(parents=True)
     (tmp_path / "someone/anet/0123" / path).write_text(text)
     pinned = RemoteFile(path, hashlib.sha256(text.encode()).hexdigest(), len(text))
-    made = Download(name="made", files=(pinned,), source="someone/anet/0123", licence="MIT", summary="Made.")
-    monkeypatch.setattr(activitynet, "LISTS", made)
+    download = Download(name="made", files=(pinned,), source="someone/anet/0123", licence="MIT", summary="Made.")
+    monkeypatch.setattr(activitynet, "LISTS", download)
     monkeypatch.setenv("ZSARBENCH_MIRROR", str(tmp_path))
     return tmp_path
 
 
-def test_whole_videos_and_their_subsets(made: Path) -> None:
+def test_whole_videos_and_their_subsets(synthetic: Path) -> None:
     frame = ActivityNet().manifest().set_index("clip_id")
     assert frame["label"].to_dict() == {f"v_{A}": "Archery", f"v_{B}": "Applying sunscreen"}
     assert frame[["path", "start", "end"]].isna().all(axis=None)
@@ -45,8 +45,8 @@ def test_whole_videos_and_their_subsets(made: Path) -> None:
 
 
 @pytest.mark.parametrize("names", [(f"v_{A}.mp4", f"v_{B}.mkv"), (f"{A}.mp4", f"{B}.mkv")])
-def test_videos_are_found_with_and_without_the_prefix(made: Path, names: tuple[str, str]) -> None:
-    root = made / "videos"
+def test_videos_are_found_with_and_without_the_prefix(synthetic: Path, names: tuple[str, str]) -> None:
+    root = synthetic / "videos"
     (root / "val").mkdir(parents=True)
     (root / names[0]).touch()
     (root / "val" / names[1]).touch()
@@ -61,12 +61,12 @@ def test_videos_are_found_with_and_without_the_prefix(made: Path, names: tuple[s
         ({"annotations": [{"label": "Archery", "segment": [1]}]}, "is not \\[start, end\\] in seconds"),
         ({"annotations": [{"label": "Archery"}]}, "is not of the official form"),
         ({"annotations": 3}, "is not of the official form"),
-        ({"annotations": [{"label": 3, "segment": [0, 1]}]}, "its subset or a label is no text"),
+        ({"annotations": [{"label": 3, "segment": [0, 1]}]}, "its subset or a label is not text"),
         (3, "is not of the official form"),
     ],
 )
 def test_entries_that_are_none_are_refused_with_their_video(
-    made: Path, tmp_path: Path, entry: Any, message: str
+    synthetic: Path, tmp_path: Path, entry: Any, message: str
 ) -> None:
     path = tmp_path / "own.json"
     content = {"subset": "training", **entry} if isinstance(entry, dict) else entry
@@ -76,7 +76,7 @@ def test_entries_that_are_none_are_refused_with_their_video(
 
 
 def test_segments_without_length_are_left_out_and_logged(
-    made: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    synthetic: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     segments = [{"label": "Archery", "segment": times} for times in ([3, 3], [-2, 5], [9, 4])]
     path = tmp_path / "own.json"
@@ -87,9 +87,9 @@ def test_segments_without_length_are_left_out_and_logged(
     assert "2 segments without length are left out" in caplog.text
 
 
-def test_segments_of_the_official_annotations(made: Path) -> None:
+def test_segments_of_the_official_annotations(synthetic: Path) -> None:
     entry = {"subset": "training", "annotations": [{"label": "Archery", "segment": [1.5, 9]}] * 2}
-    path = made / "activity_net.v1-3.min.json"
+    path = synthetic / "activity_net.v1-3.min.json"
     path.write_text(json.dumps({"database": {A: entry, B: {"subset": "testing", "annotations": []}}}))
     frame = ActivityNet(annotations=path).manifest().set_index("clip_id")
     assert list(frame.index) == [f"v_{A}_0", f"v_{A}_1"]
@@ -101,10 +101,10 @@ def test_segments_of_the_official_annotations(made: Path) -> None:
         revisions.add(ActivityNet(annotations=path).revision)
     assert len(revisions) == 4
     path.write_text(json.dumps({"database": {A: entry}}))
-    (made / "videos").mkdir()
-    (made / "videos" / f"{A}.mp4").touch()
-    located = ActivityNet(annotations=path, root=made / "videos").manifest()
-    assert set(located["path"]) == {str(made / "videos" / f"{A}.mp4")}
+    (synthetic / "videos").mkdir()
+    (synthetic / "videos" / f"{A}.mp4").touch()
+    located = ActivityNet(annotations=path, root=synthetic / "videos").manifest()
+    assert set(located["path"]) == {str(synthetic / "videos" / f"{A}.mp4")}
     path.write_text(json.dumps({"database": {A: entry | {"annotations": [{"label": "Archry", "segment": [1, 2]}]}}}))
     with pytest.raises(ZsarbenchError, match="did you mean 'Archery'"):
         ActivityNet(annotations=path).manifest()

@@ -1,4 +1,4 @@
-"""ActivityNet Captions from made annotations and folders, and its real validation lists."""
+"""ActivityNet Captions from synthetic annotations and folders, and its real validation lists."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def written(folder: Path, content: Any) -> Path:
     return path
 
 
-def made(folder: Path, content: Any, **options: Any) -> ActivityNetCaptions:
+def dataset_of(folder: Path, content: Any, **options: Any) -> ActivityNetCaptions:
     return ActivityNetCaptions(train=written(folder, content), lists=("train",), **options)
 
 
@@ -38,7 +38,7 @@ def test_a_segment_is_a_clip_with_its_sentences(tmp_path: Path) -> None:
         B: entry([(0, 9.5)], ["One."]),
         A: entry([(1.25, 60.01), (1.25, 60.01), (0, 4)], [" It starts.", "Again.", "Then. "]),
     }
-    dataset = made(tmp_path, content)
+    dataset = dataset_of(tmp_path, content)
     frame = dataset.manifest().set_index("clip_id")
     assert list(frame.index) == [f"{A}#0-4", f"{A}#1.25-60.01", f"{B}#0-9.5"]
     assert frame["start"].tolist() == [0, 1.25, 0]
@@ -48,15 +48,15 @@ def test_a_segment_is_a_clip_with_its_sentences(tmp_path: Path) -> None:
     assert dataset.captions()[f"{A}#1.25-60.01"] == ("It starts.", "Again.")
     assert dataset.splits() == {"train": tuple(frame.index)}
     checked_manifest(dataset, "activitynet-captions")
-    assert dataset.revision == made(tmp_path, content).revision != made(tmp_path, {B: content[B]}).revision
+    assert dataset.revision == dataset_of(tmp_path, content).revision != dataset_of(tmp_path, {B: content[B]}).revision
     moved = content | {B: entry([(0, 9.5000001)], ["One."])}  # too little for another id
-    assert dataset.revision != made(tmp_path, moved).revision
+    assert dataset.revision != dataset_of(tmp_path, moved).revision
 
 
 def test_videos_are_found_as_in_activitynet(tmp_path: Path) -> None:
     (tmp_path / "videos").mkdir()
     (tmp_path / "videos" / f"{A.removeprefix('v_')}.mkv").touch()
-    dataset = made(tmp_path, {A: entry([(0, 1), (1, 2)], ["a", "b"]), B: entry([(0, 1)], ["c"])},
+    dataset = dataset_of(tmp_path, {A: entry([(0, 1), (1, 2)], ["a", "b"]), B: entry([(0, 1)], ["c"])},
                    root=tmp_path / "videos")  # fmt: skip
     paths = dataset.manifest().set_index("video")["path"]
     assert {Path(path).name for path in paths[A]} == {f"{A.removeprefix('v_')}.mkv"}
@@ -67,11 +67,11 @@ def test_segments_without_length_or_words_are_left_out_and_reported(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.WARNING)
-    dataset = made(tmp_path, {A: entry([(5, 5), (9, 3), (1, 2), (-0.1, 2)], ["a", "b", " ", "c"])})
+    dataset = dataset_of(tmp_path, {A: entry([(5, 5), (9, 3), (1, 2), (-0.1, 2)], ["a", "b", " ", "c"])})
     assert dict(dataset.captions()) == {f"{A}#0-2": ("c",)}
     assert "3 segments without length or words are left out" in caplog.text
     with pytest.raises(ZsarbenchError, match="hold no segment"):
-        made(tmp_path, {A: entry([(5, 5)], ["a"])}).manifest()
+        dataset_of(tmp_path, {A: entry([(5, 5)], ["a"])}).manifest()
 
 
 @pytest.mark.parametrize(
@@ -87,7 +87,7 @@ def test_segments_without_length_or_words_are_left_out_and_reported(
 )
 def test_another_format_is_refused_with_its_place(tmp_path: Path, content: Any) -> None:
     with pytest.raises(UsageError, match=r"train\.json.*(is not of the form|is not \[start, end\] in seconds)"):
-        made(tmp_path, content).manifest()
+        dataset_of(tmp_path, content).manifest()
 
 
 @pytest.mark.parametrize("times", ["[NaN, 3]", "[0, Infinity]", "[0, 1e400]", "[0, 1" + "0" * 400 + "]", '["0", "3"]'])
@@ -99,7 +99,7 @@ def test_times_that_are_none_are_refused(tmp_path: Path, times: str) -> None:
 
 
 def test_spans_that_differ_in_any_digit_are_clips_of_their_own(tmp_path: Path) -> None:
-    dataset = made(tmp_path, {A: entry([(0, 1.0000001), (0, 1.0000002), (-1, 2), (5, 4)], ["a", "b", "c", "d"])})
+    dataset = dataset_of(tmp_path, {A: entry([(0, 1.0000001), (0, 1.0000002), (-1, 2), (5, 4)], ["a", "b", "c", "d"])})
     assert list(dataset.captions()) == [f"{A}#0-1.0000001", f"{A}#0-1.0000002", f"{A}#0-2"]
 
 

@@ -62,7 +62,7 @@ def test_a_csv_file_of_clips(tmp_path: Path) -> None:
     assert pd.isna(frame.at["sub/two", "label"])
     assert frame["group"].tolist() == ["film", "film", "film", "sub/two"]
     assert data.splits() == {"test": ("one",), "train": ("one#1.5-4", "one#4-")}
-    assert Folder(annotations=path).manifest()["path"][0] == str(tmp_path / "one.mp4")  # beside the file
+    assert Folder(annotations=path).manifest()["path"][0] == str(tmp_path / "one.mp4")  # next to the file
 
 
 def test_all_that_a_csv_file_says_is_in_the_revision(tmp_path: Path) -> None:
@@ -200,7 +200,7 @@ def test_a_span_is_of_its_whole_file_s_video(videos: Path) -> None:
     assert frame["video"].to_dict() == {"c1": "c1", "sub/w#1-2": "sub/w"}
 
 
-def test_hidden_files_and_links_that_lead_back_are_no_clips(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_hidden_files_and_links_that_lead_back_are_not_clips(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     root = touch(tmp_path, "archery/a.mp4", "archery/._a.mp4", ".git/x.mp4", "__MACOSX/archery/a.mp4", "bowling/b.mp4")
     (root / "archery" / "all").symlink_to("..")
     with caplog.at_level("INFO"):
@@ -224,6 +224,6 @@ def test_a_name_that_is_not_utf8_is_a_clip_like_any_other(tmp_path: Path) -> Non
     assert data.revision == Folder(root=tmp_path).revision
 
 
-def test_a_folder_of_other_files_is_told_what_it_holds(tmp_path: Path) -> None:
+def test_the_error_for_a_folder_of_other_files_names_what_it_holds(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"no video file is in .* or its folders, but 2 \.jpg, 1 \.txt\. Try:"):
         Folder(root=touch(tmp_path, "x/1.jpg", "x/2.JPG", "x/a.txt")).manifest()

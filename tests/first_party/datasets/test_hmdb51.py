@@ -1,4 +1,4 @@
-"""HMDB-51 from made lists and folders, and its real lists and protocols against public copies."""
+"""HMDB-51 from synthetic lists and folders, and its real lists and protocols against public copies."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ CLIPS = {
 
 
 @pytest.fixture
-def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def synthetic(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A mirror folder with lists of three clips."""
     lines = [f"{label}/{clip} 100 {HMDB51.classes.index(label)}\n" for clip, label in CLIPS.items()]
     lists = {"hmdb_full_for_zeroshot": lines}
@@ -46,12 +46,12 @@ def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
             (tmp_path / f"someone/{attribute}/0123" / path).write_bytes(content)
         pinned = tuple(RemoteFile(path, hashlib.sha256(b).hexdigest(), len(b)) for path, b in contents.items())
         source = f"someone/{attribute}/0123"
-        made = Download(name=attribute, files=pinned, source=source, licence="MIT", summary="Made.")
-        monkeypatch.setattr(hmdb51, attribute, made)
+        download = Download(name=attribute, files=pinned, source=source, licence="MIT", summary="Made.")
+        monkeypatch.setattr(hmdb51, attribute, download)
     monkeypatch.setenv("ZSARBENCH_MIRROR", str(tmp_path))
 
 
-def test_labels_are_folders_and_groups_are_sources(made: None) -> None:
+def test_labels_are_folders_and_groups_are_sources(synthetic: None) -> None:
     frame = HMDB51().manifest().set_index("clip_id")
     assert frame["label"].to_dict() == CLIPS
     assert list(frame["group"]) == ["#122_Beach", "Film", "Film"]
@@ -62,7 +62,7 @@ def test_labels_are_folders_and_groups_are_sources(made: None) -> None:
 
 
 @pytest.mark.parametrize("flat", [True, False])
-def test_clips_are_found_in_class_folders_and_flat(made: None, tmp_path: Path, flat: bool) -> None:
+def test_clips_are_found_in_class_folders_and_flat(synthetic: None, tmp_path: Path, flat: bool) -> None:
     root = tmp_path / "videos"
     there = list(CLIPS)[:2]
     for clip in there:
@@ -200,7 +200,7 @@ def test_gzsl_holds_out_whole_source_videos(mirror: Path, name: str) -> None:
 
 @realdata
 @pytest.mark.parametrize(
-    ("name", "shared", "told"),
+    ("name", "shared", "note"),
     [
         ("truze-v1", (187, 187), "187 of them, which 1,694 of the 3,288 test clips"),
         ("truze-v1-gzsl", (113, 113), "113 source videos with training clips: 992 of these 3,288"),
@@ -210,7 +210,7 @@ def test_gzsl_holds_out_whole_source_videos(mirror: Path, name: str) -> None:
     ],
 )
 def test_films_on_both_sides_are_counted_in_the_notes(
-    mirror: Path, name: str, shared: tuple[int, int], told: str
+    mirror: Path, name: str, shared: tuple[int, int], note: str
 ) -> None:
     frame = HMDB51().manifest().set_index("clip_id")
     counts = []
@@ -220,6 +220,6 @@ def test_films_on_both_sides_are_counted_in_the_notes(
         films = set(train["group"]) & set(unseen["group"])
         counts.append((len(films), int(unseen["group"].isin(films).sum())))
     assert (min(n for n, _ in counts), max(n for n, _ in counts)) == shared
-    assert told in load(name).notes.replace("\n", " ")
+    assert note in load(name).notes.replace("\n", " ")
     if name.startswith("truze"):
-        assert f"{counts[0][1]:,} of" in told
+        assert f"{counts[0][1]:,} of" in note

@@ -1,4 +1,4 @@
-"""Kinetics-400 and -600 from made lists and folders, and their real lists and protocols against public copies."""
+"""Kinetics-400 and -600 from synthetic lists and folders, and their real lists and protocols against public copies."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ BOTH, NO_TIME, CSV_ONLY, TRAIN = "--07WQ2iBlw", "I02uj1Sc7TM", "zzokQ8DKETs", "c
 
 
 @pytest.fixture
-def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def synthetic(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A mirror folder with the lists of Kinetics-400, of four clips."""
     splits = "datasets_splits/base2novel_splits/k400_splits"
     contents = {
@@ -58,8 +58,8 @@ def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
             (tmp_path / source / path).parent.mkdir(parents=True, exist_ok=True)
             (tmp_path / source / path).write_text(text)
             pinned.append(RemoteFile(path, hashlib.sha256(text.encode()).hexdigest(), len(text)))
-        made = Download(name=name, files=tuple(pinned), source=source, licence="MIT", summary="Made.")
-        monkeypatch.setattr(kinetics, name, made)
+        download = Download(name=name, files=tuple(pinned), source=source, licence="MIT", summary="Made.")
+        monkeypatch.setattr(kinetics, name, download)
     monkeypatch.setenv("ZSARBENCH_MIRROR", str(tmp_path))
     return tmp_path
 
@@ -75,7 +75,7 @@ def spans(frame: pd.DataFrame) -> dict[str, tuple[float, float]]:
     return dict(zip(timed["clip_id"], zip(timed["start"], timed["end"], strict=True), strict=True))
 
 
-def test_the_manifest_is_the_union_of_the_lists(made: Path) -> None:
+def test_the_manifest_is_the_union_of_the_lists(synthetic: Path) -> None:
     frame = Kinetics400().manifest()
     labels = {BOTH: "abseiling", NO_TIME: "archery", CSV_ONLY: "archery", TRAIN: "archery"}
     assert dict(zip(frame["clip_id"], frame["label"], strict=True)) == labels
@@ -86,8 +86,8 @@ def test_the_manifest_is_the_union_of_the_lists(made: Path) -> None:
     assert splits["base-s2"] == (TRAIN,)
 
 
-def test_trimmed_files_flat_and_in_class_folders(made: Path, caplog: pytest.LogCaptureFixture) -> None:
-    root = made / "flat"
+def test_trimmed_files_flat_and_in_class_folders(synthetic: Path, caplog: pytest.LogCaptureFixture) -> None:
+    root = synthetic / "flat"
     touch(root / f"{BOTH}_000004_000014.mp4", root / f"{NO_TIME}.webm", root / "notaclip.mp4", root / "list.csv")
     with caplog.at_level(logging.INFO):
         frame = Kinetics400(root=root).manifest()
@@ -99,7 +99,7 @@ def test_trimmed_files_flat_and_in_class_folders(made: Path, caplog: pytest.LogC
     }
     assert spans(frame) == {}
     assert "2 of 4 listed clips" in caplog.text
-    root = made / "folders"
+    root = synthetic / "folders"
     touch(root / "val" / "archery" / f"{NO_TIME}_000001_000011.mp4")
     paths = Kinetics400(root=root).manifest().set_index("clip_id")["path"]
     assert paths[NO_TIME] == str(root / "val" / "archery" / f"{NO_TIME}_000001_000011.mp4")
@@ -107,8 +107,8 @@ def test_trimmed_files_flat_and_in_class_folders(made: Path, caplog: pytest.LogC
     assert Kinetics400(root=root).revision == Kinetics400().revision
 
 
-def test_untrimmed_files_are_cut_by_the_annotation(made: Path, caplog: pytest.LogCaptureFixture) -> None:
-    root = made / "whole"
+def test_untrimmed_files_are_cut_by_the_annotation(synthetic: Path, caplog: pytest.LogCaptureFixture) -> None:
+    root = synthetic / "whole"
     touch(root / f"{BOTH}.mp4", root / f"{NO_TIME}.mp4", root / f"{TRAIN}_000110_000120.mp4")
     frame = Kinetics400(root=root, trimmed=False).manifest()
     assert spans(frame) == {BOTH: (4.0, 14.0), CSV_ONLY: (112.0, 122.0)}  # a file named with its times is trimmed
@@ -118,7 +118,9 @@ def test_untrimmed_files_are_cut_by_the_annotation(made: Path, caplog: pytest.Lo
     assert "no list says where 1 untrimmed clips start" in caplog.text
 
 
-def test_official_files_of_the_users_add_clips(made: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_official_files_of_the_users_add_clips(
+    synthetic: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     folder = tmp_path / "official"
     touch(folder / "train.csv")
     (folder / "train.csv").write_text(
@@ -135,12 +137,12 @@ def test_official_files_of_the_users_add_clips(made: Path, tmp_path: Path, caplo
     assert set(data.splits()["val"]) == {BOTH, NO_TIME}
     assert data.revision != Kinetics400().revision
     assert "list val has other labels of 2 clips than lists before it" in caplog.text
-    touch(made / "whole" / f"{NO_TIME}.mp4")
-    timed = Kinetics400(root=made / "whole", annotations=folder, trimmed=False).manifest()
+    touch(synthetic / "whole" / f"{NO_TIME}.mp4")
+    timed = Kinetics400(root=synthetic / "whole", annotations=folder, trimmed=False).manifest()
     assert spans(timed)[NO_TIME] == (7.0, 17.0)
 
 
-@pytest.mark.usefixtures("made")
+@pytest.mark.usefixtures("synthetic")
 def test_lists_and_spans_of_the_users_files_are_in_the_revision(tmp_path: Path) -> None:
     """A protocol's hash has the name of a list alone, such as train: other clips in it are another data set."""
     header, path = "label,youtube_id,time_start,time_end,split\n", tmp_path / "own.csv"
@@ -164,13 +166,13 @@ def test_lists_and_spans_of_the_users_files_are_in_the_revision(tmp_path: Path) 
         ("label,youtube_id,time_start,time_end\narchry,aaaaaaaaaaa,0,10\n", "did you mean 'archery'"),
     ],
 )
-def test_malformed_official_files_are_explained(made: Path, tmp_path: Path, text: str, message: str) -> None:
+def test_malformed_official_files_are_explained(synthetic: Path, tmp_path: Path, text: str, message: str) -> None:
     (tmp_path / "train.csv").write_text(text)
     with pytest.raises(ZsarbenchError, match=message):
         Kinetics400(annotations=tmp_path / "train.csv").manifest()
 
 
-def test_missing_official_files_and_forms_are_explained(made: Path, tmp_path: Path) -> None:
+def test_missing_official_files_and_forms_are_explained(synthetic: Path, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="neither a CSV file nor a folder"):
         Kinetics400(annotations=tmp_path / "none.csv").manifest()
     with pytest.raises(UsageError, match="it has: name, sentence"):
@@ -193,16 +195,18 @@ def test_missing_official_files_and_forms_are_explained(made: Path, tmp_path: Pa
         ([f"._{BOTH}_000004_000014.mp4", "other_file.mp4"], None),
     ],
 )
-def test_a_file_is_the_clip_of_its_id_and_its_times(made: Path, names: list[str], file: str | None) -> None:
-    root = made / "videos"
+def test_a_file_is_the_clip_of_its_id_and_its_times(synthetic: Path, names: list[str], file: str | None) -> None:
+    root = synthetic / "videos"
     touch(*(root / name for name in [*names, "any.mp4"]))
     path = Kinetics400(root=root).manifest().set_index("clip_id").at[BOTH, "path"]
     assert path == str(root / (file or f"{BOTH}_000004_000014.mp4"))
     assert Path(path).is_file() == (file is not None)
 
 
-def test_a_clip_without_listed_times_is_the_only_file_of_its_id(made: Path, caplog: pytest.LogCaptureFixture) -> None:
-    root = made / "videos"
+def test_a_clip_without_listed_times_is_the_only_file_of_its_id(
+    synthetic: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    root = synthetic / "videos"
     touch(root / f"{NO_TIME}_000001_000011.mp4")
     with caplog.at_level(logging.INFO):
         paths = Kinetics400(root=root).manifest().set_index("clip_id")["path"]
@@ -214,9 +218,9 @@ def test_a_clip_without_listed_times_is_the_only_file_of_its_id(made: Path, capl
 
 
 def test_files_of_other_times_are_logged_and_verify_names_them(
-    made: Path, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
+    synthetic: Path, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    root = made / "videos"
+    root = synthetic / "videos"
     touch(root / "val" / "abseiling" / f"{BOTH}_000100_000110.mp4")
     Kinetics400(root=root).manifest()
     assert f"named with other times, so these clips are missing: {BOTH}_000100_000110.mp4 (annotated is 4-14)" in (
@@ -232,15 +236,15 @@ def test_files_of_other_times_are_logged_and_verify_names_them(
     assert reasons[CSV_ONLY] == "missing file"
 
 
-def test_an_untrimmed_video_holds_its_clip_whatever_other_clips_of_it_there_are(made: Path) -> None:
-    root = made / "videos"
+def test_an_untrimmed_video_holds_its_clip_whatever_other_clips_of_it_there_are(synthetic: Path) -> None:
+    root = synthetic / "videos"
     touch(root / f"{BOTH}.mp4", root / f"{BOTH}_000100_000110.mp4")
     frame = Kinetics400(root=root, trimmed=False).manifest().set_index("clip_id")
     assert frame.at[BOTH, "path"] == str(root / f"{BOTH}.mp4")
     assert spans(frame.reset_index())[BOTH] == (4.0, 14.0)
 
 
-def test_feature_files_are_named_as_the_archives_name_clips(made: Path) -> None:
+def test_feature_files_are_named_as_the_archives_name_clips(synthetic: Path) -> None:
     videos = Kinetics400().manifest().set_index("clip_id")["video"]
     assert videos[BOTH] == f"{BOTH}_000004_000014"
     assert videos[NO_TIME] == NO_TIME
@@ -257,7 +261,7 @@ HEADER = "label,youtube_id,time_start,time_end,split\n"
         (f"{HEADER} archery , aaaaaaaaaaa ,417,427,val \n".encode(), (417.0, 427.0)),
     ],
 )
-@pytest.mark.usefixtures("made")
+@pytest.mark.usefixtures("synthetic")
 def test_official_files_are_read_as_spreadsheets_save_them(
     tmp_path: Path, content: bytes, span: tuple[float, float] | None
 ) -> None:
@@ -281,14 +285,14 @@ def test_official_files_are_read_as_spreadsheets_save_them(
         ("archéry,aaaaaaaaaaa,0,10", "line 2 is not UTF-8 text"),
     ],
 )
-@pytest.mark.usefixtures("made")
+@pytest.mark.usefixtures("synthetic")
 def test_rows_that_cannot_be_meant_are_refused_with_their_line(tmp_path: Path, row: str, message: str) -> None:
     (tmp_path / "own.csv").write_text("label,youtube_id,time_start,time_end\n" + row, encoding="latin-1")
     with pytest.raises(UsageError, match=message):
         Kinetics400(annotations=tmp_path / "own.csv").manifest()
 
 
-@pytest.mark.usefixtures("made")
+@pytest.mark.usefixtures("synthetic")
 def test_a_clip_that_is_annotated_twice_and_otherwise_is_logged(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

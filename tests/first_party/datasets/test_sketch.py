@@ -1,4 +1,4 @@
-"""`sketch`: what is drawn, what is said about it, and that unseen combinations stay unseen."""
+"""`sketch`: what is drawn, its captions, and that unseen combinations stay unseen."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from zsarbench.plugins import load_plugins
 from zsarbench_datasets import sketch_drawing, sketch_plans, sketch_video, sketch_words
 from zsarbench_datasets.sketch import Sketch, compositional
 
-# Stems by which a reader tells a motion or a prop, written down apart from the tables that the captions are made of.
+# Stems by which a reader recognises a motion or a prop, kept apart from the tables that generate the captions.
 MOTION_STEMS = {
     "raise": r"rais|lift|hoist|rise|goes up",
     "lower": r"lower|brings? .* down|bringing|sink|com(es|e|ing) down",
@@ -64,7 +64,7 @@ def drawn(tmp_path_factory: pytest.TempPathFactory) -> Sketch:
     return sketch
 
 
-def told(stems: dict[str, str], text: str) -> set[str]:
+def named_in(stems: dict[str, str], text: str) -> set[str]:
     return {name for name, stem in stems.items() if re.search(stem, text.lower())}
 
 
@@ -193,9 +193,9 @@ def test_captions_tell_their_own_motion_and_prop_and_no_other() -> None:
             texts = captions[sketch_plans.plan(0, name, take).clip_id]
             assert len(set(texts)) == 3
             for text in texts:
-                assert told(PROP_STEMS, text) == {prop}, text
-                assert told(MOTION_STEMS, text) <= {motion}, text
-            assert motion in set().union(*(told(MOTION_STEMS, text) for text in texts))
+                assert named_in(PROP_STEMS, text) == {prop}, text
+                assert named_in(MOTION_STEMS, text) <= {motion}, text
+            assert motion in set().union(*(named_in(MOTION_STEMS, text) for text in texts))
             assert name not in {text.lower().strip(".") for text in texts}
 
 
@@ -206,7 +206,7 @@ def test_no_caption_of_a_seen_class_holds_an_unseen_combination(index: int) -> N
     for name in lists["seen"]:
         for take in range(4):
             for text in captions[sketch_plans.plan(0, name, take).clip_id]:
-                combinations = {f"{m} {p}" for m in told(MOTION_STEMS, text) for p in told(PROP_STEMS, text)}
+                combinations = {f"{m} {p}" for m in named_in(MOTION_STEMS, text) for p in named_in(PROP_STEMS, text)}
                 assert not combinations & set(lists["unseen"]), text
 
 
@@ -214,16 +214,16 @@ def test_class_texts_tell_their_class(drawn: Sketch) -> None:
     for form in ("name", "sentence", "sentences"):
         for given, (name, (motion, prop)) in zip(drawn.class_texts(form), sketch_plans.CLASSES.items(), strict=True):
             assert given.name == name
-            assert all(told(PROP_STEMS, text) == {prop} for text in given.texts)
-            assert motion in told(MOTION_STEMS, given.texts[0])
+            assert all(named_in(PROP_STEMS, text) == {prop} for text in given.texts)
+            assert motion in named_in(MOTION_STEMS, given.texts[0])
     assert len({text.texts for text in drawn.class_texts("sentence")}) == 81
     assert len(drawn.class_texts("sentences")[0].texts) == 9
 
 
-def test_things_and_places_are_no_props() -> None:
+def test_things_and_places_are_not_props() -> None:
     words = [word for phrases in sketch_words.PLACE_WORDS.values() for word in phrases]
     for text in (*words, *sketch_drawing.THINGS):
-        assert not told(PROP_STEMS, text), text
+        assert not named_in(PROP_STEMS, text), text
 
 
 def test_split_files_are_what_the_rule_gives() -> None:

@@ -1,4 +1,4 @@
-"""UCF-101 from made lists and folders, and from the real ones."""
+"""UCF-101 from synthetic lists and folders, and from the real ones."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ FEW = "v_Archery_g01_c02.avi 0\nv_HandStandPushups_g01_c01.avi 7\n"
 TEST = {"v_Archery_g01_c01", "v_YoYo_g03_c01"}
 
 
-def made_download(folder: Path, name: str, files: Mapping[str, bytes]) -> Download:
-    """Write files of a made repository into the mirror folder and pin them."""
+def synthetic_download(folder: Path, name: str, files: Mapping[str, bytes]) -> Download:
+    """Write files of a synthetic repository into the mirror folder and pin them."""
     source = f"someone/{name}/0123"
     for path, content in files.items():
         (folder / source / path).parent.mkdir(parents=True, exist_ok=True)
@@ -50,7 +50,7 @@ def made_download(folder: Path, name: str, files: Mapping[str, bytes]) -> Downlo
 
 
 @pytest.fixture
-def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def synthetic(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A mirror folder with lists of five clips, their captions and the sentences of all classes."""
     mirror = tmp_path / "mirror"
     lines = {clip: f"{label}/{clip}.avi" for clip, label in CLIPS.items()}
@@ -67,17 +67,17 @@ def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     name_of = {name: readable(name).lower().replace(" ", "_") for name in UCF101.classes}
     texts = {f"data/texts/{file}.txt": f"Someone does {name}.\n".encode() for name, file in name_of.items()}
     texts["data/texts/archery.txt"] = b"  Arrows \xff\xe9 fly \xe2\x80\x93 far. \r\n"
-    monkeypatch.setattr(ucf101, "LISTS", made_download(mirror, "lists", lists))
-    monkeypatch.setattr(ucf101, "CAPTIONS", made_download(mirror, "captions", observers))
+    monkeypatch.setattr(ucf101, "LISTS", synthetic_download(mirror, "lists", lists))
+    monkeypatch.setattr(ucf101, "CAPTIONS", synthetic_download(mirror, "captions", observers))
     few = {f"datasets_splits/base2novel_splits/ucf_splits/fs_base_s{n}_train.txt": FEW.encode() for n in (1, 2, 3)}
-    monkeypatch.setattr(ucf101, "BASE_TO_NOVEL", made_download(mirror, "few", few))
-    monkeypatch.setattr(ucf101, "SENTENCES", made_download(mirror, "sentences", {"LICENSE": b"MIT", **texts}))
+    monkeypatch.setattr(ucf101, "BASE_TO_NOVEL", synthetic_download(mirror, "few", few))
+    monkeypatch.setattr(ucf101, "SENTENCES", synthetic_download(mirror, "sentences", {"LICENSE": b"MIT", **texts}))
     monkeypatch.setenv("ZSARBENCH_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("ZSARBENCH_MIRROR", str(mirror))
     return mirror
 
 
-def test_the_manifest_takes_labels_from_the_lists(made: Path) -> None:
+def test_the_manifest_takes_labels_from_the_lists(synthetic: Path) -> None:
     frame = UCF101().manifest()
     assert list(frame.columns) == ["clip_id", "label", "path", "start", "end", "group"]
     assert dict(zip(frame["clip_id"], frame["label"], strict=True)) == CLIPS
@@ -87,7 +87,7 @@ def test_the_manifest_takes_labels_from_the_lists(made: Path) -> None:
 
 
 def test_with_a_folder_each_listed_clip_has_the_path_where_it_is_or_should_be(
-    made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    synthetic: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     videos = tmp_path / "UCF-101"
     for name in (
@@ -118,14 +118,14 @@ def test_with_a_folder_each_listed_clip_has_the_path_where_it_is_or_should_be(
 
 
 @pytest.mark.parametrize("content", [[], ["some-folder"]])
-def test_a_folder_without_videos_is_refused(made: Path, tmp_path: Path, content: list[str]) -> None:
+def test_a_folder_without_videos_is_refused(synthetic: Path, tmp_path: Path, content: list[str]) -> None:
     for name in content:
         (tmp_path / "videos" / name).mkdir(parents=True)
     with pytest.raises(UsageError, match="--data-root ucf101="):
         UCF101(root=tmp_path / "videos").manifest()
 
 
-def test_official_lists_by_name(made: Path) -> None:
+def test_official_lists_by_name(synthetic: Path) -> None:
     splits = UCF101().splits()
     official = ["train1", "test1", "train2", "test2", "train3", "test3"]
     assert list(splits) == [*official, "base-s1", "base-s2", "base-s3"]
@@ -134,13 +134,13 @@ def test_official_lists_by_name(made: Path) -> None:
     assert set(splits["train2"]) == set(CLIPS) - TEST
 
 
-def test_captions_come_in_the_observers_order(made: Path) -> None:
+def test_captions_come_in_the_observers_order(synthetic: Path) -> None:
     captions = UCF101().captions()
     assert set(captions) == set(CLIPS)
     assert captions["v_YoYo_g03_c01"] == tuple(f"{observer} sees v_YoYo_g03_c01" for observer in ucf101.OBSERVERS)
 
 
-def test_class_texts(made: Path) -> None:
+def test_class_texts(synthetic: Path) -> None:
     names = {text.name: text.texts for text in UCF101().class_texts("name")}
     assert tuple(names) == UCF101.classes
     assert names["HandstandPushups"] == ("Handstand Pushups",)
@@ -152,19 +152,21 @@ def test_class_texts(made: Path) -> None:
         UCF101().class_texts("sentences")
 
 
-def test_the_revision_follows_labels_not_folders(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_revision_follows_labels_not_folders(
+    synthetic: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "videos" / "Archery").mkdir(parents=True)
     revision = UCF101().revision
     assert re.fullmatch(r"1-[0-9a-f]{12}", revision)
     assert UCF101(root=tmp_path / "videos").revision == revision
-    one_less = {file.path: (made / ucf101.LISTS.source / file.path).read_bytes() for file in ucf101.LISTS.files}
+    one_less = {file.path: (synthetic / ucf101.LISTS.source / file.path).read_bytes() for file in ucf101.LISTS.files}
     one_less = {path: content.replace(b"YoYo/v_YoYo_g03_c01.avi\r\n", b"") for path, content in one_less.items()}
-    monkeypatch.setattr(ucf101, "LISTS", made_download(made, "shorter", one_less))
+    monkeypatch.setattr(ucf101, "LISTS", synthetic_download(synthetic, "shorter", one_less))
     assert UCF101().revision != revision
 
 
-def test_a_missing_mirror_says_what_to_type(made: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("ZSARBENCH_MIRROR", str(made / "nowhere"))
+def test_a_missing_mirror_says_what_to_type(synthetic: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ZSARBENCH_MIRROR", str(synthetic / "nowhere"))
     with pytest.raises(ZsarbenchError, match="ZSARBENCH_MIRROR="):
         UCF101().manifest()
 

@@ -93,11 +93,11 @@ import pickle, sys, pathlib, numpy as np
 folder = pathlib.Path(sys.argv[1])
 prepare = pickle.loads((folder / "prepare").read_bytes())
 frame = np.frombuffer((folder / "frame").read_bytes(), np.uint8).reshape(50, 70, 3)
-(folder / "made").write_bytes(prepare(frame).tobytes())
+(folder / "prepared").write_bytes(prepare(frame).tobytes())
 sys.exit("torch" in sys.modules or "timm" in sys.modules)
 """
     subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=True)
-    assert (tmp_path / "made").read_bytes() == prepare(image(50, 70)).tobytes()
+    assert (tmp_path / "prepared").read_bytes() == prepare(image(50, 70)).tobytes()
 
 
 def test_unsupported_crop_is_refused() -> None:

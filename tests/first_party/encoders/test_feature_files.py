@@ -343,9 +343,9 @@ def test_a_file_of_other_times_is_not_the_clip(tmp_path: Path) -> None:
     assert set(reasons) == {"bcdefghijkl"}
 
 
-def test_hidden_files_are_no_features_and_odd_names_no_hindrance(tmp_path: Path) -> None:
+def test_hidden_files_are_not_features_and_odd_names_are_read(tmp_path: Path) -> None:
     saved(tmp_path, x__a=1)
-    (tmp_path / "x" / "._a.npy").write_bytes(b"what a system keeps beside a file")
+    (tmp_path / "x" / "._a.npy").write_bytes(b"what a system keeps next to a file")
     (tmp_path / "x" / "all").symlink_to("..")
     os.rename(saved(tmp_path, bad=5) / "bad.npy", os.fsencode(tmp_path) + b"/x/bad\xe9.npy")
     assert read(tmp_path, ClipSource("x/a"), ClipSource("x/bad\\xe9")) == ([[1, 2], [5, 6]], {})
@@ -369,7 +369,7 @@ def test_extraction_of_a_folder_of_class_folders(tmp_path: Path, capsys: pytest.
     with pytest.raises(SystemExit) as end:
         main(command)
     assert end.value.code == 0
-    assert "2 clips, 0 already stored, 2 made, 0 failed" in capsys.readouterr().out
+    assert "2 clips, 0 already stored, 2 computed, 0 failed" in capsys.readouterr().out
 
 
 def test_an_extraction_that_reads_nothing_at_all_fails(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -30,7 +30,7 @@ CLASSES = ("clap", "wave", "jump")
 Arrays = Mapping[str, np.ndarray]
 
 
-def made(vectors: bool = False) -> dict[str, np.ndarray]:
+def toy_arrays(vectors: bool = False) -> dict[str, np.ndarray]:
     """Return the features of two clips of each class: three rows that float16 and float32 hold exactly."""
     rng = np.random.default_rng(0)
     shape = (DIM,) if vectors else (3, DIM)
@@ -88,8 +88,8 @@ def in_folder(folder: Path, kind: str, arrays: Arrays) -> Path:
 
 
 def encoded(place: Path, **options: object) -> tuple[list[np.ndarray], dict[str, str]]:
-    sources = tuple(ClipSource(name) for name in made())
-    steps = FeatureFiles(folder=place, dim=DIM, **options).encode(Clips(tuple(made()), sources=sources))
+    sources = tuple(ClipSource(name) for name in toy_arrays())
+    steps = FeatureFiles(folder=place, dim=DIM, **options).encode(Clips(tuple(toy_arrays()), sources=sources))
     return [value[kept].numpy() for value, kept in zip(steps.values, steps.mask, strict=True)], dict(steps.reasons)
 
 
@@ -100,7 +100,7 @@ def same(found: list[np.ndarray], arrays: Arrays) -> bool:
 @pytest.mark.parametrize("vectors", [False, True], ids=["rows", "vectors"])
 @pytest.mark.parametrize("kind", ONE)
 def test_a_file_a_clip_gives_the_numbers_that_were_saved(kind: str, vectors: bool, tmp_path: Path) -> None:
-    arrays = made(vectors)
+    arrays = toy_arrays(vectors)
     found, reasons = encoded(in_folder(tmp_path, kind, arrays))
     assert reasons == {}
     assert same(found, arrays)
@@ -109,22 +109,22 @@ def test_a_file_a_clip_gives_the_numbers_that_were_saved(kind: str, vectors: boo
 @pytest.mark.parametrize("kind", ALL)
 def test_one_file_for_all_clips_gives_the_numbers_that_were_saved(kind: str, tmp_path: Path) -> None:
     place = tmp_path / f"features.{kind.partition('-')[0]}"
-    ALL[kind](place, made())
+    ALL[kind](place, toy_arrays())
     found, reasons = encoded(place)
     assert reasons == {}
-    assert same(found, made())
+    assert same(found, toy_arrays())
 
 
 def test_a_list_names_the_file_of_each_clip(tmp_path: Path) -> None:
     rows = ["clip,file"]
-    for number, ((name, value), kind) in enumerate(zip(made().items(), ONE, strict=False)):
+    for number, ((name, value), kind) in enumerate(zip(toy_arrays().items(), ONE, strict=False)):
         file = f"{number}.{kind.partition('-')[0]}"
         ONE[kind](tmp_path / file, value)
         rows.append(f"{name},{file}")
     (tmp_path / "list.csv").write_text("\n".join([*rows, "extra/clip,gone.npy"]), encoding="utf-8")
     found, reasons = encoded(tmp_path / "list.csv")
     assert reasons == {}
-    assert same(found, made())
+    assert same(found, toy_arrays())
     encoder = FeatureFiles(folder=tmp_path / "list.csv", dim=DIM)
     steps = encoder.encode(Clips(("extra/clip",), sources=(ClipSource("extra/clip"),)))
     assert "gone.npy does not exist" in steps.reasons["extra/clip"]
@@ -140,7 +140,7 @@ def test_a_vector_of_a_whole_video_cannot_be_cut(tmp_path: Path) -> None:
 def test_the_same_numbers_give_the_same_bytes_of_scores(tmp_path: Path) -> None:
     """Of three formats a clip and one file for all, measured by a method that learns."""
     videos = tmp_path / "videos"
-    for name in made():
+    for name in toy_arrays():
         (videos / name).parent.mkdir(parents=True, exist_ok=True)
         (videos / f"{name}.mp4").touch()
     (tmp_path / "mine.toml").write_text(
@@ -149,8 +149,8 @@ def test_the_same_numbers_give_the_same_bytes_of_scores(tmp_path: Path) -> None:
         f"candidates = {json.dumps(CLASSES[1:])}\n",
         encoding="utf-8",
     )
-    places = [in_folder(tmp_path / kind, kind, made()) for kind in ("npz", "mat", "pt")]
-    h5(tmp_path / "all.h5", made())
+    places = [in_folder(tmp_path / kind, kind, toy_arrays()) for kind in ("npz", "mat", "pt")]
+    h5(tmp_path / "all.h5", toy_arrays())
     scores = set()
     for place in (*places, tmp_path / "all.h5"):
         result = zsarbench.run(
@@ -235,7 +235,7 @@ HEAD = np.lib.format.magic(1, 0) + struct.pack("<H", 80)
 STATED = HEAD + b"{'descr': '<f4', 'fortran_order': False, 'shape': (99999999, 5), }".ljust(79) + b"\n"
 
 BROKEN: dict[str, tuple[str, Callable[[Path], object], str]] = {
-    "text as npz": ("npz", lambda path: path.write_text("no archive"), "it is no .npz file"),
+    "text as npz": ("npz", lambda path: path.write_text("no archive"), "it is not a valid .npz file"),
     "npz that states more": (
         "npz",
         lambda path: path.write_bytes(zipped(**{"a.npy": STATED})),
@@ -244,7 +244,7 @@ BROKEN: dict[str, tuple[str, Callable[[Path], object], str]] = {
     "npz of other things": (
         "npz",
         lambda path: path.write_bytes(zipped(readme=b"x")),
-        "its entry 'readme' is no array",
+        "its entry 'readme' is not an array",
     ),
     "npz of several": (
         "npz",
@@ -256,7 +256,7 @@ BROKEN: dict[str, tuple[str, Callable[[Path], object], str]] = {
         lambda path: np.savez(path, a=np.array([Touches(path.parent / "ran")])),
         "not plain values",
     ),
-    "text as mat": ("mat", lambda path: path.write_text("no matrix"), "it is no MATLAB file of level 5 or 7.3"),
+    "text as mat": ("mat", lambda path: path.write_text("no matrix"), "it is not a MATLAB file of level 5 or 7.3"),
     "mat of a structure": ("mat", lambda path: savemat(path, {"features": {"a": 1.0}}), "its file holds a structure"),
     "mat of text": ("mat", lambda path: savemat(path, {"features": "words"}), "its file holds text"),
     "mat of complex numbers": (
@@ -289,7 +289,7 @@ BROKEN: dict[str, tuple[str, Callable[[Path], object], str]] = {
         lambda path: path.write_bytes(mat(b"", compressed=True)[:136] + b"garbage!"),
         "it has",
     ),
-    "text as pt": ("pt", lambda path: path.write_text("no tensor"), "it is no file of torch.save since PyTorch 1.6"),
+    "text as pt": ("pt", lambda path: path.write_text("no tensor"), "it is not a file of torch.save since PyTorch 1.6"),
     "pt that runs": (
         "pt",
         lambda path: torch.save({"a": Touches(path.parent / "ran")}, path),
@@ -310,7 +310,7 @@ BROKEN: dict[str, tuple[str, Callable[[Path], object], str]] = {
     "text as safetensors": (
         "safetensors",
         lambda path: path.write_text("no tensor at all"),
-        "it is no .safetensors file",
+        "it is not a valid .safetensors file",
     ),
     "safetensors of counts": (
         "safetensors",
@@ -324,7 +324,7 @@ BROKEN: dict[str, tuple[str, Callable[[Path], object], str]] = {
     "h5 in a circle": ("h5", looped, "nested too deeply"),
     "h5 that is cut": (
         "h5",
-        lambda path: path.write_bytes(bytes_of(lambda one: h5(one, made()), path)[:-900]),
+        lambda path: path.write_bytes(bytes_of(lambda one: h5(one, toy_arrays()), path)[:-900]),
         "its file cannot be read",
     ),
 }
@@ -378,7 +378,7 @@ def test_a_place_that_cannot_be_meant_is_refused(tmp_path: Path) -> None:
 
 
 def test_without_h5py_the_extra_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    h5(tmp_path / "a.h5", made())
+    h5(tmp_path / "a.h5", toy_arrays())
     monkeypatch.setitem(__import__("sys").modules, "h5py", None)
     with pytest.raises(UsageError, match=r"a\.h5 is HDF5, which h5py reads\. Try: pip install 'zsarbench\[hdf5\]'"):
         open_arrays(tmp_path / "a.h5")
@@ -388,7 +388,7 @@ def test_the_fingerprint_follows_the_bytes_of_one_file_for_all(tmp_path: Path) -
     def fingerprint() -> str:
         return FeatureFiles(folder=tmp_path / "all.safetensors", dim=DIM).fingerprint["files_sha256"]
 
-    arrays = made() | {f"z{number}": np.zeros((200, DIM), np.float32) for number in range(9)}
+    arrays = toy_arrays() | {f"z{number}": np.zeros((200, DIM), np.float32) for number in range(9)}
     save_file(arrays, tmp_path / "all.safetensors")
     first = fingerprint()
     arrays["z4"][100] = 1  # far from both ends of the file

@@ -19,10 +19,10 @@ def test_a_revision_is_a_commit(tmp_path: Path, caplog: pytest.LogCaptureFixture
     assert pinned("text", str(tmp_path), None) is None
     assert caplog.text == ""
     for moving in ("main", "v1.0", COMMIT[:12]):
-        with pytest.raises(UsageError, match=r"is no commit of 40 hex digits.*--set text\.revision=COMMIT"):
+        with pytest.raises(UsageError, match=r"is not a commit of 40 hex digits.*--set text\.revision=COMMIT"):
             pinned("text", "owner/model", moving)
     assert pinned("visual", "owner/model", None) is None
-    assert "'owner/model' is fetched as the hub has it today" in caplog.text
+    assert "'owner/model' is fetched in the hub's current revision" in caplog.text
     assert "--set visual.revision=COMMIT" in caplog.text
 
 

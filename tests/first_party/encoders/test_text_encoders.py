@@ -86,7 +86,7 @@ def test_every_batch_begins_with_a_padded_row(lengths: list[int], size: int, sid
     assert sorted(order.tolist()) == list(range(len(rows)))
     assert all(0 in rows[batch[0], 1] for batch in order.split(size))
     n_padded = int((masks == 0).any(1).sum())
-    assert len(rows) == len(lengths) or n_padded < len(order.split(size))  # none is made that is not needed
+    assert len(rows) == len(lengths) or n_padded < len(order.split(size))  # no forward pass is superfluous
 
 
 def test_agrees_with_sentence_transformers_own_encode(minilm: MiniLML6) -> None:
@@ -125,7 +125,7 @@ def test_building_and_encoding_is_quiet(capfd: pytest.CaptureFixture[str]) -> No
     assert capfd.readouterr() == ("", "")
 
 
-def test_models_that_cannot_be_had_name_the_address_and_the_alternatives(
+def test_models_that_are_unavailable_name_the_address_and_the_alternatives(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)

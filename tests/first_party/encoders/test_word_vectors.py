@@ -41,58 +41,62 @@ def encoder(tmp_path: Path, content: bytes, name: str = "vectors.txt", max_words
     return WordVectors(file=str(tmp_path / name), max_words=max_words)
 
 
-def rows(made: WordVectors, *texts: str) -> list[tuple[float, ...]]:
-    return [tuple(row) for row in made.encode(texts).tolist()]
+def rows(vectors: WordVectors, *texts: str) -> list[tuple[float, ...]]:
+    return [tuple(row) for row in vectors.encode(texts).tolist()]
 
 
 @pytest.mark.parametrize(("form", "name"), [(glove, "a.txt"), (word2vec, "a.vec"), (binary, "a.bin")])
 def test_every_form_of_file_gives_the_same_rows(tmp_path: Path, form: object, name: str) -> None:
-    made = encoder(tmp_path, form(VECTORS), name)  # type: ignore[operator]
-    assert isinstance(made, TextEncoder)
-    assert made.dim == 3
-    assert rows(made, *VECTORS) == list(VECTORS.values())
+    vectors = encoder(tmp_path, form(VECTORS), name)  # type: ignore[operator]
+    assert isinstance(vectors, TextEncoder)
+    assert vectors.dim == 3
+    assert rows(vectors, *VECTORS) == list(VECTORS.values())
 
 
 def test_a_text_is_the_mean_of_its_words_and_unknown_ones_are_left_out(tmp_path: Path) -> None:
-    made = encoder(tmp_path, glove(VECTORS))
-    assert rows(made, "dog runs", "The dog, it runs!", "RUNS") == [(0.0, 2.0, 1.25), (0.0, 2.0, 1.25), VECTORS["runs"]]
+    vectors = encoder(tmp_path, glove(VECTORS))
+    assert rows(vectors, "dog runs", "The dog, it runs!", "RUNS") == [
+        (0.0, 2.0, 1.25),
+        (0.0, 2.0, 1.25),
+        VECTORS["runs"],
+    ]
 
 
 def test_words_are_looked_up_as_written_before_lower_case(tmp_path: Path) -> None:
-    made = encoder(tmp_path, glove(VECTORS))
-    assert rows(made, "Paris", "PARIS", "paris") == [VECTORS["Paris"], VECTORS["paris"], VECTORS["paris"]]
+    vectors = encoder(tmp_path, glove(VECTORS))
+    assert rows(vectors, "Paris", "PARIS", "paris") == [VECTORS["Paris"], VECTORS["paris"], VECTORS["paris"]]
 
 
 def test_a_phrase_of_its_own_comes_before_the_mean(tmp_path: Path) -> None:
-    made = encoder(tmp_path, glove(VECTORS))
-    assert rows(made, "New York", "New York runs") == [VECTORS["new_york"], VECTORS["runs"]]
+    vectors = encoder(tmp_path, glove(VECTORS))
+    assert rows(vectors, "New York", "New York runs") == [VECTORS["new_york"], VECTORS["runs"]]
 
 
 def test_a_text_of_unknown_words_is_zero_and_a_warning_says_so(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    made = encoder(tmp_path, glove(VECTORS))
-    assert rows(made, "xyzzy", "", "dog")[:2] == [(0.0, 0.0, 0.0)] * 2
+    vectors = encoder(tmp_path, glove(VECTORS))
+    assert rows(vectors, "xyzzy", "", "dog")[:2] == [(0.0, 0.0, 0.0)] * 2
     assert "2 of 3 texts have no known word, e.g. 'xyzzy'" in caplog.text
-    assert made.encode([]).shape == (0, 3)
+    assert vectors.encode([]).shape == (0, 3)
 
 
 @settings(max_examples=30, deadline=None)
 @given(st.lists(st.lists(st.sampled_from([*VECTORS, "unknown"]), max_size=5).map(" ".join), max_size=8))
 def test_a_row_depends_on_its_text_alone(texts: list[str]) -> None:
-    made = WordVectors(file=str(GOLDEN / "words.txt"))
-    alone = [made.encode([text])[0] for text in texts]
-    assert all(torch.equal(*pair) for pair in zip(made.encode(texts), alone, strict=True))
+    vectors = WordVectors(file=str(GOLDEN / "words.txt"))
+    alone = [vectors.encode([text])[0] for text in texts]
+    assert all(torch.equal(*pair) for pair in zip(vectors.encode(texts), alone, strict=True))
 
 
 def test_words_with_blanks_and_repeated_words(tmp_path: Path) -> None:
-    made = encoder(tmp_path, b"dog 1 2 3\n. . 4 5 6\ndog 7 8 9\n")
-    assert rows(made, "dog") == [(1.0, 2.0, 3.0)]
+    vectors = encoder(tmp_path, b"dog 1 2 3\n. . 4 5 6\ndog 7 8 9\n")
+    assert rows(vectors, "dog") == [(1.0, 2.0, 3.0)]
 
 
 def test_max_words_stops_reading(tmp_path: Path) -> None:
-    made = encoder(tmp_path, glove(VECTORS) + b"not a vector\n", max_words=2)
-    assert rows(made, "dog", "paris", "runs") == [VECTORS["dog"], (0.0, 0.0, 0.0), (0.0, 0.0, 0.0)]
+    vectors = encoder(tmp_path, glove(VECTORS) + b"not a vector\n", max_words=2)
+    assert rows(vectors, "dog", "paris", "runs") == [VECTORS["dog"], (0.0, 0.0, 0.0), (0.0, 0.0, 0.0)]
 
 
 def test_space_and_fingerprint_are_the_file_s(tmp_path: Path) -> None:
@@ -140,10 +144,10 @@ def test_real_vectors_of_class_names_know_every_class_of_ucf101(
     table = loadmat(mirror / LABELS, squeeze_me=True)["VideoLabel"]["UCF101"].item()
     of_class = dict(zip(table["ClassName"].item(), table["WordVec"].item(), strict=True))
     lines = (f"{readable(name).lower().replace(' ', '_')} {' '.join(map(str, row))}" for name, row in of_class.items())
-    made = encoder(tmp_path, "\n".join(lines).encode())
+    vectors = encoder(tmp_path, "\n".join(lines).encode())
     texts = UCF101().class_texts("name")
-    found = made.encode([described.texts[0] for described in texts])
-    assert made.dim == 300
+    found = vectors.encode([described.texts[0] for described in texts])
+    assert vectors.dim == 300
     assert not caplog.records
     expected = torch.tensor(np.stack([of_class[described.name] for described in texts]), dtype=torch.float32)
     torch.testing.assert_close(found, expected)
@@ -153,7 +157,7 @@ def test_real_vectors_of_class_names_know_every_class_of_ucf101(
     assert all(texts[index].name.startswith("Playing") for index in nearest)
 
 
-def test_a_byte_order_mark_is_no_letter_and_another_encoding_is_refused(tmp_path: Path) -> None:
+def test_a_byte_order_mark_is_not_a_letter_and_another_encoding_is_refused(tmp_path: Path) -> None:
     assert rows(encoder(tmp_path, b"\xef\xbb\xbf" + glove(VECTORS)), "dog") == [VECTORS["dog"]]
     for content, message in (
         ("dog 1 2 3\ncaf\u00e9 4 5 6\n".encode("latin-1"), "line 2 is not UTF-8 text: it looks like Windows-1252"),

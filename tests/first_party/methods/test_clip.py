@@ -89,10 +89,10 @@ def test_the_towers_give_open_clips_own_features(towers: Any, tiny: dict[str, st
     photo = np.random.default_rng(0).integers(0, 256, (45, 70, 3), dtype=np.uint8)
     transform = open_clip.image_transform(32, is_train=False, resize_mode="shortest", interpolation="bicubic")
     prepared = torch.from_numpy(images.prepare(photo))
-    made = images.encode(Clips(("a",), prepared[None, None, None], None, torch.ones(1, 1, dtype=torch.bool)))
+    steps = images.encode(Clips(("a",), prepared[None, None, None], None, torch.ones(1, 1, dtype=torch.bool)))
     with torch.inference_mode():
         expected = network.encode_image(transform(Image.fromarray(photo))[None])
-        torch.testing.assert_close(made.values[0], expected, rtol=1e-4, atol=1e-5)
+        torch.testing.assert_close(steps.values[0], expected, rtol=1e-4, atol=1e-5)
         sentences = ["a photo of rowing.", "ski", "word " * 50]
         expected = network.encode_text(open_clip.get_tokenizer(tiny["model"])(sentences))
         torch.testing.assert_close(texts.encode(sentences), expected, rtol=1e-4, atol=1e-5)
@@ -167,15 +167,15 @@ def test_weights_that_cannot_be_fetched_name_the_way_out(towers: Any, monkeypatc
 
 
 @pytest.mark.parametrize(
-    ("config", "made"),
+    ("config", "expected"),
     [
         ({"size": 224, "resize_mode": "shortest", "interpolation": "bicubic"}, (224, (224, 224))),
         ({"size": (64, 48), "resize_mode": "squash", "interpolation": "bilinear"}, ((64, 48), (64, 48))),
     ],
 )
-def test_preparation_follows_the_config(towers: Any, config: dict[str, Any], made: tuple[Any, Any]) -> None:
+def test_preparation_follows_the_config(towers: Any, config: dict[str, Any], expected: tuple[Any, Any]) -> None:
     prepare = towers.preparation(config)
-    assert (prepare.resize, prepare.crop) == made
+    assert (prepare.resize, prepare.crop) == expected
     with pytest.raises(ZsarbenchError, match="resize mode 'longest'"):
         towers.preparation({**config, "resize_mode": "longest"})
 
@@ -186,7 +186,7 @@ def test_preparation_follows_the_config(towers: Any, config: dict[str, Any], mad
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> str:
     """A saved X-CLIP model of random weights with its processor and tokenizer."""
-    made = tmp_path_factory.mktemp("x-clip")
+    folder = tmp_path_factory.mktemp("x-clip")
     sizes = {"intermediate_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2}
     mit = {"mit_hidden_size": 8, "mit_intermediate_size": 16, "mit_num_hidden_layers": 1, "mit_num_attention_heads": 2}
     ends = {"bos_token_id": 0, "eos_token_id": 1, "pad_token_id": 1}
@@ -196,18 +196,18 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> str:
         projection_dim=8,
     )
     with seeding.fork_rng(torch.Generator().manual_seed(0)):
-        XCLIPModel(config).save_pretrained(made)
+        XCLIPModel(config).save_pretrained(folder)
     letters = [end for letter in "abcdefghijklmnopqrstuvwxyz.," for end in (letter, f"{letter}</w>")]
     vocabulary = {token: number for number, token in enumerate(["<|startoftext|>", "<|endoftext|>", *letters])}
-    (made / "vocab.json").write_text(json.dumps(vocabulary))
-    (made / "merges.txt").write_text("#version: 0.2\n")
-    (made / "tokenizer_config.json").write_text(json.dumps({"tokenizer_class": "CLIPTokenizer"}))
+    (folder / "vocab.json").write_text(json.dumps(vocabulary))
+    (folder / "merges.txt").write_text("#version: 0.2\n")
+    (folder / "tokenizer_config.json").write_text(json.dumps({"tokenizer_class": "CLIPTokenizer"}))
     processor = VideoMAEImageProcessor(
         size={"shortest_edge": 32}, crop_size={"height": 32, "width": 32},
         image_mean=[0.485, 0.456, 0.406], image_std=[0.229, 0.224, 0.225],
     )  # fmt: skip
-    processor.save_pretrained(made)
-    return str(made)
+    processor.save_pretrained(folder)
+    return str(folder)
 
 
 def test_x_clips_towers_give_its_own_features(folder: str) -> None:
@@ -236,7 +236,7 @@ def test_x_clips_towers_give_its_own_features(folder: str) -> None:
     assert scores.isfinite().all()
 
 
-def test_an_x_clip_that_is_not_there_names_the_way_out(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_an_x_clip_that_does_not_exist_names_the_remedy(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     for model in ("microsoft/xclip-base-patch32", str(tmp_path)):
         with pytest.raises(ZsarbenchError, match=r"--set visual\.model=FOLDER"):

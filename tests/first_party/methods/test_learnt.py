@@ -458,7 +458,7 @@ def test_classes_of_the_validation_set_choose_the_settings_and_are_not_learnt_fr
     assert record["chosen_on"] == list(whole.validation)
     given = ESZSL(**record["settings"])
     given.fit(seen, planted.context())
-    scores = [made.score(planted.test, planted.unseen, planted.context()) for made in (method, given)]
+    scores = [fitted.score(planted.test, planted.unseen, planted.context()) for fitted in (method, given)]
     assert torch.equal(*scores)
 
 

@@ -29,8 +29,8 @@ def test_a_method_loads_with_its_options_and_its_source(entry: Entry) -> None:
     target = entry.load()
     assert isinstance(target(), Method)
     given = options.options_of(target)
-    made = target()
-    assert all(getattr(made, name) == option.default for name, option in given.items())
+    component = target()
+    assert all(getattr(component, name) == option.default for name, option in given.items())
     assert "Source:" in target.__doc__
     assert "Expects" in target.__doc__
     assert entry.source

@@ -133,8 +133,8 @@ def test_conse_is_the_convex_combination(n_objects: int) -> None:
     names = F.normalize(Hashed().encode([name for name, _ in LABELS]), dim=1)
     for row, p in zip(scores, probabilities(clips()), strict=True):
         best = largest(p, n_objects)
-        made = sum(p[i] * names[i] for i in best) / sum(p[i] for i in best)
-        expected = [cosine(made, class_vector(described)) for described in CLASSES]
+        vector = sum(p[i] * names[i] for i in best) / sum(p[i] for i in best)
+        expected = [cosine(vector, class_vector(described)) for described in CLASSES]
         torch.testing.assert_close(row, torch.tensor(expected))
 
 
@@ -159,8 +159,8 @@ def test_objsent_without_captions_is_objects_by_definition() -> None:
 
 def test_objsent_adds_what_captions_say_of_the_classes() -> None:
     """Captions that are class sentences are recognised; clip 4 has none and keeps its objects alone."""
-    said = [CLASSES[i % 3].texts[0] for i in range(9)]
-    captions = [() if i == 4 else (said[i],) for i in range(9)]
+    sentences = [CLASSES[i % 3].texts[0] for i in range(9)]
+    captions = [() if i == 4 else (sentences[i],) for i in range(9)]
     options = {"objects_per_class": 4, "epochs": 200}
     fused = ObjSent(**options).score(clips(captions), CLASSES, context(Sees()))
     alone = ObjSent(**options, object_weight=0.0).score(clips(captions), CLASSES, context(Sees()))

@@ -76,7 +76,7 @@ class SlowEncoder(TinyEncoder):
 
 @pytest.fixture(scope="module")
 def encoder_module(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    """The module of the encoder, in a folder that the nodes of the clusters made here find modules in."""
+    """The module of the encoder, in a folder on the module path of the nodes of the clusters started here."""
     folder = tmp_path_factory.mktemp("code")
     (folder / "slow_encoder.py").write_text(ENCODER)
     with pytest.MonkeyPatch.context() as patched:
@@ -96,7 +96,7 @@ def sources(tmp_path_factory: pytest.TempPathFactory) -> list[ClipSource]:
 
 @pytest.fixture(scope="module", autouse=True)
 def _workers_of_full_priority() -> Iterator[None]:
-    """Start Ray's workers like any other process: beside other tests, those that are nicer wait for minutes."""
+    """Start Ray's workers with normal priority: among other tests, nice workers wait for minutes."""
     with pytest.MonkeyPatch.context() as patched:
         patched.setenv("RAY_worker_niceness", "0")
         yield

@@ -105,7 +105,7 @@ def test_clips_without_scores_are_listed_as_failures(path: Path, known: Callable
     assert any("n_scored of round 0" in text for text in check.result_problems(path.parent.parent, known))
 
 
-def test_a_protocol_that_is_not_there_is_named(path: Path) -> None:
+def test_a_protocol_that_does_not_exist_is_named(path: Path) -> None:
     def unknown(name: str) -> KnownProtocol:
         raise UsageError(f"unknown protocol '{name}'")
 
@@ -206,7 +206,7 @@ def test_new_results_are_to_be_listed_and_dropped_ones_are_named(
 
 def test_a_list_of_digests_that_is_none_is_named(path: Path, known: Callable[[str], KnownProtocol]) -> None:
     (path.parent.parent / "SHA256SUMS").write_text("nothing\n")
-    assert "line 1 is no SHA-256" in check.result_problems(path.parent.parent, known)[0]
+    assert "line 1 is not a SHA-256" in check.result_problems(path.parent.parent, known)[0]
 
 
 def test_every_committed_result_is_listed() -> None:

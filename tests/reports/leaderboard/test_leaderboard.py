@@ -98,7 +98,7 @@ class Elements(HTMLParser):
 # --- what is shown ----------------------------------------------------------------------------------------------------
 
 
-def test_measured_and_reported_rows_stand_in_one_table_told_apart(folder: Path) -> None:
+def test_measured_and_reported_rows_are_distinguished_in_one_table(folder: Path) -> None:
     section = next(item for item in board_of(folder).measured if item.name == "toy/half")
     assert [group.heading for group in section.groups] == [
         "measured · trained on nothing · class text sentence",
@@ -121,7 +121,7 @@ def test_measured_and_reported_rows_stand_in_one_table_told_apart(folder: Path) 
     assert "averaging not stated there" in reported.notes
 
 
-def test_rounds_that_repeat_others_are_told_from_distinct_ones(folder: Path) -> None:
+def test_rounds_that_repeat_others_are_distinguished_from_distinct_ones(folder: Path) -> None:
     whole = list(build.read_results(folder).values())
     repeated = [
         dataclasses.replace(
@@ -348,7 +348,7 @@ def test_build_keeps_the_markdown_of_other_results_in_its_own_folder(folder: Pat
     assert (tmp_path / "site" / "LEADERBOARD.md").is_file()
 
 
-def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
+def test_a_folder_that_does_not_exist_is_named(tmp_path: Path) -> None:
     done = zsarbench("leaderboard", "build", "--out", tmp_path, "--results", tmp_path / "none")
     assert isinstance(done.exception, UsageError)
     assert "folder of results" in str(done.exception)

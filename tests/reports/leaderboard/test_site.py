@@ -380,7 +380,7 @@ def test_a_space_and_links_to_the_code_are_options(folder: Path, tmp_path: Path)
     assert "sdk: static" in (out / "README.md").read_text(encoding="utf-8").split("---")[1]
     assert "https://github.com/owner/name/blob/main/CONTRIBUTING.md" in (out / "index.html").read_text(encoding="utf-8")
     wrong = build_site(out, folder, "--repository", "javascript:alert(1)")
-    assert "--repository 'javascript:alert(1)' is no address" in str(wrong.exception)
+    assert "--repository 'javascript:alert(1)' is not a valid address" in str(wrong.exception)
 
 
 # --- in a browser -----------------------------------------------------------------------------------------------------

@@ -37,7 +37,7 @@ HUB = {
     ("visual", "bit-m-r152x2"), ("text", "paraphrase-distilroberta"), ("text", "sentence-transformers"),
     ("visual", "open-clip"), ("text", "open-clip"), ("visual", "x-clip"), ("text", "x-clip"),
 }  # fmt: skip
-"""Components whose weights only a hub holds; what is asked of their constructors' signatures is tried all the same."""
+"""Components whose weights only a hub holds; what their constructors' signatures must fulfil is tried all the same."""
 OF_OUR_OWN = ("sketch", "folder")
 """Data sets that fetch nothing: one is made, one is the user's and is tried below."""
 REGISTRY = load_plugins().registry

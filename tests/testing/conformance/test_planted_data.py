@@ -75,7 +75,7 @@ def any_form(self: Any, form: str) -> Sequence[ClassText]:
 
 
 class Shuffled(Pair):
-    """Deals its clips out anew for each instance."""
+    """Deals its clips out again for each instance."""
 
     def __init__(self, *, root: Path | None = None) -> None:
         super().__init__(root=root)

@@ -69,8 +69,8 @@ def of_another_type(self: Any, *, scale: int = 0.5) -> None:  # type: ignore[ass
 
 
 def whole_batch(self: Any, clips: Clips) -> Steps:
-    made = Windows.encode(self, clips)
-    return Steps((made.values - made.values.mean()) * made.mask[..., None], made.mask)
+    steps = Windows.encode(self, clips)
+    return Steps((steps.values - steps.values.mean()) * steps.mask[..., None], steps.mask)
 
 
 def with_padding(self: Any, clips: Clips) -> Steps:
@@ -83,9 +83,9 @@ def with_padding(self: Any, clips: Clips) -> Steps:
 
 def with_other_steps(self: Any, clips: Clips) -> Steps:
     """Takes the mean of a clip's steps off each of them."""
-    made = Windows.encode(self, clips)
-    mean = made.values.sum(1, keepdim=True) / made.mask.sum(1)[:, None, None].clamp(min=1)
-    return Steps((made.values - mean) * made.mask[..., None], made.mask)
+    steps = Windows.encode(self, clips)
+    mean = steps.values.sum(1, keepdim=True) / steps.mask.sum(1)[:, None, None].clamp(min=1)
+    return Steps((steps.values - mean) * steps.mask[..., None], steps.mask)
 
 
 class InOneThread(Windows):
@@ -164,9 +164,9 @@ def rows_of(change: Callable[[Tensor, Clips], Tensor]) -> type:
 
 
 def by_id(self: Any, clips: Clips) -> Steps:
-    made = Windows.encode(self, clips)
-    told = torch.tensor([crc32(clip.encode()) % 7 for clip in clips.ids]).view(-1, 1, 1)
-    return Steps((made.values + told) * made.mask[..., None], made.mask)
+    steps = Windows.encode(self, clips)
+    offset = torch.tensor([crc32(clip.encode()) % 7 for clip in clips.ids]).view(-1, 1, 1)
+    return Steps((steps.values + offset) * steps.mask[..., None], steps.mask)
 
 
 class AtRandom(Windows):
@@ -177,8 +177,8 @@ class AtRandom(Windows):
         self.weights = torch.randn(3, 3)
 
     def encode(self, clips: Clips) -> Steps:
-        made = Windows.encode(self, clips)
-        return Steps((made.values[..., None, :] * self.weights).sum(-1), made.mask)
+        steps = Windows.encode(self, clips)
+        return Steps((steps.values[..., None, :] * self.weights).sum(-1), steps.mask)
 
 
 class Learning(AtRandom):
@@ -217,9 +217,9 @@ class Blind(Windows):
 
 def normalises_in_place(self: Any, clips: Clips) -> Steps:
     assert clips.frames is not None
-    made = Windows.encode(self, clips)
+    steps = Windows.encode(self, clips)
     clips.frames.mul_(0)
-    return made
+    return steps
 
 
 class Flat(Windows):
@@ -308,7 +308,7 @@ VISUAL = [
 ]
 
 
-def beside_others(self: Any, texts: Sequence[str]) -> Tensor:
+def by_batch(self: Any, texts: Sequence[str]) -> Tensor:
     return ToyText.encode(self, texts) + len(texts)
 
 
@@ -385,7 +385,7 @@ TEXT = [
     (altered(ToyText, encode=refusing_empty), "gives-rows"),
     (altered(ToyText, encode=lambda self, texts: torch.stack([torch.ones(16) for _ in texts])), "gives-rows"),
     (altered(ToyText, encode=lambda self, texts: ToyText.encode(self, texts).double()), "gives-rows"),
-    (altered(ToyText, encode=beside_others), "sentence-alone"),
+    (altered(ToyText, encode=by_batch), "sentence-alone"),
     (Remembering, "sentence-alone"),
     (altered(ToyText, encode=lambda self, texts: torch.ones(len(texts), 16)), "tells-texts-apart"),
 ]
@@ -425,7 +425,7 @@ def test_every_check_that_all_kinds_share_has_a_planted_bug() -> None:
 def test_a_noisy_encoder_is_not_taken_for_one_that_depends_on_its_batch(find: Callable[..., str]) -> None:
     noisy = altered(ToyText, encode=lambda self, texts: ToyText.encode(self, texts) + torch.rand(1))
     assert "encoded again values differ" in find("text", noisy, "sentence-alone")
-    assert "in another batch values differ" in find("text", altered(ToyText, encode=beside_others), "sentence-alone")
+    assert "in another batch values differ" in find("text", altered(ToyText, encode=by_batch), "sentence-alone")
 
 
 def test_a_prepare_that_brings_torch_into_decoding_processes_is_found(
@@ -435,5 +435,5 @@ def test_a_prepare_that_brings_torch_into_decoding_processes_is_found(
     (tmp_path / "heavy_preparation.py").write_text(code)
     monkeypatch.syspath_prepend(tmp_path)
     prepare = importlib.import_module("heavy_preparation").prepare
-    said = find("visual", altered(Windows, __init__=with_prepare(prepare)), "prepare-travels")
-    assert "its module imports torch" in said
+    message = find("visual", altered(Windows, __init__=with_prepare(prepare)), "prepare-travels")
+    assert "its module imports torch" in message

@@ -117,18 +117,18 @@ def by_batch(self: Any, *given: Any) -> Tensor:
 
 
 def adapting(self: Any, clips: Any, *rest: Any) -> Tensor:
-    """Remembers the first clips it is asked about, and scores later ones against these too."""
+    """Remembers the first clips it scores, and scores later ones against these too."""
     scores = Centroids.score(self, clips, *rest)
     self.first = getattr(self, "first", scores.mean(0))
     return scores - self.first
 
 
-def told(self: Any) -> dict[str, Any]:
+def recorded(self: Any) -> dict[str, Any]:
     return {"ridge": self.ridge, "chosen": getattr(self, "chosen", None)}
 
 
 def chosen_late(self: Any, *given: Any) -> Tensor:
-    """Chooses where it is asked: the candidate that test clips are nearest to."""
+    """Chooses when it scores: the candidate that test clips are nearest to."""
     scores = Centroids.score(self, *given)
     self.chosen = float(scores.amax(1).mean())
     return scores
@@ -158,7 +158,7 @@ def fitted_on_validation(self: Any, train: Any, context: Any) -> None:
 
 
 def by_candidates(self: Any, clips: Any, classes: Any, context: Any) -> Tensor:
-    """Chooses how to scale the scores by the candidates that it is asked about."""
+    """Chooses how to scale the scores by the candidates that it scores."""
     texts = self.texts(classes, context)
     return Centroids.score(self, clips, classes, context) * float(texts.std(0).mean())
 
@@ -322,7 +322,7 @@ METHOD = [
     (altered(Centroids, record=lambda self: {"map": self.map}), "record-is-plain"),
     (altered(Centroids, score=by_batch), "clip-alone"),
     (altered(Centroids, score=adapting), "clip-alone"),
-    (altered(Centroids, score=chosen_late, record=told), "choices-are-of-the-fit"),
+    (altered(Centroids, score=chosen_late, record=recorded), "choices-are-of-the-fit"),
     (altered(Centroids, fit=fitted_on_validation), "validation-set-decides-only"),
     (altered(Centroids, score=by_name), "ids-say-nothing"),
     (altered(Centroids, fit=fitted_by_name), "ids-say-nothing"),

@@ -1,4 +1,4 @@
-"""`zsarbench ask`: a multimodal model is shown every test clip, and its answers become results."""
+"""`zsarbench ask`: shows a multimodal model every test clip and scores its answers."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from zsarbench.cli.scoring import echo_scored, scoring_options
 from zsarbench.cli.toolkit import echo, host_of, keeps
 from zsarbench.predictions.asking.questions import QuestionSettings
 
-KEPT = "interrupted; every answer that came is kept. The same command asks for the rest"
+KEPT = "interrupted; all answers received so far are kept. Type the same command again to ask for the rest"
 _RANGES = {int: click.IntRange, float: click.FloatRange}
 
 
@@ -32,16 +32,23 @@ def _question_options(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.command("ask", short_help="Ask a multimodal model about every test clip, and score its answers.")
 @click.option("--model", required=True, help="The model, as the endpoint calls it.")
 @click.option(
-    "--endpoint", metavar="URL", help="Of any OpenAI-compatible API, as http://localhost:8000/v1.  [default: OpenAI]"
+    "--endpoint",
+    metavar="URL",
+    help="Base URL of an OpenAI-compatible API, e.g. http://localhost:8000/v1.  [default: OpenAI]",
 )
-@click.option("--name", help="What tables are to call the row.  [default: the model]")
+@click.option("--name", help="Name of the row in tables.  [default: the model]")
 @click.option(
-    "--open", "offers", flag_value=False, default=True, type=bool, help="Offer no names: the model finds its own words."
+    "--open",
+    "offers",
+    flag_value=False,
+    default=True,
+    type=bool,
+    help="Offer no class names: the model answers in its own words.",
 )
 @click.option(
     "--prompt",
     type=click.Path(path_type=Path),
-    help="A file: text with {frames}, and {options} where names are offered.",
+    help="Prompt file: text with {frames}, and {options} where class names are offered.",
 )
 @_question_options
 @click.option("--concurrency", default=8, show_default=True, type=click.IntRange(1), help="Requests at a time.")
@@ -51,25 +58,25 @@ def _question_options(command: Callable[..., Any]) -> Callable[..., Any]:
     default=120.0,
     show_default=True,
     type=click.FloatRange(0, min_open=True),
-    help="Seconds of an attempt.",
+    help="Time limit of an attempt in seconds.",
 )
-@click.option("--attempts", default=6, show_default=True, type=click.IntRange(1), help="At each question.")
+@click.option("--attempts", default=6, show_default=True, type=click.IntRange(1), help="Attempts per question.")
 @click.option(
     "--price",
     nargs=2,
     type=click.FloatRange(0),
     metavar="IN OUT",
-    help="Dollars per million tokens of questions and of answers.",
+    help="Dollars per million tokens of prompts and of answers.",
 )
-@click.option("--partial", is_flag=True, help="Score although clips have no answer yet; they count as wrong.")
+@click.option("--partial", is_flag=True, help="Score although some clips have no answer yet; they count as wrong.")
 @scoring_options
 @click.pass_context
 def command(ctx: click.Context, /, format_: str, as_json: bool, **given: Any) -> None:
     """Show a multimodal model frames of every test clip, ask what they show, and score its answers in words.
 
-    The key is read from OPENAI_API_KEY. Every answer is kept when it comes, under a digest of the prompt, the images
-    and the model's settings: nothing is asked twice, and an interrupted command goes on where it was. Answers become
-    classes in four ways, each with its own row, as `zsarbench score` does it; tokens and price stand in the results.
+    The key is read from OPENAI_API_KEY. Every answer is stored on arrival, under a digest of the prompt, the images
+    and the model's settings: no question is sent twice, and an interrupted command continues. Answers are mapped to
+    classes in four ways, each with its own row, as in `zsarbench score`; results record tokens and price.
 
     \b
     Examples:

@@ -38,8 +38,8 @@ def command(
 ) -> None:
     """Run the conformance kit over all that a plugin registers, or over one registered name.
 
-    Components are tried on made clips and sentences: no data are read but a data set's own. Exit code 1 if a bug is
-    found. What cannot be tried here, such as weights that a hub holds, is named with the reason.
+    Components are tried on synthetic clips and sentences; only data sets read data, their own. Exit code 1 if a bug is
+    found. What cannot be tried here, such as weights that must be downloaded, is listed with the reason.
 
     \b
     Examples:
@@ -55,7 +55,7 @@ def command(
     for root in data_root:
         dataset, _, folder = root.partition("=")
         if ("dataset", dataset) not in chosen or not Path(folder).is_dir():
-            raise UsageError(f"--data-root {root} names no data set that is checked, or no folder that exists")
+            raise UsageError(f"--data-root {root} does not name a data set that is checked and an existing folder")
         chosen["dataset", dataset]["root"] = Path(folder)
 
     from zsarbench.testing.conformance import outcomes, subject_of
@@ -118,7 +118,7 @@ def _chosen(entries: Sequence[Entry], settings: Sequence[str]) -> dict[tuple[str
         for option, value in values.items():
             takers = [entry for entry in entries if entry.kind == kind and options.takes(entry.load(), option)]
             if not takers:
-                problems.add(f"--set {kind}.{option}={value} fits no option of {names}")
+                problems.add(f"--set {kind}.{option}={value} is not an option of {names}")
             for entry in takers:
                 parsed, mistakes = options.check(entry.load(), f"{kind} {entry.name}", {option: value})
                 chosen[kind, entry.name] |= parsed

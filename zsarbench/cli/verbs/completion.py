@@ -8,11 +8,11 @@ from click.shell_completion import get_completion_class
 from zsarbench.cli.toolkit import echo
 
 
-@click.command("completion", short_help="Print what makes your shell complete names.")
+@click.command("completion", short_help="Print a completion script for your shell.")
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 @click.pass_context
 def command(ctx: click.Context, shell: str) -> None:
-    """Print the script by which SHELL completes verbs, options and registered names, such as those of --method.
+    """Print the script with which SHELL completes commands, options and registered names, such as those of --method.
 
     \b
     Examples, each for the end of the file that your shell reads when it starts:

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 
 @click.command("contamination", short_help="List the unseen classes that parts were trained on.")
-@click.option("--protocol", type=OF_OPTIONS["protocol"], required=True, help="A name, or a file of yours.")
-@click.option("--method", type=OF_OPTIONS["method"], help="Audited with the parts that it would be run with.")
+@click.option("--protocol", type=OF_OPTIONS["protocol"], required=True, help="A name or a protocol file.")
+@click.option("--method", type=OF_OPTIONS["method"], help="Method, audited with its default parts.")
 @click.option("--visual", type=OF_OPTIONS["visual"], help="Visual encoder; in place of the method's own.")
 @click.option("--text", type=OF_OPTIONS["text"], help="Text encoder; in place of the method's own.")
 @train_on_option
@@ -29,10 +29,10 @@ if TYPE_CHECKING:
 @json_option
 @click.pass_context
 def command(ctx: click.Context, /, protocol: str, as_json: bool, train_on: str, **options: Any) -> None:
-    """List the unseen classes of a protocol that are in the label sets which parts were trained on.
+    """List the unseen classes of a protocol that are in the label sets that parts were trained on.
 
-    An overlap is exact (equal but for case, spaces and punctuation), an alias, or near in text embedding. What was
-    trained on unknown data is named as such: none of its classes is known to be clean.
+    An overlap is exact (equal but for case, spaces and punctuation), an alias, or near in text embedding. Parts
+    trained on unknown data are listed as such: with them no class is known to be clean.
 
     \b
     Examples:
@@ -56,7 +56,7 @@ def command(ctx: click.Context, /, protocol: str, as_json: bool, train_on: str, 
     parts = _parts(registry, rules, method, {"visual": options["visual"], "text": options["text"]})
     other = {"train_dataset": train_on} if train_on != "seen" else {}
     if method is None and not parts and not other:
-        raise UsageError("nothing is named to be audited. Try: --visual NAME, --method or --train-on")
+        raise UsageError("nothing to audit. Try: --visual NAME, --method or --train-on")
     named, roots = resolve_parts(
         registry,
         {"dataset": rules.dataset} | other,
@@ -102,6 +102,6 @@ def _show(protocol: str, found: Contamination) -> None:
         how = item.how if item.similarity is None else f"{item.how} {item.similarity:.2f}"
         echo(f"  {item.candidate:24} {how:10} {item.label}  ({item.label_set})")
     if found.audited and found.near_by is None:
-        echo("near names were not looked for: no label set of actions, or the extra `offline` is not installed")
+        echo("similar names were not searched for: no label set of actions, or the extra `offline` is not installed")
     for unknown in found.unknown:
         echo(f"unknown: {unknown}")

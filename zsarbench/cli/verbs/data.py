@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @click.group("data", cls=Group, short_help="List, fetch and verify data sets, lint class texts.")
 def command() -> None:
-    """List data sets, fetch their lists, captions and sentences, verify that every clip can be read, lint class texts.
+    """List data sets, fetch their lists, captions and sentences, verify that clips can be read, lint class texts.
 
     \b
     Examples:

@@ -94,8 +94,8 @@ def _bfloat16() -> str:
         return f"unknown: {error}"
     gains = gains_by_bfloat16()
     if gains is None:
-        return "this version of torch does not tell whether the CPU gains by it"
-    return "the CPU gains by it" if gains else "the CPU has no instructions for it: use --dtype float32 there"
+        return "this version of torch cannot report whether the CPU is faster with it"
+    return "the CPU is faster with it" if gains else "the CPU has no instructions for it: use --dtype float32 there"
 
 
 def _decoder_self_test() -> str:

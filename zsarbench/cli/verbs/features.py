@@ -38,12 +38,12 @@ def command() -> None:
 @json_option
 @click.pass_context
 def extract(ctx: click.Context, /, shard: str | None, as_json: bool, **request: Any) -> None:
-    """Compute the features that the store lacks of a data set's or a protocol's clips.
+    """Compute the features of a data set's or a protocol's clips that are not stored yet.
 
     Interrupt it at any time: the same command, here or on another machine with the same folders, continues. With
-    --shard several processes share the work, each in the same cache folder or in one of its own: they write no index;
-    `features merge` or the next run adds their shards to it. --shard auto reads torchrun's or SLURM's variables. Exit
-    code 1 when no clip of all could be read.
+    --shard several processes share the work, in one cache folder or one each. They write no index; `features merge` or
+    the next run adds their shards to it. --shard auto reads torchrun's or SLURM's variables. Exit
+    code 1 when no clip could be read.
 
     \b
     Examples:
@@ -74,7 +74,7 @@ def extract(ctx: click.Context, /, shard: str | None, as_json: bool, **request: 
         ctx.exit(1 if nothing else 0)
     others = f", {done['left_to_others']} left to others" if done["left_to_others"] else ""
     echo(
-        f"{done['features']}: {done['clips']} clips, {done['already_stored']} already stored, {done['made']} made, "
+        f"{done['features']}: {done['clips']} clips, {done['already_stored']} already stored, {done['made']} computed, "
         f"{len(done['failed'])} failed{others}"
     )
     for clip_id, reason in done["failed"].items():
@@ -114,14 +114,16 @@ def merge(ctx: click.Context, folders: tuple[Path, ...], as_json: bool) -> None:
 
 @command.command("gc")
 @click.argument("names", nargs=-1)
-@click.option("--unused-days", type=click.FloatRange(min=0), help="Also whole sets that no run used for so many days.")
-@click.option("--yes", is_flag=True, help="Remove it; without this, only list it.")
+@click.option(
+    "--unused-days", type=click.FloatRange(min=0), help="Also list whole sets that no run used for this many days."
+)
+@click.option("--yes", is_flag=True, help="Remove what is listed; without this option nothing is removed.")
 @json_option
 def gc(names: tuple[str, ...], unused_days: float | None, yes: bool, as_json: bool) -> None:
-    """List what can be removed of all sets or of NAMES, and with --yes remove it.
+    """List what can be removed from all sets or from NAMES, and with --yes remove it.
 
-    That is orphan shards, whose clips are all in other shards, what killed runs left, and sets of an older version of
-    zsarbench; files younger than an hour stay.
+    Removable are orphan shards, whose clips are all in other shards, leftovers of killed runs, and sets of an older
+    version of zsarbench; files younger than an hour stay.
 
     \b
     Examples:
@@ -145,11 +147,11 @@ def gc(names: tuple[str, ...], unused_days: float | None, yes: bool, as_json: bo
         return
     for item in garbage:
         what = "the whole set" if item.whole else f"{len(item.files)} files"
-        echo(f"{item.name}: {what}, {item.bytes / 1e6:.1f} MB {'removed' if yes else 'may go'}")
+        echo(f"{item.name}: {what}, {item.bytes / 1e6:.1f} MB {'removed' if yes else 'removable'}")
     if not garbage:
         echo("nothing to remove")
     elif not yes:
-        echo("nothing was removed; --yes does it")
+        echo("nothing was removed; --yes removes it")
 
 
 def _store() -> FeatureStore:
@@ -173,7 +175,7 @@ def _sets(names: tuple[str, ...]) -> list[FeatureSet]:
 @click.argument("names", nargs=-1)
 @json_option
 def info(names: tuple[str, ...], as_json: bool) -> None:
-    """Print what is stored, of all sets or of NAMES: clips, steps, bytes, and with --json the key."""
+    """Print what all sets or NAMES hold: clips, steps, bytes, and with --json the key."""
     rows = [stored.info() for stored in _sets(names)]
     if as_json:
         echo_json(rows)
@@ -190,14 +192,14 @@ def info(names: tuple[str, ...], as_json: bool) -> None:
 
 @command.command("verify")
 @click.argument("names", nargs=-1)
-@click.option("--rebuild", is_flag=True, help="Remove what is damaged and build the index again.")
+@click.option("--rebuild", is_flag=True, help="Remove damaged rows and rebuild the index.")
 @json_option
 @click.pass_context
 def verify(ctx: click.Context, names: tuple[str, ...], rebuild: bool, as_json: bool) -> None:
     """Compare every stored row with its checksum and with the index; exit code 1 when one does not match.
 
-    It also says which sets another version or commit of a plugin computed than the installed one, which is no fault.
-    With --rebuild damaged rows are removed, which the next run computes again, and the index is built again.
+    It also names the sets that another version or commit of a plugin computed than the installed one; that is no fault.
+    With --rebuild damaged rows are removed, so that the next run computes them again, and the index is rebuilt.
     """
     from zsarbench.features.store.verification import verify as verify_set
 

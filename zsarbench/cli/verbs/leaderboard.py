@@ -54,13 +54,15 @@ def command() -> None:
 def build(
     ctx: click.Context, out: Path, folder: Path | None, markdown: Path | None, repository: str, space: bool
 ) -> None:
-    """Write OUT/index.html, a page that opens without a network, what it loads, and its tables as Markdown.
+    """Write OUT/index.html, a page that works offline, with its data, and its tables as Markdown.
 
-    OUT/data holds the rows and what opens below them, OUT/downloads CSV, JSON and LaTeX, OUT/results the result files.
+    OUT/data holds the rows and their details, OUT/downloads CSV, JSON and LaTeX, OUT/results the result files.
     The same results give the same bytes. Exit code 1 if a result file is not valid.
     """
     if repository and not repository.startswith("https://"):
-        raise UsageError(f"--repository '{repository}' is no address. Try: --repository https://github.com/OWNER/NAME")
+        raise UsageError(
+            f"--repository '{repository}' is not a valid address. Try: --repository https://github.com/OWNER/NAME"
+        )
     folder = results_folder(folder)
     markdown = markdown or (CHECKOUT if folder == CHECKOUT / "results" else out) / MARKDOWN
     for path in (out / "index.html", markdown):
@@ -85,7 +87,7 @@ def build(
 )
 @click.pass_context
 def check(ctx: click.Context, folder: Path | None, markdown: Path | None) -> None:
-    """Check the committed results and that the Markdown file is what they give; change nothing.
+    """Check the committed results and that the Markdown file agrees with them; change nothing.
 
     Exit code 1 if a result file is not valid, disagrees with its spec or its protocol, was measured under another
     version of it, has no predictions or does not follow from them, has those of other clips, is of a method or part
@@ -122,13 +124,13 @@ def check(ctx: click.Context, folder: Path | None, markdown: Path | None) -> Non
 def seal(folder: Path | None) -> None:
     """List the SHA-256 of new result files in SHA256SUMS in their folder; `check` compares all with it.
 
-    No listed file may be another one: a repeated measurement is a new file. Exit code 1 where one is, or is not valid.
+    A listed file must not change: a repeated measurement is a new file. Exit code 1 where one changed or is not valid.
     """
     from zsarbench.reports.leaderboard import digests
 
     folder = results_folder(folder)
     added, dropped = digests.seal(folder)
-    echo(f"{folder / digests.FILE}: {len(added)} results added, {len(dropped)} dropped that do not exist any more")
+    echo(f"{folder / digests.FILE}: {len(added)} results added, {len(dropped)} dropped that no longer exist")
 
 
 def _site(host: Host, folder: Path, processes: Processes) -> Site:

@@ -34,11 +34,11 @@ def command(ctx: click.Context, kind: str | None, as_json: bool) -> None:
     if as_json:
         echo_json([{"kind": e.kind, "name": e.name, "plugin": e.plugin, "summary": e.summary} for e in entries])
         return
-    for shown in KINDS:
-        rows = [entry for entry in entries if entry.kind == shown]
+    for kind_listed in KINDS:
+        rows = [entry for entry in entries if entry.kind == kind_listed]
         if rows:
-            echo(shown, bold=True)
+            echo(kind_listed, bold=True)
             width = max(len(entry.name) for entry in rows)
             for entry in rows:
-                mark = " (default)" if (shown, entry.name) == ("protocol", registry.default_protocol) else ""
+                mark = " (default)" if (kind_listed, entry.name) == ("protocol", registry.default_protocol) else ""
                 echo(f"  {entry.name:<{width}}  {entry.summary}{mark}", hang=width + 2, typed=entry.name)

@@ -105,7 +105,7 @@ def training(path: Path, out: Path) -> None:
 @command.command("semantic-gap")
 @_with(_result, _round, _out)
 @data_root_option
-@click.option("--threads", type=int, help="Threads to compute with.  [default: as many as the result had]")
+@click.option("--threads", type=int, help="Compute threads.  [default: as many as the result had]")
 @click.option("--device", default="auto", show_default=True, help="cpu, cuda, cuda:1, …")
 @click.pass_context
 def semantic_gap(ctx: click.Context, /, path: Path, number: int, out: Path, **machine: Any) -> None:

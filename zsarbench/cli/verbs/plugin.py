@@ -42,7 +42,7 @@ def command() -> None:
 @click.option("--dataset", is_flag=True, help="A data set: a CSV file with captions.")
 @click.option("--protocol", is_flag=True, help="A protocol file.")
 @click.option("--reporter", is_flag=True, help="A reporter.")
-@click.option("--out", type=click.Path(path_type=Path), help="The folder that is made; default: NAME.")
+@click.option("--out", type=click.Path(path_type=Path), help="The folder to create; default: NAME.")
 @click.pass_context
 def new(ctx: click.Context, /, name: str, out: Path | None, **chosen: bool) -> None:
     """Write a complete distribution: working components of the chosen kinds, tests, a workflow, a README.
@@ -78,7 +78,7 @@ def _module(name: str) -> str:
     module = name.replace("-", "_")
     if not _NAME.fullmatch(name) or keyword.iskeyword(module):
         raise UsageError(
-            f"plugin name '{name}' is not one of a letter, then letters in lower case, digits and single hyphens. "
+            f"plugin name '{name}' must be a lower-case letter, then lower-case letters, digits and hyphens. "
             "Try: zsarbench plugin new fast-zsl"
         )
     return module
@@ -107,7 +107,7 @@ def _check_free(name: str, module: str, kinds: list[str], host: Host) -> None:
 
 
 def _files(name: str, module: str, kinds: list[str]) -> dict[str, str]:
-    """Return the text of each file of the distribution, by its path in there."""
+    """Return the text of each file of the distribution, by its path."""
     wanted = {part for kind in kinds for part in FILES.get(kind, (f"{kind}.py",))} | {"__init__.py"}
     files = {}
     for path in sorted(TEMPLATE.rglob("*")):

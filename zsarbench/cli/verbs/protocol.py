@@ -38,10 +38,10 @@ def command() -> None:
 @json_option
 @click.pass_context
 def show(ctx: click.Context, name: str, data_root: tuple[str, ...], settings: tuple[str, ...], as_json: bool) -> None:
-    """Print the rounds of NAME, a registered protocol or a file, with its hash and source; no clip is looked up.
+    """Print the rounds of NAME, a registered protocol or a file, with its hash and source; no data are read.
 
-    Also which difference between two methods a paired test can resolve here, for methods that differ in single classes
-    as much as committed ones do; `zsarbench compare --paired` says it of two methods that were measured.
+    Also print which difference between two methods a paired test can resolve here, for methods that differ in single
+    classes as much as committed ones do; `zsarbench compare --paired` prints it for two measured methods.
     """
     protocol, dataset = _protocol_and_dataset(ctx, name, data_root, settings)
     rounds = [_round(protocol, item) for item in protocol.with_official_names(dataset)]
@@ -73,7 +73,7 @@ def show(ctx: click.Context, name: str, data_root: tuple[str, ...], settings: tu
 def check(ctx: click.Context, name: str, data_root: tuple[str, ...], settings: tuple[str, ...], as_json: bool) -> None:
     """Check the lists of NAME against the data set's classes and clips, and print the counts.
 
-    Everything that does not hold is listed, and the exit code is then 1. A warning states what a run will lack.
+    Every mismatch is listed, and the exit code is then 1. A warning states what a run will lack.
     """
     from zsarbench.protocols import check as protocol_check
 
@@ -90,9 +90,14 @@ def check(ctx: click.Context, name: str, data_root: tuple[str, ...], settings: t
 @command.command("choices")
 @click.argument("protocol")
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="The new protocol's file, FILE.toml.")
-@click.option("--options", "n_options", default=4, show_default=True, help="Options of each clip.")
-@click.option("--by", default="random", show_default=True, help="random, or similarity (of class texts).")
-@click.option("--seed", default=0, show_default=True, help="Of the options and their order.")
+@click.option("--options", "n_options", default=4, show_default=True, help="Number of options per clip.")
+@click.option(
+    "--by",
+    default="random",
+    show_default=True,
+    help="How wrong options are drawn: random, or similarity (of class texts).",
+)
+@click.option("--seed", default=0, show_default=True, help="Seed of the options and their order.")
 @click.option(
     "--text", type=OF_OPTIONS["text"], help="Text encoder of the class texts.  [default: that of class names]"
 )
@@ -101,7 +106,7 @@ def check(ctx: click.Context, name: str, data_root: tuple[str, ...], settings: t
 @settings_option
 @click.pass_context
 def choices(ctx: click.Context, /, **request: Any) -> None:
-    """Make a multiple choice of PROTOCOL: draw the options of every test clip, and write FILE.toml and their list.
+    """Turn PROTOCOL into multiple choice: draw the options of every test clip, and write FILE.toml and their list.
 
     \b
     Examples:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @click.group("result", cls=Group, short_help="Check results, show them, or compute them again from their scores.")
 def command() -> None:
-    """Work on result files that exist.
+    """Check, show, compare, recompute and import result files.
 
     \b
     Examples:
@@ -44,11 +44,11 @@ command.add_command(diff)
 @click.option("--plan", is_flag=True, help="Print what would change, and write nothing.")
 @click.pass_context
 def recompute(ctx: click.Context, paths: tuple[Path, ...], plan: bool) -> None:
-    """Rewrite the results in PATHS, files or folders, by what their scores files give.
+    """Recompute the results in PATHS, files or folders, from their score files.
 
     Metrics, counts, means, spreads and intervals are computed again as a run computes them; everything else in a file
-    stays as it is, and so does its name. Exit code 1 where a result cannot be recomputed: its scores file is missing or
-    another one. Its command, which is printed, measures it again.
+    stays as it is, and so does its name. Exit code 1 where a result cannot be recomputed because its score file is
+    missing or does not belong to it; the command that measures it again is printed.
     """
     from zsarbench import results
     from zsarbench.reports.changes import changes
@@ -76,14 +76,16 @@ def recompute(ctx: click.Context, paths: tuple[Path, ...], plan: bool) -> None:
 
 @command.command("compact")
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--all", "whole", is_flag=True, help="Also scores files that git can carry as they are.")
+@click.option(
+    "--all", "whole", is_flag=True, help="Also compact score files that are small enough for git as they are."
+)
 @click.pass_context
 def compact(ctx: click.Context, paths: tuple[Path, ...], whole: bool) -> None:
-    """Make the scores files of the results in PATHS, files or folders, small enough for git.
+    """Make the score files of the results in PATHS, files or folders, small enough for git.
 
-    Of each clip only the classes stay that metrics depend on: the best five of every round, with ties. All figures of a
-    result follow from them to the last digit, which is tried before the full file goes; figures of all scores, such as
-    calibration, need the full file. Exit code 1 where a result's scores are missing or another one's.
+    Of each clip only the classes that metrics depend on are kept: the best five of every round, with ties. All figures
+    of a result follow from them to the last digit, which is verified before the full file is replaced; figures of all
+    scores, such as calibration, need the full file. Exit code 1 where scores are missing or belong to another result.
     """
     from zsarbench import results
     from zsarbench.results.compaction import MAX_FILE_BYTES
@@ -103,7 +105,7 @@ def compact(ctx: click.Context, paths: tuple[Path, ...], whole: bool) -> None:
             n_compact += 1
             after = results.scores_file(path, again).stat().st_size
             echo(f"{path}: scores {before / 1e6:.2f} MB -> {after / 1e6:.2f} MB")
-    echo(f"{len(sound)} results: {n_compact} compacted, {len(problems)} not to be compacted")
+    echo(f"{len(sound)} results: {n_compact} compacted, {len(problems)} not compacted")
     for path, problem in problems.items():
         echo(f"error: {path} is not compacted: {problem}", err=True)
     if problems:
@@ -122,5 +124,5 @@ def _read(paths: tuple[Path, ...]) -> tuple[dict[Path, RunResult], dict[Path, st
         raise UsageError(f"'{missing[0]}' does not exist; give result files or folders that hold them")
     sound, problems = results.read_all(*paths)
     if not sound and not problems:
-        raise UsageError("there is no result there. Try: zsarbench run --method NAME")
+        raise UsageError("no result was found there. Try: zsarbench run --method NAME")
     return sound, problems

@@ -24,15 +24,15 @@ REFIT_AGAIN = "interrupted; what was finished before --refit is kept. With --ref
     help="The method; see: zsarbench list method.",
 )
 @with_options_of(RunRequest)
-@click.option("--plan", is_flag=True, help="Print clips, bytes and minutes to expect, and stop.")
+@click.option("--plan", is_flag=True, help="Print the expected clips, bytes and minutes, and stop.")
 @format_option
 @click.option("--json", "as_json", is_flag=True, help="Print exactly the result file's JSON.")
 @click.pass_context
 def command(ctx: click.Context, /, plan: bool, format_: str, as_json: bool, **request: Any) -> None:
     """Run a method under a protocol: features, training, scores, a table with the published figures.
 
-    What is finished under --out is shown and not measured again, unless --refit says so. Interrupt it at any time: the
-    same command continues.
+    Results that exist under --out are shown and not measured again, unless --refit is given. Interrupt the command at
+    any time: the same command continues.
 
     A --control run whose accuracy stays above chance is reported as a LEAK, with exit code 1.
 

@@ -11,33 +11,37 @@ from zsarbench.cli.scoring import echo_scored, scoring_options
 from zsarbench.cli.toolkit import host_of
 
 
-@click.command("score", short_help="Score a file of predictions that another program made.")
+@click.command("score", short_help="Score a file of predictions of another program.")
 @click.argument("file", type=click.Path(path_type=Path))
-@click.option("--name", required=True, help="What predicted, as tables are to call it.")
+@click.option("--name", required=True, help="Name of the predicting model in tables.")
 @click.option(
     "--class-order",
     metavar="ORDER",
-    help="What class indices and unnamed scores stand for: dataset, sorted, or a FILE with a name a line.",
+    help="Order of class indices and unnamed scores: dataset, sorted, or a FILE with one name per line.",
 )
 @click.option(
     "--clip-order",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="What row numbers (doc_id of lmms-eval, rows of MTEB) stand for: a FILE with a clip a line.",
+    help="Order of row numbers (doc_id of lmms-eval, rows of MTEB): a FILE with one clip per line.",
 )
 @click.option(
-    "--field", "fields", multiple=True, metavar="OURS=THEIRS", help="What the file calls clip, label, scores, answer, …"
+    "--field", "fields", multiple=True, metavar="OURS=THEIRS", help="Name in the file of clip, label, scores, answer, …"
 )
-@click.option("--words", is_flag=True, help="What FILE gives for a clip is an answer in words, whatever it is called.")
+@click.option(
+    "--words",
+    is_flag=True,
+    help="Treat what FILE gives for a clip as an answer in words, whatever its field is called.",
+)
 @scoring_options
 @click.pass_context
 def command(ctx: click.Context, /, format_: str, as_json: bool, **request: Any) -> None:
     """Score the predictions in FILE under a protocol: a table, and a result like that of a run.
 
     FILE is JSON, JSON lines, CSV, npz, parquet or xlsx: for each clip scores of all classes, a list of classes with
-    or without scores, or one class. Clips are named by id, file name or path, classes by name, alias or index. What
-    becomes of every row is printed on stderr: a clip that is missing is wrong, and so is one with predictions that
-    differ. Answers in words (fields clip and answer) are mapped to classes in four ways, each with its own row: by
+    or without scores, or one class. Clips are named by id, file name or path, classes by name, alias or index. The
+    treatment of every row is printed on stderr: missing clips count as wrong, and so do clips with contradicting
+    predictions. Answers in words (fields clip and answer) are mapped to classes in four ways, each with its own row: by
     exact name, by inclusion, by the nearest class, and by letter or option where there are options. So are the samples
     that lmms-eval logs and the predictions of VLMEvalKit, which are known by their fields; predictions of MTEB are
     scores.

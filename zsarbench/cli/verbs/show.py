@@ -23,7 +23,7 @@ _TRAINED = ("method", "visual", "text")  # what else declares no label set, such
 @json_option
 @click.pass_context
 def command(ctx: click.Context, name: str, as_json: bool) -> None:
-    """Show everything of NAME: kind, plugin, source, what it was trained on, options with their defaults.
+    """Show what is known of NAME: kind, plugin, source, training data, options with their defaults.
 
     Options are read from the code: where it imports a package that is not installed, the rest is shown, and what
     installs the package.

@@ -24,11 +24,11 @@ if TYPE_CHECKING:
 
 @click.command("sweep", short_help="Run every combination of a grid or every row of a file, and compare them.")
 @click.argument("more", nargs=-1, metavar="[NAME=VALUE,VALUE]...")
-@click.option("--grid", metavar="NAME=VALUE,VALUE", multiple=True, help="An axis; more may follow it.")
+@click.option("--grid", metavar="NAME=VALUE,VALUE", multiple=True, help="An axis; further axes may follow it.")
 @click.option(
     "--file", "file", type=click.Path(path_type=Path), metavar="FILE", help="Rows and protocols, as TOML; see below."
 )
-@click.option("--method", type=OF_OPTIONS["method"], help="What is measured, where it is no axis.")
+@click.option("--method", type=OF_OPTIONS["method"], help="The method, unless it is an axis.")
 @with_options_of(RunRequest)
 @click.option(
     "--jobs",
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     metavar="N",
     help="Measure in N processes, of one thread each unless --threads is given.  [default: in this process]",
 )
-@click.option("--plan", is_flag=True, help="Print the runs and which are measured already, and stop.")
+@click.option("--plan", is_flag=True, help="Print the runs and which are already measured, and stop.")
 @format_option
 @click.option("--json", "as_json", is_flag=True, help="Print for each run its result file, or why it has none.")
 @click.pass_context
@@ -54,8 +54,8 @@ def command(
 ) -> None:
     """Measure every combination of a grid, or every row of a file under every protocol of it.
 
-    What is already measured under --out is not measured again, so an interrupted sweep continues when the same line is
-    typed again; what cannot be run is listed with its reason.
+    Results that exist under --out are not measured again, so an interrupted sweep continues when the same command is
+    typed again; combinations that cannot be run are listed with the reason.
 
     An axis of --grid is a part (negatives, loss, visual, text), the method, the protocol, class_text, train_on,
     control, or any option as in --set. A grid prints one table for each protocol, with the paired differences of all
@@ -132,7 +132,7 @@ def _of_grid(axes: Sequence[str], host: Host, typed: dict[str, Any]) -> list[Cel
     from zsarbench.harness import sweep
 
     if not axes:
-        raise UsageError("nothing is named to be swept. Try: --grid NAME=VALUE,VALUE, or --file FILE")
+        raise UsageError("nothing to sweep. Try: --grid NAME=VALUE,VALUE, or --file FILE")
     return sweep.grid(typed, [sweep.Axis.parse(text) for text in axes], host)
 
 

@@ -15,7 +15,7 @@ _TOLERANCE = 1.0  # degrees: nearer to a multiple of 90 than this counts as that
 
 
 def upright(frame: Any) -> Any:
-    """Return a decoded frame as its display matrix says that it is shown; the frame itself where there is none."""
+    """Return a decoded frame, oriented by its display matrix; unchanged where there is none."""
     filters = _filters(frame)
     if not filters:
         return frame

@@ -19,7 +19,7 @@ from zsarbench.interfaces import ClipSource
 MAX_PIXELS = 8192 * 8192
 FALLBACK_RATE = Fraction(25)
 _LISTS = frozenset(("concat", "dash", "hls", "imf", "sdp", "webm_dash_manifest"))  # formats that name other files
-# A tag of broken UTF-8 is no reason to fail. PyAV 19 and newer read any bytes of a tag; older ones need an option.
+# A tag of invalid UTF-8 must not make a file unreadable. PyAV 19 and newer read any bytes; older ones need an option.
 _ANY_TAGS: dict[str, Any] = {"metadata_errors": "ignore"} if int(av.__version__.partition(".")[0]) < 19 else {}
 _TIME = re.compile(r"(\d{1,6}):(\d\d):(\d\d(?:\.\d{1,12})?)", re.ASCII)
 

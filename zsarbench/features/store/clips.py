@@ -100,7 +100,7 @@ class StoredClips(ClipView):
         return view
 
     def nameless(self) -> Self:
-        """Return the same clips under ids that tell nothing, without what is known by id."""
+        """Return the same clips under uninformative ids, without what is known by id."""
         view = super().nameless()
         view.failures, view.flags = {}, {}
         return view

@@ -118,7 +118,7 @@ class FeatureSet:
     ) -> str:
         """Write a shard of rows (t_i, D) by clip id and return its name; the index lacks it until `adopt`.
 
-        flags: remarks on the decoded files. origins: what rows and failures were made of, by clip id. provenance: how
+        flags: remarks on the decoded files. origins: of rows and failures, by clip id. provenance: how
         the rows were computed.
 
         Raises:
@@ -146,7 +146,7 @@ class FeatureSet:
     def missing(self, sources: Iterable[ClipSource], reads: Reads = "frames") -> list[ClipSource]:
         """Return the clips with neither features nor a failure that still holds, in order.
 
-        Features hold until what they were made of changes: bytes of a file, a span, captions. They outlive the deletion
+        Features are valid until their origin changes: bytes of a file, a span, captions. They outlive the deletion
         of the file, and a change of code (`code_changes`). reads: what the encoder reads of a clip.
         """
         index, comparison = self.index, Comparison(reads)

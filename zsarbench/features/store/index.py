@@ -58,7 +58,7 @@ class Index:
     def add(self, sidecar: Sidecar) -> None:
         """Add a shard; a clip stays with the first shard that has it.
 
-        Features remove a failure of the same clip. Features or a failure made of something else, such as a replaced
+        Features remove a failure of the same clip. Features or a failure of another origin, such as a replaced
         file, replace what is stored of the clip.
         """
         name = sidecar.name
@@ -105,7 +105,7 @@ class Index:
         return {clip_id for clip_id, place in self._place.items() if shard[place] >= 0}
 
     def origin(self, clip_id: str) -> Origin | None:
-        """Return what a clip's features were made of, None where it has none."""
+        """Return the origin of a clip's features, None where it has none."""
         place = self._place.get(clip_id)
         if place is None or self._integers["shard"][place] < 0:
             return None

@@ -1,7 +1,7 @@
 """Whose code computed stored rows, and whether another version of it is installed now.
 
 A change of code seldom changes features, and extraction is expensive: so such rows are read as before, and who reads
-them is told.
+them is informed.
 """
 
 from __future__ import annotations

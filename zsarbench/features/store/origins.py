@@ -1,4 +1,4 @@
-"""What the rows of a clip were made of, and whether that is still what the clip's source holds."""
+"""The origin of a clip's rows, and whether the clip's source has changed since."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _READ_BYTES = 2**20
 
 @dataclass(frozen=True)
 class Origin:
-    """What the rows of a clip were made of; what is not known is "" or None, and then not compared.
+    """The origin of a clip's rows; what is not known is "" or None, and then not compared.
 
     content: digest of the clip's span, or of its captions where these are read. state: of its file, where one was
     decoded. file: digest of that file's bytes, so that a copy with another time of change is known again.
@@ -36,7 +36,7 @@ UNKNOWN = Origin()
 
 
 def origin_of(source: ClipSource, reads: Reads, state: FileState | None = None) -> Origin:
-    """Return what rows are made of; state: of the file before it was decoded, None where none was."""
+    """Return the origin of rows; state: of the file before it was decoded, None where none was."""
     return Origin(content_of(source, reads), state, "" if state is None else file_digest(source.path, state))
 
 
@@ -84,7 +84,7 @@ class Comparison:
     copies: dict[str, FileState] = field(default_factory=dict)
 
     def change(self, clip_id: str, stored: Origin, source: ClipSource) -> str | None:
-        """Return what has changed since a clip's rows were made, None where nothing has.
+        """Return what has changed since a clip's rows were computed, None where nothing has.
 
         Rows outlive the deletion of their file.
         """
@@ -107,4 +107,4 @@ def summary(changes: Mapping[str, str]) -> str:
     """Return a sentence on clips whose source has changed, by id."""
     clip_id, what = next(iter(changes.items()))
     what = what if what.startswith("its file") else f"{what} changed"
-    return f"{len(changes)} stored clips were made of something else and are computed again, e.g. '{clip_id}': {what}"
+    return f"{len(changes)} stored clips have another origin and are computed again, e.g. '{clip_id}': {what}"

@@ -38,7 +38,7 @@ class Outdated(ZsarbenchError):
 class StoredClip:
     """One clip of a shard: its number of steps, a checksum of their bytes and of its id, remarks on its file.
 
-    origin: what the rows were made of.
+    origin: of the rows.
     """
 
     clip_id: str
@@ -90,7 +90,7 @@ class Sidecar:
     """The content of a shard: clips in the order of their rows, and failures by clip id.
 
     key: digest of the feature key. dim: D. bytes: size of the data file, 0 where every clip failed and there is none.
-    data_start: the byte where its rows begin. provenance: how the rows were computed; it is no part of the name.
+    data_start: the byte where its rows begin. provenance: how the rows were computed; it is not part of the name.
     """
 
     key: str

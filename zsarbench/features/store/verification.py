@@ -131,7 +131,7 @@ def _keep_intact_rows(stored: FeatureSet, sidecar: Sidecar, damaged: list[str]) 
 def disagreements(stored: FeatureSet, intact: Mapping[str, Sidecar], bad: Collection[str]) -> list[str]:
     """Return a sentence for each way in which the index file says other than the intact sidecars.
 
-    bad: names of the shards that are not intact, or hold damaged rows. A shard that the index lacks is no problem:
+    bad: names of the shards that are not intact, or hold damaged rows. A shard that the index lacks is not a problem:
     whoever opens the set adds it.
     """
     try:
@@ -150,7 +150,7 @@ def disagreements(stored: FeatureSet, intact: Mapping[str, Sidecar], bad: Collec
     }
     for clip_id, name, row in index.rows():
         if name in intact and expected.get((clip_id, name)) != row:
-            problems.append(f"clip '{clip_id}': the index says other than the sidecar of shard {name}")
+            problems.append(f"clip '{clip_id}': the index differs from the sidecar of shard {name}")
     return problems
 
 

@@ -1,1 +1,1 @@
-"""Asks a multimodal model what each test clip shows, and keeps every answer, so that nothing is asked twice."""
+"""Asks a multimodal model what each test clip shows, and keeps every answer, so that no question is sent twice."""

@@ -18,7 +18,7 @@ _WHAT = "answers file"
 
 @dataclass(frozen=True, kw_only=True)
 class Answer:
-    """What a model answered. model: as it calls itself. Tokens are those that it was asked with and answered with."""
+    """What a model answered. model: as it calls itself. Tokens are those of the prompt and of the answer."""
 
     text: str
     model: str
@@ -86,7 +86,7 @@ class AnswerStore:
                 raise TypeError
             tokens = int(answer.prompt_tokens) + int(answer.completion_tokens)
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
-            _log.warning("line %d of %s is no answer, and is left out", number, self.path)
+            _log.warning("line %d of %s is not an answer, and is left out", number, self.path)
             return
         if tokens >= 0:
             self._answers[key] = answer

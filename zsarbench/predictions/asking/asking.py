@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 SECONDS_PER_CLIP = 300.0  # after which a clip counts as undecodable
-AHEAD = 2  # questions that wait for each that is being asked
+AHEAD = 2  # questions that wait for each one in flight
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,7 +90,7 @@ class Outcome:
 def ask(request: AskRequest, host: Host, progress: Progress) -> list[tuple[RunResult, Path]]:
     """Ask a model about every test clip, write its answers, score them, and return the results and their paths.
 
-    Every answer is kept at once: what was answered is not asked again, by whatever run.
+    Every answer is stored at once: an answered question is never sent again, by whatever run.
 
     Raises:
         UsageError: the protocol offers other names in each round, or a name, a file or the key lacks.
@@ -129,7 +129,7 @@ def ask(request: AskRequest, host: Host, progress: Progress) -> list[tuple[RunRe
 
 
 def _how(request: AskRequest, target: Target) -> QuestionSettings:
-    """Return how the model is asked under a protocol.
+    """Return the question for the model under a protocol.
 
     Raises:
         UsageError: its rounds have other candidates each, which one question cannot offer.
@@ -137,7 +137,7 @@ def _how(request: AskRequest, target: Target) -> QuestionSettings:
     offered: Offered = "nothing" if not request.offers else "choices" if target.choices else "candidates"
     if offered == "candidates" and len({frozenset(item.candidates) for item in target.rounds}) > 1:
         raise UsageError(
-            f"each round of {target.protocol.name} has candidates of its own, and a clip is asked about once. "
+            f"each round of {target.protocol.name} has candidates of its own, but there is one question per clip. "
             "Try: --open, which offers none, or a protocol of one round"
         )
     return QuestionSettings(prompt=request.prompt or PROMPTS[offered], offered=offered, **request.question)
@@ -162,20 +162,20 @@ def _digest(*parts: object) -> str:
 
 
 class _Pass:
-    """One pass over the test clips: decoded ahead in processes, asked in threads, each answer kept where it arrives."""
+    """One pass over the test clips: decoded ahead in processes, asked in threads, each answer stored on arrival."""
 
     def __init__(
         self, request: AskRequest, how: QuestionSettings, target: Target, store: AnswerStore, endpoint: Endpoint
     ) -> None:
         self._request, self._how, self._target, self._store, self._endpoint = request, how, target, store, endpoint
         self._outcome = Outcome()
-        self._clips: dict[str, list[str]] = defaultdict(list)  # by the key of a question that is being asked
+        self._clips: dict[str, list[str]] = defaultdict(list)  # by the key of a question in flight
         self._pending: dict[Future[Answer], str] = {}
         self._candidates = [words_of(name) for number, name in enumerate(target.dataset.classes)
                             if number in target.candidates]  # fmt: skip
 
     def run(self, progress: Progress) -> Outcome:
-        """Ask about all clips; an interrupt, or a refusal of all questions, lets what is being asked end first."""
+        """Ask about all clips; an interrupt, or a refusal of all questions, lets questions in flight end first."""
         how, request = self._how, self._request
         sources = clip_sources(self._target.manifest.set_index("clip_id"), self._target.tested)
         decoding = DecodePool(

@@ -1,4 +1,4 @@
-"""A chat model behind an OpenAI-compatible endpoint, asked until it answers."""
+"""A chat model behind an OpenAI-compatible endpoint, queried until it answers."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Endpoint:
     """
 
     def __init__(self, url: str | None, *, seconds: float, attempts: int) -> None:
-        """Make the client; nothing is asked yet.
+        """Make the client; no request is sent yet.
 
         Raises:
             UsageError: the package `openai` is not installed, or there is no key for an endpoint that needs one.
@@ -37,7 +37,9 @@ class Endpoint:
         try:
             import openai
         except ImportError as error:
-            raise UsageError("models are asked by the package openai. Try: pip install 'zsarbench[mllm]'") from error
+            raise UsageError(
+                "models are queried through the package openai. Try: pip install 'zsarbench[mllm]'"
+            ) from error
         key = os.environ.get(KEY)
         if not key and url is None:
             raise UsageError(f"{KEY} is not set. Try: export {KEY}=KEY, or --endpoint http://localhost:8000/v1")
@@ -81,7 +83,7 @@ class Endpoint:
                 ) from error
             except self._openai.BadRequestError as error:
                 raise Unanswered(f"the endpoint refuses this question: {first_line(error)}") from error
-            except (self._openai.APIError, ValueError) as error:  # among them time-outs, and answers that are no JSON
+            except (self._openai.APIError, ValueError) as error:  # among them time-outs, and answers that are not JSON
                 reason = f"{type(error).__name__}: {first_line(error)}"
                 if attempt + 1 < self._attempts:
                     with self._lock:
@@ -102,7 +104,7 @@ def _answer_of(reply: Any) -> Answer:
     """Return the answer in a reply; a refusal is one too.
 
     Raises:
-        ValueError: it is no reply of a chat model.
+        ValueError: it is not a reply of a chat model.
     """
     try:
         message, usage = reply.choices[0].message, reply.usage

@@ -28,9 +28,9 @@ class FitInto:
 
 def jpegs(frames: np.ndarray) -> tuple[bytes, ...]:
     """Return each step's first frame of (T, F, 3, h, w) uint8 as a JPEG file."""
-    made = []
+    encoded = []
     for frame in frames[:, 0]:
         file = io.BytesIO()
         Image.fromarray(np.ascontiguousarray(frame.transpose(1, 2, 0))).save(file, "JPEG", quality=JPEG_QUALITY)
-        made.append(file.getvalue())
-    return tuple(made)
+        encoded.append(file.getvalue())
+    return tuple(encoded)

@@ -1,4 +1,4 @@
-"""What a model is asked of a clip: a prompt, the names that it may choose from, and frames."""
+"""The question about a clip: a prompt, the names that it may choose from, and frames."""
 
 from __future__ import annotations
 
@@ -65,13 +65,13 @@ class QuestionSettings:
     model: str
     prompt: str
     offered: Offered
-    max_frames: int = _option(8, "--frames", "Frames of a clip at most.", min=1)
+    max_frames: int = _option(8, "--frames", "Maximum number of frames per clip.", min=1)
     frames_per_second: float = _option(
-        1.0, "--fps", "Frames a second of the clip, from its start.", min=0, min_open=True
+        1.0, "--fps", "Frames per second of the clip, from its start.", min=0, min_open=True
     )
     image_size: int = _option(448, "--size", "Longer side of an image, pixels.", min=16)
-    temperature: float = _option(0.0, "--temperature", "Of the model's sampling.", min=0)
-    max_tokens: int = _option(64, "--max-tokens", "Tokens of an answer at most.", min=1)
+    temperature: float = _option(0.0, "--temperature", "Sampling temperature of the model.", min=0)
+    max_tokens: int = _option(64, "--max-tokens", "Maximum number of tokens per answer.", min=1)
 
     def __post_init__(self) -> None:
         if (OPTIONS in self.prompt) != (self.offered != "nothing"):

@@ -1,7 +1,7 @@
 """Whether results are on the same data as others: its revision, the clips with their labels, and the class texts.
 
 A result states these by digest. What they must be is what the reference rows have, that is the committed ones; where
-none of them is on the same data, what the data set itself gives; where that is not at hand, what most results have.
+none of them is on the same data, what the data set itself gives; where that is unavailable, what most results have.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ def facts_of(result: RunResult, scores: Scores | None) -> Facts:
 
 
 def facts_of_dataset(registry: Registry, result: RunResult, lacking: Collection[Fact]) -> Facts:
-    """Return those of some facts that the data set of a result gives, less what cannot be had here."""
+    """Return those of some facts that the data set of a result gives, as far as they are available here."""
     found: dict[Fact, Value] = {}
     try:
         protocol = protocols.load(registry, result.protocol.name)
@@ -87,7 +87,7 @@ def facts_of_dataset(registry: Registry, result: RunResult, lacking: Collection[
             elif fact.name == "class-text" and class_texts.parse(result.class_text.form)[1] is None:
                 found[fact] = class_texts.digest(class_texts.load(dataset, result.class_text.form))
     except ZsarbenchError as error:
-        _log.warning("what %s is on cannot be had here: %s", result.protocol.name, error)
+        _log.warning("the data of %s are not available here: %s", result.protocol.name, error)
     return found
 
 

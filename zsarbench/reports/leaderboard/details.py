@@ -1,4 +1,4 @@
-"""What opens below a measured row: how it was made, what it gave round by round, and what its predictions show."""
+"""The details of a measured row: how it was measured, its figures round by round, and what its predictions show."""
 
 from __future__ import annotations
 

@@ -83,5 +83,5 @@ def _read(path: Path) -> Mapping[str, str]:
     found = [_LINE.fullmatch(line) for line in lines]
     if None in found:
         number = found.index(None) + 1
-        raise ZsarbenchError(f"list of digests {path}, line {number} is no SHA-256, two blanks and a name")
+        raise ZsarbenchError(f"list of digests {path}, line {number} is not a SHA-256, two blanks and a name")
     return {match[2]: match[1] for match in found if match is not None}

@@ -149,8 +149,8 @@ def unplaced_grid(dataset: str, rows: Sequence[Unplaced]) -> Grid:
     return Grid(
         name=f"{dataset}/unplaced",
         dataset=dataset,
-        summary="Which classes or clips these figures are on is not known exactly, so they stand beside no other row "
-        "and are not to be compared with each other either. What the source says of its protocol is quoted.",
+        summary="Which classes or clips these figures are on is not known exactly, so they share no table with other "
+        "rows and cannot be compared with each other either. What the source says of its protocol is quoted.",
         about="no exact list",
         setting="",
         scale=100,
@@ -190,7 +190,7 @@ def content(grid: Grid) -> dict[str, Any]:
     """Return a grid in JSON types; texts of rows stand as indices into `strings`.
 
     rows: [group, cells, about, notes, id, encoder, contaminated, backing, unranked, bar]; bar is 0 where there is none,
-    else [value, low, high, chance]. badges: what each word of `backing`, which stands beside the method's name, says.
+    else [value, low, high, chance]. badges: the meaning of each word of `backing`, as shown next to the method's name.
     """
     number = _Strings()
     rows = [

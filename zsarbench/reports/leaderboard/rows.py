@@ -37,7 +37,7 @@ class Row:
 
     values: one for each metric of its section. facts: (name, value) pairs that no column holds. id: of the result.
     encoder: the visual part. contaminated: "yes", "no", "unknown", or "" where that was not audited. backing: what
-    backs it, in a word, or "" where nobody looked.
+    backs it, in a word, or "" where it was not checked.
     """
 
     kind: str
@@ -125,7 +125,7 @@ class Unplaced:
 class Board:
     """Everything that is shown.
 
-    newest: date of the newest result, "" where there is none. tables: what measured sections were made of, by protocol.
+    newest: date of the newest result, "" where there is none. tables: of measured sections, by protocol.
     """
 
     measured: tuple[Section, ...]

@@ -52,7 +52,7 @@ The leaderboard of zsarbench, written by `zsarbench leaderboard build --space`; 
 
 @dataclass(frozen=True, kw_only=True)
 class Site:
-    """Everything that a site is made of.
+    """All contents of a site.
 
     seen: what predictions show, by id of the result. repository: the address of the code, "" where it is not known.
     """

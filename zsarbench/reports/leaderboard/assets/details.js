@@ -14,7 +14,7 @@ function detailsOf(details) {
     definitions(details.trainedOn),
     element("h3", {}, "What it gets right"),
     evidence ? evidenceOf(evidence) : element("p", { class: "remark" }, NO_PREDICTIONS),
-    element("h3", {}, "How it was made"),
+    element("h3", {}, "How it was measured"),
     folded("Parts, parameters, seconds, commit, code", () => definitions(makingOf(details))),
     folded(`Rounds (${details.rounds.rows.length})`, () =>
       simpleTable("Every round, accuracies in %", details.rounds.columns, details.rounds.rows)),

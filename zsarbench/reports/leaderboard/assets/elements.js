@@ -1,21 +1,21 @@
 // Elements of the page; text is only ever set as text.
 
 function element(name, properties = {}, ...children) {
-  const made = document.createElement(name);
+  const node = document.createElement(name);
   for (const [key, value] of Object.entries(properties)) {
-    if (key.startsWith("on")) made.addEventListener(key.slice(2), value);
-    else if (value === true) made.setAttribute(key, "");
-    else if (value !== false && value != null) made.setAttribute(key, value);
+    if (key.startsWith("on")) node.addEventListener(key.slice(2), value);
+    else if (value === true) node.setAttribute(key, "");
+    else if (value !== false && value != null) node.setAttribute(key, value);
   }
-  made.append(...children.flat(Infinity).filter((child) => child != null && child !== ""));
-  return made;
+  node.append(...children.flat(Infinity).filter((child) => child != null && child !== ""));
+  return node;
 }
 
 function drawing(name, attributes = {}, ...children) {
-  const made = document.createElementNS("http://www.w3.org/2000/svg", name);
-  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
-  made.append(...children);
-  return made;
+  const node = document.createElementNS("http://www.w3.org/2000/svg", name);
+  for (const [key, value] of Object.entries(attributes)) node.setAttribute(key, value);
+  node.append(...children);
+  return node;
 }
 
 const button = (properties, ...children) => element("button", { type: "button", ...properties }, ...children);
@@ -52,11 +52,11 @@ function simpleTable(caption, heads, rows, numbersFrom = 1) {
 
 // A part that is drawn when it is opened.
 function folded(title, draw, open = false) {
-  const made = element("details", { open }, element("summary", {}, title));
-  const fill = () => made.open && made.children.length < 2 && made.append(draw());
-  made.addEventListener("toggle", fill);
+  const node = element("details", { open }, element("summary", {}, title));
+  const fill = () => node.open && node.children.length < 2 && node.append(draw());
+  node.addEventListener("toggle", fill);
   fill();
-  return made;
+  return node;
 }
 
 // A table that `draw` makes in one of several orders, with a choice of them; the first is shown.

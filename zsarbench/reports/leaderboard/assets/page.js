@@ -4,7 +4,7 @@ const holder = document.getElementById("tables");
 const tabs = [...document.querySelectorAll("[data-protocol]")];
 const setting = document.querySelector("#setting select");
 const WRITTEN = ["reading", "submit"]; // views that stand in the page itself
-let shown = null; // the state that was asked for last
+let shown = null; // the state that was requested last
 
 const tabOf = (name) => tabs.find((tab) => tab.dataset.protocol === name) ?? tabs[0];
 

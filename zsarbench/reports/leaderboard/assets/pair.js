@@ -21,8 +21,8 @@ function pairOf(names, details, draws) {
 function verdict([first, second], { difference, low, high }) {
   const [better, worse] = difference >= 0 ? [first, second] : [second, first];
   const sure = low === null ? "there are too few classes for an interval, so this is not known to be more than chance"
-    : low > 0 || high < 0 ? "the 95 % interval excludes zero: they are told apart"
-    : "the 95 % interval holds zero: they are not told apart";
+    : low > 0 || high < 0 ? "the 95 % interval excludes zero: the two methods differ"
+    : "the 95 % interval contains zero: no difference is shown";
   return `${better} is ${percent(Math.abs(difference))} points above ${worse}; ${sure}.`;
 }
 

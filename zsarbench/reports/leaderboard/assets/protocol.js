@@ -167,11 +167,11 @@ function namesOf(rows) {
 
 // --- around the table ---
 
-// What is told apart and what not, where any rows share ranks.
+// Which rows are distinguished, where any share ranks.
 function sharedRanks(table, rows) {
   const rank = columnOf(table, "rank");
   if (rank < 0 || !rows.some((row) => row.cells[rank].includes(" to "))) return "";
-  return element("p", { class: "remark" }, "Rows that share ranks, such as 1 to 4, are not told apart by paired tests ",
+  return element("p", { class: "remark" }, "Rows that share ranks, such as 1 to 4, are not distinguished by paired tests ",
     "over classes, corrected for all pairs of a group.");
 }
 

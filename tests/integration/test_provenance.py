@@ -89,7 +89,7 @@ def test_a_result_states_version_and_commit_of_every_distribution_and_is_named_w
     assert [second[name] for name in ("spec_id", "spec", "protocol")] == [
         first[name] for name in ("spec_id", "spec", "protocol")
     ]
-    paths = sorted((tmp_path / "out").rglob("*.json"))
+    paths = sorted((tmp_path / "out").rglob("*.json"), key=lambda path: path.stat().st_mtime_ns)
     assert "  code: small-plugin 1.0, zsarbench" in call("result", "show", paths[0])
     diff = call("result", "diff", *paths)
     assert "distributions.small-plugin: small-plugin 1.0 -> small-plugin 1.1 (commit abababababab)" in diff
@@ -131,10 +131,10 @@ def test_extraction_names_the_version_too_and_another_commit_of_the_same_version
 ) -> None:
     words = ("features", "extract", "--dataset", "small", "--visual", "captions", "--text", "toy", "--threads", "1")
     installed("1.0", commit="ab" * 20)
-    assert "36 made" in call(*words)
+    assert "36 computed" in call(*words)
     installed("1.0", commit="cd" * 20)
     text = call(*words)
-    assert "36 already stored, 0 made" in text
+    assert "36 already stored, 0 computed" in text
     assert "small-plugin 1.0 (commit abababababab), and small-plugin 1.0 (commit cdcdcdcdcdcd) is installed" in text
     installed("1.0")  # of which no commit is known
     assert "is installed" not in call(*words)

@@ -222,6 +222,20 @@ def test_a_plan_says_what_is_there_and_what_a_run_would_need(tmp_path: Path, fil
     assert (plan["clips_there"], "needs" in plan) == (4, False)
 
 
+def test_a_row_of_a_file_may_request_it(tmp_path: Path, film: Path) -> None:
+    root = collection(tmp_path, film, clips_of("EF", 2))
+    row = f'[[rows]]\nmethods = ["means"]\ndata_root = ["{root}"]\n'
+    (tmp_path / "rows.toml").write_text(
+        f'protocols = ["{protocol(tmp_path)}"]\n{row}label = "whole"\n{row}label = "partial"\npartial = true\n'
+    )
+    words = ("sweep", "--file", tmp_path / "rows.toml", "--out", tmp_path / "out", "--threads", "1", "--json")
+    done = CliRunner().invoke(cli, [*map(str, words)], obj={"session": Session((), host=HOST)})
+    whole, partial = json.loads(done.stdout)
+    assert (whole["label"], whole["result"]) == ("means whole", None)
+    assert "4 of 20 clips of toy/films are there: below 90 %" in whole["reason"]
+    assert json.loads(Path(partial["result"]).read_text())["coverage"]["n_test_missing"] == 16
+
+
 # --- the row ----------------------------------------------------------------------------------------------------------
 
 

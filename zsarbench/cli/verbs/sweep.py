@@ -64,8 +64,7 @@ def command(
     A file has protocols = ["NAME", …] and tables [[rows]] with methods = ["NAME", …] and the arguments of their runs
     (visual = "captions", seeds = 3, settings = ["loss.margin=1"]); label follows the method's name, and [rows.not_on]
     gives by protocol, or for everywhere, the reason why a row is not measured. Options on the command line replace
-    those of the rows, --set adds to them, and --protocol A,B measures under these protocols instead. A file prints one
-    table of all rows and protocols.
+    those of the rows, --set adds to them, and --protocol A,B replaces the protocols. A file prints one table of all.
 
     With --jobs, runs start in order, but those that read the same features wait for the first of them: put slow rows
     early, after a quick one that reads the same features.
@@ -74,8 +73,6 @@ def command(
     Examples:
       zsarbench sweep --method cezsar --grid \\
           negatives=cosine-window,uniform,hardest loss=triplet,info-nce
-      zsarbench sweep --method cezsar --protocol sketch/validation --grid \\
-          loss.margin=1,2 method.dropout=0,0.1
       zsarbench sweep --grid protocol=ucf101/truze-v1,ucf101/all \\
           method=nearest-text,eszsl,conse --set visual.join=true
       zsarbench sweep --file benchmarks/ucf101.toml --out benchmarks/results \\
@@ -89,16 +86,12 @@ def command(
     typed = {name: value for name, value in request.items() if _is_typed(ctx, name)}
     if jobs is not None:
         typed.setdefault("threads", 1)
-    if file is not None:
-        cells = _of_file(ctx, file, host, typed)
-    else:
-        cells = _of_grid((*grid, *more) if grid else (), host, typed)
+    axes = (*grid, *more) if grid else ()
+    cells = _of_grid(axes, host, typed) if file is None else _of_file(ctx, file, host, typed)
     if plan:
         _show_plan(cells, out)
         return
-    keeps(ctx)
-    places = {id(cell): place for place, cell in enumerate(cells)}
-    done = sorted(_measured(ctx, cells, out, jobs), key=lambda item: places[id(item.cell)])
+    done = _measured(ctx, cells, out, jobs)
     if as_json:
         echo_json([item.to_json() for item in done])
     elif file is not None:
@@ -156,13 +149,20 @@ def _of_file(ctx: click.Context, file: Path, host: Host, typed: dict[str, Any]) 
     return sweep_file.read(file).cells(host, protocols, **typed)
 
 
-def _measured(ctx: click.Context, cells: list[Cell], out: Path, jobs: int | None) -> Iterator[Done]:
+def _measured(ctx: click.Context, cells: list[Cell], out: Path, jobs: int | None) -> list[Done]:
+    """Return the runs in the order of the cells, whatever the order in which they ended."""
+    check_folder(out, "results", OUT)
+    keeps(ctx)
+    places = {id(cell): place for place, cell in enumerate(cells)}
+    return sorted(_as_they_end(ctx, cells, out, jobs), key=lambda item: places[id(item.cell)])
+
+
+def _as_they_end(ctx: click.Context, cells: list[Cell], out: Path, jobs: int | None) -> Iterator[Done]:
     """Yield each run when its result exists, and log it."""
     from zsarbench.harness import jobs as in_processes
     from zsarbench.harness import sweep
     from zsarbench.utils.progress import default_progress
 
-    check_folder(out, "results", OUT)
     if jobs is None:
         yield from sweep.run(cells, out, host_of(ctx), default_progress())
         return

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import click
 import pytest
 from click.testing import CliRunner
 
+from zsarbench import __version__
 from zsarbench.cli.main import cli
 
 
@@ -46,3 +49,8 @@ def test_options_that_decide_scores_stand_apart_from_those_of_the_machine() -> N
     assert measured < text.index("  --method") < text.index("  --seeds") < machine < text.index("  --device") < rest
     assert rest < text.index("  --format")
     assert "float32|bfloat16" in text
+
+
+def test_the_package_is_a_command_too() -> None:
+    done = subprocess.run([sys.executable, "-m", "zsarbench", "--version"], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, f"zsarbench, version {__version__}\n"), done.stderr

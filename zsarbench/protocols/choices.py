@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zsarbench.errors import UsageError, ZsarbenchError, unknown
-from zsarbench.protocols.files import read_names
+from zsarbench.protocols.files import ListReader
 from zsarbench.utils import seeding
 from zsarbench.utils.class_names import match
 
@@ -34,7 +34,7 @@ def read(path: Path, value: str) -> Choices:
         return {}
     choices: dict[str, tuple[str, ...]] = {}
     where = f"list '{value}' of protocol file {path}"
-    for line in read_names(path, value):
+    for line in ListReader(path).names(value):
         clip, *options = (cell.strip() for cell in line.split("\t"))
         if len(options) < 2 or not all(options) or clip in choices:
             raise ZsarbenchError(f"{where}: '{line:.80}' is not a new clip and two options or more, separated by tabs")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -130,25 +131,40 @@ def read_file(path: Path) -> ProtocolFile:
     return file
 
 
-def read_names(path: Path, value: str | Sequence[str]) -> tuple[str, ...]:
-    """Return a list of a protocol file: written out, or in `splits` next to the file's folder, or in the same folder.
+class ListReader:
+    """Reads the lists that a protocol file names, each of their files once: one may have those of fifty rounds."""
 
-    Raises:
-        ZsarbenchError: the list does not exist, or has no part of that name.
-    """
-    if not isinstance(value, str):
-        return tuple(value)
-    name, _, part = value.removeprefix("@").partition("#")
-    file = path.parent.parent / "splits" / f"{name}.txt"
-    if not os.path.isfile(file):
-        file = path.parent / f"{name}.txt"
-    lines = text_files.names(file, f"list '{value}' of protocol file {path}:")
-    if not part:
-        return tuple(lines)
-    if f"[{part}]" not in lines:
-        raise ZsarbenchError(f"list '{value}' of protocol file {path}: {file} has no part [{part}]")
-    rest = lines[lines.index(f"[{part}]") + 1 :]
-    return tuple(rest[: next((at for at, line in enumerate(rest) if line.startswith("[")), None)])
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._read: dict[Path, Mapping[str, tuple[str, ...]]] = {}
+
+    def names(self, value: str | Sequence[str]) -> tuple[str, ...]:
+        """Return a list: written out, or in `splits` next to the file's folder, or in the same folder.
+
+        Raises:
+            ZsarbenchError: the list does not exist, or has no part of that name.
+        """
+        if not isinstance(value, str):
+            return tuple(value)
+        name, _, part = value.removeprefix("@").partition("#")
+        file = self._path.parent.parent / "splits" / f"{name}.txt"
+        if not os.path.isfile(file):
+            file = self._path.parent / f"{name}.txt"
+        if file not in self._read:
+            self._read[file] = _parts(text_files.names(file, f"list '{value}' of protocol file {self._path}:"))
+        if part not in self._read[file]:
+            raise ZsarbenchError(f"list '{value}' of protocol file {self._path}: {file} has no part [{part}]")
+        return self._read[file][part]
+
+
+def _parts(lines: Sequence[str]) -> Mapping[str, tuple[str, ...]]:
+    """Return the lines from each `[PART]` to the next, by its name, and all lines under ""."""
+    starts = [at for at, line in enumerate(lines) if line.startswith("[")]
+    parts = {"": tuple(lines)}
+    for start, end in pairwise([*starts, len(lines)]):
+        if lines[start].endswith("]"):
+            parts.setdefault(lines[start][1:-1], tuple(lines[start + 1 : end]))
+    return parts
 
 
 def _count_problems(file: ProtocolFile) -> list[str]:

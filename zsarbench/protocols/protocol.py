@@ -16,7 +16,7 @@ from zsarbench.interfaces import Round
 from zsarbench.protocols import choices
 from zsarbench.protocols.choices import Choices
 from zsarbench.protocols.clips import with_listed_clips
-from zsarbench.protocols.files import Description, RoundTable, read_file, read_names
+from zsarbench.protocols.files import Description, ListReader, RoundTable, read_file
 from zsarbench.utils.class_names import match, namesakes
 
 if TYPE_CHECKING:
@@ -213,10 +213,10 @@ def read(path: Path) -> Protocol:
     Raises:
         ZsarbenchError: malformed TOML; missing, unknown and unfit fields, all at once; a list that does not exist.
     """
-    file = read_file(path)
+    file, lists = read_file(path), ListReader(path)
     rounds = (
         ListedRound(
-            round=_round(path, number, item),
+            round=_round(lists, number, item),
             duplicate_of=item.duplicate_of,
             clip_lists=item.clip_lists,
             n_clips=file.n_clips_of(number),
@@ -248,15 +248,15 @@ def rounds_in_words(n_rounds: int, n_distinct: int) -> str:
     return text if n_distinct == n_rounds else f"{text}, {n_distinct} distinct"
 
 
-def _round(path: Path, index: int, item: RoundTable) -> Round:
+def _round(lists: ListReader, index: int, item: RoundTable) -> Round:
     return Round(
         index=index,
         seed=index if item.seed is None else item.seed,
-        seen=read_names(path, item.seen),
-        candidates=read_names(path, item.candidates),
-        validation=read_names(path, item.validation),
-        train_clips=None if item.train_clips is None else read_names(path, item.train_clips),
-        test_clips=None if item.test_clips is None else read_names(path, item.test_clips),
+        seen=lists.names(item.seen),
+        candidates=lists.names(item.candidates),
+        validation=lists.names(item.validation),
+        train_clips=None if item.train_clips is None else lists.names(item.train_clips),
+        test_clips=None if item.test_clips is None else lists.names(item.test_clips),
     )
 
 

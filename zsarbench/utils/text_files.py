@@ -89,7 +89,7 @@ def names(path: Path, what: str) -> list[str]:
     Raises:
         UsageError: as `lines`.
     """
-    return [line for _, line in lines(path, what) if not line.startswith("#")]
+    return [text for _, line in numbered_lines(path, what) if (text := bare(line)) and not text.startswith("#")]
 
 
 def rows(path: Path, what: str, columns: Sequence[str]) -> Iterator[tuple[str, Mapping[str, str]]]:
@@ -153,9 +153,9 @@ def header(path: Path, what: str, one_of: Sequence[str]) -> list[str]:
 
 def bare(text: str) -> str:
     """Return a text without blanks at its ends, those of no width included."""
-    before = None
-    while text != before:
-        before, text = text, text.strip().strip(_UNSEEN)
+    text = text.strip()
+    while text and (text[0] in _UNSEEN or text[-1] in _UNSEEN):
+        text = text.strip(_UNSEEN).strip()
     return text
 
 

@@ -19,7 +19,7 @@ TINY = {
     "extraction_memory": ("--sizes 2 4", "growth"),
     "feature_store": ("--clips 256 --entries 300 --batches 2 --repeats 1", "the same bytes"),
     "leaderboard": ("--sizes 4 --no-browser", "results: built in"),
-    "negatives": ("--positives 2000 --loop-anchors 2 --repeats 1", "ratio"),
+    "negatives": ("--positives 400 --loop-anchors 2 --repeats 1 --draws shared", "ratio"),
     "training": ("--windows 16 --batches 6 --batch-size 2 --repeats 1", "from the store"),
     "training_reads": ("--windows 8 --batch-size 4 --workers 1 --repeats 1", "for the same seed: True"),
 }

@@ -40,11 +40,14 @@ def results_folder(folder: Path | None) -> Path:
     return _of_package()
 
 
-def committed_results(folder: Path, processes: Processes) -> tuple[dict[Path, RunResult], dict[str, Seen] | None]:
+def committed_results(
+    folder: Path, processes: Processes, *, evidence: bool
+) -> tuple[dict[Path, RunResult], dict[str, Seen] | None]:
     """Return the results of a folder, and what their predictions show, by id; None for those of the package, which
     comes without them.
 
-    Rows that `cheap.toml` next to the folder lists are measured again by continuous integration.
+    Rows that `cheap.toml` next to the folder lists are measured again by continuous integration. evidence: whether to
+    compute what the page shows of predictions.
 
     Raises:
         ZsarbenchError: a result is not valid, or that list cannot be read.
@@ -54,7 +57,7 @@ def committed_results(folder: Path, processes: Processes) -> tuple[dict[Path, Ru
 
     if folder == _of_package() and not any(folder.rglob("*.npz")):
         return build.read_results(folder), None
-    found, seen = predictions.read(folder, processes)
+    found, seen = predictions.read(folder, processes, evidence=evidence)
     return found, predictions.remeasured(seen, remeasured_rows(folder.parent / "cheap.toml", found.values()))
 
 

@@ -73,7 +73,9 @@ def build(
     from zsarbench.utils.processes import Processes
 
     with Processes() as processes:
-        whole = dataclasses.replace(_site(host_of(ctx), folder, processes), repository=repository, space=space)
+        whole = dataclasses.replace(
+            _site(host_of(ctx), folder, processes, evidence=True), repository=repository, space=space
+        )
         echo(site.write(out, whole, processes))
     echo(builder.write(markdown, builder.markdown(whole.board)))
 
@@ -106,7 +108,7 @@ def check(ctx: click.Context, folder: Path | None, markdown: Path | None) -> Non
     problems += checks.reported_problems(reported.read_all(), host.registry.names("protocol"))
     try:
         with Processes() as processes:
-            board = _site(host, folder, processes).board
+            board = _site(host, folder, processes, evidence=False).board
     except ZsarbenchError:
         problems.append("the leaderboard cannot be built from these results, so it is not checked")
     else:
@@ -133,8 +135,10 @@ def seal(folder: Path | None) -> None:
     echo(f"{folder / digests.FILE}: {len(added)} results added, {len(dropped)} dropped that no longer exist")
 
 
-def _site(host: Host, folder: Path, processes: Processes) -> Site:
+def _site(host: Host, folder: Path, processes: Processes, *, evidence: bool) -> Site:
     """Return the site of a folder's results, with the columns that plugins add.
+
+    evidence: whether to compute what its page shows of predictions, most of the work; the tables need none.
 
     Raises:
         ZsarbenchError: a result is not valid.
@@ -142,7 +146,7 @@ def _site(host: Host, folder: Path, processes: Processes) -> Site:
     from zsarbench.reports.leaderboard import board, preferences, site
     from zsarbench.results import reported
 
-    found, seen = committed_results(folder, processes)
+    found, seen = committed_results(folder, processes, evidence=evidence)
     preferred = preferences.read()
     whole = board.build_board(
         list(found.values()),

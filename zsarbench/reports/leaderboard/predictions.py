@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
@@ -31,16 +32,17 @@ class Seen(NamedTuple):
 Read: TypeAlias = tuple[dict[Path, RunResult], dict[str, Seen]]
 
 
-def read(folder: Path, processes: Processes) -> Read:
+def read(folder: Path, processes: Processes, *, evidence: bool = True) -> Read:
     """Return every result under a folder by its path, and by id what its predictions show.
 
-    processes: take part where there are many, since this takes most of a build.
+    processes: take part where there are many, since this takes most of a build. evidence: whether to compute what the
+    page shows of them; without it there is what backs the rows.
 
     Raises:
         ZsarbenchError: some are not valid; the message names each with its problems.
     """
     paths = results.find(folder)
-    read_each = dict(zip(paths, processes.map(_read, paths), strict=True))
+    read_each = dict(zip(paths, processes.map(partial(_read, evidence=evidence), paths), strict=True))
     if problems := [item for item in read_each.values() if isinstance(item, str)]:
         raise ZsarbenchError("\n".join(problems))
     sound = {path: item for path, item in read_each.items() if not isinstance(item, str)}
@@ -57,7 +59,7 @@ def remeasured(seen: Mapping[str, Seen], rows: Collection[str]) -> dict[str, See
     }
 
 
-def _read(path: Path) -> tuple[RunResult, Seen] | str:
+def _read(path: Path, *, evidence: bool) -> tuple[RunResult, Seen] | str:
     """Return a result with what its predictions show, or what is wrong with it."""
     try:
         result = results.read(path)
@@ -65,7 +67,7 @@ def _read(path: Path) -> tuple[RunResult, Seen] | str:
         return str(error)
     scores = results.scores_or_none(path, result)
     backing = backing_of(path, result, scores)
-    if scores is None or backing.kind == "stated":
+    if scores is None or backing.kind == "stated" or not evidence:
         return result, Seen(backing)
-    evidence = evidence_of(result, scores)
-    return result, Seen(backing, encoded(evidence), len(evidence["kept"]))
+    shown = evidence_of(result, scores)
+    return result, Seen(backing, encoded(shown), len(shown["kept"]))

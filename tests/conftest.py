@@ -7,6 +7,11 @@ import shutil
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# No example has to be quick, beside other tests or on a slow machine; and each run tries the same examples.
+settings.register_profile("zsarbench", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("zsarbench")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -7,7 +7,7 @@ import importlib
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy.integrate import trapezoid
 
@@ -40,7 +40,6 @@ def swept_ausuc(scores, labels, seen):
 
 
 @given(st.integers(0, 2**32 - 1), st.booleans())
-@settings(deadline=None)
 def test_ausuc_equals_the_curve_drawn_point_by_point(seed, with_nan):
     rng = np.random.default_rng(seed)
     labels = np.concatenate([[0, 2], rng.integers(0, 4, 20)])

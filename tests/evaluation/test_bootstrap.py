@@ -165,7 +165,7 @@ def test_more_overlapping_rounds_do_not_shrink_the_interval_as_independent_ones_
 
 
 @given(st.integers(0, 2**32 - 1), st.sampled_from(["per_video", "per_class"]))
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 def test_the_observed_difference_is_that_of_metrics(seed, average):
     rng = np.random.default_rng(seed)
     classes = rng.integers(0, 6, 80)

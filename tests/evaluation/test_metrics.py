@@ -37,7 +37,7 @@ def enumerated_topk(row, label, k):
 
 
 @given(problems(), st.data())
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 def test_topk_is_the_expectation_over_all_orders_of_the_ties(problem, data):
     scores, labels = problem
     k = data.draw(st.integers(1, scores.shape[1]))
@@ -46,7 +46,6 @@ def test_topk_is_the_expectation_over_all_orders_of_the_ties(problem, data):
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(2, 40), st.integers(3, 12))
-@settings(deadline=None)
 def test_untied_scores_agree_with_scikit_learn(seed, n, c):
     rng = np.random.default_rng(seed)
     scores, labels = rng.permutation(n * c).reshape(n, c).astype(float), rng.integers(0, c, n)
@@ -105,7 +104,6 @@ def test_plus_infinity_is_an_ordinary_score_and_minus_infinity_that_of_a_class_t
 
 
 @given(problems(nan=True), st.randoms(use_true_random=False))
-@settings(deadline=None)
 def test_order_of_clips_and_of_classes_does_not_matter(problem, random):
     scores, labels = problem
     clips, classes = list(range(len(labels))), list(range(scores.shape[1]))

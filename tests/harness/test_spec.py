@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from locations import ROOT
@@ -195,7 +195,6 @@ WORDS = st.text("ab=.,:'\"$ \\é-", min_size=1, max_size=6)
 PLACES = st.none() | WORDS
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     st.builds(
         RunRequest,

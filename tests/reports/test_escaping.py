@@ -10,7 +10,7 @@ import re
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
@@ -47,7 +47,7 @@ PAYLOADS = (
     "$\\alpha$ ab2§=§8yz",
 )
 ANY = st.one_of(st.sampled_from(PAYLOADS), st.text(alphabet=st.characters(), max_size=30))
-HOSTILE = settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow], deadline=None)
+HOSTILE = settings(max_examples=150)
 
 
 @given(ANY)

@@ -53,7 +53,7 @@ def test_all_that_a_result_states_follows_from_compact_scores(tmp_path: Path, se
 
 
 @pytest.mark.once
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(data=st.data())
 def test_any_scores_keep_metrics_intervals_and_accuracies_of_classes(data: st.DataObject) -> None:
     rng = np.random.default_rng(data.draw(st.integers(0, 10**6)))

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from zsarbench.utils.batching import in_fixed_batches
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(rows=st.integers(0, 20), batch_size=st.integers(1, 8))
 def test_every_batch_has_the_declared_shape_and_every_row_comes_back_once(rows: int, batch_size: int) -> None:
     shapes = []

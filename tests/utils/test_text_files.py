@@ -115,7 +115,7 @@ def message_of(read: Callable[[], object]) -> str:
     return ""
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.binary(max_size=60) | st.text('a",;\t\r\n\0é\ufeff #', max_size=30).map(str.encode))
 def test_no_bytes_are_more_than_one_line_of_error(tmp_path_factory: pytest.TempPathFactory, content: bytes) -> None:
     path = written(tmp_path_factory.getbasetemp(), content)
@@ -127,7 +127,6 @@ def test_no_bytes_are_more_than_one_line_of_error(tmp_path_factory: pytest.TempP
 cells = st.text(st.characters(exclude_characters="\0\r", exclude_categories=["Cs"])).map(text_files.bare)
 
 
-@settings(deadline=None)
 @given(st.lists(st.tuples(cells.filter(bool), cells), max_size=5))
 def test_what_a_spreadsheet_writes_comes_back(
     tmp_path_factory: pytest.TempPathFactory, content: list[tuple[str, str]]

@@ -69,7 +69,7 @@ def test_b_frames_in_avi_come_in_output_order(tmp_path: Path) -> None:
     assert numbers(path, Sampling(2.0, 99)) == [[number] for number in range(0, 60, 5)]
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(
     per_second=st.sampled_from([1.0, 2.5, 3.0, 12.0, 0.4]),
     max_steps=st.integers(1, 9),
@@ -207,7 +207,7 @@ def test_a_sampling_of_nothing_is_refused(wrong: Sampling) -> None:
         read_steps(ClipSource("clip", "a.mp4"), wrong, KeepFrame())
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(data=st.data())
 def test_broken_bytes_give_frames_or_a_reason(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject) -> None:
     folder = tmp_path_factory.getbasetemp()

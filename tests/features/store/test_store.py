@@ -53,7 +53,7 @@ def stored_set(root: Path, rows: dict[str, torch.Tensor] | None = None) -> Featu
     return stored
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(
     lengths=st.lists(st.integers(1, 6), min_size=1, max_size=9),
     data=st.data(),
@@ -264,7 +264,7 @@ def indexed(tmp_path_factory: pytest.TempPathFactory) -> FeatureSet:
     return stored
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(data=st.data())
 def test_no_flipped_bit_of_an_index_gives_a_clip_other_rows(indexed: FeatureSet, data: st.DataObject) -> None:
     path = indexed.folder / "index.bin"

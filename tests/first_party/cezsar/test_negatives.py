@@ -104,7 +104,7 @@ def test_neighbours_in_the_pool_are_drawn_independently(sampler):
     assert chisquare(np.bincount(apart, minlength=len(inside))[1:]).pvalue > 1e-3
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     n=st.integers(8, 90),
     k=st.integers(1, 12),

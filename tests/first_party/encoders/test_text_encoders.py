@@ -57,7 +57,7 @@ def test_lengths_reach_the_last_token_of_a_width(minilm: MiniLML6) -> None:
     assert {8, 16, 24, 32, 64} <= lengths & set(WIDTHS)
 
 
-@settings(max_examples=5, deadline=None)
+@settings(max_examples=5)
 @given(st.lists(st.sampled_from(SENTENCES), max_size=40))
 def test_row_depends_on_its_text_alone(minilm: MiniLML6, alone: dict[str, torch.Tensor], texts: list[str]) -> None:
     rows = minilm.encode(texts)

@@ -81,7 +81,7 @@ def test_a_text_of_unknown_words_is_zero_and_a_warning_says_so(
     assert vectors.encode([]).shape == (0, 3)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.lists(st.lists(st.sampled_from([*VECTORS, "unknown"]), max_size=5).map(" ".join), max_size=8))
 def test_a_row_depends_on_its_text_alone(texts: list[str]) -> None:
     vectors = WordVectors(file=str(GOLDEN / "words.txt"))

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-# No example has to be quick, beside other tests or on a slow machine; and each run tries the same examples.
+# No example has to be quick, among other tests or on a slow machine. Each run tries the same examples: a
+# failure comes from the change; `pytest --hypothesis-profile default` tries others.
 settings.register_profile("zsarbench", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("zsarbench")
 

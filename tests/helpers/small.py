@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
 import pandas as pd
+import pytest
 
 from zsarbench import hookimpl
+from zsarbench.cli.main import main
 from zsarbench.interfaces import ClassText
 from zsarbench.plugins import loading
 
+Run = Callable[..., str]
 VERBS, THINGS = ("lifting", "pushing", "turning"), ("a cup", "a door", "a wheel")
 CLIPS_PER_CLASS = 4
 
@@ -86,3 +89,17 @@ CEZSAR = (
     "--set", "method.d_model=8", "--set", "method.joint_dim=4", "--set", "method.feedforward=8",
     "--set", "method.max_epochs=3", "--set", "method.positives=captions",
 )  # fmt: skip
+
+
+def command_line(capsys: pytest.CaptureFixture[str]) -> Run:
+    """Return a function that runs a command line, checks its exit code and returns what it printed."""
+
+    def run(*arguments: object, code: int = 0) -> str:
+        with pytest.raises(SystemExit) as end:
+            main([str(word) for word in arguments])
+        printed = capsys.readouterr()
+        text = printed.out + printed.err
+        assert end.value.code == code, text
+        return text
+
+    return run

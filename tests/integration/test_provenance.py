@@ -14,9 +14,8 @@ import pytest
 import small
 
 from zsarbench import __version__, load_results
-from zsarbench.cli.main import main
 
-Run = Callable[..., str]
+Run = small.Run
 
 
 @pytest.fixture
@@ -37,16 +36,7 @@ def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., 
 @pytest.fixture
 def call(capsys: pytest.CaptureFixture[str]) -> Run:
     """Return a function that runs a command line and returns what it printed."""
-
-    def run(*arguments: object, code: int = 0) -> str:
-        with pytest.raises(SystemExit) as end:
-            main([str(word) for word in arguments])
-        printed = capsys.readouterr()
-        text = printed.out + printed.err
-        assert end.value.code == code, text
-        return text
-
-    return run
+    return small.command_line(capsys)
 
 
 @pytest.fixture

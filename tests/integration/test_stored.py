@@ -13,12 +13,11 @@ import small
 from forked import Forked
 
 from zsarbench import results
-from zsarbench.cli.main import main
 from zsarbench.plugins import loading
 from zsarbench.results import files
 from zsarbench.testing.videos import write_video
 
-Run = Callable[..., str]
+Run = small.Run
 
 
 @pytest.fixture
@@ -26,16 +25,7 @@ def call(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) ->
     """Return a function that runs a command line with the small data set, and returns what it printed."""
     points = small.entry_points()
     monkeypatch.setattr(loading, "entry_points", lambda: points)
-
-    def run(*arguments: object, code: int = 0) -> str:
-        with pytest.raises(SystemExit) as end:
-            main([str(word) for word in arguments])
-        printed = capsys.readouterr()
-        text = printed.out + printed.err
-        assert end.value.code == code, text
-        return text
-
-    return run
+    return small.command_line(capsys)
 
 
 @pytest.fixture

@@ -6,7 +6,8 @@ import hashlib
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from typing import TYPE_CHECKING
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 from zsarbench.errors import ZsarbenchError
 from zsarbench.features.key import FeatureKey
@@ -56,6 +57,11 @@ class CachedTextEncoder:
         """The number of rows kept in memory."""
         return len(self._rows)
 
+    @cached_property
+    def _makers(self) -> list[dict[str, Any]]:
+        """Whose code encodes here: the one that was loaded, whatever is committed or installed while it runs."""
+        return [asdict(one) for one in distributions_of([self._plugin])]
+
     def encode(self, texts: Sequence[str]) -> Tensor:
         """Return (N, D) float32, encoding only sentences that are not stored yet.
 
@@ -91,8 +97,7 @@ class CachedTextEncoder:
         """Store rows (1, D); where nothing can be written they are kept in memory."""
         if self._writable:
             try:
-                made_by = [asdict(one) for one in distributions_of([self._plugin])]
-                self._stored.adopt(self._stored.write(rows, provenance={"distributions": made_by}))
+                self._stored.adopt(self._stored.write(rows, provenance={"distributions": self._makers}))
                 return
             except ZsarbenchError as error:
                 _log.warning("%s. Sentences are encoded again by the next run", error)

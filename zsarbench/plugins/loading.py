@@ -22,6 +22,7 @@ from zsarbench.plugins.registry import Registry
 from zsarbench.utils.time_limit import TimeIsUp, limited
 
 GROUP = "zsarbench"
+"""The group of entry points; also the name of the host among plugins, and of its distribution."""
 SECONDS = 30.0
 """How long a plugin may take to load; its components are imported when they are used, for as long as they take."""
 _COMMIT = re.compile("[0-9a-f]{7,64}")

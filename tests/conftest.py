@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -26,6 +28,16 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Mon
     """Give every test a cache of its own, and no leave to reach a hub."""
     monkeypatch.setenv("ZSARBENCH_CACHE", str(tmp_path_factory.mktemp("cache")))
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _no_module_left_behind(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Forget, after each file of tests, the modules that it imported from temporary folders: others use their names."""
+    yield
+    base = str(tmp_path_factory.getbasetemp())
+    for name, module in list(sys.modules.items()):
+        if str(getattr(module, "__dict__", {}).get("__file__")).startswith(base):
+            del sys.modules[name]
 
 
 @pytest.fixture(scope="session")

@@ -1,10 +1,12 @@
 """Changes one place of the code at a time and counts which changes the tests of that folder notice.
 
 A change is one of: a comparison turned, an arithmetic operator exchanged, `and` for `or`, a condition negated, a number
-or truth value altered. Places are drawn by the seed over the host and CEZSAR. Each is tried in a copy of the tree, by
-the tests of the same folder, those of the module's own name first. What survives is printed: some of it changes
-nothing that can be seen, the rest lacks a test.
+or truth value altered. Places are drawn by the seed over the host and CEZSAR. The tests of all their folders run once
+under coverage, in a copy of the tree; then each change is tried by the tests of its folder that run the changed line,
+or by all of them where no test runs it in its own process. What survives is printed: some of it changes nothing that
+can be seen, the rest lacks a test.
 
+    pip install pytest-cov
     python tests/campaigns/code_changes.py --n 500 --out changes.jsonl     # hours on two cores; repeat to continue
     python tests/campaigns/code_changes.py --n 20 --only zsarbench/evaluation
 
@@ -15,12 +17,16 @@ from __future__ import annotations
 
 import argparse
 import ast
+import compileall
+import contextlib
 import copy
+import importlib
 import json
-import math
 import os
+import py_compile
 import random
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -30,10 +36,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[2]
 CODE = ("zsarbench", "plugins/zsarbench_cezsar")
 COPIED = ("zsarbench", "plugins", "tests", "benchmarks", "docs", ".ci", "pyproject.toml", "setup.cfg", "README.md")
-MIN_SECONDS, FACTOR = 60.0, 4.0  # a changed program that takes longer than the factor times its usual time hangs
+A_TEST, ALL = 150, 1800  # seconds: what takes longer hangs; the longest test takes 40, the largest folder 150
+PRELOADED = ("av", "hypothesis", "pandas", "pydantic", "rich", "sentence_transformers", "timm", "torch", "xdist")
 
 TURNED: dict[type[ast.cmpop], type[ast.cmpop]] = {
     ast.Lt: ast.LtE, ast.LtE: ast.Lt, ast.Gt: ast.GtE, ast.GtE: ast.Gt, ast.Eq: ast.NotEq, ast.NotEq: ast.Eq,
@@ -131,18 +140,6 @@ def tests_of(path: str) -> list[str]:
     return [file.relative_to(ROOT).as_posix() for file in (*own, *rest)]
 
 
-def noticed(tree: Path, files: Sequence[str], seconds: float) -> str:
-    """Run the tests in a tree; return "failed", "hung" or "" where all passed."""
-    paths = [str(tree), str(tree / "plugins"), os.environ.get("PYTHONPATH", "")]
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, paths)), "PYTHONDONTWRITEBYTECODE": "1"}
-    command = [sys.executable, "-m", "pytest", "-x", "-q", "--no-header", "-p", "no:cacheprovider", *files]
-    try:
-        done = subprocess.run(command, cwd=tree, env=environment, capture_output=True, timeout=seconds)
-    except subprocess.TimeoutExpired:
-        return "hung"
-    return "failed" if done.returncode else ""
-
-
 def drawn(n: int, seed: int, only: str) -> list[Change]:
     """Return n changes by the seed, of files whose path begins with `only`."""
     files = sorted(file for folder in CODE for file in (ROOT / folder).rglob("*.py"))
@@ -150,53 +147,144 @@ def drawn(n: int, seed: int, only: str) -> list[Change]:
     return random.Random(seed).sample(every, min(n, len(every)))
 
 
-def tried(wanted: Sequence[Change], out: Path) -> Iterator[tuple[Change, str]]:
+class Covered:
+    """Which tests run which lines of a tree: the tests run once, under coverage."""
+
+    def __init__(self, tree: Path, files: Sequence[str], jobs: int) -> None:
+        from coverage import CoverageData
+
+        sources = [f"--cov={tree / folder}" for folder in CODE]
+        options = ["-q", "--no-header", "-p", "no:cacheprovider", "--numprocesses", str(jobs), "--dist", "loadfile"]
+        command = [sys.executable, "-m", "pytest", *options, *sources, "--cov-context=test", "--cov-report=", *files]
+        done = subprocess.run(command, cwd=tree, env=environment(tree), capture_output=True, text=True)
+        self.failed = {_function(line.split()[1]) for line in done.stdout.splitlines() if line.startswith("FAILED ")}
+        if done.returncode > 1 or not (tree / ".coverage").exists():
+            raise SystemExit(f"the tests did not run:\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
+        self.data = CoverageData(str(tree / ".coverage"))
+        self.data.read()
+        self.tree = tree
+
+    def tests(self, change: Change) -> list[str]:
+        """Return the tests of its folder that run the changed line; all files of them where none runs it."""
+        files = tests_of(change.path)
+        contexts = self.data.contexts_by_lineno(str(self.tree / change.path)).get(change.line, [])
+        running = {_function(context.split("|")[0]) for context in contexts if context}
+        found = sorted(running - self.failed, key=lambda test: (_place(test, files), test))
+        return [test for test in found if test.partition("::")[0] in files] or files
+
+
+def _function(test: str) -> str:
+    return test.partition("[")[0]
+
+
+def _place(test: str, files: Sequence[str]) -> int:
+    file = test.partition("::")[0]
+    return files.index(file) if file in files else len(files)
+
+
+def environment(tree: Path) -> dict[str, str]:
+    """Return the variables of a process whose code is that of a tree."""
+    paths = [str(tree), str(tree / "plugins"), os.environ.get("PYTHONPATH", "")]
+    return os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, paths)), "OMP_NUM_THREADS": "1"}
+
+
+def copied(tree: Path) -> Path:
+    """Copy into a folder what tests need, and return it; what is compiled there counts while the source is the same."""
+    for item in COPIED:
+        place = ROOT / item
+        ignore = shutil.ignore_patterns("__pycache__", "*.egg-info")
+        shutil.copytree(place, tree / item, ignore=ignore) if place.is_dir() else shutil.copy(place, tree / item)
+    for folder in CODE:
+        compileall.compile_dir(tree / folder, quiet=1, invalidation_mode=py_compile.PycInvalidationMode.CHECKED_HASH)
+    return tree
+
+
+class Attempt:
+    """A change that tests are tried on: a forked process, which has what they import from elsewhere already."""
+
+    def __init__(self, tree: Path, change: Change, tests: Sequence[str], seconds: float) -> None:
+        self.tree, self.change, self.end = tree, change, time.monotonic() + seconds
+        self.text = (tree / change.path).read_text(encoding="utf-8")
+        (tree / change.path).write_text(applied(change, self.text), encoding="utf-8")
+        if (process := os.fork()) == 0:
+            try:
+                self._run(tests)
+            finally:
+                os._exit(70)
+        self.process = process
+
+    def _run(self, tests: Sequence[str]) -> None:
+        os.setsid()
+        nowhere = os.open(os.devnull, os.O_RDWR)
+        for stream in range(3):
+            os.dup2(nowhere, stream)
+        os.chdir(self.tree)
+        os.environ |= environment(self.tree)
+        sys.path[:0] = [str(self.tree), str(self.tree / "plugins")]
+        sys.dont_write_bytecode = True
+        options = ["-x", "-q", "-p", "no:cacheprovider", "-p", "no:pytest_cov", f"--timeout={A_TEST}"]
+        options += ["--basetemp", str(self.tree / "temporary")]
+        os._exit(int(pytest.main([*options, *tests])))
+
+    def outcome(self) -> str:
+        """Return "failed", "hung" or "survived" once the tests ended, "" before."""
+        ended, status = os.waitpid(self.process, os.WNOHANG)
+        late = time.monotonic() > self.end
+        if not ended and not late:
+            return ""
+        with contextlib.suppress(ProcessLookupError):  # whatever the tests started ends with them
+            os.killpg(self.process, signal.SIGKILL)
+        if not ended:
+            os.waitpid(self.process, 0)
+        (self.tree / self.change.path).write_text(self.text, encoding="utf-8")
+        if not ended:
+            return "hung"
+        return "failed" if status else "survived"
+
+
+def tried(wanted: Sequence[Change], out: Path, jobs: int = 1) -> Iterator[tuple[Change, str]]:
     """Yield each change with its outcome, writing it to a file of lines, where earlier ones are read from."""
     known = {}
     if out.exists():
         for line in out.read_text(encoding="utf-8").splitlines():
             item = json.loads(line)
             known[Change(**item["change"])] = item["outcome"]
-    usual: dict[tuple[str, ...], float] = {}
+    yield from ((change, known[change]) for change in wanted if change in known)
+    waiting = [change for change in wanted if change not in known]
+    if not waiting:
+        return
     with tempfile.TemporaryDirectory() as name, out.open("a", encoding="utf-8") as lines:
-        tree = Path(name)
-        for item in COPIED:
-            place = ROOT / item
-            ignore = shutil.ignore_patterns("__pycache__", "*.egg-info")
-            shutil.copytree(place, tree / item, ignore=ignore) if place.is_dir() else shutil.copy(place, tree / item)
-        for change in wanted:
-            if change not in known:
-                files = tuple(tests_of(change.path))
-                if files not in usual:
-                    start = time.perf_counter()
-                    usual[files] = float("nan") if noticed(tree, files, 1800) else time.perf_counter() - start
-                known[change] = _outcome(tree, change, files, usual[files])
-                lines.write(json.dumps({"change": asdict(change), "outcome": known[change]}) + "\n")
-                lines.flush()
-            yield change, known[change]
-
-
-def _outcome(tree: Path, change: Change, files: Sequence[str], usual: float) -> str:
-    if math.isnan(usual):
-        return "tests fail without it"
-    place = tree / change.path
-    text = place.read_text(encoding="utf-8")
-    try:
-        place.write_text(applied(change, text), encoding="utf-8")
-        return noticed(tree, files, MIN_SECONDS + FACTOR * usual) or "survived"
-    finally:
-        place.write_text(text, encoding="utf-8")
+        trees = [copied(Path(name, str(number))) for number in range(jobs)]
+        covered = Covered(trees[0], sorted({file for change in waiting for file in tests_of(change.path)}), jobs)
+        if covered.failed:
+            print(f"fail without a change, and are left out: {', '.join(sorted(covered.failed))}", flush=True)
+        for library in PRELOADED:
+            with contextlib.suppress(ImportError):
+                importlib.import_module(library)
+        running: list[Attempt] = []
+        while waiting or running:
+            for tree in [tree for tree in trees if tree not in {attempt.tree for attempt in running}][: len(waiting)]:
+                change = waiting.pop(0)
+                running.append(Attempt(tree, change, covered.tests(change), ALL))
+            time.sleep(0.05)
+            for attempt in tuple(running):
+                if outcome := attempt.outcome():
+                    running.remove(attempt)
+                    lines.write(json.dumps({"change": asdict(attempt.change), "outcome": outcome}) + "\n")
+                    lines.flush()
+                    yield attempt.change, outcome
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--n", type=int, default=500)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--jobs", type=int, default=2, help="changes that are tried at the same time")
     parser.add_argument("--only", default="", help="files whose path begins with this")
     parser.add_argument("--out", type=Path, default=Path("changes.jsonl"), help="outcomes; those in it are kept")
     options = parser.parse_args(arguments)
     counts: Counter[str] = Counter()
-    for change, outcome in tried(drawn(options.n, options.seed, options.only), options.out):
+    for change, outcome in tried(drawn(options.n, options.seed, options.only), options.out, options.jobs):
         counts[outcome] += 1
         print(f"{outcome:8} {change.path}:{change.line}  {change.before}  ->  {change.after}", flush=True)
     print(", ".join(f"{outcome}: {count}" for outcome, count in counts.most_common()))

@@ -21,11 +21,12 @@ def round_clips(item: Round, manifest: pd.DataFrame) -> tuple[list[str], list[st
         ZsarbenchError: a listed clip is not in the manifest or of another class, a clip is on both sides, or a
             candidate has none to test.
     """
-    train = _clips_of(item.train_clips, item.given, manifest, f"train clips of round {item.index}")
-    test = _clips_of(item.test_clips, item.candidates, manifest, f"test clips of round {item.index}")
+    labels = dict(zip(manifest["clip_id"].tolist(), manifest["label"].tolist(), strict=True))
+    train = _clips_of(item.train_clips, item.given, labels, f"train clips of round {item.index}")
+    test = _clips_of(item.test_clips, item.candidates, labels, f"test clips of round {item.index}")
     if shared := set(train) & set(test):
         raise ZsarbenchError(f"round {item.index} trains on {len(shared)} of its test clips, e.g. '{min(shared)}'")
-    tested = set(manifest.loc[manifest["clip_id"].isin(test), "label"])
+    tested = {labels[clip] for clip in test}
     if empty := [name for name in item.candidates if name not in tested]:
         raise ZsarbenchError(f"round {item.index} has no clip to test of {len(empty)} candidates, e.g. '{empty[0]}'")
     return train, test
@@ -42,7 +43,7 @@ def protocol_clips(rounds: Iterable[Round], manifest: pd.DataFrame) -> tuple[lis
     clips = [round_clips(item, manifest) for item in rounds]
     learnt = {clip for train, _ in clips for clip in train}
     tested = {clip for _, test in clips for clip in test}
-    ids = list(manifest["clip_id"])
+    ids = manifest["clip_id"].tolist()
     return [clip for clip in ids if clip in learnt], [clip for clip in ids if clip in tested]
 
 
@@ -81,20 +82,22 @@ def with_listed_clips(
 
 
 def _clips_of(
-    listed: tuple[str, ...] | None, classes: tuple[str, ...], manifest: pd.DataFrame, where: str
+    listed: tuple[str, ...] | None, classes: tuple[str, ...], labels: Mapping[str, str], where: str
 ) -> list[str]:
-    of_classes = manifest["label"].isin(classes)
+    """Return the listed clips, all of their classes where none are, in the order of `labels`, the class of each."""
+    own = set(classes)
     if listed is None:
-        return list(manifest.loc[of_classes, "clip_id"])
-    if missing := set(listed) - set(manifest["clip_id"]):
+        return [clip for clip, label in labels.items() if label in own]
+    chosen = set(listed)
+    if missing := chosen - labels.keys():
         raise ZsarbenchError(
             f"{where}: {len(missing)} clips are not in the manifest, e.g. '{min(missing)}'"
-            + _meant(min(missing), set(manifest["clip_id"]))
+            + _meant(min(missing), labels)
         )
-    chosen = manifest["clip_id"].isin(listed)
-    if len(others := manifest.loc[chosen & ~of_classes, "clip_id"]):
-        raise ZsarbenchError(f"{where}: {len(others)} clips are of other classes than it has, e.g. '{others.iloc[0]}'")
-    return list(manifest.loc[chosen, "clip_id"])
+    clips = [clip for clip in labels if clip in chosen]
+    if others := [clip for clip in clips if labels[clip] not in own]:
+        raise ZsarbenchError(f"{where}: {len(others)} clips are of other classes than it has, e.g. '{others[0]}'")
+    return clips
 
 
 def _meant(listed: str, known: Collection[str]) -> str:
@@ -112,10 +115,10 @@ def _with_clips(
     if "held_out_list" in named:
         tested = manifest["label"].isin(item.seen) & ids.isin(lists[named["held_out_list"]])
         trained = given & ~manifest["group"].isin(manifest.loc[tested, "group"])
-        return replace(item, train_clips=tuple(ids[trained]), test_clips=tuple(ids[tested | unseen]))
+        return replace(item, train_clips=tuple(ids[trained].tolist()), test_clips=tuple(ids[tested | unseen].tolist()))
     if "train_list" in named:
-        item = replace(item, train_clips=tuple(ids[given & ids.isin(lists[named["train_list"]])]))
+        item = replace(item, train_clips=tuple(ids[given & ids.isin(lists[named["train_list"]])].tolist()))
     if "test_list" in named:
         candidate = manifest["label"].isin(item.candidates)
-        item = replace(item, test_clips=tuple(ids[candidate & ids.isin(lists[named["test_list"]])]))
+        item = replace(item, test_clips=tuple(ids[candidate & ids.isin(lists[named["test_list"]])].tolist()))
     return item

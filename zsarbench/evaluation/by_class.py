@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from zsarbench.evaluation import metrics
 from zsarbench.evaluation.scores import Scores
 from zsarbench.interfaces import Denominator
 
@@ -48,8 +47,8 @@ def by_class(scores: Scores, denominator: Denominator = "all") -> list[ClassAccu
     sums: dict[tuple[str, bool], _Sums] = defaultdict(_Sums)
     for number, item in enumerate(scores.rounds):
         matrix, labels = scores.round(number)
-        correct = metrics.topk_expectation(matrix, labels, 1)
-        kept = metrics.counted(matrix, denominator)
+        ranked = scores.ranks(number)
+        correct, kept = ranked.correct(1), ranked.counted(denominator)
         best = np.where(np.isnan(matrix), -np.inf, matrix)
         tops = best == best.max(axis=1, keepdims=True)
         clear = (tops.sum(axis=1) == 1) & ~np.isnan(matrix).any(axis=1)

@@ -268,11 +268,10 @@ def accuracies(
     """
     by_side: dict[str, list[tuple[float, float]]] = {"clean": [], "overlapping": []}
     for number, item in enumerate(scores.rounds):
-        matrix, labels = scores.round(number)
+        labels, ranked = scores.true_columns(number), scores.ranks(number)
         candidates = [str(name) for name in scores.class_names[item.classes]]
         touched = np.array([name in overlapping for name in candidates])
-        correct = metrics.topk_expectation(matrix, labels, 1)
-        kept = metrics.counted(matrix, denominator)
+        correct, kept = ranked.correct(1), ranked.counted(denominator)
         for side, columns in (("clean", ~touched & ~item.seen), ("overlapping", touched & ~item.seen)):
             here = kept & columns[labels]
             if here.any():

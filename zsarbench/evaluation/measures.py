@@ -95,12 +95,11 @@ def _correct(scores: Scores, distinct: Sequence[bool], metric: Metric, denominat
     """Return the correctness of every round that an accuracy is the mean of."""
     rounds = []
     for number, (item, counts) in enumerate(zip(scores.rounds, distinct, strict=True)):
-        matrix, labels = scores.round(number)
-        if not counts or matrix.shape[1] <= metric.k:
+        if not counts or len(item.classes) <= metric.k:
             continue
-        kept = metrics.counted(matrix, denominator)
+        ranked = scores.ranks(number)
+        kept = ranked.counted(denominator)
         if metric.side is not None:
-            kept &= item.seen[labels] == metric.side.of_seen
-        correct = metrics.topk_expectation(matrix, labels, metric.k)
-        rounds.append(ScoredRound(correct[kept], item.clips[kept]))
+            kept = kept & (item.seen[scores.true_columns(number)] == metric.side.of_seen)
+        rounds.append(ScoredRound(ranked.correct(metric.k)[kept], item.clips[kept]))
     return rounds

@@ -11,6 +11,7 @@ score.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -27,11 +28,13 @@ class Ranks(NamedTuple):
     """How many of the C candidates beat the true class of each of N clips, and how many tie with it.
 
     `greater` (N,) counts strictly larger scores, `equal` (N,) the tied ones, the true class included. A clip that was
-    not read, or whose true class was not predicted, has `greater == n_classes`: it is behind every candidate.
+    not read, or whose true class was not predicted, has `greater == n_classes`: it is behind every candidate. `read`
+    (N,): whether a clip was.
     """
 
     greater: Values
     equal: Values
+    read: Mask
     n_classes: int
 
     def correct(self, k: int) -> Values:
@@ -43,6 +46,10 @@ class Ranks(NamedTuple):
         if not 1 <= k <= self.n_classes:
             raise ValueError(f"k is {k}, but must lie between 1 and the {self.n_classes} candidate classes")
         return np.clip((k - self.greater) / self.equal, 0.0, 1.0)
+
+    def counted(self, denominator: Denominator) -> Mask:
+        """Return which clips (N,) the denominator counts: all, or those that were read."""
+        return self.read if denominator == "survivors" else np.full(len(self.read), True)
 
 
 def ranks(scores: Scores, labels: Index) -> Ranks:
@@ -58,10 +65,11 @@ def ranks(scores: Scores, labels: Index) -> Ranks:
     own = np.take_along_axis(scores, labels[:, None], axis=1)
     greater = np.count_nonzero(scores > own, axis=1).astype(np.float64)
     equal = np.count_nonzero(scores == own, axis=1).astype(np.float64)
+    read = ~unread(scores)
     # NaN compares false with everything, which would rank unread clips first.
-    greater[unread(scores) | (own[:, 0] == -np.inf)] = n_classes
+    greater[~read | (own[:, 0] == -np.inf)] = n_classes
     # A clip whose own score is NaN has no ties; 1 keeps the division defined and the result 0.
-    return Ranks(greater, np.maximum(equal, 1.0), n_classes)
+    return Ranks(greater, np.maximum(equal, 1.0), read, n_classes)
 
 
 def topk_expectation(scores: Scores, labels: Index, k: int) -> Values:
@@ -140,46 +148,45 @@ def evaluate(
     seen = _seen(rules, seen, scores.shape[1])
     if rules.own_kind_only:
         scores = among_own_kind(scores, labels, seen)
-    keep = counted(scores, denominator)
-    if not keep.any():
+    ranked = ranks(scores, labels)
+    counted = ranked.counted(denominator)
+    if not counted.any():
         raise ZsarbenchError(
-            f"none of the {len(keep)} test clips has scores, so the denominator 'survivors' is empty; "
+            f"none of the {len(counted)} test clips has scores, so the denominator 'survivors' is empty; "
             "see the result's list of failed clips, or use --denominator all"
         )
-    judged = _Judged(rules, scores[keep], labels[keep], seen)
+    judged = _Judged(rules, scores, labels, seen, ranked, counted)
     if rules.sides:
-        check_both_kinds(seen[judged.labels])
+        check_both_kinds(seen[labels[counted]])
     n_classes = scores.shape[1]
     return {metric.name: judged.value(metric) for metric in requested if metric.k == 1 or metric.k < n_classes}
 
 
+@dataclass(frozen=True)
 class _Judged:
-    """The clips of one round that count, with the ranks of their true classes."""
+    """The clips of one round with the ranks of their true classes; counted: (N,), which of them a metric averages."""
 
-    def __init__(self, rules: SettingRules, scores: Scores, labels: Index, seen: Mask) -> None:
-        self.rules, self.scores, self.labels, self.seen = rules, scores, labels, seen
-        self.ranked = ranks(scores, labels)
+    rules: SettingRules
+    scores: Scores
+    labels: Index
+    seen: Mask
+    ranked: Ranks
+    counted: Mask
 
     def value(self, metric: Metric) -> float:
         if metric.kind == "ausuc":
-            return ausuc(self.scores, self.labels, self.seen)
+            return ausuc(self.scores[self.counted], self.labels[self.counted], self.seen)
         if metric.kind == "harmonic_mean":
             return harmonic_mean(*map(self.value, self.rules.of_sides(metric)))
-        correct, labels = self.ranked.correct(metric.k), self.labels
+        counted = self.counted
         if metric.side is not None:
-            of_side = self.seen[labels] == metric.side.of_seen
-            correct, labels = correct[of_side], labels[of_side]
-        return averaged(correct, labels, metric.average)
+            counted = counted & (self.seen[self.labels] == metric.side.of_seen)
+        return averaged(self.ranked.correct(metric.k)[counted], self.labels[counted], metric.average)
 
 
 def averaged(correct: Values, labels: Index, average: Average) -> float:
     """Return the mean of `correct` (N,) over clips, or over classes first within each; see `per_class`."""
     return per_video(correct) if average == "per_video" else per_class(correct, labels, int(labels.max()) + 1)
-
-
-def counted(scores: Scores, denominator: Denominator) -> Mask:
-    """Return which clips (N,) the denominator counts: all, or those that were read."""
-    return ~unread(scores) if denominator == "survivors" else np.full(len(scores), True)
 
 
 def among_own_kind(scores: Scores, labels: Index, seen: Mask) -> Scores:

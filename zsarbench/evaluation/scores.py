@@ -79,17 +79,26 @@ class Scores:
         Raises:
             ZsarbenchError: the round has a clip or a class that its block lacks, or a clip of no candidate class.
         """
-        item = self.rounds[number]
+        item, labels = self.rounds[number], self.true_columns(number)
         block = self.blocks[item.block]
         rows = positions(block.clips, len(self.clip_ids))[item.clips]
         columns = positions(block.classes, len(self.class_names))[item.classes]
+        if min(rows.min(initial=0), columns.min(initial=0)) < 0:
+            raise ZsarbenchError(f"round {number} of the scores has a clip or class that its block lacks")
+        return block.scores[np.ix_(rows, columns)], labels
+
+    def true_columns(self, number: int) -> NDArray[np.int64]:
+        """Return the labels (n,) of the round at this position, as indices into its classes.
+
+        Raises:
+            ZsarbenchError: a clip is of no candidate class.
+        """
+        item = self.rounds[number]
         labels = positions(item.classes, len(self.class_names))[self.labels[item.clips]]
         labels[self.labels[item.clips] < 0] = -1
-        if min(rows.min(initial=0), columns.min(initial=0), labels.min(initial=0)) < 0:
-            raise ZsarbenchError(
-                f"round {number} of the scores has a clip or class that its block lacks, or a clip of no candidate"
-            )
-        return block.scores[np.ix_(rows, columns)], labels
+        if labels.min(initial=0) < 0:
+            raise ZsarbenchError(f"round {number} of the scores has a clip of no candidate class")
+        return labels
 
     def ranks(self, number: int) -> Ranks:
         """Return the ranks of the true classes of the round at this position, computed when first requested.

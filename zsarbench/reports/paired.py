@@ -235,8 +235,7 @@ def correctness(result: RunResult, scores: Scores, metric: Metric) -> Correctnes
             kept = of_round.clips
             correct = scores.ranks(number).correct(metric.k)
             if metric.side is not None:
-                labels = scores.round(number)[1]
-                of_side = of_round.seen[labels] == metric.side.of_seen
+                of_side = of_round.seen[scores.true_columns(number)] == metric.side.of_seen
                 kept, correct = kept[of_side], correct[of_side]
             order = np.argsort(scores.by_id[kept])
             by_round[item.round].append((kept[order], correct[order]))

@@ -13,6 +13,8 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
+import numpy as np
+
 from zsarbench import protocols, results
 from zsarbench.data import class_texts
 from zsarbench.data.manifest import checked_manifest
@@ -137,9 +139,11 @@ def _most(rows: Sequence[tuple[RunResult, Facts]]) -> Facts:
 def _tested(result: RunResult, scores: Scores) -> tuple[str, ...]:
     """Return a digest of the test clips and their labels for each round under the first seed, by index."""
     digests: dict[int, str] = {}
+    names = np.append(scores.class_names, "")  # the label of an unknown class is -1
     for item, of_round in zip(result.rounds, scores.rounds, strict=False):
-        labels = [scores.class_names[label] if label >= 0 else "" for label in scores.labels[of_round.clips]]
-        digests.setdefault(item.round, clips_digest(scores.clip_ids[of_round.clips].tolist(), labels))
+        if item.round not in digests:
+            clips = of_round.clips
+            digests[item.round] = clips_digest(scores.clip_ids[clips].tolist(), names[scores.labels[clips]].tolist())
     return tuple(digests[number] for number in sorted(digests))
 
 

@@ -42,6 +42,7 @@ ROOT = Path(__file__).parents[2]
 CODE = ("zsarbench", "plugins/zsarbench_cezsar")
 COPIED = ("zsarbench", "plugins", "tests", "benchmarks", "docs", ".ci", "pyproject.toml", "setup.cfg", "README.md")
 A_TEST, ALL = 150, 1800  # seconds: what takes longer hangs; the longest test takes 40, the largest folder 150
+LARGEST = "test_first_party.py"  # the kit over every component: it shows bugs of these, and takes minutes
 PRELOADED = ("av", "hypothesis", "pandas", "pydantic", "rich", "sentence_transformers", "timm", "torch", "xdist")
 
 TURNED: dict[type[ast.cmpop], type[ast.cmpop]] = {
@@ -135,8 +136,8 @@ def tests_of(path: str) -> list[str]:
     folder = folder or ROOT / "tests" / "first_party" / "cezsar"
     while not any(folder.rglob("test_*.py")):
         folder = folder.parent
-    own = [file for file in folder.rglob(f"test_{module.stem}*.py") if "conformance" not in file.parts]
-    rest = [file for file in sorted(folder.rglob("test_*.py")) if file not in own and "conformance" not in file.parts]
+    own = sorted(folder.rglob(f"test_{module.stem}*.py"))
+    rest = [file for file in sorted(folder.rglob("test_*.py")) if file not in own and file.name != LARGEST]
     return [file.relative_to(ROOT).as_posix() for file in (*own, *rest)]
 
 
@@ -148,38 +149,42 @@ def drawn(n: int, seed: int, only: str) -> list[Change]:
 
 
 class Covered:
-    """Which tests run which lines of a tree: the tests run once, under coverage."""
+    """Which tests run which lines: they run once, under coverage, and what they ran and which failed is kept."""
 
-    def __init__(self, tree: Path, files: Sequence[str], jobs: int) -> None:
+    def __init__(self, tree: Path, files: Sequence[str], jobs: int, kept: Path) -> None:
         from coverage import CoverageData
 
+        self.kept = kept
+        if not kept.exists():
+            self._record(tree, files, jobs)
+        self.data = CoverageData(str(kept))
+        self.data.read()
+        self.failing = kept.with_suffix(".failing").read_text(encoding="utf-8").split()
+
+    def _record(self, tree: Path, files: Sequence[str], jobs: int) -> None:
         sources = [f"--cov={tree / folder}" for folder in CODE]
         options = ["-q", "--no-header", "-p", "no:cacheprovider", "--numprocesses", str(jobs), "--dist", "loadfile"]
         command = [sys.executable, "-m", "pytest", *options, *sources, "--cov-context=test", "--cov-report=", *files]
         done = subprocess.run(command, cwd=tree, env=environment(tree), capture_output=True, text=True)
-        self.failed = {_function(line.split()[1]) for line in done.stdout.splitlines() if line.startswith("FAILED ")}
         if done.returncode > 1 or not (tree / ".coverage").exists():
             raise SystemExit(f"the tests did not run:\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
-        self.data = CoverageData(str(tree / ".coverage"))
-        self.data.read()
-        self.tree = tree
+        failing = [line.split()[1] for line in done.stdout.splitlines() if line.startswith("FAILED ")]
+        self.kept.with_suffix(".failing").write_text("\n".join(failing), encoding="utf-8")
+        shutil.move(tree / ".coverage", self.kept)
 
     def tests(self, change: Change) -> list[str]:
-        """Return the tests of its folder that run the changed line; all files of them where none runs it."""
+        """Return the tests of its folder that run the changed line; all files of them where none runs it.
+
+        What fails without a change, as what looks at the installed package does, is left out.
+        """
         files = tests_of(change.path)
-        contexts = self.data.contexts_by_lineno(str(self.tree / change.path)).get(change.line, [])
-        running = {_function(context.split("|")[0]) for context in contexts if context}
-        found = sorted(running - self.failed, key=lambda test: (_place(test, files), test))
-        return [test for test in found if test.partition("::")[0] in files] or files
-
-
-def _function(test: str) -> str:
-    return test.partition("[")[0]
-
-
-def _place(test: str, files: Sequence[str]) -> int:
-    file = test.partition("::")[0]
-    return files.index(file) if file in files else len(files)
+        place = {file: number for number, file in enumerate(files)}
+        measured = (name for name in self.data.measured_files() if name.endswith(f"/{change.path}"))
+        contexts = {text for name in measured for text in self.data.contexts_by_lineno(name).get(change.line, [])}
+        running = {text.partition("|")[0].partition("[")[0] for text in contexts}  # a function, with all its cases
+        own = [test for test in running if test.partition("::")[0] in place]
+        chosen = sorted(own, key=lambda test: (place[test.partition("::")[0]], test)) or files
+        return [*chosen, *(f"--deselect={test}" for test in self.failing)]
 
 
 def environment(tree: Path) -> dict[str, str]:
@@ -255,9 +260,8 @@ def tried(wanted: Sequence[Change], out: Path, jobs: int = 1) -> Iterator[tuple[
         return
     with tempfile.TemporaryDirectory() as name, out.open("a", encoding="utf-8") as lines:
         trees = [copied(Path(name, str(number))) for number in range(jobs)]
-        covered = Covered(trees[0], sorted({file for change in waiting for file in tests_of(change.path)}), jobs)
-        if covered.failed:
-            print(f"fail without a change, and are left out: {', '.join(sorted(covered.failed))}", flush=True)
+        files = sorted({file for change in waiting for file in tests_of(change.path)})
+        covered = Covered(trees[0], files, jobs, out.with_suffix(".coverage"))
         for library in PRELOADED:
             with contextlib.suppress(ImportError):
                 importlib.import_module(library)
@@ -281,7 +285,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--jobs", type=int, default=2, help="changes that are tried at the same time")
     parser.add_argument("--only", default="", help="files whose path begins with this")
-    parser.add_argument("--out", type=Path, default=Path("changes.jsonl"), help="outcomes; those in it are kept")
+    parser.add_argument(
+        "--out", type=Path, default=Path("changes.jsonl"), help="outcomes, continued; of other code, others"
+    )
     options = parser.parse_args(arguments)
     counts: Counter[str] = Counter()
     for change, outcome in tried(drawn(options.n, options.seed, options.only), options.out, options.jobs):

@@ -94,7 +94,8 @@ def method(init: str = "pass", fit: str = "pass", score: str = SOUND[0]) -> str:
 
 LIST = ("list", "--json")
 COMPARE = ("compare", "RESULTS", "--format", "json")
-RUN = ("run", "--method", "hostile", "--json", "--out", "OUT")
+FEW = ("--set", "dataset.clips_per_class=1", "--json", "--out", "OUT")
+RUN = ("run", "--method", "hostile", *FEW)
 
 
 def at_import(rng: random.Random) -> Trial:
@@ -125,7 +126,7 @@ def observer(rng: random.Random) -> Trial:
         source, named = hook("zsarbench_check_run", "spec", ACTS[act]), act not in HARMLESS
     else:
         source, named = hook("zsarbench_check_run", "spec", f"return {rng.choice(VALUES)}"), False
-    return Trial(source, ("run", "--method", "chance", "--json", "--out", "OUT"), named=named)
+    return Trial(source, ("run", "--method", "chance", *FEW), named=named)
 
 
 def in_method(rng: random.Random) -> Trial:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -11,7 +12,7 @@ import pytest
 from click.testing import CliRunner
 
 from zsarbench import __version__
-from zsarbench.cli.main import cli
+from zsarbench.cli.main import cli, main
 
 
 def commands(group: click.Group, *path: str) -> Iterator[tuple[str, ...]]:
@@ -54,3 +55,11 @@ def test_options_that_decide_scores_stand_apart_from_those_of_the_machine() -> N
 def test_the_package_is_a_command_too() -> None:
     done = subprocess.run([sys.executable, "-m", "zsarbench", "--version"], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (0, f"zsarbench, version {__version__}\n"), done.stderr
+
+
+def test_a_mistake_in_options_ends_with_what_to_type(capsys: pytest.CaptureFixture[str]) -> None:
+    for arguments in (["run", "--method"], ["run", "--no-such-option"], ["no-such-verb"]):
+        with pytest.raises(SystemExit):
+            main(arguments)
+        printed = " ".join(capsys.readouterr().err.split())
+        assert re.search(r"(?<!\.)[.?)] Try: zsarbench", printed), printed

@@ -113,6 +113,7 @@ def test_several_processes_measure_what_one_does(tmp_path: Path) -> None:
     assert hashes(tmp_path / "one") == hashes(tmp_path / "two")
     again = CliRunner().invoke(cli, [*words, "--out", str(tmp_path / "two"), "--jobs", "2"], obj={})
     assert again.stdout == two.stdout
+    assert all(f": {path} (" in again.stderr for path in results.find(tmp_path / "two"))
     assert again.stderr.count("(0.0 s)") == len(results.find(tmp_path / "two")) == 3
 
 

@@ -319,6 +319,14 @@ def test_a_round_is_the_slice_of_its_block() -> None:
             assert part[row, column] == block.scores[clip, name]
 
 
+def test_the_rounds_of_a_result_are_a_table_that_begins_with_what_was_measured() -> None:
+    result = sample_result(sample_scores())
+    frame = result.to_dataframe()
+    assert list(frame)[:4] == ["method", "protocol", "round", "seed"]
+    assert list(frame)[-len(result.rounds[0].metrics) :] == list(result.rounds[0].metrics)
+    assert len(frame) == len(result.rounds)
+
+
 def test_spread_is_over_rounds_of_the_mean_over_seeds() -> None:
     first = sample_result(sample_scores(n_rounds=3, n_seeds=2), seeds=(4, 9))
     table = np.array([item.metrics["top1_per_video"] for item in first.rounds]).reshape(2, 3)  # seeds, rounds

@@ -122,7 +122,7 @@ def test_texts_that_hold_no_characters_are_refused(code: int, tmp_path: Path) ->
 
 def test_what_numpy_wrote_comes_back_as_it_was(tmp_path: Path) -> None:
     arrays = {
-        "text": np.array(["é", "日本"]),
+        "text": np.array(["é", "日本", "\U0010ffff"]),
         "fortran": np.asfortranarray(np.arange(6.0).reshape(2, 3)),
         "empty": np.zeros((0, 4), np.float32),
         "scalar": np.array(3, np.int32),

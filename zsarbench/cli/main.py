@@ -7,6 +7,7 @@ import io
 import logging
 import sys
 import traceback
+from collections.abc import Sequence
 from contextlib import nullcontext, redirect_stderr
 from pathlib import Path
 from typing import Any, TextIO, cast
@@ -164,7 +165,7 @@ def main(arguments: list[str] | None = None) -> Any:
     except click.exceptions.Exit as error:
         status = error.exit_code
     except click.ClickException as error:
-        _show(_of_click(error), shared)
+        _show(_of_click(error, sys.argv[1:] if arguments is None else arguments), shared)
         status = error.exit_code
     except (click.Abort, KeyboardInterrupt):
         echo(shared.get(INTERRUPTED, "interrupted"), err=True)
@@ -184,14 +185,15 @@ def main(arguments: list[str] | None = None) -> Any:
     sys.exit(status if isinstance(status, int) else 0)
 
 
-def _of_click(error: click.ClickException) -> ZsarbenchError:
+def _of_click(error: click.ClickException, arguments: Sequence[str]) -> ZsarbenchError:
     """Return an error of the command line's own form for what click says of arguments."""
     text = error.format_message()
-    context = error.ctx if isinstance(error, click.UsageError) else None
-    if context is None or "Try: " in text:
+    if not isinstance(error, click.UsageError) or "Try: " in text:
         return ZsarbenchError(text)
+    verbs = [word for word in arguments[:1] if word in VERBS]  # all that is known where an option lacks its value
+    command = error.ctx.command_path if error.ctx is not None else " ".join(["zsarbench", *verbs])
     stop = "" if text.endswith((".", "?", ")")) else "."
-    return ZsarbenchError(f"{text}{stop} Try: {context.command_path} --help")
+    return ZsarbenchError(f"{text}{stop} Try: {command} --help")
 
 
 def _of_plugin(error: BaseException, shared: dict[str, Any]) -> ZsarbenchError | None:

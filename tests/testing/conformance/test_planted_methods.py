@@ -275,6 +275,11 @@ def infinite(self: Any, *given: Any) -> Tensor:
     return scores.masked_fill(scores == scores.amin(1, keepdim=True), -torch.inf)
 
 
+def whole_numbers(self: Any, *given: Any) -> Tensor:
+    """Rounds its scores to whole numbers, which tie."""
+    return Centroids.score(self, *given).mul(100).long()
+
+
 def last_wins(self: Any, *given: Any) -> Tensor:
     """Breaks ties by the place of a class, with a bias that is too large."""
     scores = Centroids.score(self, *given)
@@ -302,6 +307,7 @@ METHOD = [
     (altered(Centroids, fit=remembers_seen, score=half_known_by_id), "seen-candidates-too"),
     (altered(Centroids, fit=class_means_of_validation), "validation-set-decides-only"),
     (altered(Centroids, score=infinite), "gives-scores"),
+    (altered(Centroids, score=whole_numbers), "gives-scores"),
     (altered(Centroids, score=last_wins, class_independent=False), "order-follows-clips"),
     (altered(Centroids, learns_from="everything"), "interface-is-complete"),
     (altered(Centroids, learns_from="nothing"), "gives-scores"),  # it is given None to learn from

@@ -2,15 +2,15 @@
 
 A change is one of: a comparison turned, an arithmetic operator exchanged, `and` for `or`, a condition negated, a number
 or truth value altered. Places are drawn by the seed over the host and CEZSAR. The tests of all their folders run once
-under coverage, in a copy of the tree; then each change is tried by the tests of its folder that run the changed line,
-or by all of them where no test runs it in its own process. What survives is printed: some of it changes nothing that
-can be seen, the rest lacks a test.
+under coverage, in a copy of the tree; then each change is tried by the tests of its folder that run the changed line.
+What survives is printed: some of it changes nothing that can be seen, the rest lacks a test. A line that no test of its
+folder runs is "not run": tests of other folders may do, and those that start processes.
 
     pip install pytest-cov
     python tests/campaigns/code_changes.py --n 500 --out changes.jsonl     # hours on two cores; repeat to continue
     python tests/campaigns/code_changes.py --n 20 --only zsarbench/evaluation
 
-Exit code 1 where something survived.
+Exit code 1 where something survived or was not run.
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TextIO
 
 import pytest
 
@@ -168,23 +169,20 @@ class Covered:
         done = subprocess.run(command, cwd=tree, env=environment(tree), capture_output=True, text=True)
         if done.returncode > 1 or not (tree / ".coverage").exists():
             raise SystemExit(f"the tests did not run:\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
-        failing = [line.split()[1] for line in done.stdout.splitlines() if line.startswith("FAILED ")]
+        failing = [line.split()[1].partition("[")[0] for line in done.stdout.splitlines() if line.startswith("FAILED ")]
         self.kept.with_suffix(".failing").write_text("\n".join(failing), encoding="utf-8")
         shutil.move(tree / ".coverage", self.kept)
 
     def tests(self, change: Change) -> list[str]:
-        """Return the tests of its folder that run the changed line; all files of them where none runs it.
-
-        What fails without a change, as what looks at the installed package does, is left out.
-        """
+        """Return the tests of its folder that run the changed line, but for those that fail without a change."""
         files = tests_of(change.path)
         place = {file: number for number, file in enumerate(files)}
         measured = (name for name in self.data.measured_files() if name.endswith(f"/{change.path}"))
         contexts = {text for name in measured for text in self.data.contexts_by_lineno(name).get(change.line, [])}
         running = {text.partition("|")[0].partition("[")[0] for text in contexts}  # a function, with all its cases
         own = [test for test in running if test.partition("::")[0] in place]
-        chosen = sorted(own, key=lambda test: (place[test.partition("::")[0]], test)) or files
-        return [*chosen, *(f"--deselect={test}" for test in self.failing)]
+        chosen = sorted(own, key=lambda test: (place[test.partition("::")[0]], test))
+        return [test for test in chosen if test not in self.failing]
 
 
 def environment(tree: Path) -> dict[str, str]:
@@ -269,14 +267,22 @@ def tried(wanted: Sequence[Change], out: Path, jobs: int = 1) -> Iterator[tuple[
         while waiting or running:
             for tree in [tree for tree in trees if tree not in {attempt.tree for attempt in running}][: len(waiting)]:
                 change = waiting.pop(0)
-                running.append(Attempt(tree, change, covered.tests(change), ALL))
+                if tests := covered.tests(change):
+                    running.append(Attempt(tree, change, tests, ALL))
+                else:
+                    yield change, noted(lines, change, "not run")
             time.sleep(0.05)
             for attempt in tuple(running):
                 if outcome := attempt.outcome():
                     running.remove(attempt)
-                    lines.write(json.dumps({"change": asdict(attempt.change), "outcome": outcome}) + "\n")
-                    lines.flush()
-                    yield attempt.change, outcome
+                    yield attempt.change, noted(lines, attempt.change, outcome)
+
+
+def noted(lines: TextIO, change: Change, outcome: str) -> str:
+    """Write an outcome to the file of lines and return it."""
+    lines.write(json.dumps({"change": asdict(change), "outcome": outcome}) + "\n")
+    lines.flush()
+    return outcome
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -294,7 +300,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         counts[outcome] += 1
         print(f"{outcome:8} {change.path}:{change.line}  {change.before}  ->  {change.after}", flush=True)
     print(", ".join(f"{outcome}: {count}" for outcome, count in counts.most_common()))
-    return 1 if counts["survived"] else 0
+    return 1 if counts["survived"] or counts["not run"] else 0
 
 
 if __name__ == "__main__":

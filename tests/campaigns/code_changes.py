@@ -174,7 +174,10 @@ class Covered:
         shutil.move(tree / ".coverage", self.kept)
 
     def tests(self, change: Change) -> list[str]:
-        """Return the tests of its folder that run the changed line, but for those that fail without a change."""
+        """Return the tests of its folder that run the changed line, but for those that fail without a change.
+
+        What runs at import, as constants do, is tried by the files of tests of the module's own name.
+        """
         files = tests_of(change.path)
         place = {file: number for number, file in enumerate(files)}
         measured = (name for name in self.data.measured_files() if name.endswith(f"/{change.path}"))
@@ -182,6 +185,8 @@ class Covered:
         running = {text.partition("|")[0].partition("[")[0] for text in contexts}  # a function, with all its cases
         own = [test for test in running if test.partition("::")[0] in place]
         chosen = sorted(own, key=lambda test: (place[test.partition("::")[0]], test))
+        if "" in contexts:
+            chosen += [file for file in files if Path(file).name.startswith(f"test_{Path(change.path).stem}")]
         return [test for test in chosen if test not in self.failing]
 
 

@@ -183,8 +183,10 @@ def test_show_says_which_difference_a_protocol_resolves_and_what_that_assumes() 
     (line,) = [
         line for line in zsarbench("protocol", "show", "sketch/compositional").stdout.splitlines() if "resolves" in line
     ]
-    assert line.startswith("resolves: differences of 8.7 points in top1_per_video (80 % power at 5 %), if two methods")
+    between = "between two methods, of 12.0 on a board of 6 (80 % power at 5 %), if two methods"
+    assert line.startswith(f"resolves: differences of 8.7 points in top1_per_video {between}")
     assert "differ in single classes by 25 points" in line
     resolves = json.loads(zsarbench("protocol", "show", "sketch/compositional", "--json").stdout)["resolves"]
     assert resolves["class_deviation"] == 0.25
     assert resolves["difference"] == pytest.approx(0.0875, abs=1e-3)
+    assert resolves["board"] == {"n_methods": 6, "difference": pytest.approx(0.1196, abs=1e-3)}

@@ -144,6 +144,16 @@ def test_what_is_resolved_falls_with_the_root_of_the_classes() -> None:
     assert significance.resolvable(0.02, 5) > significance.resolvable(0.02, 34)
 
 
+def test_what_a_board_resolves_is_for_the_test_of_each_of_its_pairs() -> None:
+    stats = pytest.importorskip("scipy.stats")
+    expected = 0.02 * (stats.t.ppf(1 - 0.025 / 15, 33) + stats.t.ppf(0.8, 33))
+    assert significance.resolvable(0.02, 34, n_methods=6) == pytest.approx(expected, rel=1e-6)
+    assert significance.resolvable(0.02, 34, n_methods=2) == significance.resolvable(0.02, 34)
+    rounds = [[f"class{number}" for number in range(34)]]
+    ratio = significance.resolvable_by(rounds, n_methods=6) / significance.resolvable_by(rounds)
+    assert ratio == pytest.approx(expected / significance.resolvable(0.02, 34), rel=1e-6)
+
+
 def test_mcnemar_is_the_binomial_test_of_the_clips_that_one_alone_has_right() -> None:
     stats = pytest.importorskip("scipy.stats")
     rng = np.random.default_rng(6)

@@ -27,6 +27,8 @@ from zsarbench.evaluation.settings import Average
 LEVEL = 0.05
 """Of all tests of one comparison together."""
 POWER = 0.8
+BOARD = 6
+"""Methods of a board of usual size, for which it is stated what a protocol can tell apart."""
 CLASS_DEVIATION = 0.25
 """Standard deviation over classes of the difference of two methods' accuracies: the median over all pairs of committed
 rows of one protocol (benchmarks/statistics/boards.md); a quarter of the pairs is below 0.18, a quarter above 0.32."""
@@ -258,23 +260,28 @@ def _ranges(better: NDArray[np.bool_]) -> list[tuple[int, int]]:
     return [(1 + int(first), len(better) - int(last)) for first, last in zip(before, behind, strict=True)]
 
 
-def resolvable(error: float, n_classes: float, *, power: float = POWER) -> float:
+def resolvable(error: float, n_classes: float, *, n_methods: int = 2, power: float = POWER) -> float:
     """Return the true difference that a paired test at 5 % finds with this power, given a difference's standard error.
 
-    It is (t(0.975) + t(power)) standard errors, with n - 1 degrees of freedom.
+    It is (t(1 - 0.025 / pairs) + t(power)) standard errors, with n - 1 degrees of freedom. n_methods: of whose pairs
+    the two are one; all tests together then keep the 5 %, as the first step of Holm's correction does.
 
     >>> round(resolvable(0.01, 34), 4)
     0.0289
+    >>> round(resolvable(0.01, 34, n_methods=6), 4)
+    0.0402
     """
-    freedom = max(n_classes, 2.0) - 1
-    return error * (student.quantile(1 - LEVEL / 2, freedom) + student.quantile(power, freedom))
+    freedom, n_pairs = max(n_classes, 2.0) - 1, n_methods * (n_methods - 1) // 2
+    return error * (student.quantile(1 - LEVEL / n_pairs / 2, freedom) + student.quantile(power, freedom))
 
 
-def resolvable_by(rounds: Sequence[Sequence[str]], *, deviation: float = CLASS_DEVIATION) -> float | None:
+def resolvable_by(
+    rounds: Sequence[Sequence[str]], *, n_methods: int = 2, deviation: float = CLASS_DEVIATION
+) -> float | None:
     """Return the true difference that a paired test on these rounds finds with 80 % power; None with too few classes.
 
-    rounds: the classes that each distinct round tests. deviation: over classes, of the difference of two methods'
-    accuracies, which no protocol knows: how far two methods differ in single classes.
+    rounds: the classes that each distinct round tests. n_methods: see `resolvable`. deviation: over classes, of the
+    difference of two methods' accuracies, which no protocol knows: how far two methods differ in single classes.
 
     >>> round(resolvable_by([[str(number) for number in range(34)]]), 3)
     0.124
@@ -286,7 +293,7 @@ def resolvable_by(rounds: Sequence[Sequence[str]], *, deviation: float = CLASS_D
     for classes in rounds:
         shares[np.searchsorted(every, list(classes))] += 1 / len(classes) / len(rounds)
     n_classes = float(shares.sum() ** 2 / np.square(shares).sum())
-    return resolvable(deviation / float(np.sqrt(n_classes)), n_classes)
+    return resolvable(deviation / float(np.sqrt(n_classes)), n_classes, n_methods=n_methods)
 
 
 def mcnemar(first: NDArray[np.bool_], second: NDArray[np.bool_]) -> tuple[int, int, float]:

@@ -121,17 +121,21 @@ def choices(ctx: click.Context, /, **request: Any) -> None:
 
 
 def _resolves(protocol: Protocol) -> dict[str, Any] | None:
-    """Return which difference between two methods the protocol resolves, and on what assumption; None for no test."""
+    """Return which difference the protocol resolves, of two methods and on a board, and what that assumes.
+
+    None where there is no test.
+    """
     from zsarbench.evaluation.settings import SETTINGS
-    from zsarbench.evaluation.significance import CLASS_DEVIATION, LEVEL, POWER, resolvable_by
+    from zsarbench.evaluation.significance import BOARD, CLASS_DEVIATION, LEVEL, POWER, resolvable_by
 
     metric = SETTINGS[protocol.setting].paired_by
     distinct = [item.round for item in protocol.rounds if item.duplicate_of is None]
-    difference = resolvable_by([item.candidates if metric.side is None else item.unseen for item in distinct])
-    if difference is None:
+    tested = [item.candidates if metric.side is None else item.unseen for item in distinct]
+    if (difference := resolvable_by(tested)) is None:
         return None
+    board = {"n_methods": BOARD, "difference": resolvable_by(tested, n_methods=BOARD)}
     assumed = {"class_deviation": CLASS_DEVIATION, "level": LEVEL, "power": POWER}
-    return {"metric": metric.name, "difference": difference, **assumed}
+    return {"metric": metric.name, "difference": difference, "board": board, **assumed}
 
 
 def _resolves_text(resolves: dict[str, Any] | None) -> str:
@@ -140,7 +144,8 @@ def _resolves_text(resolves: dict[str, Any] | None) -> str:
     if resolves is None:
         return f"resolves: nothing, {TOO_FEW_CLASSES} have no paired test"
     return (
-        f"resolves: differences of {100 * resolves['difference']:.1f} points in {resolves['metric']} "
+        f"resolves: differences of {100 * resolves['difference']:.1f} points in {resolves['metric']} between two "
+        f"methods, of {100 * resolves['board']['difference']:.1f} on a board of {resolves['board']['n_methods']} "
         f"({100 * resolves['power']:.0f} % power at {100 * resolves['level']:.0f} %), if two methods differ in single "
         f"classes by {100 * resolves['class_deviation']:.0f} points (standard deviation; the median of committed rows)"
     )

@@ -6,7 +6,7 @@ import os
 import pickle
 import time
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -27,6 +27,7 @@ from zsarbench.features.store.shards import data_path, read_sidecar, sidecar_pat
 from zsarbench.features.store.verification import verify
 from zsarbench.features.text_cache import CachedTextEncoder
 from zsarbench.interfaces import ClipFeatures, ClipSource, Sampling
+from zsarbench.plugins.distributions import Distribution
 from zsarbench.plugins.parts import PartSpec
 from zsarbench.testing.toys import ToyText
 
@@ -51,6 +52,18 @@ def stored_set(root: Path, rows: dict[str, torch.Tensor] | None = None) -> Featu
             stored.adopt(stored.write({clip_id: rows[clip_id] for clip_id in part}))
     stored.save()
     return stored
+
+
+def test_whose_code_computed_the_features_of_a_clip_is_known_of_each_shard(tmp_path: Path) -> None:
+    stored, rows = FeatureStore(tmp_path).open(KEY, DIM), rows_of([2, 1])
+    by = [Distribution("encoder", version, ("encoder",), None, None) for version in ("1.0", "2.0")]
+    for clip_id, one in zip(rows, by, strict=True):
+        provenance = {"distributions": [asdict(one)]}
+        stored.adopt(stored.write({clip_id: rows[clip_id]}, provenance=provenance))
+    stored.save()
+    index = FeatureStore(tmp_path).open(KEY, DIM).index
+    assert [index.makers_of([clip_id]) for clip_id in rows] == [{(one,)} for one in by]
+    assert index.makers_of([*rows, "another"]) == {(one,) for one in by}
 
 
 @settings(max_examples=25)

@@ -401,6 +401,7 @@ PLANTED = [
     ("kind", "component"),
     [
         *(("visual", one) for one in (Windows, Motion, ToyVisual, TinyEncoder, Captions)),
+        ("visual", altered(Windows, independent_steps=True)),
         *(("text", one) for one in (ToyText, UnitText, Characters)),
     ],
 )

@@ -111,6 +111,7 @@ DATASET = [
     (manifest(label=["run", "run", "sit", "swim"]), "manifest-is-sound"),
     (manifest(group=["1", "1", "2", None]), "manifest-is-sound"),
     (manifest(start=[0.0, 5.0, 0.0, 0.0], end=[1.0, 4.0, 1.0, 1.0]), "manifest-is-sound"),
+    (manifest(start=[0.0, 4.0, 0.0, 0.0], end=[1.0, 4.0, 1.0, 1.0]), "manifest-is-sound"),
     (altered(Pair, manifest=lambda self: Pair.manifest(self).drop(columns="end")), "manifest-is-sound"),
     (altered(Pair, splits=lambda self: {"train": ["a", "z"]}), "lists-name-clips"),
     (altered(Pair, captions=lambda self: {"z": ("somebody",)}), "lists-name-clips"),

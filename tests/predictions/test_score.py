@@ -132,9 +132,17 @@ def as_xlsx(place: Path) -> str:
     return "j.xlsx"
 
 
+def as_lists_npz(place: Path) -> str:
+    """The best classes with their scores, in any order."""
+    order = np.argsort(-matrix(), axis=1)[:, [3, 0, 4, 1, 2]]
+    scores = np.take_along_axis(matrix(), order, axis=1)
+    np.savez(place / "k.npz", clips=np.array(list(CLIPS)), labels=np.array(NAMES)[order], scores=scores)
+    return "k.npz"
+
+
 NEEDS = {as_parquet: "pyarrow", as_xlsx: "openpyxl"}
 FORMS = (as_matrix_npz, as_matrix_json, as_matrix_csv, as_lists_json, as_lists_csv, as_ranks_csv, as_scored_lines,
-         as_spelled_lines, as_parquet, as_xlsx)  # fmt: skip
+         as_spelled_lines, as_parquet, as_xlsx, as_lists_npz)  # fmt: skip
 
 
 def test_the_same_predictions_give_the_same_row_in_every_form(place: Path, score: Callable[..., RunResult]) -> None:

@@ -9,9 +9,9 @@ videos of 4 to 7 clips. Half splits are drawn again for every board; all methods
 
 On boards of equal methods nothing differs in truth: the share of boards on which all methods have one rank in common,
 and the share of pairs that are separated before any correction, which must be 5 %. On boards with a gap one method is
-better by twice the difference that the protocol resolves on a board of so many methods (significance.resolvable, with
-the mean standard error of the boards of equal methods): the share of pairs with it that are separated, and the share of
-boards on which it is first alone. The same for twice what it resolves between two methods alone, which is less.
+better by twice the difference that the protocol resolves between two methods (significance.resolvable, with the mean
+standard error of the boards of equal methods): the share of pairs with it that are separated, and the share of boards
+on which it is first alone. The same for twice what it resolves on a board of so many methods, which is more.
 """
 
 from __future__ import annotations

@@ -34,17 +34,21 @@ sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1] / "hel
 
 from damage import OUTCOMES, copied, fetched, measured, show, write_mirror  # noqa: E402 (of this folder)
 
-SECONDS = 300.0  # after which a command hangs
+SECONDS = 120.0  # after which a command hangs
 
 
 @dataclass(frozen=True)
 class Verb:
-    """A command that writes. before: what it finds. run: the command. left: what it must leave, from its folder."""
+    """A command that writes.
+
+    before: what it finds. run: the command. left: what it must leave, from its folder. seconds: after which it hangs.
+    """
 
     name: str
     before: Callable[[Path], None]
     run: Callable[[Path], None]
     left: Callable[[Path], object]
+    seconds: float = SECONDS
 
 
 def call(*arguments: object) -> None:
@@ -181,9 +185,10 @@ def run_real(folder: Path, *words: object) -> None:
 
 CEZSAR = ("--method", "cezsar", *(word for option in ("max_epochs=3", "d_model=64", "feedforward=64")
                                   for word in ("--set", f"method.{option}")))  # fmt: skip
+REAL_SECONDS = 300.0
 REAL = (
-    Verb("run eszsl, real", nothing, lambda folder: run_real(folder, "--method", "eszsl"), scores),
-    Verb("run cezsar, real", nothing, lambda folder: run_real(folder, *CEZSAR), scores),
+    Verb("run eszsl, real", nothing, lambda folder: run_real(folder, "--method", "eszsl"), scores, REAL_SECONDS),
+    Verb("run cezsar, real", nothing, lambda folder: run_real(folder, *CEZSAR), scores, REAL_SECONDS),
 )
 
 
@@ -228,9 +233,9 @@ def begun(verb: Verb, folder: Path, log: Path) -> int:
         os._exit(code)
 
 
-def ended(process: int) -> int | None:
-    """Return the exit code of a process, None where it hangs."""
-    deadline = time.monotonic() + SECONDS
+def ended(process: int, seconds: float) -> int | None:
+    """Return the exit code of a process, None where it hangs: where it takes longer."""
+    deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         pid, status = os.waitpid(process, os.WNOHANG)
         if pid:
@@ -249,11 +254,11 @@ def chain(verb: Verb, folder: Path, expected: object, seconds: float, rng: rando
         time.sleep(rng.uniform(0, seconds))
         with contextlib.suppress(ProcessLookupError):
             os.kill(process, rng.choice([signal.SIGKILL, signal.SIGKILL, signal.SIGTERM, signal.SIGINT]))
-        code = ended(process)
+        code = ended(process, verb.seconds)
         kills += code != 0
         if code is None:
             return "hang", log.read_text(), kills
-    code = ended(begun(verb, folder, log))
+    code = ended(begun(verb, folder, log), verb.seconds)
     text = log.read_text()
     if code is None:
         return "hang", text, kills
@@ -294,7 +299,7 @@ def main(arguments: list[str] | None = None) -> int:
             expected = verb.left(folder)
             fresh(sound, folder, verb)
             began = time.monotonic()
-            assert ended(begun(verb, folder, folder / "log")) == 0, (folder / "log").read_text()
+            assert ended(begun(verb, folder, folder / "log"), verb.seconds) == 0, (folder / "log").read_text()
             seconds = time.monotonic() - began
             while kills < options.n * (number + 1) // len(verbs) or not any(name == verb.name for name, _ in counts):
                 fresh(sound, folder, verb)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import hashlib
 import io
 import zipfile
 from collections.abc import Mapping
@@ -17,8 +18,8 @@ from zsarbench.errors import ZsarbenchError
 from zsarbench.evaluation import best_classes, metrics
 from zsarbench.evaluation.best_classes import Form
 from zsarbench.evaluation.metrics import Ranks
-from zsarbench.utils.array_files import MAX_BYTES, ArrayForm, read_arrays
-from zsarbench.utils.foreign import guarded
+from zsarbench.utils.array_files import MAX_BYTES, ArrayForm, arrays_of
+from zsarbench.utils.foreign import guarded, read_bytes
 
 Index: TypeAlias = NDArray[np.int32]
 Names: TypeAlias = NDArray[np.str_]
@@ -187,12 +188,14 @@ _OF_BLOCKS: Mapping[Form, tuple[str, ...]] = {
 }
 
 
-def read(path: Path) -> Scores:
+def read(path: Path, sha256: str = "") -> Scores:
     """Return the scores of a file with the bytes of `Scores.to_bytes`.
 
+    sha256: of these bytes, where it is known.
+
     Raises:
-        ZsarbenchError: the file does not exist or is damaged, an array is missing, is not what it must be, or does not
-            go with the others.
+        ZsarbenchError: the file does not exist, is damaged or has another sha256; an array is missing, is not what it
+            must be, or does not go with the others.
     """
     with guarded("scores file", path):
         if not path.exists():
@@ -200,7 +203,10 @@ def read(path: Path) -> Scores:
                 f"scores file {path} does not exist; the result's command computes it again. One too large for git is "
                 "committed in its compact form: zsarbench result compact"
             )
-        scores = _from_arrays(read_arrays(path, "scores file", _FORMS))
+        content = read_bytes(path, "scores file", MAX_BYTES)
+        if sha256 and hashlib.sha256(content).hexdigest() != sha256:
+            raise ZsarbenchError(f"scores file {path} is not the one that its result was written with (sha256 differs)")
+        scores = _from_arrays(arrays_of(content, path, "scores file", _FORMS))
         _check(scores)
     return scores
 
@@ -257,7 +263,7 @@ def _check(scores: Scores) -> None:
     if len(scores.groups) != n_clips or len(scores.labels) != n_clips:
         raise ValueError(f"{n_clips} clips have {len(scores.groups)} groups and {len(scores.labels)} labels")
     for what, names in (("clip", scores.clip_ids), ("class", scores.class_names)):
-        if len(np.unique(names)) < len(names):
+        if len(set(names.tolist())) < len(names):
             raise ValueError(f"a {what} is listed twice")
     _check_index("labels", scores.labels, n_classes, lowest=-1)
     for number, block in enumerate(scores.blocks):
@@ -285,7 +291,7 @@ def _check(scores: Scores) -> None:
 def _check_index(what: str, index: Index, length: int, *, lowest: int = 0, distinct: bool = False) -> None:
     if index.size and not (lowest <= index.min() and index.max() < length):
         raise ValueError(f"{what} point outside the {length} that exist")
-    if distinct and len(np.unique(index)) < len(index):
+    if distinct and np.bincount(index, minlength=1).max() > 1:
         raise ValueError(f"{what} are listed twice")
 
 

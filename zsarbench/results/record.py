@@ -29,8 +29,6 @@ from zsarbench.plugins.distributions import Distribution
 from zsarbench.results import views
 from zsarbench.results.coverage import Coverage
 from zsarbench.results.flags import Flag
-from zsarbench.utils.array_files import MAX_BYTES
-from zsarbench.utils.foreign import sha256_of
 from zsarbench.utils.schema import STRICT, Count, Positive, Rule, plain
 
 if TYPE_CHECKING:
@@ -170,12 +168,7 @@ class Predictions:
         Raises:
             ZsarbenchError: the scores file is missing, damaged, or another one than the result was written with.
         """
-        file = self.next_to(result)
-        if file.is_file() and sha256_of(file, "scores file", MAX_BYTES) != self.sha256:
-            raise ZsarbenchError(
-                f"scores file {file} is not the one that {result.name} was written with (sha256 differs)"
-            )
-        return scores.read(file)
+        return scores.read(self.next_to(result), self.sha256)
 
     def next_to(self, result: Path) -> Path:
         """Return where the scores of a result file are."""

@@ -16,14 +16,15 @@ from typing import IO, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from zsarbench.utils.foreign import check_file, first_line, guarded
+from zsarbench.utils.foreign import first_line, guarded, read_bytes
 
 MAX_BYTES = 2 * 2**30
 """All arrays of a file together. Scores of 20,000 clips among 400 classes under ten training seeds have 0.3 GB."""
 MAX_ARRAYS = 10_000
 _LENGTHS = {(1, 0): "<H", (2, 0): "<I"}  # of an array's header by the format's version; 3.0 is of records alone
 _MAX_HEADER = 10_000  # bytes, as numpy's own limit
-_AHEAD = 2**16  # bytes of an entry that are decompressed at once: a header is read in pieces of a few bytes
+_AHEAD = 2**16  # bytes of an entry that are read at first: the header, and with it most arrays
+_PIECE = 2**20  # bytes of an entry that are decompressed at once after these
 _KINDS = {"U": "text", "i": "whole numbers", "u": "counts", "f": "floats", "b": "true and false"}
 
 
@@ -75,7 +76,19 @@ def read_header(file: IO[bytes]) -> Header:
         if size > _MAX_HEADER:
             raise ValueError(f"its header has {size:,} bytes")
         content = file.read(size)
-        shape, fortran_order, dtype = _parsed(version, head + content)
+    except Exception as error:
+        raise ValueError(f"it has no header of an array: {first_line(error)}") from error
+    return _parsed(version, head + content)
+
+
+@functools.lru_cache(maxsize=1024)  # thousands of files of one kind state the same few shapes
+def _parsed(version: tuple[int, int], content: bytes) -> Header:
+    """Return the head of a version of the format whose bytes, from the length on, these are."""
+    read: Any = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of headers that Python 2 wrote
+            shape, fortran_order, dtype = read(io.BytesIO(content), max_header_size=_MAX_HEADER)
     except Exception as error:  # Python's tokenizer and parser read the header; they raise all kinds
         raise ValueError(f"it has no header of an array: {first_line(error)}") from error
     if dtype.hasobject or dtype.names is not None or dtype.subdtype is not None:
@@ -86,16 +99,7 @@ def read_header(file: IO[bytes]) -> Header:
         raise ValueError(f"its shape is {shape}")
     if math.prod(max(size, 1) for size in shape) * dtype.itemsize > 2**62:
         raise ValueError(f"its shape {shape!s:.60} is larger than an array can be")
-    return Header(shape, dtype, fortran_order, 8 + len(head) + len(content))
-
-
-@functools.lru_cache(maxsize=1024)  # thousands of files of one kind state the same few shapes
-def _parsed(version: tuple[int, int], header: bytes) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
-    read: Any = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of headers that Python 2 wrote
-        shape, fortran_order, dtype = read(io.BytesIO(header), max_header_size=_MAX_HEADER)
-    return tuple(shape), bool(fortran_order), dtype
+    return Header(tuple(shape), dtype, bool(fortran_order), 8 + len(content))
 
 
 def map_array(path: Path) -> NDArray[Any]:
@@ -117,31 +121,40 @@ def map_array(path: Path) -> NDArray[Any]:
 
 
 def read_arrays(path: Path, what: str, form_of: Mapping[str, ArrayForm] | None = None) -> dict[str, NDArray[Any]]:
-    """Return the arrays of an `.npz` file by name.
-
-    The sizes of all entries are compared with `MAX_BYTES` before any is read, and each header with the size of its
-    entry before its values are. Texts hold characters alone, no halves of surrogate pairs.
-
-    form_of: what each array must be, by its name without digits (`block12_scores` by `block_scores`); others are
-        refused. None: anything goes.
+    """Return the arrays of an `.npz` file by name; see `arrays_of`.
 
     Raises:
         ZsarbenchError: the file does not exist or is damaged, or an array is not what it must be.
     """
-    with guarded(what, path):
-        check_file(path, what, MAX_BYTES)
-        with zipfile.ZipFile(path) as archive:
-            entries = archive.infolist()
-            _check_entries(entries)
-            arrays = {}
-            for entry in entries:
-                name = entry.filename.removesuffix(".npy")
-                raw: Any = archive.open(entry)
-                with io.BufferedReader(raw, _AHEAD) as file:
-                    header = read_header(file)
-                    _check_array(name, entry.file_size, header, form_of)
-                    arrays[name] = _array(name, file, header)
-            return arrays
+    return arrays_of(read_bytes(path, what, MAX_BYTES), path, what, form_of)
+
+
+def arrays_of(
+    content: bytes, path: Path, what: str, form_of: Mapping[str, ArrayForm] | None = None
+) -> dict[str, NDArray[Any]]:
+    """Return the arrays of the bytes of an `.npz` file by name.
+
+    The sizes of all entries are compared with `MAX_BYTES` before any is read, and each header with the size of its
+    entry before its values are. Texts hold characters alone, no halves of surrogate pairs.
+
+    path: of the file, for messages. form_of: what each array must be, by its name without digits (`block12_scores` by
+        `block_scores`); others are refused. None: anything goes.
+
+    Raises:
+        ZsarbenchError: the file is damaged, or an array is not what it must be.
+    """
+    with guarded(what, path), zipfile.ZipFile(io.BytesIO(content)) as archive:
+        entries = archive.infolist()
+        _check_entries(entries)
+        arrays = {}
+        for entry in entries:
+            name = entry.filename.removesuffix(".npy")
+            with archive.open(entry) as file:
+                start = file.read(_AHEAD)
+                header = read_header(io.BytesIO(start))
+                _check_array(name, entry.file_size, header, form_of)
+                arrays[name] = _array(name, start[header.offset :], file, header)
+        return arrays
 
 
 def _check_entries(entries: list[zipfile.ZipInfo]) -> None:
@@ -176,19 +189,22 @@ def _without_digits(name: str) -> str:
     return "".join(char for char in name if not char.isdigit())
 
 
-def _array(name: str, file: io.BufferedReader, header: Header) -> NDArray[Any]:
-    """Return the values that follow a header."""
+def _array(name: str, start: bytes, file: IO[bytes], header: Header) -> NDArray[Any]:
+    """Return the values after a header, of which the first were read already, the others follow in the file."""
     values = np.empty(header.n_bytes, dtype=np.uint8)
-    done = 0
+    values.data[: len(start)] = start
+    done = len(start)
     while done < len(values):
-        if not (read := file.readinto(values.data[done : done + 2**20])):
+        if not (read := file.read(min(_PIECE, len(values) - done))):
             raise ValueError(f"array '{name:.40}' is cut short")
-        done += read
+        values.data[done : done + len(read)] = read
+        done += len(read)
     if file.read(1):  # the end of an entry is where its checksum is compared
         raise ValueError(f"array '{name:.40}' is longer than stated")
     array = values.view(header.dtype).reshape(header.shape, order="F" if header.fortran_order else "C")
     if header.dtype.kind == "U":
         codes = values.view(np.uint32)
-        if codes.size and (codes.max() > 0x10FFFF or ((codes >= 0xD800) & (codes <= 0xDFFF)).any()):
+        highest = codes.max(initial=0)
+        if highest > 0x10FFFF or (highest >= 0xD800 and ((codes >= 0xD800) & (codes <= 0xDFFF)).any()):
             raise ValueError(f"array '{name:.40}' holds values that are not text")
     return array

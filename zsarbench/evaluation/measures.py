@@ -42,8 +42,9 @@ def measure_round(scores: Scores, number: int, setting: Setting, denominator: De
     """
     rules, seen = SETTINGS[setting], scores.rounds[number].seen
     matrix, labels = scores.round(number)
-    values = metrics.evaluate(matrix, labels, setting=setting, seen=seen, denominator=denominator)
-    n_classes, n_failed = matrix.shape[1], int(np.isnan(matrix).any(axis=1).sum())
+    ranked = scores.ranks(number)
+    values = metrics.evaluate(matrix, labels, setting=setting, seen=seen, denominator=denominator, ranked=ranked)
+    n_classes, n_failed = matrix.shape[1], int(np.count_nonzero(~ranked.read))
     competing = scores.rounds[number].n_options or n_classes
     chance = {metric.name: rules.chance(metric, competing, int(seen.sum())) for metric in rules.parse(values)}
     return RoundMeasures(n_classes, len(labels), len(labels) - n_failed, n_failed, values, chance)

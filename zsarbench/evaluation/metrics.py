@@ -120,6 +120,7 @@ def evaluate(
     seen: Mask | None = None,
     denominator: Denominator = "all",
     metrics: Sequence[str] | None = None,
+    ranked: Ranks | None = None,
 ) -> dict[str, float]:
     """Return the metrics of one round by name, as fractions in [0, 1].
 
@@ -133,6 +134,7 @@ def evaluate(
             its label.
         denominator: under "survivors" unread clips leave the denominator instead of counting as wrong.
         metrics: names; None: all of the setting.
+        ranked: what `ranks` returns for the same scores and labels, where it is known.
 
     Raises:
         UsageError: the setting has no metric of a name.
@@ -147,8 +149,8 @@ def evaluate(
     scores, labels = checked(scores, labels)
     seen = _seen(rules, seen, scores.shape[1])
     if rules.own_kind_only:
-        scores = among_own_kind(scores, labels, seen)
-    ranked = ranks(scores, labels)
+        scores, ranked = among_own_kind(scores, labels, seen), None
+    ranked = ranked or ranks(scores, labels)
     counted = ranked.counted(denominator)
     if not counted.any():
         raise ZsarbenchError(

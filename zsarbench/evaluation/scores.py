@@ -77,11 +77,15 @@ class Scores:
     def round(self, number: int) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
         """Return scores (n, c) and labels (n,), indices into the columns, of the round at this position.
 
+        The arrays may be those of the block, and are not to be changed.
+
         Raises:
             ZsarbenchError: the round has a clip or a class that its block lacks, or a clip of no candidate class.
         """
         item, labels = self.rounds[number], self.true_columns(number)
         block = self.blocks[item.block]
+        if np.array_equal(block.clips, item.clips) and np.array_equal(block.classes, item.classes):
+            return block.scores, labels  # the usual case: a round that shares its block with none
         rows = positions(block.clips, len(self.clip_ids))[item.clips]
         columns = positions(block.classes, len(self.class_names))[item.classes]
         if min(rows.min(initial=0), columns.min(initial=0)) < 0:

@@ -15,12 +15,14 @@ _IN_PLACE = r"&(?=#?\w+;)|#(?=\S)|\](?=[(\[:])"  # an entity, a heading or an is
 _AT_START = r"^#(?=\s|$)|^[-+=](?=[\s=-]|$)|^\[(?=[ xX]\])"  # a heading, a list, a rule, a box to tick
 _SPECIAL = re.compile(f"{_ALWAYS}|{_IN_PLACE}|{_AT_START}")
 _NUMBERED = re.compile(r"^(\d+)([.)])(?=\s|$)")
-_LATEX = {
-    **{char: f"\\{char}" for char in "&%$#_{}"},
-    "\\": r"\textbackslash{}",
-    "~": r"\textasciitilde{}",
-    "^": r"\textasciicircum{}",
-}
+_LATEX = str.maketrans(
+    {
+        **{char: f"\\{char}" for char in "&%$#_{}"},
+        "\\": r"\textbackslash{}",
+        "~": r"\textasciitilde{}",
+        "^": r"\textasciicircum{}",
+    }
+)
 _FORMULA = re.compile(r"\s*[=+@＝＋－＠-]|[\t\r\n]")
 
 
@@ -48,7 +50,7 @@ def latex(text: str) -> str:
     >>> print(latex("50 % of \\input{x}"))
     50 \% of \textbackslash{}input\{x\}
     """
-    return "".join(_LATEX.get(char, char) for char in one_line(text))
+    return one_line(text).translate(_LATEX)
 
 
 def figure(text: str) -> str:

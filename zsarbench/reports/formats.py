@@ -132,8 +132,10 @@ class Latex:
         cells = cells.drop(columns=constant).rename(columns={"#": "rank"})
         left = shown.left | {"kind", "trained on", "class text"}
         aligned = "".join("l" if name in left else "r" for name in cells)
-        escaped = cells.map(escaping.latex).rename(columns=escaping.latex)
-        tabular = escaped.style.hide(axis="index").to_latex(hrules=True, column_format=aligned)
+        head, *rows = (
+            " & ".join(map(escaping.latex, row)) + r" \\"
+            for row in (cells.columns, *cells.itertuples(index=False, name=None))
+        )
         about = shown.groups[0].heading + "; " if len(shown.groups) == 1 else ""
         return "\n".join(
             [
@@ -141,7 +143,13 @@ class Latex:
                 r"\begin{table}",
                 r"\centering",
                 rf"\caption{{{escaping.latex(f'{shown.title}; {about}{shown.common}.')}}}",
-                tabular.rstrip("\n"),
+                rf"\begin{{tabular}}{{{aligned}}}",
+                r"\toprule",
+                head,
+                r"\midrule",
+                *rows,
+                r"\bottomrule",
+                r"\end{tabular}",
                 *(rf"\par{{\footnotesize {escaping.latex(line)}}}" for line in shown.notes),
                 r"\end{table}",
                 "",

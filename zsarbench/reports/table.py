@@ -85,7 +85,9 @@ def build(
 
 def rows_of(table: Table) -> list[dict[str, Any]]:
     """Return the rows of a table, each by column."""
-    return [{str(name): value for name, value in row.items()} for row in table.frame.to_dict("records")]
+    names = [str(name) for name in table.frame]
+    columns = (table.frame[name].tolist() for name in table.frame)
+    return [dict(zip(names, values, strict=True)) for values in zip(*columns, strict=True)]
 
 
 def build_all(

@@ -27,6 +27,8 @@ def visible(text: str) -> str:
     >>> print(visible("a\x1b[31mred\x07"))
     a\x1b[31mred\x07
     """
+    if text.isprintable():  # as most texts are, which is known at once; nothing that acts is
+        return text
     return _ACTING.sub(lambda found: _escape(found[0]), text)
 
 
@@ -41,6 +43,9 @@ def one_line(text: str) -> str:
 
 def json_visible(text: str) -> str:
     r"""Return JSON in which the control characters of its strings are written as JSON writes them, as `\u009b`."""
+
+    if text.isascii() and "\x7f" not in text:  # all others of ASCII are escaped already
+        return text
 
     def escape(found: re.Match[str]) -> str:
         units = found[0].encode("utf-16-be", "surrogatepass")

@@ -50,7 +50,8 @@ def name_texts(
 
 def rows(path: Path) -> list[list[str]]:
     """Return the lines of a list file, split at blanks."""
-    return [line.split() for _, line in text_files.lines(path, "list")]
+    lines = (text_files.bare(line) for _, line in text_files.numbered_lines(path, "list"))
+    return [line.split() for line in lines if line]
 
 
 def manifest(

@@ -113,13 +113,13 @@ class UCF101:
 
     def _labels(self) -> dict[str, str]:
         """Return the label of each clip id: list 1's two halves hold every clip."""
-        lists = self._lists()
+        lists = self._lists(numbers=(1,))
         return lists["train1"] | lists["test1"]
 
-    def _lists(self) -> dict[str, dict[str, str]]:
+    def _lists(self, numbers: Sequence[int] = (1, 2, 3)) -> dict[str, dict[str, str]]:
         """Return the labels by clip id of each official list."""
         folder = fetch(LISTS) / "data" / "ucfTrainTestlist"
-        names = [(f"{half}{number}", f"{half}list0{number}.txt") for number in (1, 2, 3) for half in ("train", "test")]
+        names = [(f"{half}{number}", f"{half}list0{number}.txt") for number in numbers for half in ("train", "test")]
         return {name: _read_list(folder / file) for name, file in names}
 
     def _texts_of(self, download: Download) -> list[ClassText]:

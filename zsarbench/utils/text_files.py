@@ -154,6 +154,8 @@ def header(path: Path, what: str, one_of: Sequence[str]) -> list[str]:
 def bare(text: str) -> str:
     """Return a text without blanks at its ends, those of no width included."""
     text = text.strip()
+    if text.isascii():  # as most lines and cells are, which is known at once
+        return text
     while text and (text[0] in _UNSEEN or text[-1] in _UNSEEN):
         text = text.strip(_UNSEEN).strip()
     return text

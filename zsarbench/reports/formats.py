@@ -133,8 +133,8 @@ class Latex:
         left = shown.left | {"kind", "trained on", "class text"}
         aligned = "".join("l" if name in left else "r" for name in cells)
         head, *rows = (
-            " & ".join(map(escaping.latex, row)) + r" \\"
-            for row in (cells.columns, *cells.itertuples(index=False, name=None))
+            " & ".join(escaping.latex(str(cell)) for cell in row) + r" \\"
+            for row in (list(cells), *cells.itertuples(index=False, name=None))
         )
         about = shown.groups[0].heading + "; " if len(shown.groups) == 1 else ""
         return "\n".join(

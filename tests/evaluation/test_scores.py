@@ -69,6 +69,10 @@ def test_a_clip_of_no_candidate_class_is_refused(labels: np.ndarray) -> None:
         changed(labels=labels).true_columns(0)
 
 
+def test_what_an_index_lacks_has_no_position() -> None:
+    assert scores.positions(index(2, 0), 4).tolist() == [1, -1, 0, -1]
+
+
 def read_back(given: Scores | dict[str, np.ndarray], folder: Path) -> Scores:
     """Return the scores that a file of scores, or of arrays, is read as."""
     path = folder / "a.npz"
@@ -95,6 +99,7 @@ def test_a_file_is_of_no_day() -> None:
     """Its bytes, whose hash a result holds, depend on the arrays alone."""
     with zipfile.ZipFile(io.BytesIO(SCORES.to_bytes())) as archive:
         assert {entry.date_time for entry in archive.infolist()} == {(1980, 1, 1, 0, 0, 0)}
+        assert {archive.read(entry)[:8] for entry in archive.infolist()} == {b"\x93NUMPY\x01\x00"}
 
 
 def test_options_are_stored_for_a_multiple_choice_alone() -> None:

@@ -50,4 +50,4 @@ def test_the_file_of_the_package_is_read() -> None:
 
 
 def test_a_revision_cannot_be_changed() -> None:
-    assert (changeable(revisions), positional(revisions)) == ([], [])
+    assert (changeable(revisions), positional(revisions)) == ([], ["_File"])

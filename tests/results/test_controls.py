@@ -113,8 +113,23 @@ def test_ties_count_by_their_share() -> None:
     assert shown_p(dataclasses.replace(scores, blocks=(dataclasses.replace(scores.blocks[0], scores=tied),))) == 1.0
 
 
+def test_a_clip_that_ties_gives_each_class_its_part() -> None:
+    scores = diagonal(5, 5)
+    values = np.eye(5, dtype=np.float32)
+    values[0, :3], values[4] = 1.0, values[0]
+    values[4, 1:3] = 0.0  # the first clip ties among three classes, the last is taken for the first
+    part = dataclasses.replace(scores, blocks=(dataclasses.replace(scores.blocks[0], scores=values),))
+    assert shown_p(part) == pytest.approx(4 / 120, abs=0.004)  # three orders have as much, and one has more
+
+
+def test_every_round_counts_as_one_whatever_its_clips() -> None:
+    scores = sample_scores(skill=0.6)
+    few = np.arange(4, dtype=np.int32)
+    small = dataclasses.replace(scores.rounds[0], clips=few * 4, classes=few, seen=np.zeros(4, dtype=bool))
+    assert shown_p(dataclasses.replace(scores, rounds=(scores.rounds[0], small))) == 0.039
+
+
 def test_of_seen_and_unseen_classes_those_decide_that_are_compared() -> None:
     scores = diagonal(8, 8)
-    seen = np.arange(8) < 4
-    halved = dataclasses.replace(scores, rounds=(dataclasses.replace(scores.rounds[0], seen=seen),))
-    assert shown_p(halved, setting="base-to-novel") == pytest.approx(1 / 24, abs=0.013)
+    halved = dataclasses.replace(scores, rounds=(dataclasses.replace(scores.rounds[0], seen=np.arange(8) < 3),))
+    assert shown_p(halved, setting="base-to-novel") == pytest.approx(1 / 120, abs=0.006)  # of five unseen ones

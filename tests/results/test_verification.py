@@ -77,6 +77,7 @@ def moved(values: Mapping[str, float], by: float) -> dict[str, float]:
             ["metrics: n_expected of round 1", "metrics: n_scored of round 1", "clips: round 1 has 44 clips"],
         ),
         (lambda r: with_summary(r, mean=0.25), [f"metrics: mean of {TOP1} is 0.25, but the scores give"]),
+        (lambda r: with_summary(r, std=None), [f"metrics: std of {TOP1} is None, but the scores give 0."]),
         (lambda r: with_summary(r, ci95=(0.0, 1.0)), [f"intervals: ci95 of {TOP1} is (0.0, 1.0), but"]),
         (lambda r: with_summary(r, ci95=None), [f"intervals: ci95 of {TOP1} is None, but"]),
         (lambda r: with_summary(r, no_ci95="few"), [f"intervals: no_ci95 of {TOP1} is few, but the scores give None"]),

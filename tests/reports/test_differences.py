@@ -134,6 +134,12 @@ def test_boards_differ_in_rows_that_were_added_removed_or_moved() -> None:
     assert (moved_up[:16], removed[:14]) == ("~ rank 2: conse ", "- rank 1: sae ")
 
 
+def test_rows_of_one_method_are_named_with_their_settings() -> None:
+    one, other = (sample_result(SCORES, options={"margin": margin}) for margin in (0.1, 0.2))
+    before = differences.of_boards([], [one, other])
+    assert {line.split(": ")[1].split(" ")[1] for line in before[1:]} == {"method.margin=0.1", "method.margin=0.2"}
+
+
 def test_a_protocol_that_one_board_lacks_is_new_with_all_its_rows() -> None:
     here = sample_result(SCORES)
     there = sample_result(SCORES, protocol="toy/other")

@@ -151,7 +151,7 @@ def test_what_a_board_resolves_is_for_the_test_of_each_of_its_pairs() -> None:
     assert significance.resolvable(0.02, 34, n_methods=6) == pytest.approx(expected, rel=1e-6)
     assert significance.resolvable(0.02, 34, n_methods=2) == significance.resolvable(0.02, 34)
     rounds = [[f"class{number}" for number in range(34)]]
-    ratio = significance.resolvable_by(rounds, n_methods=6) / significance.resolvable_by(rounds)
+    ratio = significance.resolvable_by(rounds, n_methods=significance.BOARD) / significance.resolvable_by(rounds)
     assert ratio == pytest.approx(expected / significance.resolvable(0.02, 34), rel=1e-6)
 
 

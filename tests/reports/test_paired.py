@@ -14,6 +14,7 @@ from samples import sample_result, sample_scores
 from zsarbench import results
 from zsarbench.errors import UsageError, ZsarbenchError
 from zsarbench.evaluation.settings import Metric
+from zsarbench.evaluation.significance import holm
 from zsarbench.reports.paired import check_comparable, correctness, describe_differences, p_text, paired
 from zsarbench.results import Coverage
 
@@ -57,6 +58,11 @@ def test_what_is_not_on_the_same_clips_is_refused(tmp_path: Path) -> None:
     one = results.write(sample_result(scores, "a"), scores, tmp_path)
     rounds = sample_scores(n_rounds=2, skill=1.0)
     other_clips = results.write(sample_result(rounds, "b"), rounds, tmp_path)
+    fewer = dataclasses.replace(
+        scores, rounds=(dataclasses.replace(scores.rounds[0], clips=scores.rounds[0].clips[1:]),)
+    )
+    with pytest.raises(ZsarbenchError, match="other clips"):
+        paired([one, results.write(sample_result(fewer, "e"), fewer, tmp_path)])
     left_out = results.write(sample_result(scores, "c", denominator="survivors"), scores, tmp_path)
     with pytest.raises(ZsarbenchError, match="other clips"):
         paired([one, other_clips])
@@ -96,6 +102,12 @@ def test_differences_are_described_with_intervals_tests_and_what_can_be_resolved
     paths = written(tmp_path, 3.0, 2.0, 0.5)
     base = results.read(paths[0])
     found = paired(paths)
+    assert list(found) == [
+        "method", "settings", "against", "metric", "difference", "low", "high", "share_not_better", "p", "p_holm",
+        "resolvable", "only_this", "only_other", "p_mcnemar", "n_rounds", "id",
+    ]  # fmt: skip
+    assert found["p_holm"].tolist() == holm(found["p"].to_numpy()).tolist()
+    assert found["method"].tolist() == ["m1", "m2"]  # the nearest to the best first
     lines = lines_of(paths)
     assert lines[:2] == [
         f"difference in top1_per_video to m0 ({base.stem})",
@@ -207,7 +219,7 @@ def test_partial_and_unmeasured_results_are_not_paired(tmp_path: Path) -> None:
     )
     with pytest.raises(ZsarbenchError, match="metric of m0-"):
         check_comparable([one, other], "top1_per_video_novel")
-    with pytest.raises(ZsarbenchError, match="the protocol differs"):
+    with pytest.raises(ZsarbenchError, match=f"{other.stem} and {one.stem} cannot be paired: the protocol differs"):
         check_comparable(
             [one, dataclasses.replace(other, protocol=dataclasses.replace(other.protocol, hash="0"))], "top1_per_video"
         )
@@ -215,3 +227,10 @@ def test_partial_and_unmeasured_results_are_not_paired(tmp_path: Path) -> None:
         check_comparable(
             [one, dataclasses.replace(other, dataset=dataclasses.replace(other.dataset, name="x"))], "top1_per_video"
         )
+
+
+def test_results_that_differ_alike_are_in_the_order_of_their_ids(tmp_path: Path) -> None:
+    scores = sample_scores(skill=1.0)
+    names = ("b", "a", "c")
+    paths = [results.write(sample_result(scores, name), scores, tmp_path) for name in names]
+    assert paired(paths, against=paths[2])["method"].tolist() == ["a", "b"]

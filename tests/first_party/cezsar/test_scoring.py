@@ -111,6 +111,25 @@ def test_fused_vectors_are_the_weighted_sum_of_both_sides() -> None:
     torch.testing.assert_close(alone, sides["visual"])
 
 
+def test_what_is_not_chosen_is_as_in_the_paper_and_its_release() -> None:
+    chosen, method = scoring.Options(), Cezsar()
+    assert (chosen.visual_weight, chosen.objects_per_clip, chosen.mode) == (0.8, 3, "visual")
+    assert (method.visual_weight, method.objects_per_clip, method.mode) == (0.8, 3, "visual")
+    assert (chosen.neighbours, chosen.prototypes, chosen.padding, chosen.normalise_at_test) == (
+        None,
+        None,
+        "mask",
+        True,
+    )
+
+
+def test_three_sentences_vote_where_a_class_has_several() -> None:
+    method = fitted(object_sentences=0, max_epochs=1)
+    voted = scored(method, toys.class_texts(toys.UNSEEN, 2))
+    assert torch.equal(voted.floor().sum(1), torch.full((len(voted),), 3.0))
+    assert (scored(method) <= 1).all()  # a cosine, where each class has one
+
+
 def test_arithmetic_is_below_float32_where_the_run_asks_for_it_alone() -> None:
     method, clips, classes = fitted(object_sentences=0), toys.clips(toys.UNSEEN), toys.class_texts(toys.UNSEEN)
     whole, half = (

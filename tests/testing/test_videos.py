@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from zsarbench.interfaces import Clips
+from zsarbench.interfaces import Clips, Sampling
 from zsarbench.testing.videos import KeepFrame, TinyEncoder, numbered_frame, read_number, write_video
 
 
@@ -61,6 +61,15 @@ def test_a_frame_of_any_size_is_prepared_with_its_number() -> None:
         prepared = KeepFrame()(numbered_frame(0b1011, width, height))
         assert prepared.shape == (3, 48, 64)
         assert read_number(prepared.transpose(1, 2, 0)) == 0b1011
+
+
+def test_what_is_not_chosen_suits_the_tests_that_choose_nothing(tmp_path: Path) -> None:
+    encoder = TinyEncoder()
+    assert (encoder.dim, encoder.batch_size, encoder.sampling) == (8, 16, Sampling(1.0, 16, 1, 1))
+    assert numbered_frame(0).shape == (48, 64, 3)
+    with av.open(str(write_video(tmp_path / "a.mp4"))) as container:
+        stream = container.streams.video[0]
+        assert (stream.width, stream.height, stream.average_rate, stream.frames) == (64, 48, 10, 10)
 
 
 def test_a_step_of_the_tiny_encoder_is_the_mean_over_its_window() -> None:

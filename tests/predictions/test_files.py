@@ -120,6 +120,17 @@ def test_lists_of_floats_by_clip_are_scores_and_lists_of_whole_numbers_indices(t
     assert shown(read(tmp_path, "p.json", {"a": [2, 0]}, reading)) == [("a", ("surfing", "golf"), None)]
 
 
+@pytest.mark.parametrize(
+    ("name", "content"), [("p.json", '{"a": {"golf": 1, "diving": NaN}}'),
+                          ("p.jsonl", '{"clip": "a", "scores": {"golf": 1, "diving": NaN}}')]
+)  # fmt: skip
+def test_a_score_that_is_no_number_is_none(tmp_path: Path, name: str, content: str) -> None:
+    ((_, labels, scores),) = shown(read(tmp_path, name, content))
+    assert labels == ("golf", "diving")
+    assert scores is not None
+    assert np.isnan(scores).tolist() == [False, True]
+
+
 def test_an_object_of_lists_may_name_its_classes(tmp_path: Path) -> None:
     content = {"clips": ["a", "b"], "classes": list(CLASSES), "scores": MATRIX.tolist(), "note": "mine"}
     file = read(tmp_path, "p.json", content)

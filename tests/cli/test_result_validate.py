@@ -14,11 +14,9 @@ import pytest
 from click.testing import CliRunner, Result
 
 from locations import ROOT
-from samples import sample_result, sample_scores
 from zsarbench import results
 from zsarbench.cli.main import cli
 from zsarbench.errors import UsageError
-from zsarbench.results.controls import leak
 
 COMMITTED = ROOT / "benchmarks" / "results"
 
@@ -182,28 +180,3 @@ def test_there_must_be_something_to_check(tmp_path: Path) -> None:
         validate(tmp_path / "none")
     with pytest.raises(UsageError, match="no result was found there"):
         validate(tmp_path)
-
-
-# --- controls ---------------------------------------------------------------------------------------------------------
-
-
-def test_a_control_above_chance_is_a_leak() -> None:
-    scores = sample_scores(skill=3.0)
-    control = sample_result(scores, control="shuffle-labels")
-    found = leak(control, scores)
-    assert found is not None
-    assert found.startswith("LEAK: top-1/video of cezsar is ")
-    assert "although its labels were shuffled; chance is 8.3" in found
-    assert leak(sample_result(scores), scores) is None
-    blind = sample_scores(skill=0.0)
-    assert leak(sample_result(blind, control="shuffle-labels"), blind) is None
-
-
-def test_a_leak_is_found_without_an_interval_too() -> None:
-    for skill, leaks in ((6.0, True), (0.0, False)):
-        scores = sample_scores(skill=skill)
-        result = sample_result(scores, control="shuffle-captions")
-        summary = {name: dataclasses.replace(item, ci95=None) for name, item in result.summary.items()}
-        found = leak(dataclasses.replace(result, summary=summary), scores)
-        assert (found is not None) is leaks
-        assert found is None or "over permuted classes" in found

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from records import changeable, positional
 from zsarbench.evaluation import significance, student
-from zsarbench.evaluation.bootstrap import ScoredRound, paired_interval
+from zsarbench.evaluation.bootstrap import MIN_CLASSES, ScoredRound, paired_interval
 from zsarbench.evaluation.significance import (
     Effects,
     accuracy_effects,
@@ -150,7 +151,7 @@ def test_what_a_board_resolves_is_for_the_test_of_each_of_its_pairs() -> None:
     assert significance.resolvable(0.02, 34, n_methods=6) == pytest.approx(expected, rel=1e-6)
     assert significance.resolvable(0.02, 34, n_methods=2) == significance.resolvable(0.02, 34)
     rounds = [[f"class{number}" for number in range(34)]]
-    ratio = significance.resolvable_by(rounds, n_methods=6) / significance.resolvable_by(rounds)
+    ratio = significance.resolvable_by(rounds, n_methods=significance.BOARD) / significance.resolvable_by(rounds)
     assert ratio == pytest.approx(expected / significance.resolvable(0.02, 34), rel=1e-6)
 
 
@@ -162,3 +163,89 @@ def test_mcnemar_is_the_binomial_test_of_the_clips_that_one_alone_has_right() ->
     assert (only_first, only_second) == ((first & ~second).sum(), (second & ~first).sum())
     assert p == pytest.approx(stats.binomtest(only_first, only_first + only_second).pvalue, rel=1e-9)
     assert significance.mcnemar(first, first) == (0, 0, 1.0)
+
+
+def test_a_harmonic_mean_is_tested_where_the_smaller_side_has_ten_classes() -> None:
+    rng = np.random.default_rng(7)
+    for n_seen in (9, 10):
+        labels = np.repeat(np.arange(n_seen + 11), 2)
+        correct = (rng.random(len(labels)) < 0.5).astype(float)
+        sides = [
+            [ScoredRound(correct[clips], clips)] for clips in map(np.flatnonzero, (labels < n_seen, labels >= n_seen))
+        ]
+        found = significance.harmonic_effects(*sides, labels, average="per_class")
+        assert (found.testable, found.n_classes) == (n_seen == MIN_CLASSES, pytest.approx(n_seen))
+
+
+def test_a_harmonic_mean_of_nothing_right_is_zero_and_moves_with_nothing() -> None:
+    labels = np.repeat(np.arange(20), 2)
+    sides = [[ScoredRound(np.zeros(20), np.arange(start, start + 20))] for start in (0, 20)]
+    found = significance.harmonic_effects(*sides, labels, average="per_class")
+    assert (found.value, set(found.of_class.tolist())) == (0.0, {0.0})
+
+
+def flat(value: float, of_class: float, n_classes: float = 12.0) -> Effects:
+    """Return a method whose classes add this much, every second one as much less."""
+    signs = np.where(np.arange(12) % 2, -1.0, 1.0)
+    return Effects(value=value, classes=np.arange(12), of_class=of_class * signs, n_classes=n_classes, testable=True)
+
+
+def test_the_error_of_a_difference_is_that_of_the_sum_over_classes() -> None:
+    found = compare(flat(0.6, 0.02), flat(0.5, 0.01))
+    assert found.error == pytest.approx(np.sqrt(12 / 11 * 12 * 0.01**2))
+    assert found.p == pytest.approx(float(student.two_sided(found.difference / found.error, 11)))
+
+
+def test_classes_of_very_unequal_weight_count_as_two_at_least() -> None:
+    for n_classes in (1.2, 2.0):
+        found = compare(flat(0.6, 0.02, n_classes), flat(0.5, 0.01, n_classes))
+        assert found.error == pytest.approx(np.sqrt(2 * 12 * 0.01**2))
+        assert found.p == pytest.approx(float(student.two_sided(found.difference / found.error, 1)))
+        assert significance.resolvable(0.01, n_classes) == pytest.approx(0.01 * (12.7062 + 1.3764), rel=1e-3)
+
+
+def test_what_rounding_leaves_is_no_difference_and_differs_with_no_error_surely() -> None:
+    assert compare(flat(0.6 + 1e-13, 0.02), flat(0.6, 0.01)).p == 1.0
+    assert compare(flat(0.6, 0.02), flat(0.5, 0.02 + 1e-14)).p == 0.0
+
+
+def test_ranks_of_few_classes_are_open() -> None:
+    rng = np.random.default_rng(8)
+    few = [drawn(rng, skill, classes=9) for skill in (0.45, -0.45)]
+    values = [one.value for one in few]
+    assert rank_ranges_of_many(values, [None, None], [((0, 1), few)]) == [(1, 2), (1, 2)]
+    assert rank_ranges(values, compare_all(few).p) == [(1, 2), (1, 2)]
+
+
+def test_only_methods_of_the_same_clips_are_compared_in_pairs() -> None:
+    methods = [flat(0.9, 0.001), flat(0.5, 0.0), flat(0.4, 0.001)]
+    values = [one.value for one in methods]
+    ranks = rank_ranges_of_many(values, [None, (0.45, 0.55), None], [((0, 2), (methods[0], methods[2]))])
+    assert ranks == [(1, 2), (1, 3), (2, 3)]
+    pairs = rank_ranges_of_many(values, [(0.85, 0.95), (0.45, 0.55), (0.3, 0.5)], [])
+    assert pairs == [(1, 1), (2, 3), (2, 3)]
+
+
+def test_a_family_of_the_same_effects_is_ranked_by_values_alone() -> None:
+    same = [flat(0.5, 0.02), flat(0.5, 0.02), flat(0.4, 0.02)]
+    assert rank_ranges_of_many([0.5, 0.5, 0.4], [None] * 3, [(range(3), same)]) == [(1, 2), (1, 2), (3, 3)]
+
+
+def test_a_board_resolves_nothing_with_fewer_than_ten_classes() -> None:
+    names = [str(number) for number in range(MIN_CLASSES)]
+    assert significance.resolvable_by([names[1:]]) is None
+    assert significance.resolvable_by([names]) == pytest.approx(significance.resolvable(0.25 / np.sqrt(10), 10))
+    assert significance.resolvable_by([names[:5], names[5:]]) == pytest.approx(significance.resolvable_by([names]))
+    uneven = [names[:2], names[2:]]  # shares of a quarter and of a sixteenth: 6.4 equal classes
+    assert significance.resolvable_by(uneven) == pytest.approx(significance.resolvable(0.25 / np.sqrt(6.4), 6.4))
+    assert significance.resolvable_by([names], deviation=0.5) == pytest.approx(2 * significance.resolvable_by([names]))
+
+
+def test_the_p_of_mcnemar_is_a_probability() -> None:
+    for n in range(1, 60):
+        first = np.arange(2 * n + 1) < n
+        assert 0.99 < significance.mcnemar(first, ~first)[2] <= 1.0
+
+
+def test_effects_cannot_be_changed() -> None:
+    assert (changeable(significance), positional(significance)) == ([], [])

@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any
 
 import pytest
+import torch
+from torch import Tensor
 
 from listed import NAMES, Place, clips_of
-from zsarbench import protocols, results
+from zsarbench import hookimpl, protocols, results
 from zsarbench.errors import ZsarbenchError
+from zsarbench.plugins import load_plugins, loading
+from zsarbench.predictions.multiple_choice import ChoiceRequest, make
 
 CLIPS = clips_of(5)
 
@@ -63,6 +70,44 @@ def test_similar_options_are_the_classes_with_the_nearest_texts(place: Place) ->
     assert other["archery"] == {"golf"}
     assert other["surfing"] == {"kayaking"}
     assert other["diving"] <= {"surfing", "kayaking"}
+
+
+VECTORS = {"bow": (10.0, 0.0), "arrow": (0.0, 1.0), "green": (2.0, 2.0), "board": (3.0, 0.1)}
+
+
+class Lengths:
+    """A text encoder whose vectors have lengths of their own."""
+
+    dim, space, fingerprint = 2, "lengths", MappingProxyType({"weights": "none"})
+
+    def encode(self, texts: Sequence[str]) -> Tensor:
+        """Return the vectors of known texts, and one that points away for others."""
+        return torch.tensor([VECTORS.get(text, (-1.0, -1.0)) for text in texts])
+
+
+class Plugin:
+    """Brings the encoder."""
+
+    @hookimpl
+    def zsarbench_register(self, registry: Any) -> None:
+        """Register it."""
+        registry.add("text", "lengths", f"{__name__}:Lengths", summary="Lengths.", trained_on=())
+
+
+def test_texts_of_a_class_count_alike_whatever_their_lengths(place: Place) -> None:
+    texts = {"archery": ["bow", "arrow"], "golf": ["green"], "surfing": ["board"]}
+    others = {name: [f"w{number}"] for number, name in enumerate(NAMES) if name not in texts}
+    (place.path / "texts.json").write_text(json.dumps(texts | others))
+    loaders = {"made": Plugin, "datasets": loading.entry_points()["datasets"]}
+    request = ChoiceRequest(
+        protocol=str(place.path / "mine.toml"), out=place.path / "hard.toml", n_options=2, by="similarity",
+        text="lengths", class_text=str(place.path / "texts.json"), data_root=[f"folder={place.path}"],
+        settings=[f"dataset.annotations={place.path / 'clips.csv'}"],
+    )  # fmt: skip
+    _, listed = make(request, load_plugins(loaders=loaders).registry)
+    rows = [line.split("\t") for line in listed.read_text().splitlines()[1:]]
+    other = {CLIPS[clip]: set(options) - {CLIPS[clip]} for clip, *options in rows}
+    assert other["archery"] == {"golf"}  # half a bow and half an arrow, though the bow's vector is ten times as long
 
 
 def test_answers_by_letter_are_scored_among_the_options_with_their_chance(place: Place) -> None:

@@ -14,8 +14,11 @@ from samples import sample_result, sample_scores
 from zsarbench import results
 from zsarbench.cli.main import cli
 from zsarbench.errors import UsageError, ZsarbenchError
+from zsarbench.evaluation.summary import Summary
 from zsarbench.reports import figures
 from zsarbench.reports.semantic_gap import Gap, Points
+from zsarbench.reports.sensitivity import Sensitivity
+from zsarbench.utils import seeding
 
 RNG = np.random.default_rng(0)
 
@@ -125,6 +128,158 @@ def test_a_folder_that_cannot_be_written_to_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(ZsarbenchError, match=r"cannot be written to .*file.*--out DIR"):
         figures.write_figure(figures.draw_confusion(*scored(2), "a title"), tmp_path / "file", "x")
+
+
+def sensitivity_of(numeric: bool, *values: str, **lines: dict[str, float]) -> Sensitivity:
+    """Return accuracies by value for each line, whose intervals are 0.1 to either side but for those of 0.5."""
+    summaries = {
+        label: {
+            value: Summary(mean, None, "", None if mean == 0.5 else (mean - 0.1, mean + 0.1), None, None)
+            for value, mean in line.items()
+        }
+        for label, line in lines.items()
+    }
+    return Sensitivity(
+        protocol="toy/half", option="loss.margin", metric="top-1/video", values=values, numeric=numeric,
+        lines=summaries, chance=0.25, left_out=(),
+    )  # fmt: skip
+
+
+def test_numbers_have_their_places_on_an_axis_and_intervals_around_them() -> None:
+    found = sensitivity_of(True, "1", "2", "8", a={"1": 0.3, "2": 0.4, "8": 0.5}, b={"1": 0.5, "8": 0.6})
+    (axes,) = figures.draw_sensitivity(found).axes
+    one, other, chance = axes.lines
+    np.testing.assert_allclose(one.get_xydata(), [[1, 30], [2, 40], [8, 50]])
+    np.testing.assert_allclose(other.get_xydata(), [[1, 50], [8, 60]])
+    assert one.get_marker() != other.get_marker()
+    assert [one.get_linestyle(), chance.get_linestyle()] == ["-", ":"]
+    assert set(chance.get_ydata()) == {25.0}
+    ends = [bar.get_segments()[0].tolist() for bar in axes.collections]
+    np.testing.assert_allclose(ends, [[[1, 20], [1, 40]], [[2, 30], [2, 50]], [[8, 50], [8, 70]]])
+    assert axes.get_xscale() == "linear"
+    assert axes.get_title() == "toy/half; bars: 95 % intervals"
+
+
+@pytest.mark.parametrize(
+    ("values", "scale"),
+    [(("1", "8"), "linear"), (("1", "8.1"), "log"), (("0", "9"), "linear"), (("-9", "9"), "linear")],
+)
+def test_an_axis_is_logarithmic_where_values_are_far_apart_and_above_zero(values: tuple[str, ...], scale: str) -> None:
+    (axes,) = figures.draw_sensitivity(sensitivity_of(True, *values, a=dict.fromkeys(values, 0.5))).axes
+    assert axes.get_xscale() == scale
+    assert axes.get_title() == "toy/half; no intervals"
+    assert [text.get_text() for text in axes.get_xticklabels()] == list(values)
+
+
+def test_names_stand_side_by_side_with_half_of_the_room_between_them() -> None:
+    line = {"x": 0.3, "y": 0.4}
+    (axes,) = figures.draw_sensitivity(sensitivity_of(False, "x", "y", a=line, b=line)).axes
+    np.testing.assert_allclose([one.get_xdata() for one in axes.lines[:2]], [[-0.125, 0.875], [0.125, 1.125]])
+    assert axes.get_xlim() == (-0.5, 1.5)
+    assert axes.lines[0].get_linestyle() == "None"
+
+
+@pytest.mark.parametrize(("n_classes", "width", "height"), [(3, 6.7, 6.1), (30, 8.3, 7.7)])
+def test_a_confusion_matrix_has_a_line_of_room_for_each_class(n_classes: int, width: float, height: float) -> None:
+    figure = figures.draw_confusion(*scored(n_classes, 1), "a title")
+    assert figure.get_size_inches() == pytest.approx((width, height))
+
+
+@pytest.mark.parametrize(("n_classes", "numbered"), [(40, True), (41, False)])
+def test_cells_of_few_classes_hold_their_percentage(n_classes: int, numbered: bool) -> None:
+    labels = np.arange(n_classes)
+    figure = figures.draw_confusion(np.eye(n_classes), labels, [f"c{label}" for label in labels], "a title")
+    texts = figure.axes[0].texts
+    assert len(texts) == numbered * n_classes
+    assert not numbered or {(text.get_text(), text.get_color()) for text in texts} == {("100", "white")}
+    assert not numbered or [text.get_position() for text in texts] == [(label, label) for label in labels]
+
+
+def test_numbers_are_white_on_dark_cells_alone() -> None:
+    scores = np.array([[1.0, 0.0]] * 3 + [[0, 1]] * 2 + [[1, 0]] * 2 + [[0, 1]] * 3)  # 60 % and 40 % of each class
+    figure = figures.draw_confusion(scores, np.repeat([0, 1], 5), ["a", "b"], "a title")
+    assert {text.get_color() for text in figure.axes[0].texts} == {"black"}
+
+
+def test_few_fits_have_a_legend_and_one_fit_no_number() -> None:
+    row = {"losses": [{"loss": 2.0}], "best_epoch": 0}
+    for n_fits, labels in ((1, ["training loss"]), (6, [f"training loss of fit {n}" for n in range(1, 7)]), (7, None)):
+        (axes,) = figures.draw_training([row] * n_fits, "a title").axes
+        legend = axes.get_legend()
+        assert (None if legend is None else [text.get_text() for text in legend.get_texts()]) == labels
+        ends = "" if n_fits == 1 else "s"
+        assert axes.get_title() == f"a title\n{n_fits} fit{ends}; ring: weights kept"
+        assert len(axes.lines) == n_fits  # no ring where no epoch was kept
+
+
+def test_validation_is_solid_and_its_loss_decides_where_the_ring_is() -> None:
+    losses = [{"loss": 2.0, "validation_loss": 3.0, "other_loss": 1.0}, {"loss": 1.0, "validation_loss": 2.5}]
+    (axes,) = figures.draw_training([{"losses": losses, "best_epoch": 2}], "a title").axes
+    training, validation, other, ring = axes.lines
+    assert [line.get_linestyle() for line in (training, validation, other)] == ["--", "-", "--"]
+    assert other.get_label() == "other loss"
+    assert np.isnan(other.get_ydata()[1])
+    assert ring.get_xydata().tolist() == [[2.0, 2.5]]
+    assert axes.get_ylim()[0] == 0
+    assert "solid: validation, dashed: training" in axes.get_title()
+
+
+@pytest.fixture
+def placed(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+    """Put a plain projection in the place of t-SNE, and return what each was made with."""
+    made: list[dict[str, Any]] = []
+
+    class Plain:
+        def __init__(self, **given: Any) -> None:
+            made.append(given)
+
+        def fit_transform(self, rows: np.ndarray) -> np.ndarray:
+            return rows[:, :2]
+
+    monkeypatch.setattr("sklearn.manifold.TSNE", Plain)
+    return made
+
+
+@pytest.mark.usefixtures("placed")
+def test_fewer_points_than_t_sne_takes_lie_on_a_line() -> None:
+    figure = figures.draw_semantic_gap(gap_of(1, False), "a title")
+    clips, sentences, _ = figure.axes
+    assert clips.collections[0].get_offsets().tolist() == [[0, 0], [1, 0], [2, 0]]
+    assert sentences.collections[0].get_offsets().tolist() == [[0, 0]]
+    assert [axes.get_title() for axes in figure.axes] == [
+        "before: clips, features of the visual part (12)",
+        "before: class sentences, vectors of the text part (12)",
+        "after: joint space (5)",
+    ]
+
+
+def test_points_are_placed_by_their_directions(placed: list[dict[str, Any]]) -> None:
+    gap = gap_of(4, True)
+    figure = figures.draw_semantic_gap(gap, "a title")
+    for axes, side in zip(figure.axes, (gap.before, gap.after), strict=True):
+        for part, rows in zip(axes.collections, (side.clips, side.sentences), strict=True):
+            unit = rows / np.linalg.norm(rows, axis=1, keepdims=True)
+            np.testing.assert_allclose(part.get_offsets(), unit[:, :2])
+    seed = seeding.derive(0, "t-sne") % 2**32
+    assert placed == [{"perplexity": 5.0, "init": "pca", "random_state": seed}] * 2  # a third of 15 other points
+    figures.draw_semantic_gap(gap_of(23, True), "a title")
+    assert [given["perplexity"] for given in placed[2:]] == [30.0, 30.0]
+
+
+@pytest.mark.parametrize(("n_classes", "columns"), [(13, 1), (51, 1), (52, 2), (103, 3)])
+@pytest.mark.usefixtures("placed")
+def test_names_of_many_classes_are_listed_in_columns_of_at_most_51(n_classes: int, columns: int) -> None:
+    figure = figures.draw_semantic_gap(gap_of(n_classes, True), "a title")
+    places = [text.get_position() for text in figure.texts if "Class" in text.get_text()]
+    assert len(places) == n_classes
+    across = sorted({x for x, _ in places})
+    assert len(across) == columns
+    assert across[0] == 1
+    assert np.diff(across) * figure.get_figwidth() == pytest.approx([1.9] * (columns - 1))  # inches
+    of_first = [y for x, y in places if x == 1]
+    assert of_first[0] == 0.95
+    assert np.diff(of_first) == pytest.approx(-0.9 / 51)
+    assert min(y for _, y in places) >= 0.05
 
 
 # --- through the command line -----------------------------------------------------------------------------------------

@@ -56,7 +56,7 @@ def from_arrays(number: int, arrays: Mapping[str, NDArray[Any]], form: Form) -> 
     if form == "places":
         index = np.arange(len(best))
         heads = np.where(~given | (index == start), index, 0)
-        matrix[rows, best] = -(np.maximum.accumulate(heads) - start) if len(best) else 0.0
+        matrix[rows, best] = -(np.maximum.accumulate(heads) - start)
     else:
         matrix[rows, best] = given
     listed = np.zeros((n, c), dtype=np.bool_)

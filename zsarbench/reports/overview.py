@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from zsarbench import results
 from zsarbench.evaluation.settings import SETTINGS
-from zsarbench.harness.sweep import Done
 from zsarbench.reports.escaping import markdown as escape
+
+if TYPE_CHECKING:
+    from zsarbench.harness.sweep import Done
 
 
 def overview(done: Sequence[Done]) -> str:

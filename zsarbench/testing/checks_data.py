@@ -82,9 +82,6 @@ def manifest_is_sound(subject: ComponentUnderTest) -> None:
     expect(ids == sorted(ids), "rows sorted by clip_id", "they are not")
     lacking = [clip for clip, group in zip(ids, manifest["group"], strict=True) if pd.isna(group)]
     expect(not lacking, "a group, the source video, for every clip", f"'{lacking[:1]}' has none")
-    spans = manifest[manifest["start"].notna() & manifest["end"].notna()]
-    wrong = spans[(spans["end"] <= spans["start"]) | (spans["start"] < 0)]
-    expect(wrong.empty, "start below end, in seconds", f"{len(wrong)} clips differ, e.g. {list(wrong['clip_id'])[:1]}")
 
 
 def lists_name_clips(subject: ComponentUnderTest) -> None:

@@ -291,6 +291,29 @@ def test_where_steps_show_captions_the_positives_are_chosen_on_validation_classe
     assert torch.equal(method.score(test[0], test[2], given), again.score(test[0], test[2], given))
 
 
+def test_held_out_seen_classes_choose_as_a_validation_set_of_them_does():
+    train, *_ = split(from_captions("one-each"), with_classes=True)
+    every = [described.name for described in train.classes]
+    names, held = every[:8], every[1:8:4]
+
+    def part(chosen: list[str]) -> TrainSet:
+        kept = [row for row, label in enumerate(train.labels.tolist()) if every[label] in chosen]
+        labels = torch.tensor([chosen.index(every[train.labels[row]]) for row in kept])
+        classes = tuple(described for described in train.classes if described.name in chosen)
+        groups = tuple(train.groups[row] for row in kept)
+        return TrainSet(train.clips.subset(torch.tensor(kept)), labels, groups, classes, (), "toy")
+
+    figures = [
+        fitted(given, context(), max_epochs=1, n_negatives=1).record()["positives_top1_on_validation_classes"]
+        for given in (
+            replace(part(names), validation=tuple(held)),
+            replace(part([name for name in names if name not in held]), validation_set=part(held)),
+        )
+    ]
+    assert figures[0] == figures[1]
+    assert len(set(figures[0].values())) == 2
+
+
 def test_clips_of_a_validation_set_choose_the_positives_and_are_not_learnt_from():
     clips = from_captions("one-each")
     train, *test = split(clips, with_classes=True)

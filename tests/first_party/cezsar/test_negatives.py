@@ -329,6 +329,13 @@ def test_semi_hard_takes_the_nearest_of_those_behind_the_positive():
         assert chosen[row].tolist() == behind + before
 
 
+def test_semi_hard_takes_a_text_as_near_as_the_positive_after_all_that_lie_farther():
+    texts = torch.tensor([[0.0, 1.0], [1.0, 0.0], [0.0, 2.0], [-1.0, 0.0]])  # the positive; nearer, as near, farther
+    groups = torch.arange(4)[:, None]
+    chosen = SemiHard().sample(drawing(torch.tensor([[1.0, 0.0]]), texts[:1], texts, groups[:1], groups, 3))
+    assert chosen.tolist() == [[3, 2, 1]]
+
+
 def test_a_row_with_fewer_texts_than_k_repeats_them():
     vectors, groups = corpus(6)
     for sampler in EVERY:

@@ -23,6 +23,7 @@ from zsarbench.utils.classifiers import Classifier
 from zsarbench_cezsar import scoring
 from zsarbench_cezsar.losses import Triplet
 from zsarbench_cezsar.method import Cezsar
+from zsarbench_cezsar.model import JointModel
 from zsarbench_cezsar.negatives import Uniform
 from zsarbench_cezsar.objects import ObjectTexts, clip_sentences
 from zsarbench_cezsar.scoring import prototypes
@@ -109,6 +110,30 @@ def test_fused_vectors_are_the_weighted_sum_of_both_sides() -> None:
     with torch.inference_mode():
         alone = scoring.embed(method._fitted.model, clips, context(), whole)
     torch.testing.assert_close(alone, sides["visual"])
+
+
+def test_what_is_not_chosen_is_as_in_the_paper_and_its_release() -> None:
+    chosen, method = scoring.Options(), Cezsar()
+    assert (chosen.visual_weight, chosen.objects_per_clip, chosen.mode) == (0.8, 3, "visual")
+    assert (method.visual_weight, method.objects_per_clip, method.mode) == (0.8, 3, "visual")
+    assert (chosen.neighbours, chosen.prototypes, chosen.padding, chosen.normalise_at_test) == (
+        None,
+        None,
+        "mask",
+        True,
+    )
+
+
+def test_three_sentences_vote_where_a_class_has_several() -> None:
+    model = JointModel(toys.DIM, toys.DIM, d_model=4, joint_dim=4, n_heads=1, feedforward=4).eval()
+
+    def of(sentences: int) -> torch.Tensor:
+        classes = toys.class_texts(toys.UNSEEN, sentences)
+        return scoring.scores(model, toys.clips(toys.UNSEEN), classes, context(), scoring.Options())
+
+    votes = of(2).floor().sum(1)
+    assert torch.equal(votes, torch.full_like(votes, 3.0))
+    assert (of(1) <= 1).all()  # a cosine, where each class has one
 
 
 def test_arithmetic_is_below_float32_where_the_run_asks_for_it_alone() -> None:

@@ -16,6 +16,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from locations import ROOT
+from records import changeable
 from zsarbench import results
 from zsarbench.cli.main import cli
 from zsarbench.errors import UsageError, ZsarbenchError
@@ -212,3 +213,7 @@ def test_a_list_of_digests_that_is_none_is_named(path: Path, known: Callable[[st
 def test_every_committed_result_is_listed() -> None:
     assert (COMMITTED / digests.FILE).is_file()
     assert digests.digest_problems(COMMITTED) == []
+
+
+def test_what_is_known_of_a_protocol_cannot_be_changed() -> None:
+    assert changeable(check) == []

@@ -270,9 +270,10 @@ def test_citations_become_links(text: str, addresses: list[str]) -> None:
 
 
 def test_protocols_whose_names_make_one_file_name_keep_apart(folder: Path) -> None:
-    figures = [figure("A", "toy/a-b", 0.1), figure("B", "toy/a/b", 0.2)]
-    files = files_of(site_of(folder, figures))
-    assert {arguments_of(files[name])[0] for name in ("data/toy-a-b.js", "data/toy-a-b-2.js")} == {"toy/a-b", "toy/a/b"}
+    names = ("toy/a b", "toy/a-b", "toy/a/b")
+    files = files_of(site_of(folder, [figure("A", name, 0.1) for name in names]))
+    slugs = ("toy-a-b", "toy-a-b-2", "toy-a-b-3")
+    assert [arguments_of(files[f"data/{slug}.js"])[0] for slug in slugs] == list(names)
 
 
 # --- the page ---------------------------------------------------------------------------------------------------------

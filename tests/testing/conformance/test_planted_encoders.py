@@ -16,7 +16,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from zsarbench.interfaces import Clips, Sampling, Steps
+from zsarbench.interfaces import Clips, Sampling, Steps, TextEncoder
 from zsarbench.testing import conformance
 from zsarbench.testing.toys import ToyText, ToyVisual
 from zsarbench.testing.videos import TinyEncoder
@@ -243,6 +243,20 @@ def first_caption(self: Any, clips: Clips) -> Steps:
     return Captions.encode(self, replace(clips, captions=tuple(one[:1] * len(one) for one in clips.captions)))
 
 
+class TwoCaptions(Captions):
+    """Sound: reads two captions of a clip at most."""
+
+    def __init__(self, *, text_encoder: TextEncoder, join: bool = False, max_steps: int = 2) -> None:
+        super().__init__(text_encoder=text_encoder, join=join, max_steps=max_steps)
+
+
+class OneCaption(Captions):
+    """Sound: reads the first caption of a clip alone, and says so."""
+
+    def __init__(self, *, text_encoder: TextEncoder, join: bool = False, max_steps: int = 1) -> None:
+        super().__init__(text_encoder=text_encoder, join=join, max_steps=max_steps)
+
+
 LOADER = [
     (picture(reshaped), "prepare-keeps-the-picture"),
     (picture(lambda one: one.transpose(0, 2, 1)), "prepare-keeps-the-picture"),
@@ -263,6 +277,7 @@ LOADER = [
     (rows_of(lambda frames, clips: frames.flip(1)), "every-frame-counts"),
     (Blind, "every-frame-counts"),
     (altered(Captions, encode=first_caption), "every-caption-counts"),
+    (altered(TwoCaptions, encode=first_caption), "every-caption-counts"),
     (altered(Windows, encode=by_id), "other-ids-same-bits"),
     (AtRandom, "two-instances-are-one"),
     (Seeding, "two-instances-are-one"),
@@ -400,7 +415,7 @@ PLANTED = [
 @pytest.mark.parametrize(
     ("kind", "component"),
     [
-        *(("visual", one) for one in (Windows, Motion, ToyVisual, TinyEncoder, Captions)),
+        *(("visual", one) for one in (Windows, Motion, ToyVisual, TinyEncoder, Captions, TwoCaptions, OneCaption)),
         ("visual", altered(Windows, independent_steps=True)),
         *(("text", one) for one in (ToyText, UnitText, Characters)),
     ],

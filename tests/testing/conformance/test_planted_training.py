@@ -198,6 +198,8 @@ LOSS = [
     (loss(lambda v, p, n: (v - p).square().sum(-1).sqrt().mean() - n.mean()), "is-finite-on-ties"),
     (loss(weighted_rows), "order-does-not-matter"),
     (loss(first_negative), "order-does-not-matter"),
+    (loss(lambda v, p, n: 0.5 + 1.5e-4 * (v[0, 0] > v[-1, 0])), "order-does-not-matter"),
+    (loss(lambda v, p, n: 9 + 1.5e-3 * (n[0, 0, 0] > n[0, -1, 0])), "order-does-not-matter"),
     (loss(lambda v, p, n: -ToyLoss()(v, p, n)), "prefers-the-positive"),
 ]
 

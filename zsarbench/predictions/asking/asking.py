@@ -51,14 +51,14 @@ class AskRequest:
 
     scoring: ScoreRequest
     question: Mapping[str, Any]
-    prompt: str | None = None
-    offers: bool = True
-    endpoint: str | None = None
-    concurrency: int = 8
-    seconds: float = 120.0
-    attempts: int = 6
-    price: tuple[float, float] | None = None
-    partial: bool = False
+    prompt: str | None
+    offers: bool
+    endpoint: str | None
+    concurrency: int
+    seconds: float
+    attempts: int
+    price: tuple[float, float] | None
+    partial: bool
 
 
 @dataclass

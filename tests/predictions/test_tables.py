@@ -1,4 +1,4 @@
-"""Predictions in spreadsheets (.xlsx): read as a table, and refused in words where they are damaged or hostile."""
+"""Predictions in tables: spreadsheets (.xlsx) and parquet, and what is damaged or hostile is refused in words."""
 
 from __future__ import annotations
 
@@ -10,10 +10,14 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pandas as pd
 import pytest
 
 from listed import NAMES, Place, clips_of, findings
 from zsarbench.errors import UsageError, ZsarbenchError
+from zsarbench.predictions.tables import parquet_rows, spreadsheet_rows
+from zsarbench.utils.foreign import guarded
 
 openpyxl = pytest.importorskip("openpyxl", reason="the extra `xlsx` is not installed")
 CLIPS = clips_of(2)
@@ -192,3 +196,28 @@ def test_another_spreadsheet_is_refused_with_the_way_out(place: Place, ending: s
     (place.path / f"p.{ending}").write_bytes(b"PK")
     with pytest.raises(UsageError, match=r"of spreadsheets xlsx is read\. Try: save it as xlsx, CSV or TSV"):
         place.score(f"p.{ending}")
+
+
+@pytest.mark.parametrize(("size", "message"), [(2**27, "is damaged"), (2**27 + 1, "134,217,729 bytes when it is unp")])
+def test_128_mebibytes_may_be_unpacked(tmp_path: Path, size: int, message: str) -> None:
+    path = tmp_path / "p.xlsx"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("a.xml", b"<a/>")
+    content = path.read_bytes()
+    at = content.rindex(b"PK\x01\x02") + 24  # where the directory states the size of the part
+    path.write_bytes(content[:at] + size.to_bytes(4, "little") + content[at + 4 :])
+    with pytest.raises(ZsarbenchError, match=message), guarded("predictions", path):
+        list(spreadsheet_rows(path, "predictions"))
+
+
+def test_cells_of_a_data_frame_are_read_in_the_types_of_json(tmp_path: Path) -> None:
+    pytest.importorskip("pyarrow", reason="the extra `parquet` is not installed")
+    frame = pd.DataFrame(
+        {"clip": ["a", None], "count": np.array([1, 2]), "score": [0.5, float("nan")], "list": [[1.0, 2.0], ["x"][:0]]}
+    )
+    frame.to_parquet(tmp_path / "p.parquet")
+    (first, one), (second, other) = parquet_rows(tmp_path / "p.parquet", "predictions")
+    assert one == {"clip": "a", "count": 1, "score": 0.5, "list": [1.0, 2.0]}
+    assert other == {"clip": None, "count": 2, "score": None, "list": []}
+    assert type(one["count"]) is int
+    assert [first, second] == [f"predictions {tmp_path / 'p.parquet'}, row {number}" for number in (0, 1)]

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import errno
+import io
 import logging
 from collections.abc import Callable
 from typing import Any
 
 import click
 import pytest
+from click.testing import CliRunner
 from small import Run, command_line
 
 from zsarbench import hookimpl
+from zsarbench.cli.main import Session, cli
 from zsarbench.cli.toolkit import keeps
 from zsarbench.errors import UsageError, UsageErrors, ZsarbenchError
-from zsarbench.plugins import loading
+from zsarbench.plugins import load_plugins, loading
 
 Does = Callable[[Callable[[], Any]], None]
 
@@ -174,3 +177,29 @@ def test_a_plugin_that_cannot_be_loaded_is_named_once_unless_it_is_blocked(
     monkeypatch.setattr(loading, "entry_points", lambda: {"broken": raises(ImportError("it lacks a part"))})
     assert run("list").count("warning: ") == 1
     assert "warning: " not in run("--no-plugin", "broken", "list")
+
+
+def test_a_warning_of_a_package_is_shown_once_also_where_the_package_prints_it() -> None:
+    stream = io.StringIO()
+    hub, other = logging.getLogger("some_hub.files"), logging.getLogger("some_package")
+
+    @click.command("warn")
+    def warn() -> None:
+        hub.warning("no network")
+        other.warning("old format")
+        other.info("a detail")
+
+    @hookimpl
+    def zsarbench_add_commands(group: click.Group) -> None:
+        group.add_command(warn)
+
+    plugin = type("plugin", (), {"zsarbench_add_commands": staticmethod(zsarbench_add_commands)})
+    session, handler = Session((), load_plugins(loaders={"x": lambda: plugin})), logging.StreamHandler(stream)
+    logging.getLogger("some_hub").addHandler(handler)
+    try:
+        done = CliRunner().invoke(cli, ["warn"], obj={"session": session})
+    finally:
+        logging.getLogger("some_hub").removeHandler(handler)
+    assert done.exit_code == 0, done.output
+    assert stream.getvalue() == "no network\n"
+    assert done.stderr == "warning: old format\n"

@@ -1,0 +1,98 @@
+"""`zsarbench data verify`: what is printed of an inspection, and which clips it is of."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from listed import Place, clips_of
+from zsarbench.cli.main import cli
+from zsarbench.data import inspection
+from zsarbench.data.inspection import BadClip, Inspection
+from zsarbench.errors import UsageError
+
+Verify = Callable[..., Result]
+
+
+@pytest.fixture
+def given() -> dict[str, Any]:
+    """What the inspection is given, and what it finds."""
+    return {"bad": 0, "extra": 0, "others": {}}
+
+
+@pytest.fixture
+def verify(tmp_path: Path, given: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> Verify:
+    Place.make(tmp_path, clips_of(5)).add_protocol("two", ("archery", "golf"))
+
+    def inspect_files(manifest: Any, root: Path | None, cache: Any, **options: Any) -> Inspection:
+        given.update(options, root=root, thorough=cache.thorough)
+        names = sorted(options["only"] or manifest["clip_id"])
+        bad = tuple(BadClip(clip_id=name, state="missing", reason="no such file", label=None, path=f"{name}.mp4")
+                    for name in names[: given["bad"]])  # fmt: skip
+        extra = {f"x{number:02}.avi": "no clip of the data set" for number in range(given["extra"])}
+        return Inspection(n_clips=len(names), n_with_path=len(names), bad=bad, extra=extra, others=given["others"],
+                          n_probed=3, n_known=4)  # fmt: skip
+
+    monkeypatch.setattr(inspection, "inspect_files", inspect_files)
+    where = ("folder", "--data-root", f"folder={tmp_path}", "--set", f"dataset.annotations={tmp_path / 'clips.csv'}")
+    return lambda *words: CliRunner().invoke(
+        cli, ["data", "verify", *where, *map(str, words)], obj={}, catch_exceptions=False
+    )
+
+
+def test_sound_clips_end_with_0(verify: Verify, given: dict[str, Any], tmp_path: Path) -> None:
+    done = verify()
+    assert done.exit_code == 0
+    lines = done.stdout.splitlines()
+    assert lines[-1] == "probed 3 files; 4 were known"
+    assert {"dataset: folder", "classes: 12", "clips: 60", "sound: 60", "missing: 0"} <= set(lines)
+    assert not any(line.startswith(("other files", "protocol")) for line in lines)
+    assert (given["root"], given["thorough"], given["only"]) == (tmp_path, False, None)
+
+
+def test_workers_and_thoroughness_reach_the_inspection(verify: Verify, given: dict[str, Any]) -> None:
+    verify("--workers", "3", "--thorough")
+    assert (given["workers"], given["thorough"]) == (3, True)
+    verify("--workers", "1")
+    assert given["workers"] == 1
+    assert verify("--workers", "0").exit_code == 2
+
+
+def test_bad_clips_end_with_1_and_forty_of_each_kind_are_listed(verify: Verify, given: dict[str, Any]) -> None:
+    given |= {"bad": 40, "extra": 41, "others": {"": 2, ".txt": 1}}
+    done = verify()
+    assert done.exit_code == 1
+    lines = done.stdout.splitlines()
+    assert "other files: 2 without an ending, 1 .txt" in lines
+    assert sum(line.startswith("  missing ") for line in lines) == 40
+    assert "  missing BrushHair/Bru0: no such file" in lines
+    assert sum(line.startswith("  extra ") for line in lines) == 40
+    assert lines[-1] == "  … 1 more; --report FILE or --json lists all"
+    content = json.loads(verify("--json").stdout)
+    assert (len(content["bad"]), len(content["extra_files"]), content["missing"]) == (40, 41, 40)
+
+
+def test_a_report_is_written_and_its_place_checked_first(verify: Verify, given: dict[str, Any], tmp_path: Path) -> None:
+    given["bad"] = 1
+    assert verify("--report", tmp_path / "report.txt", "--full-paths").exit_code == 1
+    lines = (tmp_path / "report.txt").read_text(encoding="utf-8").splitlines()
+    assert lines[0] == "dataset: folder"
+    assert lines[-1].startswith("missing\t")
+    with pytest.raises(UsageError, match="--report with another FILE"):
+        verify("--report", tmp_path / "clips.csv" / "report.txt")
+
+
+def test_the_clips_of_a_protocol_alone(verify: Verify, given: dict[str, Any], tmp_path: Path) -> None:
+    lines = verify("--protocol", tmp_path / "two.toml").stdout.splitlines()
+    assert {"protocol: mine/two", "clips: 10"} <= set(lines)
+    assert "list scored: 10 clips, 10 present, 0 missing, 10 sound" in lines
+    assert len(given["only"]) == 10
+    text = (tmp_path / "two.toml").read_text().replace('dataset = "folder"', 'dataset = "hmdb51"')
+    (tmp_path / "two.toml").write_text(text)
+    with pytest.raises(UsageError, match="is defined on data set 'hmdb51', not 'folder'"):
+        verify("--protocol", tmp_path / "two.toml")

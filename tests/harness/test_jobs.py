@@ -122,7 +122,7 @@ def test_several_processes_measure_what_one_does(tmp_path: Path) -> None:
     assert all(f": {path} (" in again.stderr for path in results.find(tmp_path / "two"))
     assert len(results.find(tmp_path / "two")) == 3
     assert again.stderr.count("(0.0 s)") == 4
-    (known,) = [line for line in two.stderr.splitlines() if "chance once more" in line]
+    (known,) = [line for line in two.stderr.splitlines() if " of 4: chance once more" in line]
     assert known.endswith(" (0.0 s)"), "what another row has measured is not measured again"
 
 

@@ -99,3 +99,8 @@ def test_json_holds_what_a_protocol_and_parts_decide(place: Place) -> None:
 def test_there_must_be_something_to_audit(place: Place) -> None:
     with pytest.raises(UsageError, match=r"nothing to audit\. Try: --visual NAME, --method or --train-on"):
         audit(place)
+
+
+def test_a_protocol_is_needed() -> None:
+    done = CliRunner().invoke(cli, ["contamination", "--visual", "of-web"])
+    assert (done.exit_code, "Missing option '--protocol'" in done.stderr) == (2, True)

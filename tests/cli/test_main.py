@@ -6,6 +6,7 @@ import errno
 import io
 import logging
 from collections.abc import Callable
+from contextlib import redirect_stderr
 from typing import Any
 
 import click
@@ -14,7 +15,7 @@ from click.testing import CliRunner
 from small import Run, command_line
 
 from zsarbench import hookimpl
-from zsarbench.cli.main import Session, cli
+from zsarbench.cli.main import Session, cli, main
 from zsarbench.cli.toolkit import keeps
 from zsarbench.errors import UsageError, UsageErrors, ZsarbenchError
 from zsarbench.plugins import load_plugins, loading
@@ -36,7 +37,12 @@ def does(monkeypatch: pytest.MonkeyPatch) -> Does:
         def zsarbench_add_commands(group: click.Group) -> None:
             group.add_command(click.Command("act", callback=action, short_help="Act."))
 
-        plugin = type("plugin", (), {"zsarbench_add_commands": staticmethod(zsarbench_add_commands)})
+        @hookimpl
+        def zsarbench_register(registry: Any) -> None:
+            registry.add("loss", "acts", f"{__name__}:raises", summary="Acts.")
+
+        hooks = {"zsarbench_add_commands": zsarbench_add_commands, "zsarbench_register": zsarbench_register}
+        plugin = type("plugin", (), {name: staticmethod(hook) for name, hook in hooks.items()})
         monkeypatch.setattr(loading, "entry_points", lambda: {"acting": lambda: plugin})
 
     return install
@@ -85,7 +91,16 @@ def test_what_is_raised_is_printed_and_decides_the_exit_code(
 def test_an_option_without_its_value_names_the_verb_that_explains_it(does: Does, run: Run) -> None:
     does(lambda: None)
     assert run("list", "--josn", code=2).endswith("Try: zsarbench list --help\n")
+    assert run("compare", "--protocol", code=2).endswith("Try: zsarbench compare --help\n")
+    assert run("--no-plugin", code=2).endswith("Try: zsarbench --help\n")
     assert "did you mean 'list'" in run("lst", code=2)
+
+
+def test_where_nobody_reads_any_more_nothing_is_said(does: Does) -> None:
+    does(raises(BrokenPipeError()))
+    with redirect_stderr(io.StringIO()) as stderr, pytest.raises(SystemExit) as ended:
+        main(["act"])
+    assert (ended.value.code, stderr.closed) == (1, True)
 
 
 def test_an_interrupted_command_says_what_it_leaves(does: Does, run: Run) -> None:
@@ -99,16 +114,21 @@ def test_an_interrupted_command_says_what_it_leaves(does: Does, run: Run) -> Non
 
 
 def test_an_error_of_a_plugin_names_it_and_debug_shows_where(does: Does, run: Run) -> None:
-    def act() -> None:
-        raise LookupError("no key")
-
-    act.__module__ = "acting"
-    does(act)
+    does(raises(LookupError("no key")))
     short, long = run("act", code=1), run("--debug", "act", code=1)
-    assert "Traceback" not in short
+    named = "error: plugin 'acting' failed in raises.<locals>.act (test_main.py, line "
+    assert short.startswith(named)
+    assert short.endswith("): LookupError: no key. Try: zsarbench --debug …, for the traceback\n")
     assert long.startswith("Traceback")
     assert long.endswith(short)
-    assert "no key" in short
+
+
+def test_what_a_plugin_ends_inside_a_verb_is_its_error(does: Does, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    does(lambda: None)
+    monkeypatch.setattr("zsarbench.cli.verbs.show.distributions_of", lambda _: raises(SystemExit(3))())
+    said = run("show", "acts", code=1)
+    assert said.startswith("error: plugin 'acting' failed in ")
+    assert "it tried to end the program (SystemExit: 3)" in said
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,16 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from zsarbench.cli.toolkit import Group, counted, echo, write_text
+from zsarbench.cli.toolkit import (
+    Group,
+    counted,
+    data_root_option,
+    echo,
+    format_option,
+    json_option,
+    settings_option,
+    write_text,
+)
 from zsarbench.errors import UsageError
 
 
@@ -73,3 +82,22 @@ def test_a_group_lists_whole_sentences_of_all_but_hidden_commands() -> None:
     text = CliRunner().invoke(group, ["--help"]).stdout
     assert " ".join(text.split()).endswith(f"Commands: long {' '.join(long.split())}")
     assert "Commands" not in CliRunner().invoke(Group("group"), ["--help"]).stdout
+
+
+def test_shared_options_are_flags_or_may_be_repeated() -> None:
+    got = {}
+
+    @click.command()
+    @json_option
+    @settings_option
+    @data_root_option
+    @format_option
+    def command(**given: object) -> None:
+        got.update(given)
+
+    words = ["--set", "a.b=1", "--set", "a.c=2", "--data-root", "x=1", "--data-root", "y=2", "--json"]
+    assert CliRunner().invoke(command, words).exit_code == 0
+    assert got == {
+        "as_json": True, "settings": ("a.b=1", "a.c=2"), "data_root": ("x=1", "y=2"), "format_": "table",
+    }  # fmt: skip
+    assert "[default: table]" in " ".join(CliRunner().invoke(command, ["--help"]).stdout.split())

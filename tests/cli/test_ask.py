@@ -13,12 +13,15 @@ from click.testing import CliRunner, Result
 
 from listed import Place, clips_of
 from zsarbench import results
-from zsarbench.cli.main import cli
+from zsarbench.cli.main import Session, cli
+from zsarbench.plugins import load_plugins
 from zsarbench.predictions.asking import asking
 from zsarbench.predictions.asking.asking import AskRequest
 from zsarbench.predictions.scoring import ScoreRequest
+from zsarbench.reports import comparison
 from zsarbench.results import RunResult
 
+HOST = load_plugins(loaders={})
 COUNTS = {"clips": 1200, "new": 1100, "retries": 20, "prompt_tokens": 120_000, "completion_tokens": 3600}
 
 
@@ -45,7 +48,9 @@ def asked(scored: tuple[RunResult, Path], monkeypatch: pytest.MonkeyPatch) -> Ca
             return [(result, scored[1])]
 
         monkeypatch.setattr(asking, "ask", ask)
-        done = CliRunner().invoke(cli, ["ask", *map(str, words)], catch_exceptions=False)
+        monkeypatch.setattr(comparison, "render", lambda _, found, format_: f"{len(found)} result as {format_}")
+        session = {"session": Session((), HOST)}
+        done = CliRunner().invoke(cli, ["ask", *map(str, words)], obj=session, catch_exceptions=False)
         assert done.exit_code == code, done.output
         return (requests or [None])[0], done
 
@@ -110,7 +115,7 @@ def test_the_table_is_on_stdout_and_the_account_and_its_price_on_stderr(
     asked: Callable[..., tuple[AskRequest, Result]],
 ) -> None:
     _, done = asked("--model", "m", "--format", "csv")
-    assert len(done.stdout.strip().splitlines()) == 2
+    assert done.stdout == "1 result as csv\n"
     tokens = "120,000 + 3,600 tokens in all"
     counted = f"1,200 clips, 1,100 new questions, 20 attempts repeated; {tokens}"
     assert done.stderr.splitlines()[-1] == counted

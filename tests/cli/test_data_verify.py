@@ -11,11 +11,13 @@ import pytest
 from click.testing import CliRunner, Result
 
 from listed import Place, clips_of
-from zsarbench.cli.main import cli
+from zsarbench.cli.main import Session, cli
 from zsarbench.data import inspection
 from zsarbench.data.inspection import BadClip, Inspection
 from zsarbench.errors import UsageError
+from zsarbench.plugins import load_plugins
 
+HOST = load_plugins()
 Verify = Callable[..., Result]
 
 
@@ -41,7 +43,7 @@ def verify(tmp_path: Path, given: dict[str, Any], monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(inspection, "inspect_files", inspect_files)
     where = ("folder", "--data-root", f"folder={tmp_path}", "--set", f"dataset.annotations={tmp_path / 'clips.csv'}")
     return lambda *words: CliRunner().invoke(
-        cli, ["data", "verify", *where, *map(str, words)], obj={}, catch_exceptions=False
+        cli, ["data", "verify", *where, *map(str, words)], obj={"session": Session((), HOST)}, catch_exceptions=False
     )
 
 

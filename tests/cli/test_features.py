@@ -16,20 +16,24 @@ pytest.importorskip("torch", reason="features need torch")
 
 import torch
 
-from zsarbench.cli.main import cli
+from zsarbench.cli.main import Session, cli
 from zsarbench.errors import UsageError
 from zsarbench.features import FeatureSet, FeatureStore
 from zsarbench.features.key import FeatureKey
 from zsarbench.harness import extraction, resolve
 from zsarbench.harness.spec import ExtractionRequest
+from zsarbench.plugins import load_plugins
 
+HOST = load_plugins(loaders={})
 DIM = 4
 DONE = {"dataset": "d", "revision": "1", "visual": "v", "features": "set-1", "clips": 5, "already_stored": 0, "made": 5,
         "left_to_others": 0, "failed": {}}  # fmt: skip
 
 
 def features(*words: object, code: int = 0) -> Result:
-    done = CliRunner().invoke(cli, ["features", *map(str, words)], catch_exceptions=False)
+    done = CliRunner().invoke(
+        cli, ["features", *map(str, words)], obj={"session": Session((), HOST)}, catch_exceptions=False
+    )
     assert done.exit_code == code, done.output
     return done
 
@@ -171,6 +175,7 @@ def test_counts_are_printed_with_the_failures(extracted: Callable[..., tuple[Res
         ({}, 0), ({"failed": {"a": "x"}, "made": 0}, 1), ({"failed": {"a": "x"}, "made": 1}, 0),
         ({"failed": {"a": "x"}, "made": 0, "already_stored": 1}, 0), ({"made": 0}, 0),
         ({"failed": {"a": "x"}, "made": 0, "left_to_others": 1}, 0),
+        ({"failed": {"a": "x"}, "made": 0, "already_stored": 1, "left_to_others": 1}, 0),
     ],
 )  # fmt: skip
 def test_it_ends_with_1_where_no_clip_could_be_read(

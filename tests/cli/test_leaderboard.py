@@ -9,14 +9,26 @@ from click.testing import CliRunner, Result
 
 from samples import sample_result, sample_scores
 from zsarbench import results
-from zsarbench.cli.main import cli
+from zsarbench.cli.main import Session, cli
 from zsarbench.errors import UsageError
+from zsarbench.plugins import load_plugins
 from zsarbench.reports.leaderboard import check as checks
+from zsarbench.reports.leaderboard import site
+from zsarbench.reports.leaderboard.site import Site
 from zsarbench.results import reported
+
+HOST = load_plugins()
 
 
 def leaderboard(*words: object) -> Result:
-    return CliRunner().invoke(cli, ["leaderboard", *map(str, words)], obj={}, catch_exceptions=False)
+    return CliRunner().invoke(
+        cli, ["leaderboard", *map(str, words)], obj={"session": Session((), HOST)}, catch_exceptions=False
+    )
+
+
+def write(out: Path, page: Site, _: object) -> str:
+    """Say what page would be written."""
+    return f"page in {out}: repository '{page.repository}', space {page.space}"
 
 
 @pytest.fixture
@@ -25,6 +37,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     scores = sample_scores()
     results.write(sample_result(scores, "conse"), scores, tmp_path / "results")
     monkeypatch.setattr(reported, "read_all", lambda *_: [])
+    monkeypatch.setattr(site, "write", write)
     monkeypatch.chdir(tmp_path)
     return tmp_path / "results"
 
@@ -32,13 +45,11 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_the_tables_of_other_results_lie_beside_the_page(folder: Path, tmp_path: Path) -> None:
     done = leaderboard("build", "--results", folder, "--out", tmp_path / "site")
     assert done.exit_code == 0, done.output
-    page = (tmp_path / "site" / "index.html").read_text(encoding="utf-8")
+    assert done.stdout.startswith(f"page in {tmp_path / 'site'}: repository '', space False\n")
     assert "conse" in (tmp_path / "site" / "LEADERBOARD.md").read_text(encoding="utf-8")
-    assert "github.com/someone" not in page
-    assert not (tmp_path / "site" / "README.md").exists()
     words = ("--space", "--repository", "https://github.com/someone/code", "--markdown", tmp_path / "tables.md")
-    assert leaderboard("build", "--results", folder, "--out", tmp_path / "space", *words).exit_code == 0
-    assert (tmp_path / "space" / "README.md").exists()
+    done = leaderboard("build", "--results", folder, "--out", tmp_path / "space", *words)
+    assert f"page in {tmp_path / 'space'}: repository 'https://github.com/someone/code', space True\n" in done.stdout
     assert (tmp_path / "tables.md").exists()
     assert not (tmp_path / "space" / "LEADERBOARD.md").exists()
 

@@ -223,3 +223,19 @@ def test_a_warning_of_a_package_is_shown_once_also_where_the_package_prints_it()
     assert done.exit_code == 0, done.output
     assert stream.getvalue() == "no network\n"
     assert done.stderr == "warning: old format\n"
+
+
+def test_errors_tracebacks_and_warnings_are_on_stderr_alone(
+    does: Does, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    does(raises(ZsarbenchError("no clip")))
+    with pytest.raises(SystemExit):
+        main(["--debug", "act"])
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.endswith("zsarbench.errors.ZsarbenchError: no clip\nerror: no clip\n")
+    monkeypatch.setattr(loading, "entry_points", lambda: {"broken": raises(ImportError("it lacks a part"))})
+    with pytest.raises(SystemExit):
+        main(["list", "loss"])
+    out, err = capsys.readouterr()
+    assert (out, err.startswith("warning: ")) == ("", True)

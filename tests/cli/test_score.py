@@ -8,10 +8,13 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from zsarbench.cli.main import cli
+from zsarbench.cli.main import Session, cli
 from zsarbench.errors import UsageError
+from zsarbench.plugins import load_plugins
 from zsarbench.predictions import scoring
 from zsarbench.predictions.scoring import ScoreRequest
+
+HOST = load_plugins(loaders={})
 
 
 @pytest.fixture
@@ -28,7 +31,7 @@ def requests(monkeypatch: pytest.MonkeyPatch) -> list[ScoreRequest]:
 
 
 def typed(*words: str) -> Result:
-    return CliRunner().invoke(cli, ["score", *words])
+    return CliRunner().invoke(cli, ["score", *words], obj={"session": Session((), HOST)})
 
 
 def test_without_options_the_request_has_its_own_defaults(requests: list[ScoreRequest]) -> None:

@@ -74,7 +74,7 @@ def test_bad_clips_end_with_1_and_forty_of_each_kind_are_listed(verify: Verify, 
     assert sum(line.startswith("  missing ") for line in lines) == 40
     assert "  missing BrushHair/Bru0: no such file" in lines
     assert sum(line.startswith("  extra ") for line in lines) == 40
-    assert lines[-1] == "  … 1 more; --report FILE or --json lists all"
+    assert [line for line in lines if " more; " in line] == ["  … 1 more; --report FILE or --json lists all"]
     content = json.loads(verify("--json").stdout)
     assert (len(content["bad"]), len(content["extra_files"]), content["missing"]) == (40, 41, 40)
 
@@ -85,6 +85,7 @@ def test_a_report_is_written_and_its_place_checked_first(verify: Verify, given: 
     lines = (tmp_path / "report.txt").read_text(encoding="utf-8").splitlines()
     assert lines[0] == "dataset: folder"
     assert lines[-1].startswith("missing\t")
+    assert "Invalid value for '--report'" in verify("--report", tmp_path).stderr
     with pytest.raises(UsageError, match="--report with another FILE"):
         verify("--report", tmp_path / "clips.csv" / "report.txt")
 
@@ -98,3 +99,22 @@ def test_the_clips_of_a_protocol_alone(verify: Verify, given: dict[str, Any], tm
     (tmp_path / "two.toml").write_text(text)
     with pytest.raises(UsageError, match="is defined on data set 'hmdb51', not 'folder'"):
         verify("--protocol", tmp_path / "two.toml")
+
+
+def test_without_files_it_says_what_to_type(tmp_path: Path, given: dict[str, Any], verify: Verify) -> None:
+    session = {"session": Session((), HOST)}
+    with pytest.raises(UsageError, match=r"so none of its \d+ clips has a file to probe\. Try: --data-root hmdb51=DIR"):
+        CliRunner().invoke(cli, ["data", "verify", "hmdb51"], obj=session, catch_exceptions=False)
+    assert "workers" not in given
+
+
+def test_of_official_lists_the_clips_that_a_protocol_uses_are_counted(verify: Verify, tmp_path: Path) -> None:
+    rows = (tmp_path / "clips.csv").read_text().splitlines()
+    chosen = ("archery/arc0.mp4", "golf/gol0.mp4", "diving/div0.mp4")
+    listed = [f"{row},{'first' if row.startswith(chosen) else ''}" for row in rows[1:]]
+    (tmp_path / "clips.csv").write_text("\n".join([f"{rows[0]},split", *listed]))
+    text = (tmp_path / "two.toml").read_text().replace("n_clips = 10", "n_clips = 2")
+    (tmp_path / "two.toml").write_text(f'{text}test_list = "first"\n')
+    lines = verify("--protocol", tmp_path / "two.toml").stdout.splitlines()
+    assert "list first: 2 clips, 2 present, 0 missing, 2 sound" in lines
+    assert "list first: 3 clips, 3 present, 0 missing, 3 sound" in verify().stdout.splitlines()

@@ -39,6 +39,19 @@ def test_no_line_of_a_help_page_is_wider_than_a_terminal(words: tuple[str, ...])
     assert [line for line in page(*words).splitlines() if len(line) > 80] == []
 
 
+def test_pages_are_no_wider_than_a_hundred_columns(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Longer lines are hard to read; click leaves two columns free."""
+    monkeypatch.setenv("COLUMNS", "200")
+    lines: list[str] = []
+    for words in ALL:
+        with pytest.raises(SystemExit):
+            main([*words, "--help"])
+        lines += capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) == 98
+
+
 @pytest.mark.parametrize("words", [(), *[words for words in ALL if len(words) == 1]], ids=" ".join)
 def test_a_list_of_commands_cuts_no_sentence(words: tuple[str, ...]) -> None:
     assert "..." not in page(*words).partition("Commands:")[2]

@@ -190,3 +190,31 @@ def test_show_says_which_difference_a_protocol_resolves_and_what_that_assumes() 
     assert resolves["class_deviation"] == 0.25
     assert resolves["difference"] == pytest.approx(0.0875, abs=1e-3)
     assert resolves["board"] == {"n_methods": 6, "difference": pytest.approx(0.1196, abs=1e-3)}
+
+
+# --- choices ----------------------------------------------------------------------------------------------------------
+
+
+def test_choices_draws_four_options_of_each_clip_unless_another_number_is_asked(
+    tmp_path: Path, clips: list[str]
+) -> None:
+    path = tmp_path / "all.toml"
+    path.write_text(HEAD.replace("[2, 4, 2]", "8") + '[[rounds]]\ncandidates = ["a", "b", "c", "d"]\n')
+    done = zsarbench("protocol", "choices", path, "--out", tmp_path / "four.toml", *clips)
+    assert done.exit_code == 0, done.exception
+    listed = tmp_path / "four-options.txt"
+    assert done.stdout == f"protocol: {tmp_path / 'four.toml'}\noptions: {listed}\n"
+    two = zsarbench("protocol", "choices", path, "--out", tmp_path / "two.toml", "--options", 2, *clips)
+    assert two.exit_code == 0, two.exception
+    for file, n_options in ((listed, 4), (tmp_path / "two-options.txt", 2)):
+        rows = [line.split("\t") for line in file.read_text().splitlines() if not line.startswith("#")]
+        assert {len(row) for row in rows} == {1 + n_options}
+        assert len(rows) == 8
+    missing = zsarbench("protocol", "choices", path, *clips)
+    assert (missing.exit_code, "Missing option '--out'" in missing.output) == (2, True)
+
+
+def test_the_page_of_choices_states_the_defaults() -> None:
+    text = " ".join(zsarbench("protocol", "choices", "--help").stdout.split())
+    for stated in ("per clip. [default: 4]", "of class texts). [default: random]", "and their order. [default: 0]"):
+        assert stated in text

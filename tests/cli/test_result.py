@@ -14,6 +14,7 @@ from zsarbench import results
 from zsarbench.cli.main import cli
 from zsarbench.errors import UsageError
 from zsarbench.evaluation.contamination import accuracies
+from zsarbench.results import compaction
 
 
 def recompute(*arguments: object) -> Result:
@@ -114,3 +115,53 @@ def test_nothing_to_recompute_is_an_error(tmp_path: Path) -> None:
         recompute(tmp_path / "none")
     with pytest.raises(UsageError, match="no result was found there"):
         recompute(tmp_path)
+
+
+# --- compact ----------------------------------------------------------------------------------------------------------
+
+
+def compact(*arguments: object) -> Result:
+    return CliRunner().invoke(cli, ["result", "compact", *map(str, arguments)], catch_exceptions=False)
+
+
+def recomputed(folder: Path, name: str = "cezsar") -> Path:
+    """Write a result that follows from its scores to the last digit."""
+    scores = sample_scores()
+    path = results.write(sample_result(scores, name), scores, folder)
+    results.rewrite(results.recompute(path), path)
+    return path
+
+
+def test_scores_that_git_can_carry_stay_unless_all_are_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = recomputed(tmp_path)
+    size = path.with_suffix(".npz").stat().st_size
+    monkeypatch.setattr(compaction, "MAX_FILE_BYTES", size)
+    done = compact(tmp_path)
+    assert (done.exit_code, done.stdout) == (0, "1 results: 0 compacted, 0 not compacted\n")
+    assert path.with_suffix(".npz").stat().st_size == size
+    monkeypatch.setattr(compaction, "MAX_FILE_BYTES", size - 1)
+    done = compact(tmp_path)
+    after = path.with_suffix(".best.npz").stat().st_size
+    assert done.stdout.splitlines() == [
+        f"{path}: scores {size / 1e6:.2f} MB -> {after / 1e6:.2f} MB",
+        "1 results: 1 compacted, 0 not compacted",
+    ]
+    assert compact(path, "--all").stdout == "1 results: 0 compacted, 0 not compacted\n", "it is compact already"
+
+
+def test_small_scores_are_compacted_with_all(tmp_path: Path) -> None:
+    path = recomputed(tmp_path)
+    assert compact(path, "--all").stdout.endswith("1 results: 1 compacted, 0 not compacted\n")
+    assert not path.with_suffix(".npz").exists()
+
+
+def test_a_result_without_its_scores_is_not_compacted_and_named(tmp_path: Path) -> None:
+    lost, sound = recomputed(tmp_path, "lost"), recomputed(tmp_path)
+    lost.with_suffix(".npz").unlink()
+    done = compact(tmp_path, "--all")
+    assert done.exit_code == 1
+    assert done.stdout.endswith("2 results: 1 compacted, 1 not compacted\n")
+    assert done.stderr.startswith(f"error: {lost} is not compacted: ")
+    assert sound.with_suffix(".best.npz").exists()

@@ -117,3 +117,10 @@ def test_a_file_that_does_not_exist_is_named(tmp_path: Path) -> None:
     for name in ("gone.csv", "gone.json"):
         with pytest.raises((UsageError, ZsarbenchError), match=name):
             Captions(tmp_path / name)
+
+
+@pytest.mark.parametrize("item", [{"clip": 3, "caption": "x"}, {"caption": "x"}, {"clip": "clap/c0"}, "x", ["clap/c0"]])
+def test_an_item_of_a_list_names_a_clip_and_a_caption(tmp_path: Path, item: object) -> None:
+    content = [{"clip": "clap/c0", "captions": ["hands meet"]}, item]
+    with pytest.raises(UsageError, match="item 2 has no clip and caption"):
+        Captions(written(tmp_path, content))

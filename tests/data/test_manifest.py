@@ -58,3 +58,27 @@ def test_numbers_as_classes_are_remarked(caplog: pytest.LogCaptureFixture) -> No
     assert caplog.text == ""
     checked(ToyDataset(("0", "1", "10")))
     assert "its 3 classes are numbers, e.g. '0'; a method knows nothing else" in caplog.text
+
+
+def test_a_label_that_is_no_class_is_refused_with_the_nearest() -> None:
+    dataset = ToyDataset(("run", "walc"))
+    rows = dataset.manifest()
+    dataset.classes, dataset.manifest = ("run", "walk"), lambda: rows  # type: ignore[method-assign]
+    with pytest.raises(ZsarbenchError, match=r"'made'.*: unknown label 'walc'; did you mean 'walk'\?"):
+        checked(dataset)
+
+
+@pytest.mark.parametrize(
+    ("ids", "says"),
+    [
+        (("a", None), "has a clip without an id"),
+        (("a", ""), "has a clip without an id"),
+        (("a", "a"), "lists 1 clip ids twice, e.g. 'a'"),
+    ],
+)
+def test_clips_have_ids_of_their_own(ids: tuple[Any, Any], says: str) -> None:
+    dataset = ToyDataset()
+    rows = dataset.manifest().assign(clip_id=list(ids))
+    dataset.manifest = lambda: rows  # type: ignore[method-assign]
+    with pytest.raises(ZsarbenchError, match=says):
+        checked(dataset)

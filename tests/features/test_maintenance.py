@@ -148,3 +148,14 @@ def test_an_interrupted_removal_can_be_continued(tmp_path: Path) -> None:
     (rest,) = garbage(store, unused_days=9)
     remove(rest)
     assert not found.stored.folder.exists()
+
+
+def test_a_set_is_removed_index_first_and_key_last(tmp_path: Path) -> None:
+    """So that what an interrupted removal leaves is a set with its key, and no index names shards that are gone."""
+    stored = store_with(tmp_path, ("a",), ("b",))
+    age(tmp_path, 10 * 86_400)
+    (found,) = garbage(FeatureStore(tmp_path), unused_days=9)
+    kinds = ["index" if path.name.startswith("index.") else "key" if path.name == "key.json" else path.suffix
+             for path in found.files]  # fmt: skip
+    assert kinds == ["index", ".safetensors", ".safetensors", ".json", ".json", "key"]
+    assert found.bytes == sum(path.stat().st_size for path in stored.folder.rglob("*") if path.is_file())

@@ -37,6 +37,12 @@ visual = "captions"
 text = "hashed-words"
 settings = ["dataset.clips_per_class=1"]
 """
+REPEATED = """
+[[rows]]
+methods = ["chance"]
+label = "once more"
+settings = ["dataset.clips_per_class=1"]
+"""
 PROGRAM = """
 import signal
 from zsarbench.cli.main import main
@@ -103,7 +109,7 @@ def hashes(folder: Path) -> dict[str, str]:
 
 @pytest.mark.usefixtures("drawn_sketch")
 def test_several_processes_measure_what_one_does(tmp_path: Path) -> None:
-    (tmp_path / "rows.toml").write_text(HEAD + ROWS, encoding="utf-8")
+    (tmp_path / "rows.toml").write_text(HEAD + ROWS + REPEATED, encoding="utf-8")
     words = ["sweep", "--file", str(tmp_path / "rows.toml"), "--threads", "1", "--seeds", "1"]
     one = CliRunner().invoke(cli, [*words, "--out", str(tmp_path / "one")], obj={})
     two = CliRunner().invoke(cli, [*words, "--out", str(tmp_path / "two"), "--jobs", "2"], obj={})
@@ -114,7 +120,10 @@ def test_several_processes_measure_what_one_does(tmp_path: Path) -> None:
     again = CliRunner().invoke(cli, [*words, "--out", str(tmp_path / "two"), "--jobs", "2"], obj={})
     assert again.stdout == two.stdout
     assert all(f": {path} (" in again.stderr for path in results.find(tmp_path / "two"))
-    assert again.stderr.count("(0.0 s)") == len(results.find(tmp_path / "two")) == 3
+    assert len(results.find(tmp_path / "two")) == 3
+    assert again.stderr.count("(0.0 s)") == 4
+    (known,) = [line for line in two.stderr.splitlines() if " of 4: chance once more" in line]
+    assert known.endswith(" (0.0 s)"), "what another row has measured is not measured again"
 
 
 @pytest.mark.usefixtures("drawn_sketch")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
@@ -91,11 +93,22 @@ class Noted:
         return torch.tensor([[of(shown, described.name) for described in classes] for (shown,) in clips.captions])
 
 
+class OfSentences(Noted):
+    """Learns from the sentences of clips."""
+
+    learns_from: LearnsFrom = "captions"
+
+    def fit(self, train: TrainSet | None, context: Context) -> None:
+        assert train is not None
+        self.given, self.drawn = {"learnt from": list(train.clips.ids)}, ""
+
+
 @hookimpl
 def zsarbench_register(registry: Any) -> None:
     registry.add("dataset", "letters", f"{__name__}:Letters", summary="A toy.", trained_on=())
     parts = {"visual": "captions", "text": "toy"}
     registry.add("method", "noted", f"{__name__}:Noted", summary="A toy.", trained_on=(), defaults=parts)
+    registry.add("method", "reading", f"{__name__}:OfSentences", summary="A toy.", trained_on=(), defaults=parts)
     registry.add("visual", "captions", "zsarbench_encoders.captions:Captions", summary="A toy.", trained_on=())
     registry.add("text", "toy", "zsarbench.testing.toys:ToyText", summary="A toy.", trained_on=())
 
@@ -116,11 +129,11 @@ def write(folder: Path, *rounds: Mapping[str, Any], **head: Any) -> str:
 
 
 def run(
-    folder: Path, protocol: str, skill: float = 0.3, draws: bool = False, **arguments: Any
+    folder: Path, protocol: str, skill: float = 0.3, draws: bool = False, method: str = "noted", **arguments: Any
 ) -> tuple[RunResult, Path]:
     settings = [f"method.skill={skill}", f"method.draws={draws}"]
     spec = resolve_run(
-        request("noted", protocol=protocol, out=str(folder / "out"), threads=1, settings=settings, **arguments), HOST
+        request(method, protocol=protocol, out=str(folder / "out"), threads=1, settings=settings, **arguments), HOST
     )
     return runs.run(spec, HOST, LogProgress())
 
@@ -220,6 +233,37 @@ def test_a_round_with_another_number_of_clips_than_stated_is_refused(tmp_path: P
         ZsarbenchError, match=r"round 1 .* has 16 test clips in data set 'letters', but its file states 12"
     ):
         run(tmp_path, write(tmp_path, ONE, TWO, n_clips=[16, 12]))
+
+
+def test_base_and_novel_classes_compete_among_their_own_kind_alone(tmp_path: Path) -> None:
+    lists = {"train_clips": ["A0", "B0"], "test_clips": ["A2", "A3", "B2", "B3", *clips_of("CD")]}
+    where = write(tmp_path, {"seen": ["A", "B"], "candidates": list("ABCD"), **lists}, setting="base-to-novel")
+    result, path = run(tmp_path, where, skill=5.0)
+    assert {name: summary.mean for name, summary in result.summary.items()} == dict.fromkeys(result.summary, 1.0)
+    (block,) = results.read_scores(path).blocks
+    assert np.isfinite(block.scores[:4, :2]).all()
+    assert np.isfinite(block.scores[4:, 2:]).all()
+
+
+def test_sentences_are_counted_and_searched_for_names_where_a_method_learns_from_them(tmp_path: Path) -> None:
+    protocol = write(tmp_path, ONE)
+    read = run(tmp_path, protocol, method="reading")[0].contamination
+    assert (read.n_sentences, read.naming) == (2 * PER_CLASS, {})
+    other = run(tmp_path, protocol)[0].contamination
+    assert (other.n_sentences, other.naming) == (None, {})
+
+
+def test_a_run_goes_on_where_no_checkpoint_can_be_kept(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    protocol, place = write(tmp_path, ONE), Path(os.environ["ZSARBENCH_CACHE"]) / "checkpoints"
+    run(tmp_path / "kept", protocol)
+    run(tmp_path / "again", protocol, refit=True)
+    assert "no checkpoints are kept" not in caplog.text
+    shutil.rmtree(place, ignore_errors=True)
+    place.write_text("a file")
+    run(tmp_path / "not", protocol, refit=True)
+    assert f"no checkpoints are kept: {place} cannot be written" in caplog.text
+    assert place.read_text() == "a file"
 
 
 # --- what a run builds and returns ------------------------------------------------------------------------------------

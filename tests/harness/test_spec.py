@@ -14,8 +14,10 @@ from locations import ROOT
 from zsarbench import hookimpl, results
 from zsarbench.errors import UsageError, UsageErrors
 from zsarbench.harness.resolve import resolve_run
+from zsarbench.harness.settings import Problems, parse_captions
 from zsarbench.harness.spec import (
     Execution,
+    ExtractionRequest,
     Measurement,
     RunRequest,
     RunSpec,
@@ -303,3 +305,32 @@ def test_options_of_a_text_part_that_only_the_visual_part_reads_through_are_chec
         resolve_run(RunRequest("looking", visual="captions", text="hashed-words", settings=("text.dims=3",)), host)
     found = resolve_run(RunRequest("looking", visual="captions", text="hashed-words", settings=("text.dim=64",)), host)
     assert found.what.parts["text"].options["dim"] == 64
+
+
+def test_nothing_is_stopped_refitted_or_partial_unless_it_is_requested() -> None:
+    for of in (RunRequest("chance"), ExtractionRequest(visual="captions")):
+        flags = {name: getattr(of, name) for name in ("strict", "refit", "partial") if hasattr(of, name)}
+        assert set(flags.values()) == {False}
+        assert (of.device, of.dtype, of.threads, of.executor) == ("auto", "float32", None, "local")
+    run = RunRequest("chance")
+    assert (run.seed, run.seeds, run.train_on, run.control, run.denominator) == (0, 1, "seen", "none", "all")
+    where = spec(method="chance").where
+    assert (where.strict, where.refit) == (False, False)
+    assert spec(method="chance", strict=True).where.strict
+
+
+def test_own_captions_are_read_by_data_set_and_their_mistakes_noted(tmp_path: Path) -> None:
+    (tmp_path / "mine.csv").write_text("clip,caption\na,a person waves\n")
+    (tmp_path / "bad.csv").write_text("clip\na\n")
+    given = ["folder=" + str(tmp_path / "mine.csv"), "ucf101=" + str(tmp_path / "bad.csv"), "folder", "fodler=x"]
+    noted = Problems()
+    found = parse_captions([*given, f"folder={tmp_path / 'bad.csv'}"], load_plugins().registry, noted)
+    assert list(found) == ["folder"]
+    assert found["folder"].of(["a"], "folder") == {"a": ("a person waves",)}
+    with pytest.raises(UsageErrors) as caught:
+        noted.raise_all()
+    unread, form, name, twice = caught.value.problems
+    assert "lacks the columns caption" in unread
+    assert form == "--captions folder is not of the form DATASET=FILE, e.g. --captions folder=captions.csv"
+    assert "did you mean 'folder'" in name
+    assert twice == "--captions names data set 'folder' twice; put all its captions in one file"

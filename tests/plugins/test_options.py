@@ -6,7 +6,7 @@ from typing import Any, Literal
 import pytest
 
 from zsarbench.errors import UsageError
-from zsarbench.plugins.options import check, options_of, parse
+from zsarbench.plugins.options import check, options_of, parse, takes
 
 
 class Toy:
@@ -94,3 +94,11 @@ def test_constructors_that_break_the_contract_are_named() -> None:
         options_of(Hidden)
     with pytest.raises(UsageError, match="no default for 'size'"):
         options_of(Needy)
+
+
+def test_whether_a_constructor_takes_something_is_known_without_calling_it() -> None:
+    class Bare:
+        pass
+
+    assert [takes(Toy, name) for name in ("margin", "root", "margn")] == [True, True, False]
+    assert not takes(Bare, "args")

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from zsarbench.errors import UsageError, ZsarbenchError
-from zsarbench.plugins.registry import Entry, NearEncoder, Registry
+from zsarbench.plugins.registry import Entry, MissingPackage, NearEncoder, Registry
 
 
 def filled() -> Registry:
@@ -114,3 +114,30 @@ def test_protocol_files_of_a_package_are_added_by_their_header() -> None:
     assert entry.summary
     assert entry.source
     assert entry.path() == Path(entry.path()).resolve() or entry.path().is_file()
+
+
+def test_a_package_that_is_not_there_is_told_from_one_that_is_broken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "only_a_folder").mkdir()
+    (tmp_path / "there.py").write_text("")
+    for name, line in (
+        ("lacks", "import only_a_folder.part"),
+        ("breaks", "import there.part"),
+        ("own", "import own.x"),
+    ):
+        (tmp_path / f"{name}.py").write_text(f"{line}\n")
+    registry = Registry()
+    for name in ("lacks", "breaks", "own"):
+        registry.registrar("p").add("loss", name, f"{name}:Loss", summary="s")
+    with pytest.raises(MissingPackage) as caught:
+        registry.get("loss", "lacks").load()
+    assert (caught.value.package, caught.value.command) == ("only_a_folder", "pip install only_a_folder")
+    for name in ("breaks", "own"):
+        with pytest.raises(
+            ZsarbenchError, match=f"loss '{name}' of plugin 'p' cannot be loaded: No module named"
+        ) as error:
+            registry.get("loss", name).load()
+        assert not isinstance(error.value, MissingPackage)
+        assert "Try" not in str(error.value)

@@ -146,3 +146,14 @@ def test_a_file_that_is_shorter_or_longer_than_its_header_states_is_refused(tmp_
         with pytest.raises(ValueError, match="but states an array of 800"):
             map_array(tmp_path / "a.npy")
     assert read_header(io.BytesIO(content)).shape == (100,)
+
+
+def test_every_character_is_text_and_nothing_else_is(tmp_path: Path) -> None:
+    texts = np.array(["a", "\U0010ffff", "\ud7ff\ue000"])
+    read = read_arrays(written(tmp_path / "a.npz", {"names.npy": array_bytes(texts)}), "scores file")
+    assert np.array_equal(read["names"], texts)
+    for code in (0xD800, 0xDFFF, 0x110000):
+        header = "{'descr': '<U1', 'fortran_order': False, 'shape': (1,), }"
+        path = written(tmp_path / "b.npz", {"names.npy": npy(header, code.to_bytes(4, "little"))})
+        with pytest.raises(ZsarbenchError, match="array 'names' holds values that are not text"):
+            read_arrays(path, "scores file")

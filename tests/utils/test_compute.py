@@ -7,6 +7,7 @@ import os
 import platform
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ import torch
 from zsarbench.cli.main import main
 from zsarbench.errors import UsageError
 from zsarbench.utils import compute
-from zsarbench.utils.compute import Compute, deterministic
+from zsarbench.utils.compute import Compute, Stopwatch, deterministic
 from zsarbench_encoders.visual import Timm
 
 FAULTS = """
@@ -192,3 +193,32 @@ def test_a_large_block_is_memory_that_was_freed_before() -> None:
     assert first > 64  # 64 MiB, in pages of 1 MiB at the most
     # An aligned block does not fit into the hole of the one before, so the first few grow the heap; after that, none.
     assert max(rest[-20:]) < first / 10
+
+
+def test_auto_is_a_gpu_where_there_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert Compute.resolve("auto", "float32", 1).device.type == "cpu"
+    chosen = []
+
+    def device(name: str) -> object:
+        chosen.append(name)
+        raise RuntimeError("no such device")
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch, "device", device)
+    with pytest.raises(UsageError):
+        Compute.resolve("auto", "float32", 1)
+    assert chosen == ["cuda"]
+
+
+def test_a_stopwatch_adds_the_seconds_of_the_blocks_of_a_stage(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = iter([10.0, 12.5, 20.0, 21.0, 30.0, 34.0])
+    monkeypatch.setattr(time, "perf_counter", lambda: next(clock))
+    watch = Stopwatch()
+    with watch("train"):
+        pass
+    with watch("score"):
+        pass
+    with pytest.raises(KeyError), watch("train"):
+        raise KeyError
+    assert watch.seconds == {"train": 6.5, "score": 1.0}

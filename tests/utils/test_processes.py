@@ -33,7 +33,7 @@ def test_this_process_and_others_share_many_items_and_then_few() -> None:
     with Processes(many=10) as processes:
         at_first = set(processes.map(slow_pid, range(100)))
         assert os.getpid() in at_first
-        assert len(at_first) > 1
+        assert 1 < len(at_first) <= cores()
         assert len(set(processes.map(slow_pid, range(8)))) > 1
 
 

@@ -20,6 +20,7 @@ from zsarbench.utils.schema import (
     Positive,
     Rule,
     TextForm,
+    annotation_at,
     parse,
     plain,
 )
@@ -168,3 +169,10 @@ def test_numpy_and_paths_become_plain_and_nan_a_text() -> None:
 def test_what_json_cannot_hold_is_refused_by_place(value: object) -> None:
     with pytest.raises(ZsarbenchError, match=r"record\.loss"):
         plain({"loss": value}, "record")
+
+
+def test_the_annotation_of_a_place_is_found_in_records_lists_and_mappings() -> None:
+    assert annotation_at(tuple[int, ...], [3]) is int
+    assert annotation_at(tuple[int, str], [1]) is str
+    assert annotation_at(tuple[tuple[int, str], ...], [5, 0]) is int
+    assert annotation_at(Mapping[str, tuple[float, ...]], ["a", 2]) is float

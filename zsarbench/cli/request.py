@@ -78,11 +78,12 @@ def _click_option(option: RequestOption, default: Any) -> Decorator:
         return click.option(flags, option.name, is_flag=True, default=default, **about)
     if option.multiple:
         return click.option(option.flag, option.name, multiple=True, metavar=option.metavar, **about)
+    if not option.required:  # to newer versions of click a default of None is a value, which nobody has to give
+        about["default"] = default
     return click.option(
         option.flag,
         option.name,
         type=OF_OPTIONS.get(option.name, option.type),
-        default=default,
         required=option.required,
         show_default=default is not None,
         metavar=option.metavar or "|".join(option.choices) or None,

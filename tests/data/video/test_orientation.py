@@ -86,6 +86,14 @@ def test_another_angle_turns_the_picture_inside_its_frame(tmp_path: Path) -> Non
     assert picture[24:].mean() < 20
 
 
+def test_a_degree_beside_a_quarter_turn_is_another_angle(tmp_path: Path) -> None:
+    for angle in (91, 89, 271, 269):
+        assert pictures(oriented(tmp_path, turned_by(angle)))[3].shape == (48, 64, 3), "turned inside its frame"
+    for angle, straight in ((181, -1), (179, -1), (2, 1)):
+        shown = pictures(oriented(tmp_path, turned_by(angle)))[3].astype(int)
+        assert np.abs(shown - moved(numbered_frame(3), (straight, 0, 0, straight))).max() > 100
+
+
 @pytest.mark.parametrize(
     "matrix", [*QUARTERS, *(turned_by(angle, flip) for angle in (1.0, 20, 89.4, 133, 180.6, 271) for flip in (1, -1))]
 )

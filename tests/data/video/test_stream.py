@@ -12,7 +12,7 @@ import pytest
 
 from zsarbench.data.video.frames import read_steps
 from zsarbench.data.video.probe import Probe, ProbeFile
-from zsarbench.data.video.stream import VideoError
+from zsarbench.data.video.stream import VideoError, open_video
 from zsarbench.interfaces import ClipSource, Sampling
 from zsarbench.testing.videos import KeepFrame, numbered_frame, read_number, write_video
 
@@ -133,3 +133,20 @@ def test_times_that_do_not_rise_are_a_frame_apart(tmp_path: Path) -> None:
     path.write_bytes(one.read_bytes() + other.read_bytes())
     assert numbers(path) == [*range(20), *range(30)]
     assert numbers(path, start=1.8, end=2.3) == [18, 19, 0, 1, 2]
+
+
+def test_two_frames_or_a_fiftieth_of_the_length_may_be_missing(tmp_path: Path) -> None:
+    with open_video(str(written(tmp_path / "a.mp4", starts=0.0))) as video:  # of 10 frames a second
+        assert video.truncation(Fraction(28, 10), Fraction(3)) is None
+        assert video.truncation(Fraction(279, 100), Fraction(3)) == "truncated: 2.79 s of 3.00 s"
+        assert video.truncation(Fraction(98), Fraction(100)) is None
+        assert video.truncation(Fraction(9799, 100), Fraction(100)) == "truncated: 97.99 s of 100.00 s"
+
+
+def test_why_a_clip_has_no_frame_depends_on_what_was_decoded(tmp_path: Path) -> None:
+    with open_video(str(written(tmp_path / "a.mp4", starts=0.0))) as video:
+        assert video.no_frame_reason(Fraction(4)) == "cannot be decoded: the video stream holds no frame"
+        video.count, video.corrupt = 3, 2
+        assert "before the clip's start at 4.00 s" in video.no_frame_reason(Fraction(4))
+        video.corrupt = 3
+        assert video.no_frame_reason(Fraction(4)) == "cannot be decoded: every frame is corrupt"

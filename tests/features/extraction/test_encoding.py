@@ -17,7 +17,7 @@ from zsarbench.data.video.decoding import Decoded
 from zsarbench.data.video.failures import Failure
 from zsarbench.features.extraction import encoding
 from zsarbench.features.extraction.encoding import EncodedClip, Settings
-from zsarbench.interfaces import Clips, ClipSource, Steps
+from zsarbench.interfaces import Clips, ClipSource, Sampling, Steps
 from zsarbench.testing.videos import TinyEncoder, write_video
 
 SETTINGS = Settings(threads=2, decoders=2)
@@ -186,3 +186,39 @@ def test_pieces_are_all_steps_in_order(lengths: list[int], n_steps: int) -> None
         names = [piece.clip.source.clip_id for piece in group]
         assert len(set(names)) == len(names) <= n_steps
         assert sum(len(piece.frames) for piece in group if piece.frames is not None) <= n_steps
+
+
+class OfCaptions:
+    """An encoder that reads captions, gives the length of each, and notes how many clips it is given at a time."""
+
+    needs, dim, sampling = "captions", 2, Sampling(1.0, max_steps=3)
+
+    def __init__(self) -> None:
+        self.passes: list[int] = []
+
+    def encode(self, clips: Clips) -> Steps:
+        assert clips.captions is not None
+        self.passes.append(len(clips.ids))
+        values = torch.tensor([[[len(texts[0]), 1.0]] if texts else [[0.0, 0.0]] for texts in clips.captions])
+        return Steps(values.float(), torch.tensor([[bool(texts)] for texts in clips.captions]))
+
+
+@pytest.mark.parametrize(("ahead_bytes", "passes"), [(48, [2, 2, 1]), (47, [1] * 5), (1, [1] * 5), (2**20, [5])])
+def test_clips_that_are_not_decoded_are_encoded_in_groups_that_fit(ahead_bytes: int, passes: list[int]) -> None:
+    encoder, clips = OfCaptions(), [ClipSource(f"c{i}", captions=("x" * i,)) for i in range(1, 5)]
+    clips.append(ClipSource("silent"))
+    outcomes = list(encoding.encode_undecoded(encoder, clips, Settings(ahead_bytes=ahead_bytes)))  # type: ignore[arg-type]
+    assert [each.source for each in outcomes] == clips
+    assert [each.rows.tolist() for each in outcomes if each.rows is not None] == [[[i, 1.0]] for i in range(1, 5)]
+    assert outcomes[-1].failure == Failure("the clip has no captions", permanent=False)
+    assert encoder.passes == passes
+
+
+def test_the_seconds_of_clips_are_those_that_their_encoding_took(sources: list[ClipSource]) -> None:
+    encoder = Apart(batch_size=2)
+    encoder.independent_steps = False  # one pass after the other
+    start = time.perf_counter()
+    outcomes = list(encoding.encode_decoded(encoder, sources[:1], SETTINGS))
+    outcomes += encoding.encode_undecoded(OfCaptions(), [ClipSource("c", captions=("x",))], SETTINGS)  # type: ignore[arg-type]
+    elapsed = time.perf_counter() - start
+    assert 0 < sum(each.seconds.get("encode", 0.0) for each in outcomes) < elapsed

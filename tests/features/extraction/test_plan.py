@@ -24,6 +24,8 @@ from zsarbench.features.extraction.plan import (
     Extraction,
     LocalExecutor,
     Settings,
+    Share,
+    compute,
     ensure,
     plan,
 )
@@ -428,3 +430,28 @@ def test_a_replaced_video_is_decoded_again(tmp_path: Path, caplog: pytest.LogCap
     assert "decoded 1 clips, 1 already stored" in caplog.text
     assert after.mask.sum(1).tolist() == [3, 5]
     assert torch.equal(after.values[0, :3], before.values[0])
+
+
+def test_a_share_computes_its_own_shards_and_counts_what_it_leaves_to_others(tmp_path: Path) -> None:
+    class OfCaptions(TinyEncoder):
+        needs = "captions"
+
+        def encode(self, clips: Clips) -> Steps:
+            values = torch.ones(len(clips.ids), 1, self.dim)
+            return Steps(values, torch.ones(len(clips.ids), 1, dtype=torch.bool))
+
+    extraction = Extraction(
+        dataset="made",
+        revision="r1",
+        sources=[ClipSource(f"c{number}", captions=("x",)) for number in range(7)],
+        encoder=part_of(OfCaptions()),
+        executor=LocalExecutor(),
+        settings=Settings(threads=1, clips_per_shard=2),
+    )
+    done = [compute(extraction, FeatureStore(tmp_path), LogProgress(), Share(number, 2)) for number in (0, 1)]
+    assert {(each.n_before, each.n_computed, each.n_left) for each in done} in (
+        {(0, 4, 3), (4, 3, 0)},
+        {(0, 3, 4), (3, 4, 0)},
+    )
+    whole = compute(extraction, FeatureStore(tmp_path), LogProgress())
+    assert (whole.n_before, whole.n_computed, whole.n_left) == (7, 0, 0)

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 import xxhash
@@ -22,7 +23,8 @@ from zsarbench.features.clips import MemoryClips
 from zsarbench.features.key import FeatureKey
 from zsarbench.features.maintenance import garbage, remove
 from zsarbench.features.store.index import Index
-from zsarbench.features.store.origins import Origin, origin_of
+from zsarbench.features.store.origins import Origin, origin_of, same
+from zsarbench.features.store.reader import RowReader
 from zsarbench.features.store.shards import data_path, read_sidecar, sidecar_path
 from zsarbench.features.store.verification import verify
 from zsarbench.features.text_cache import CachedTextEncoder
@@ -599,3 +601,59 @@ def test_what_is_stored_is_read_where_nothing_can_be_written(tmp_path: Path, mon
     assert absent.missing([ClipSource("c0")]) == [ClipSource("c0")]
     with pytest.raises(ZsarbenchError, match=r"features of 3 clips, .* cannot be written .*Read-only.*ZSARBENCH_CACHE"):
         absent.check_writable(3)
+
+
+def test_the_place_of_one_clip_can_be_taken_among_others(tmp_path: Path) -> None:
+    """The origins of the clips before and behind it stay theirs."""
+    stored = FeatureStore(tmp_path).open(KEY, DIM)
+    origins = {f"c{i}": Origin(content=f"{200 + i:032x}", state=(i, 10 + i), file=f"{100 + i:032x}") for i in range(3)}
+    stored.adopt(stored.write(rows_of([1, 2, 3]), origins=origins))
+    other = Origin(content=f"{9:032x}", state=(9, 9), file=f"{109:032x}")
+    stored.adopt(stored.write({"c1": torch.ones(2, DIM)}, origins={"c1": other}))
+    stored.save()
+    for index in (stored.index, FeatureStore(tmp_path).open(KEY, DIM).index):
+        assert {clip_id: index.origin(clip_id) for clip_id in origins} == {**origins, "c1": other}
+        assert index.origin("c3") is None
+    assert torch.equal(stored.clips(["c2"]).rows([0]).values[0], rows_of([1, 2, 3])["c2"])
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "alike"),
+    [
+        (Origin(), Origin("a", (1, 2), "f"), True),  # what is not known is not compared
+        (Origin("a"), Origin("b"), False),
+        (Origin("a"), Origin("a", (1, 2), "f"), True),
+        (Origin("a", (1, 2), "f"), Origin("a", (1, 2), ""), True),
+        (Origin("a", (1, 2), "f"), Origin("a", (1, 3), "f"), True),  # a copy
+        (Origin("a", (1, 2), "f"), Origin("a", (1, 3), "g"), False),
+        (Origin("a", (1, 2), ""), Origin("a", (1, 3), ""), False),
+        (Origin("a", (1, 2), "f"), Origin("a", (2, 2), "f"), False),
+    ],
+)
+def test_origins_are_alike_as_far_as_both_are_known(one: Origin, other: Origin, alike: bool) -> None:
+    assert same(one, other) is same(other, one) is alike
+
+
+def test_a_set_like_one_of_another_store_has_its_key_and_nothing_else(tmp_path: Path) -> None:
+    theirs = stored_set(tmp_path / "theirs")
+    ours = FeatureStore(tmp_path / "ours").like(theirs)
+    assert (ours.folder.name, ours.key, ours.dim, ours.dtype) == (theirs.folder.name, theirs.key, DIM, "float32")
+    assert ours.stored_ids() == set()
+    assert (ours.folder / "key.json").read_bytes() == (theirs.folder / "key.json").read_bytes()
+    (theirs.folder / "key.json").write_text("{}")
+    assert theirs.key_problem() is not None
+    again = FeatureStore(tmp_path / "again").like(theirs)
+    assert not (again.folder / "key.json").exists(), "a key that is not that of the set is not copied"
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3])
+def test_any_number_of_threads_reads_the_same(tmp_path: Path, threads: int) -> None:
+    rows = rows_of([3, 1, 2, 5])
+    stored = stored_set(tmp_path, rows)
+    reader = RowReader(stored.shards, DIM, "float32")
+    reader.min_bytes_per_thread = 0
+    out = np.ones((4, 5, DIM), dtype=np.float32)
+    reader.read_batch(stored.index.table(list(rows)), np.arange(4), out, threads)
+    for values, clip in zip(out, rows.values(), strict=True):
+        assert np.array_equal(values[: len(clip)], clip.numpy())
+        assert not values[len(clip) :].any()

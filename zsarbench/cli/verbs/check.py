@@ -54,7 +54,7 @@ def command(
     chosen = _chosen(entries, settings)
     for root in data_root:
         dataset, _, folder = root.partition("=")
-        if ("dataset", dataset) not in chosen or not Path(folder).is_dir():
+        if ("dataset", dataset) not in chosen or not folder or not Path(folder).is_dir():
             raise UsageError(f"--data-root {root} does not name a data set that is checked and an existing folder")
         chosen["dataset", dataset]["root"] = Path(folder)
 

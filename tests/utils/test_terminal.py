@@ -1,19 +1,14 @@
-"""What a terminal shows: no word is broken, colour repeats words, and pipes and NO_COLOR get plain text."""
+"""Text on a terminal: no word is broken, colour repeats words, and pipes and NO_COLOR get plain text."""
 
 from __future__ import annotations
 
 import io
-import logging
+import os
 import re
+import termios
 
-import click
 import pytest
-from click.testing import CliRunner
 
-from zsarbench import hookimpl
-from zsarbench.cli.main import Session, cli
-from zsarbench.plugins import load_plugins
-from zsarbench.utils.progress import TerminalProgress
 from zsarbench.utils.terminal import columns, is_styled, on_terminal, styled, wrapped
 
 ERROR = (
@@ -75,41 +70,42 @@ def test_the_width_is_that_of_the_terminal_or_eighty(monkeypatch: pytest.MonkeyP
     assert columns(io.StringIO()) == 80
 
 
-@pytest.mark.parametrize("width", [80, 120])
-def test_a_bar_keeps_its_count_and_the_time_left_whatever_is_noted(width: int) -> None:
-    from rich.console import Console
-
-    screen = Terminal()
-    console = Console(file=screen, width=width, force_terminal=True, color_system=None)
-    with TerminalProgress(console).task("training cezsar", 720) as bar:
-        for _ in range(3):
-            bar.advance(16, "epoch 4/12, loss 6.72, validation 7.46, and a note that is far longer than any terminal")
-    (*_, last) = [line for line in re.split(r"[\r\n]", STYLE.sub("", screen.getvalue())) if "48/720" in line]
-    assert re.search(r" 48/720 (-:--:--|\d:\d\d:\d\d) epoch 4/12", last)
-    assert "…" in last
-
-
-def test_a_warning_of_a_package_is_shown_once_also_where_the_package_prints_it() -> None:
+def test_a_closed_stream_is_no_terminal() -> None:
     stream = io.StringIO()
-    hub, other = logging.getLogger("some_hub.files"), logging.getLogger("some_package")
+    stream.close()
+    assert on_terminal(ERROR, stream) == ERROR
 
-    @click.command("warn")
-    def warn() -> None:
-        hub.warning("no network")
-        other.warning("old format")
-        other.info("a detail")
 
-    @hookimpl
-    def zsarbench_add_commands(group: click.Group) -> None:
-        group.add_command(warn)
-
-    plugin = type("plugin", (), {"zsarbench_add_commands": staticmethod(zsarbench_add_commands)})
-    session, handler = Session((), load_plugins(loaders={"x": lambda: plugin})), logging.StreamHandler(stream)
-    logging.getLogger("some_hub").addHandler(handler)
+def test_the_width_of_the_terminal_itself_counts_where_no_other_is_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("COLUMNS")
+    main, terminal = os.openpty()
     try:
-        done = CliRunner().invoke(cli, ["warn"], obj={"session": session})
+        termios.tcsetwinsize(terminal, (24, 97))
+        with os.fdopen(terminal, "w") as stream:
+            assert columns(stream) == 97
+            termios.tcsetwinsize(stream.fileno(), (24, 0))
+            assert columns(stream, 61) == 61
     finally:
-        logging.getLogger("some_hub").removeHandler(handler)
-    assert done.exit_code == 0, done.output
-    assert stream.getvalue() == "no network\n"
-    assert done.stderr == "warning: old format\n"
+        os.close(main)
+
+
+def test_what_follows_a_broken_line_hangs_by_its_own_blanks_and_more() -> None:
+    assert wrapped("  one two three", 10) == "  one two\n    three"
+    assert wrapped("  one two three", 10, hang=1) == "  one two\n   three"
+    assert wrapped("one two\nthree four", 9) == "one two\nthree\n  four"
+    assert wrapped("exactly ten", 11) == "exactly ten"
+
+
+def test_tabs_and_hyphens_stay_as_they_are() -> None:
+    assert wrapped("a\tb and more", 8) == "a\tb and\n  more"
+    assert wrapped("the well-known-name is long", 12) == "the\n  well-known-name\n  is long"
+
+
+@pytest.mark.parametrize("label", ["error", "warning"])
+def test_a_label_alone_is_coloured_and_other_text_is_left(label: str) -> None:
+    shown = on_terminal(f"{label}: it is. Try: that", Terminal())
+    colour = {"error": "1;31", "warning": "1;33"}[label]
+    assert shown == f"\x1b[{colour}m{label}:\x1b[0m it is.\n  \x1b[36mTry:\x1b[0m that"
+    assert on_terminal("an error: it is. Try: that", Terminal()) == "an error: it is. Try: that"
+    assert styled("", "bold", Terminal()) == ""
+    assert styled("more", "better", Terminal()) == "\x1b[34mmore\x1b[0m"

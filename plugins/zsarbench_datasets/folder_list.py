@@ -7,10 +7,9 @@ from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
-from zsarbench.data.video import VIDEO_SUFFIXES
 from zsarbench.errors import UsageError
 from zsarbench.utils import text_files
-from zsarbench.utils.file_names import same_name, shown
+from zsarbench.utils.file_names import VIDEO_SUFFIXES, same_name, shown
 from zsarbench_datasets.spans import Span, read_span, span_name
 
 COLUMNS = ("clip", "label", "start", "end", "group", "split")

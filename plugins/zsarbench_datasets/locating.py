@@ -8,10 +8,9 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from zsarbench.data.files import HIDDEN, FoundFiles, files_below
-from zsarbench.data.video import VIDEO_SUFFIXES
 from zsarbench.errors import UsageError
 from zsarbench.utils.class_names import match
-from zsarbench.utils.file_names import shown
+from zsarbench.utils.file_names import VIDEO_SUFFIXES, shown
 
 log = logging.getLogger(__name__)
 MAX_DEPTH = 3  # folders between the root and a clip: train/part_0/abseiling

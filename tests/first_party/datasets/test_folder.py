@@ -46,6 +46,14 @@ def test_a_folder_per_class(tmp_path: Path) -> None:
     assert Folder(root=root).revision != before == data.revision
 
 
+def test_videos_are_found_at_any_depth_and_those_of_no_class_are_named(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    data = Folder(root=touch(tmp_path, "jump/2024/05/17/camera/b.mp4", "jump/a.mp4", "lost.mp4"))
+    assert data.manifest()["clip_id"].tolist() == ["jump/2024/05/17/camera/b", "jump/a"]
+    assert f"1 videos lie in {tmp_path} itself, so they have no class and are left out: lost.mp4" in caplog.text
+
+
 def test_a_csv_file_of_clips(tmp_path: Path) -> None:
     path = written(
         tmp_path,

@@ -73,6 +73,16 @@ def test_a_csv_file_of_clips(tmp_path: Path) -> None:
     assert Folder(annotations=path).manifest()["path"][0] == str(tmp_path / "one.mp4")  # next to the file
 
 
+def test_columns_that_are_not_read_are_named(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    assert (
+        len(Folder(annotations=written(tmp_path, "Clip,LABEL,Start_Time,end_time\na.mp4,jump,1,2\n")).manifest()) == 1
+    )
+    assert "the columns start_time, end_time are not read; those that are: clip, label, start, end" in caplog.text
+    caplog.clear()
+    assert len(Folder(annotations=written(tmp_path, "clip,label,start,end\na.mp4,jump,1,2\n")).manifest()) == 1
+    assert not caplog.text
+
+
 def test_all_that_a_csv_file_says_is_in_the_revision(tmp_path: Path) -> None:
     """A protocol's hash has the name of an official list alone: swapped lists must not pass for one another."""
     first = "clip,label,start,end,group,split\na.mp4,run,0,4,film,test\nb.mp4,jump,0,4,show,train\n"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -16,6 +17,9 @@ from zsarbench_datasets.locating import videos_under
 
 if TYPE_CHECKING:
     import pandas as pd
+
+
+log = logging.getLogger(__name__)
 
 
 class Folder:
@@ -100,15 +104,23 @@ class Folder:
             raise UsageError("folder: no folder was given. Try --data-root folder=FOLDER")
         root = Path(self.root).expanduser().absolute()
         rows: dict[str, Row] = {}
-        for path in videos_under(root, "folder"):
+        of_no_class = []
+        for path in videos_under(root, "folder", max_depth=None):
             below = Path(shown(path.relative_to(root)))
             if len(below.parts) > 1:
                 clip = _clip_id(below, rows)
                 rows[clip] = Row(path, below.parts[0], None, below.as_posix(), "", clip)
+            else:
+                of_no_class.append(below.name)
         if not rows:
             raise UsageError(
                 f"folder: the videos in {shown(root)} lie in no class folder. Try --set dataset.annotations=CLIPS.csv"
             )
+        if of_no_class:
+            log.warning(
+                "folder: %d videos lie in %s itself, so they have no class and are left out: %s",
+                len(of_no_class), shown(root), ", ".join(of_no_class[:3]),
+            )  # fmt: skip
         return rows
 
 

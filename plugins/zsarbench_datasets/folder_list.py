@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
-from zsarbench.data.video import VIDEO_SUFFIXES
 from zsarbench.errors import UsageError
 from zsarbench.utils import text_files
-from zsarbench.utils.file_names import same_name, shown
+from zsarbench.utils.file_names import VIDEO_SUFFIXES, same_name, shown
 from zsarbench_datasets.spans import Span, read_span, span_name
 
+log = logging.getLogger(__name__)
 COLUMNS = ("clip", "label", "start", "end", "group", "split")
 MAX_NAME = 255  # bytes of a file's name on the file systems in use
 
@@ -32,12 +33,21 @@ def read_list(path: Path, root: Path | None) -> dict[str, Row]:
     """Return the clips of a CSV file by clip id; its paths are relative to the root, or to the file's own folder.
 
     A path may be written with backslashes, without its ending, or with its ending in another case: it means the file
-    that exists. What does not exist stays as it is written, so that it is found missing when it is read.
+    that exists. What does not exist stays as it is written, so that it is found missing when it is read. Columns that
+    are not read are logged: of times under other names, every clip would be its whole video.
 
     Raises:
         UsageError: the file is not a readable table of these columns; a row names no file, several or one that cannot
             be, has times that are none, or lists a clip again.
     """
+    unread = [name for name in text_files.header(path, "annotations", COLUMNS[:1]) if name and name not in COLUMNS]
+    if unread:
+        log.warning(
+            "annotations %s: the columns %s are not read; those that are: %s",
+            path,
+            ", ".join(unread),
+            ", ".join(COLUMNS),
+        )
     base = (root if root is not None else path.parent).expanduser().absolute()
     rows: dict[str, Row] = {}
     names_in: dict[Path, list[str]] = {}

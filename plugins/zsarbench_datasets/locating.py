@@ -8,17 +8,18 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from zsarbench.data.files import HIDDEN, FoundFiles, files_below
-from zsarbench.data.video import VIDEO_SUFFIXES
 from zsarbench.errors import UsageError
 from zsarbench.utils.class_names import match
-from zsarbench.utils.file_names import shown
+from zsarbench.utils.file_names import VIDEO_SUFFIXES, shown
 
 log = logging.getLogger(__name__)
 MAX_DEPTH = 3  # folders between the root and a clip: train/part_0/abseiling
 
 
-def videos_under(root: Path, dataset: str) -> tuple[Path, ...]:
-    """Return the video files at most `MAX_DEPTH` folders below the root, sorted; what is left out is logged.
+def videos_under(root: Path, dataset: str, max_depth: int | None = MAX_DEPTH) -> tuple[Path, ...]:
+    """Return the video files in a folder and in so many folders below it, sorted; what is left out is logged.
+
+    max_depth: None: in all.
 
     Raises:
         UsageError: the root is not a folder, cannot be read, or holds no video.
@@ -26,7 +27,7 @@ def videos_under(root: Path, dataset: str) -> tuple[Path, ...]:
     root = Path(root).expanduser().absolute()
     if not os.path.isdir(root):
         raise UsageError(f"{dataset}: folder {shown(root)} does not exist. Try: --data-root {dataset}=FOLDER")
-    found = files_below(root, VIDEO_SUFFIXES, MAX_DEPTH)
+    found = files_below(root, VIDEO_SUFFIXES, max_depth)
     _log_left_out(dataset, found)
     if not found.taken:
         others = found.others_in_words()

@@ -157,7 +157,7 @@ class FeatureFiles:
         Raises:
             UsageError: every array is of another width, or what reads the files is not installed.
         """
-        problems, widths, digest = {}, set(), hashlib.sha256()
+        problems, widths, lengths, digest = {}, set(), set(), hashlib.sha256()
         noted: set[Path] = set()
         for name in sorted(self._index.files) if self._index is not None else ():
             place = self._place(name)
@@ -180,6 +180,12 @@ class FeatureFiles:
                 problems[name] = problem
             if stored.dtype in FLOATS and stored.shape:
                 widths.add(_width(stored.shape))
+                lengths.add(stored.shape[0])
+        if lengths == {self.dim} and self.dim not in widths:
+            raise UsageError(
+                f"visual 'feature-files': the arrays in {self.folder} are ({self.dim}, T); rows are seconds here. "
+                "Try: their transposes (T, D)"
+            )
         if len(widths) == 1 and self.dim not in widths:
             raise UsageError(
                 f"visual 'feature-files': the files in {self.folder} have rows of {min(widths)} features, not "

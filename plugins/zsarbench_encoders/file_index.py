@@ -12,7 +12,7 @@ from zsarbench.data.files import files_below
 from zsarbench.errors import UsageError
 from zsarbench.interfaces import ClipSource
 from zsarbench.utils import text_files
-from zsarbench.utils.file_names import shown
+from zsarbench.utils.file_names import VIDEO_SUFFIXES, composed, shown
 
 from .array_formats import CONTAINERS, ENDINGS, open_arrays
 
@@ -40,7 +40,8 @@ class FileIndex:
 
     An array is that of a clip, or of the video that a clip is a span of, where its name and the clip's id are equal, or
     where the longer of them ends with the shorter one: `archery/a1` is the file `archery/a1.npy`, or
-    `i3d/archery/a1.npy`, or `a1.npy` where no other clip can be that too; it is never `bowling/a1.npy`.
+    `i3d/archery/a1.npy`, or `a1.npy` where no other clip can be that too; it is never `bowling/a1.npy`. A name may be
+    that of the video's file, `a1.mp4.npy`, have backslashes between folders, and letters of another Unicode form.
     """
 
     def __init__(self, place: Path) -> None:
@@ -66,9 +67,10 @@ class FileIndex:
             )
         if not self.files:
             raise UsageError(f"{_PART}: {shown(place)} holds no array")
-        self._by_stem: dict[str, list[str]] = {}
+        self._by_stem: dict[str, list[tuple[tuple[str, ...], str]]] = {}
         for name in self.files:
-            self._by_stem.setdefault(PurePosixPath(name).name, []).append(name)
+            for path in _paths(name):
+                self._by_stem.setdefault(path.name, []).append((path.parts, name))
 
     def label(self, name: str) -> str:
         """Return what a message calls an array of the index."""
@@ -117,13 +119,19 @@ class FileIndex:
         """Return the arrays that a clip or video of this name can mean, by their names."""
         if name in self.files:
             return [name]
-        parts = PurePosixPath(name).parts
+        parts = PurePosixPath(composed(name)).parts
         found = []
-        for other in self._by_stem.get(parts[-1] if parts else "", ()):
-            longer, shorter = sorted((parts, PurePosixPath(other).parts), key=len, reverse=True)
+        for other_parts, other in self._by_stem.get(parts[-1] if parts else "", ()):
+            longer, shorter = sorted((parts, other_parts), key=len, reverse=True)
             if longer[-len(shorter) :] == shorter:
                 found.append(other)
         return found
+
+
+def _paths(name: str) -> set[PurePosixPath]:
+    """Return an array's name as the path of a clip, and without the ending where it is that of a video's file."""
+    path = PurePosixPath(composed(name).replace("\\", "/"))
+    return {path, path.with_suffix("")} if path.suffix.lower() in VIDEO_SUFFIXES and path.stem else {path}
 
 
 def _of_folder(folder: Path) -> Mapping[str, Place]:
@@ -155,6 +163,7 @@ def _of_file(path: Path) -> Mapping[str, Place]:
 
 def _of_list(path: Path) -> Mapping[str, Place]:
     files: dict[str, Place] = {}
+    clip_of: dict[Path, str] = {}
     for where, row in text_files.rows(path, "list of features", ("clip", "file")):
         clip, file = row["clip"], row["file"]
         if not clip or not file:
@@ -163,5 +172,8 @@ def _of_list(path: Path) -> Mapping[str, Place]:
             raise UsageError(f"{where}: clip '{clip}' is listed twice")
         if Path(file).suffix.lower() not in ENDINGS:
             raise UsageError(f"{where}: '{file}' is none of {', '.join(ENDINGS)}")
-        files[clip] = Place(path.parent / Path(file).expanduser())
+        place = path.parent / Path(file.replace("\\", "/")).expanduser()
+        if (other := clip_of.setdefault(place, clip)) != clip:
+            raise UsageError(f"{where}: '{file}' is listed for '{other}' already, and is of one clip or video")
+        files[clip] = Place(place)
     return files

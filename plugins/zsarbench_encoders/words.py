@@ -116,9 +116,13 @@ def _from_text(path: Path) -> Iterator[Entry]:
     dim = int(first[1]) if counts else len(first) - 1
     if not counts and dim > 0:
         yield first[0], _numbers(first[1:], dim, 1)
+    n_read = 0
     for number, line in lines:
         word, *fields = line.rstrip().rsplit(" ", dim)
         yield word, _numbers(fields, dim, number)
+        n_read += 1
+    if counts and n_read < int(first[0]):
+        raise ValueError(f"its first line states {int(first[0]):,} words, and it holds {n_read:,}: it may be cut off")
 
 
 def _numbers(fields: Sequence[str], dim: int, line: int) -> np.ndarray:

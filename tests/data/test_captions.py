@@ -43,6 +43,14 @@ def written(folder: Path, content: object, name: str = "captions.json") -> Path:
     return path
 
 
+def test_a_caption_of_two_lines_is_not_two_captions(tmp_path: Path) -> None:
+    of_two_lines = Captions(written(tmp_path, 'clip,caption\nclap/c0,"hands\nmeet"\n', "a.csv"))
+    two = Captions(written(tmp_path, "clip,caption\nclap/c0,hands\nclap/c0,meet\n", "b.csv"))
+    assert of_two_lines.by_name == {"clap/c0": ("hands meet",)}
+    assert two.by_name == {"clap/c0": ("hands", "meet")}
+    assert of_two_lines.sha256 != two.sha256
+
+
 FORMS: dict[str, tuple[str, object]] = {
     "table": ("a.csv", TABLE),
     "with tabs": ("a.tsv", TABLE.replace(",", "\t")),

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from zsarbench.data.files import HIDDEN, files_below
-from zsarbench.data.video import VIDEO_SUFFIXES
 from zsarbench.errors import UsageError
+from zsarbench.utils.file_names import VIDEO_SUFFIXES
 
 
 def touched(root: Path, *names: str) -> Path:

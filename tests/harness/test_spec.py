@@ -48,7 +48,9 @@ def test_all_mistakes_of_a_request_come_at_once() -> None:
         settings=("los.margin=1", "margin=2"),
         dtype="float8",
         seeds=0,
-        data_root=("ucf=/tmp", "ucf101=/no/such/folder"),
+        data_root=("ucf=/tmp", "ucf101=/no/such/folder", "folder="),
+        seed=2**63 - 1,
+        limit=10**20,
     )
     text = "\n".join(found)
     for expected in (
@@ -62,6 +64,9 @@ def test_all_mistakes_of_a_request_come_at_once() -> None:
         "--seeds is 0",
         "unknown dataset 'ucf'",
         "'/no/such/folder' does not exist",
+        "--data-root folder= is not of the form DATASET=DIR",
+        f"--seed is {2**63 - 1}; it is at most 4611686018427387903",
+        f"--limit is {10**20}; it is at most",
     ):
         assert expected in text, expected
 

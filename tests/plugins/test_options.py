@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any, Literal
 
@@ -56,6 +57,16 @@ def test_values_take_the_type_of_their_annotation(text: Any, annotation: Any, va
         ("1", tuple[int, int]),
         (True, int),
         ("x", dict),
+        ("nan", float),
+        ("-inf", float),
+        ("1e400", float),
+        (math.inf, int),
+        ("9223372036854775808", int | None),
+        ([1], int),
+        ([1], str),
+        (1, tuple[int, ...]),
+        ("", Path),
+        ([], Path | None),
     ],
 )
 def test_values_that_do_not_fit_are_refused(text: Any, annotation: Any) -> None:

@@ -52,6 +52,13 @@ def test_a_part_of_a_file_is_a_list(tmp_path: Path) -> None:
         read(tmp_path, 'seen = "@two#seen1"\ncandidates = "@two#unseen"')
 
 
+def test_two_parts_of_one_name_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "splits").mkdir()
+    (tmp_path / "splits" / "two.txt").write_text("[seen]\nA\n[seen]\nB\n", encoding="utf-8")
+    with pytest.raises(ZsarbenchError, match=r"two\.txt has the part \[seen\] twice"):
+        read(tmp_path, 'seen = "@two#seen"\ncandidates = ["B", "C"]')
+
+
 def test_official_lists_are_cut_down_to_the_classes_of_the_round(tmp_path: Path) -> None:
     body = 'seen = ["A"]\ncandidates = ["B", "C"]\ntrain_list = "train1"\ntest_list = "test1"'
     assert clips(read(tmp_path, body).on(toy())[0]) == ("cd", "fgi")

@@ -79,6 +79,11 @@ def test_a_table_that_cannot_be_meant_is_refused_with_its_line(
         table(tmp_path, content)
 
 
+def test_a_name_may_begin_as_a_comment_does(tmp_path: Path) -> None:
+    path = written(tmp_path, "# clips of HMDB-51\n#\n#2_Gum_chew_h_nm_np1_fr_med_1\n#\tby name\n")
+    assert text_files.names(path, "list") == ["#2_Gum_chew_h_nm_np1_fr_med_1"]
+
+
 def test_a_list_has_no_blanks_and_comments(tmp_path: Path) -> None:
     path = written(tmp_path, "\ufeff# classes\r\n  one \r\n\r\n two\u00a0words\r\n  # three\r\n")
     assert text_files.names(path, "list") == ["one", "two\u00a0words"]

@@ -115,7 +115,7 @@ def _of_table(path: Path) -> dict[str, tuple[str, ...]]:
     for where, row in text_files.rows(path, WHAT, ("clip", "caption")):
         if not row["clip"] or not row["caption"]:
             raise UsageError(f"{where}: the {'caption' if row['clip'] else 'clip'} is missing")
-        by_name.setdefault(row["clip"], []).append(row["caption"])
+        by_name.setdefault(row["clip"], []).append(" ".join(row["caption"].split()))
     return {name: tuple(sentences) for name, sentences in by_name.items()}
 
 

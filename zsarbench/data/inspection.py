@@ -17,14 +17,13 @@ from typing import TYPE_CHECKING, Literal, get_args
 
 from zsarbench.data.files import files_below
 from zsarbench.data.probe_cache import ProbeCache
-from zsarbench.data.video import VIDEO_SUFFIXES
 from zsarbench.data.video.failures import FileState, file_state
 from zsarbench.data.video.frames import decoder_version
 from zsarbench.data.video.probe import Probe, ProbeFile
 from zsarbench.data.video.workers import Lost, WorkerPool
 from zsarbench.interfaces import Progress
 from zsarbench.utils.class_names import normalise
-from zsarbench.utils.file_names import shown
+from zsarbench.utils.file_names import VIDEO_SUFFIXES, shown
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -30,6 +30,7 @@ from zsarbench.harness.spec import (
 from zsarbench.plugins import options
 from zsarbench.plugins.building import build_dataset
 from zsarbench.plugins.parts import PART_KINDS, PartSpec
+from zsarbench.utils.foreign import MAX_WHOLE
 
 if TYPE_CHECKING:
     from zsarbench.interfaces import Dataset
@@ -203,6 +204,8 @@ def _check_values(request: RunRequest | ExtractionRequest, problems: Problems) -
             problems.add(unknown(option.name, value, option.choices))
         elif option.minimum is not None and value < option.minimum:
             problems.add(f"{option.flag} is {value}; it is at least {option.minimum}")
+        elif option.type is int and value > MAX_WHOLE // 2:  # the last seed, a sum of two, is a number of the result
+            problems.add(f"{option.flag} is {value}; it is at most {MAX_WHOLE // 2}")
     if isinstance(request, RunRequest) and isinstance(request.class_text, str):
         problems.catch(class_texts.parse, request.class_text)
 

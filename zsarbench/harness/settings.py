@@ -103,7 +103,7 @@ def parse_data_root(texts: Iterable[str], registry: Registry, problems: Problems
     folders = {}
     for text in texts:
         name, equals, folder = text.partition("=")
-        if not equals:
+        if not equals or not folder:
             example = next(iter(registry.names("dataset")), "DATASET")
             problems.add(f"--data-root {text} is not of the form DATASET=DIR, e.g. {example}=/data/{example}")
         elif problems.catch(registry.get, "dataset", name) is not None:

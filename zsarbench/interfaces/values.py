@@ -7,6 +7,7 @@ Times are in seconds. Tensors are on the CPU unless stated otherwise. Nothing he
 from __future__ import annotations
 
 import html
+import math
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
@@ -44,6 +45,12 @@ class Sampling:
     max_steps: int = 16
     frames_per_step: int = 1
     step_stride: int = 1
+
+    @property
+    def selects_frames(self) -> bool:
+        """Whether each of its numbers is above 0, and finite."""
+        counts = (self.max_steps, self.frames_per_step, self.step_stride)
+        return min(counts) >= 1 and 0 < self.frames_per_second < math.inf
 
 
 @dataclass(frozen=True)

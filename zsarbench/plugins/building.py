@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
-from zsarbench.errors import ZsarbenchError
+from zsarbench.errors import UsageError, ZsarbenchError
 from zsarbench.interfaces import (
     Dataset,
     Executor,
@@ -16,6 +16,7 @@ from zsarbench.interfaces import (
     Movable,
     NegativeSampler,
     Parts,
+    Sampling,
     TextEncoder,
     VisualEncoder,
 )
@@ -136,10 +137,20 @@ def build_text(part: PartSpec, registry: Registry | None, device: torch.device |
 def build_visual(
     part: PartSpec, registry: Registry | None, device: torch.device | str, text: TextEncoder | None
 ) -> VisualEncoder:
-    """Build a visual encoder on a device, with the run's text encoder where it takes one."""
+    """Build a visual encoder on a device, with the run's text encoder where it takes one.
+
+    Raises:
+        UsageError: its options leave no step of a clip.
+    """
     target = _target(part, registry)
-    arguments = _with_text(target, part, text)
-    return move_to(construct(target, "visual", part.name, arguments), device)
+    encoder: VisualEncoder = construct(target, "visual", part.name, _with_text(target, part, text))
+    if isinstance(encoder.sampling, Sampling) and not encoder.sampling.selects_frames:
+        given = ", ".join(f"visual.{name}={value}" for name, value in part.options.items())
+        raise UsageError(
+            f"visual '{part.name}' takes no step of a clip by {encoder.sampling}: each of its numbers must be above 0. "
+            f"Its options are {given}"
+        )
+    return move_to(encoder, device)
 
 
 def build_parts(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import sys
 import types
 import typing
 from collections.abc import Mapping
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any, Literal, Union
 
 from zsarbench.errors import UsageError, unknown
+from zsarbench.utils.foreign import MAX_WHOLE
 
 FILLED_BY_HARNESS = ("text_encoder", "root")
 """Constructor parameters that are not options: the run's text part, and the folder of `--data-root`."""
@@ -92,6 +94,8 @@ def parse(value: Any, annotation: Any) -> Any:
             raise ValueError("it is one of " + ", ".join(map(str, arguments)))
         return value
     if origin is tuple:
+        if not isinstance(value, str | list | tuple):
+            raise ValueError("a list is required")
         items = value.split(",") if isinstance(value, str) else list(value)
         kinds = [arguments[0]] * len(items) if arguments[-1] is Ellipsis else list(arguments)
         if len(kinds) != len(items):
@@ -99,11 +103,11 @@ def parse(value: Any, annotation: Any) -> Any:
         return tuple(parse(item, kind) for item, kind in zip(items, kinds, strict=True))
     if annotation is bool:
         return _parse_bool(value)
-    if annotation in (int, float) and isinstance(value, bool):
-        raise ValueError("a number is required")
-    if annotation is int and isinstance(value, float) and value != int(value):
-        raise ValueError("a whole number is required")
-    if annotation in (int, float, str, Path):
+    if annotation in (int, float):
+        return annotation(_number(value, annotation))
+    if annotation in (str, Path):
+        if isinstance(value, bool | list | dict) or (annotation is Path and value == ""):
+            raise ValueError("a path is required" if annotation is Path else "text is required")
         return annotation(value)
     raise ValueError(f"a value of type {_text_of(annotation)} cannot be given on the command line")
 
@@ -119,6 +123,18 @@ def _parse_union(value: Any, arguments: tuple[Any, ...]) -> Any:
             except ValueError as problem:
                 error = problem
     raise error
+
+
+def _number(value: Any, kind: type[int] | type[float]) -> int | float:
+    """Return a number that results, which are JSON, can hold."""
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        raise ValueError("a number is required")
+    number = kind(value) if isinstance(value, str) else value
+    if not abs(number) <= (MAX_WHOLE if kind is int else sys.float_info.max):  # NaN is not either
+        raise ValueError("it is not finite" if kind is float else f"it is beyond {MAX_WHOLE}")
+    if kind is int and number != int(number):
+        raise ValueError("a whole number is required")
+    return number
 
 
 def _parse_bool(value: Any) -> bool:

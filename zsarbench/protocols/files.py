@@ -151,19 +151,26 @@ class ListReader:
         if not os.path.isfile(file):
             file = self._path.parent / f"{name}.txt"
         if file not in self._read:
-            self._read[file] = _parts(text_files.names(file, f"list '{value}' of protocol file {self._path}:"))
+            where = f"list '{value}' of protocol file {self._path}:"
+            self._read[file] = _parts(text_files.names(file, where), f"{where} {file}")
         if part not in self._read[file]:
             raise ZsarbenchError(f"list '{value}' of protocol file {self._path}: {file} has no part [{part}]")
         return self._read[file][part]
 
 
-def _parts(lines: Sequence[str]) -> Mapping[str, tuple[str, ...]]:
-    """Return the lines from each `[PART]` to the next, by its name, and all lines under ""."""
+def _parts(lines: Sequence[str], where: str) -> Mapping[str, tuple[str, ...]]:
+    """Return the lines from each `[PART]` to the next, by its name, and all lines under "".
+
+    Raises:
+        ZsarbenchError: two parts have one name.
+    """
     starts = [at for at, line in enumerate(lines) if line.startswith("[")]
     parts = {"": tuple(lines)}
     for start, end in pairwise([*starts, len(lines)]):
         if lines[start].endswith("]"):
-            parts.setdefault(lines[start][1:-1], tuple(lines[start + 1 : end]))
+            if (part := lines[start][1:-1]) in parts:
+                raise ZsarbenchError(f"{where} has the part [{part}] twice")
+            parts[part] = tuple(lines[start + 1 : end])
     return parts
 
 

@@ -9,17 +9,29 @@ from collections.abc import Iterable, Mapping
 
 __all__ = ["match", "normalise", "readable"]
 
+_LEFT_OUT = frozenset((*range(10, 37), *range(200, 241)))
+"""Unicode's combining classes of Hebrew and Arabic points, and of accents."""
+
 
 @functools.lru_cache(maxsize=1 << 14)  # hundreds of names are matched against hundreds of classes, again and again
 def normalise(name: str) -> str:
     """Return the name in lower case, letters and digits only.
 
-    Accents are dropped too, so that copies of a list that lost them still match.
+    Accents, and the points of Arabic and Hebrew, are dropped too, so that copies of a list that lost them still match.
+    The vowels and voicing marks of Indic, Thai and Japanese words stay: they are marks in Unicode, and letters to
+    readers.
 
     >>> normalise("Yo Yo") == normalise("YoYo") == normalise("yo_yo")
     True
     """
-    return "".join(char for char in unicodedata.normalize("NFKD", name).lower() if char.isalnum())
+    kept = []
+    in_word = False
+    for char in unicodedata.normalize("NFKD", name).lower():
+        is_mark = in_word and unicodedata.category(char).startswith("M")
+        in_word = is_mark or char.isalnum()
+        if in_word and not (is_mark and unicodedata.combining(char) in _LEFT_OUT):
+            kept.append(char)
+    return "".join(kept)
 
 
 def readable(name: str) -> str:
@@ -39,7 +51,7 @@ def namesakes(classes: Iterable[str]) -> list[tuple[str, ...]]:
     """
     by_letters: dict[str, list[str]] = {}
     for name in classes:
-        by_letters.setdefault(normalise(name) or name, []).append(name)
+        by_letters.setdefault(_letters(name), []).append(name)
     return [tuple(names) for names in by_letters.values() if len(names) > 1]
 
 
@@ -54,11 +66,16 @@ def match(name: str, classes: Iterable[str], aliases: Mapping[str, str]) -> str 
     known = tuple(classes)
     if name in known:
         return name
-    target = normalise(name)
+    target = _letters(name)
     for official in known:
-        if normalise(official) == target:
+        if _letters(official) == target:
             return official
     for alias, official in aliases.items():
-        if normalise(alias) == target and official in known:
+        if _letters(alias) == target and official in known:
             return official
     return None
+
+
+def _letters(name: str) -> str:
+    """Return what two spellings of one name share; the name itself where it has no letter, as an emoji."""
+    return normalise(name) or name

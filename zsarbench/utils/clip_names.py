@@ -6,10 +6,9 @@ import re
 from collections.abc import Iterable, Mapping
 from pathlib import PurePosixPath
 
-_ENDINGS = frozenset(
-    (".avi", ".mp4", ".mkv", ".webm", ".mov", ".mpg", ".mpeg", ".m4v", ".wmv", ".flv", ".npy", ".npz", ".pt", ".h5",
-     ".mat", ".jpg", ".png", ".txt", ".json")
-)  # fmt: skip
+from zsarbench.utils.file_names import VIDEO_SUFFIXES, composed
+
+_ENDINGS = VIDEO_SUFFIXES | {".npy", ".npz", ".pt", ".h5", ".mat", ".jpg", ".png", ".txt", ".json"}
 """Of files of a clip: another text behind a dot may be part of an id."""
 _TIMES = re.compile(r"_\d{6}_\d{6}$")  # a clip's start and end in seconds, as Kinetics' files have them
 
@@ -19,19 +18,22 @@ class ClipNames:
 
     A text is the id of a clip, or another name of it; or it is the path of its file, with an ending or without, and
     with any folders before it, as long as no other clip can be meant. Times behind a name count only where the name
-    with them belongs to no clip.
+    with them belongs to no clip, and the Unicode form of its letters only where it is needed to tell two clips apart.
     """
 
     def __init__(self, ids: Iterable[str], others: Mapping[str, str] | None = None) -> None:
         """Take the ids of the clips; others: further names of clips by id, of which ambiguous ones are left out."""
         self._id_of = {clip_id: clip_id for clip_id in ids}
         self._by_stem: dict[str, list[str]] = {}
+        named: dict[str, set[str]] = {}
         for clip_id in self._id_of:
-            self._by_stem.setdefault(PurePosixPath(clip_id).name, []).append(clip_id)
-        named: dict[str, list[str]] = {}
+            self._by_stem.setdefault(PurePosixPath(composed(clip_id)).name, []).append(clip_id)
+            named.setdefault(composed(clip_id), set()).add(clip_id)
         for clip_id, name in (others or {}).items():
-            named.setdefault(name, []).append(clip_id)
-        self._id_of |= {name: found[0] for name, found in named.items() if len(found) == 1 and name not in self._id_of}
+            named.setdefault(composed(name), set()).add(clip_id)
+        self._id_of |= {
+            name: min(found) for name, found in named.items() if len(found) == 1 and name not in self._id_of
+        }
 
     def find(self, text: str) -> str | None:
         """Return the id of the clip that a text names; None where it names none, or could be several.
@@ -41,8 +43,10 @@ class ClipNames:
         >>> ClipNames(["a/x1", "b/x1"]).find("x1.mp4") is None
         True
         """
-        path = text.strip().replace("\\", "/")
-        for form in _forms(path):
+        path = text.strip()
+        if path in self._id_of:
+            return self._id_of[path]
+        for form in _forms(composed(path).replace("\\", "/")):
             if form in self._id_of:
                 return self._id_of[form]
             if len(found := self._ending_alike(form)) == 1:
@@ -58,7 +62,8 @@ class ClipNames:
             return [self._id_of[parts[-1]]]  # another name of a clip, in folders
         found = []
         for clip_id in self._by_stem.get(parts[-1], ()):
-            longer, shorter = sorted((parts, PurePosixPath(clip_id).parts), key=len, reverse=True)
+            own = PurePosixPath(composed(clip_id)).parts
+            longer, shorter = sorted((parts, own), key=len, reverse=True)
             if longer[-len(shorter) :] == shorter:
                 found.append(clip_id)
         return found

@@ -6,6 +6,14 @@ import os
 import re
 import unicodedata
 
+VIDEO_SUFFIXES = frozenset({
+    ".264", ".265", ".3g2", ".3gp", ".amv", ".asf", ".avi", ".divx", ".dv", ".f4v", ".flv", ".gif", ".h264", ".h265",
+    ".hevc", ".ivf", ".m1v", ".m2t", ".m2ts", ".m2v", ".m4v", ".mjpeg", ".mjpg", ".mkv", ".mov", ".mp4", ".mpe",
+    ".mpeg", ".mpg", ".mpv", ".mts", ".mxf", ".nut", ".ogm", ".ogv", ".qt", ".rm", ".rmvb", ".ts", ".vob", ".webm",
+    ".wmv", ".y4m",
+})  # fmt: skip
+"""The suffixes of video files, in lower case: those of formats that ffmpeg reads."""
+
 _SYSTEM = frozenset(
     ("@eadir", "@recycle", "#recycle", "$recycle.bin", "__macosx", "lost+found", "system volume information")
 )
@@ -28,13 +36,18 @@ def is_hidden(name: str) -> bool:
     return name.startswith(".") or name.lower() in _SYSTEM
 
 
+def composed(name: str) -> str:
+    """Return a name in the Unicode form that keyboards write; macOS keeps letter and accent of a file name apart."""
+    return unicodedata.normalize("NFC", name)
+
+
 def same_name(one: str, other: str) -> bool:
     """Return whether two names are equal but for the case of their ending and the Unicode form of their letters."""
     return _levelled(one) == _levelled(other)
 
 
 def _levelled(name: str) -> tuple[str, str]:
-    stem, ending = os.path.splitext(unicodedata.normalize("NFC", name))
+    stem, ending = os.path.splitext(composed(name))
     return stem, ending.lower()
 
 

@@ -84,12 +84,12 @@ def lines(path: Path, what: str) -> Iterator[tuple[str, str]]:
 
 
 def names(path: Path, what: str) -> list[str]:
-    """Return the lines of a list, but empty ones and those that begin with #.
+    """Return the lines of a list, but empty ones and comments: # and a blank. Clips of HMDB-51 begin with # alone.
 
     Raises:
         UsageError: as `lines`.
     """
-    return [text for _, line in numbered_lines(path, what) if (text := bare(line)) and not text.startswith("#")]
+    return [text for _, line in numbered_lines(path, what) if (text := bare(line)) and text.split(maxsplit=1)[0] != "#"]
 
 
 def rows(path: Path, what: str, columns: Sequence[str]) -> Iterator[tuple[str, Mapping[str, str]]]:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 import re
 import shutil
@@ -201,7 +202,11 @@ def test_a_failing_preparation_is_not_blamed_on_the_file(tmp_path: Path) -> None
         read_steps(ClipSource("clip", str(path)), Sampling(), MisbehavingPrepare([0], "raise"))
 
 
-@pytest.mark.parametrize("wrong", [Sampling(0.0), Sampling(1.0, 0), Sampling(1.0, 1, 0), Sampling(1.0, 1, 1, 0)])
+@pytest.mark.parametrize(
+    "wrong",
+    [*map(Sampling, (0.0, math.nan, math.inf)), Sampling(1.0, 0), Sampling(1.0, 1, 0), Sampling(1.0, 1, 1, 0)],
+    ids=str,
+)
 def test_a_sampling_of_nothing_is_refused(wrong: Sampling) -> None:
     with pytest.raises(ZsarbenchError, match="selects no frames"):
         read_steps(ClipSource("clip", "a.mp4"), wrong, KeepFrame())

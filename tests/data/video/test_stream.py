@@ -9,6 +9,7 @@ from typing import Any
 import av
 import numpy as np
 import pytest
+from PIL import Image
 
 from zsarbench.data.video.frames import read_steps
 from zsarbench.data.video.probe import Probe, ProbeFile
@@ -150,3 +151,31 @@ def test_why_a_clip_has_no_frame_depends_on_what_was_decoded(tmp_path: Path) -> 
         assert "before the clip's start at 4.00 s" in video.no_frame_reason(Fraction(4))
         video.corrupt = 3
         assert video.no_frame_reason(Fraction(4)) == "cannot be decoded: every frame is corrupt"
+
+
+def test_a_file_that_states_no_start_has_its_length_and_its_spans(tmp_path: Path) -> None:
+    slow = written_slowly(tmp_path / "a.mkv")
+    with av.open(str(slow)) as container:
+        assert container.start_time is None  # Matroska's of less than about a frame a second
+    assert ProbeFile()(str(slow)) == Probe(seconds=60.0)
+    assert numbers(slow, start=20.0, end=20.5) == [2] * 5
+
+
+def written_slowly(path: Path) -> Path:
+    """Write six frames of ten seconds; return the path."""
+    with av.open(str(path), "w") as container:
+        video: Any = container.add_stream("libx264", rate=Fraction(1, 10))
+        video.width, video.height, video.pix_fmt = 64, 48, "yuv420p"
+        for number in range(6):
+            container.mux(video.encode(av.VideoFrame.from_ndarray(numbered_frame(number), format="rgb24")))
+        container.mux(video.encode(None))
+    return path
+
+
+@pytest.mark.parametrize("form", ["JPEG", "PNG", "PPM"])
+def test_an_image_that_is_called_a_video_is_none(tmp_path: Path, form: str) -> None:
+    path = tmp_path / "thumbnail.mp4"
+    Image.fromarray(numbered_frame(1)).save(path, format=form)
+    assert ProbeFile()(str(path)).problem == "is an image, not a video"
+    with pytest.raises(VideoError, match="is an image"):
+        read_steps(ClipSource("clip", str(path)), Sampling(), KeepFrame())

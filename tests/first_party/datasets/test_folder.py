@@ -46,6 +46,14 @@ def test_a_folder_per_class(tmp_path: Path) -> None:
     assert Folder(root=root).revision != before == data.revision
 
 
+def test_videos_are_found_at_any_depth_and_those_of_no_class_are_named(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    data = Folder(root=touch(tmp_path, "jump/2024/05/17/camera/b.mp4", "jump/a.mp4", "lost.mp4"))
+    assert data.manifest()["clip_id"].tolist() == ["jump/2024/05/17/camera/b", "jump/a"]
+    assert f"1 videos lie in {tmp_path} itself, so they have no class and are left out: lost.mp4" in caplog.text
+
+
 def test_a_csv_file_of_clips(tmp_path: Path) -> None:
     path = written(
         tmp_path,
@@ -63,6 +71,16 @@ def test_a_csv_file_of_clips(tmp_path: Path) -> None:
     assert frame["group"].tolist() == ["film", "film", "film", "sub/two"]
     assert data.splits() == {"test": ("one",), "train": ("one#1.5-4", "one#4-")}
     assert Folder(annotations=path).manifest()["path"][0] == str(tmp_path / "one.mp4")  # next to the file
+
+
+def test_columns_that_are_not_read_are_named(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    assert (
+        len(Folder(annotations=written(tmp_path, "Clip,LABEL,Start_Time,end_time\na.mp4,jump,1,2\n")).manifest()) == 1
+    )
+    assert "the columns start_time, end_time are not read; those that are: clip, label, start, end" in caplog.text
+    caplog.clear()
+    assert len(Folder(annotations=written(tmp_path, "clip,label,start,end\na.mp4,jump,1,2\n")).manifest()) == 1
+    assert not caplog.text
 
 
 def test_all_that_a_csv_file_says_is_in_the_revision(tmp_path: Path) -> None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import io
 import json
 import struct
+import unicodedata
 import zipfile
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -87,9 +88,10 @@ def in_folder(folder: Path, kind: str, arrays: Arrays) -> Path:
     return folder
 
 
-def encoded(place: Path, **options: object) -> tuple[list[np.ndarray], dict[str, str]]:
-    sources = tuple(ClipSource(name) for name in toy_arrays())
-    steps = FeatureFiles(folder=place, dim=DIM, **options).encode(Clips(tuple(toy_arrays()), sources=sources))
+def encoded(place: Path, clips: Iterable[str] = (), **options: object) -> tuple[list[np.ndarray], dict[str, str]]:
+    ids = tuple(clips or toy_arrays())
+    sources = tuple(ClipSource(name) for name in ids)
+    steps = FeatureFiles(folder=place, dim=DIM, **options).encode(Clips(ids, sources=sources))
     return [value[kept].numpy() for value, kept in zip(steps.values, steps.mask, strict=True)], dict(steps.reasons)
 
 
@@ -128,6 +130,43 @@ def test_a_list_names_the_file_of_each_clip(tmp_path: Path) -> None:
     encoder = FeatureFiles(folder=tmp_path / "list.csv", dim=DIM)
     steps = encoder.encode(Clips(("extra/clip",), sources=(ClipSource("extra/clip"),)))
     assert "gone.npy does not exist" in steps.reasons["extra/clip"]
+
+
+@pytest.mark.parametrize(
+    "name_of",
+    [lambda clip: f"{clip}.mp4", lambda clip: clip.replace("/", "\\"), lambda clip: unicodedata.normalize("NFD", clip)],
+    ids=["names of videos", "backslashes", "the other Unicode form"],
+)
+def test_names_as_other_programs_write_them_are_those_of_clips(name_of: Callable[[str], str], tmp_path: Path) -> None:
+    arrays = {f"capoéira/{name}": value for name, value in toy_arrays().items()}
+    np.savez(tmp_path / "all.npz", **{name_of(clip): value for clip, value in arrays.items()})
+    found, reasons = encoded(tmp_path / "all.npz", arrays)
+    assert reasons == {}
+    assert same(found, arrays)
+
+
+def test_names_of_videos_do_not_hide_a_clip_that_is_called_so(tmp_path: Path) -> None:
+    two = {"a": np.zeros((1, DIM), np.float32), "a.mp4": np.ones((1, DIM), np.float32)}  # of a.mkv and of a.mp4
+    found, _ = encoded(in_folder(tmp_path, "npy", two), two)
+    assert same(found, two)
+    (tmp_path / "a.npy").unlink()
+    with pytest.raises(UsageError, match=r"can be of 'a' and of 'a\.mp4'"):
+        FeatureFiles(folder=tmp_path, dim=DIM).check_sources([ClipSource("a"), ClipSource("a.mp4")])
+
+
+def test_a_list_may_have_backslashes(tmp_path: Path) -> None:
+    (tmp_path / "sub").mkdir()
+    np.save(tmp_path / "sub" / "x.npy", np.ones((1, DIM), np.float32))
+    (tmp_path / "list.csv").write_text("clip,file\nclap\\c0.avi,sub\\x.npy\n", encoding="utf-8")
+    found, reasons = encoded(tmp_path / "list.csv", ["clap/c0"])
+    assert reasons == {}
+    assert found[0].tolist() == [[1.0] * DIM]
+
+
+def test_columns_of_seconds_are_not_taken_for_rows_of_few_features(tmp_path: Path) -> None:
+    np.save(tmp_path / "a.npy", np.ones((DIM, 3), np.float32))
+    with pytest.raises(UsageError, match=r"are \(5, T\); rows are seconds here. Try: their transposes"):
+        FeatureFiles(folder=tmp_path, dim=DIM)
 
 
 def test_a_vector_of_a_whole_video_cannot_be_cut(tmp_path: Path) -> None:
@@ -349,6 +388,7 @@ def test_a_broken_or_hostile_file_is_one_clear_line(name: str, tmp_path: Path) -
     ("content", "says"),
     [
         ("clip,file\na,x.npy\na,y.npy\n", "line 3: clip 'a' is listed twice"),
+        ("clip,file\na,x.npy\nb,x.npy\n", "line 3: 'x.npy' is listed for 'a' already"),
         ("clip,file\na,\n", "line 2: the file is missing"),
         ("clip,file\na,x.avi\n", "'x.avi' is none of .npy"),
         ("name,file\na,x.npy\n", "clip"),

@@ -117,6 +117,7 @@ def test_space_and_fingerprint_are_the_file_s(tmp_path: Path) -> None:
         (b"dog 1 2 3\nrun 1 x 3\n", "a.txt", "line 2"),
         (b"dog 1 2 nan\n", "a.txt", "line 1"),
         (b"2 3\ndog 1 2 3\nrun 1 2\n", "a.txt", "line 3"),
+        (b"3 3\ndog 1 2 3\nrun 1 2 3\n", "a.txt", "states 3 words, and it holds 2: it may be cut off"),
         (binary(VECTORS)[:-9], "a.bin", "it ends in word 5 of 5"),
         (glove(VECTORS), "a.bin", "first line"),
     ],

@@ -26,7 +26,7 @@ from zsarbench.data.video.stream import Video, VideoError, describe, exact, open
 from zsarbench.errors import ZsarbenchError
 from zsarbench.interfaces import ClipSource, Prepare, Sampling
 
-READING_RULES = 2  # to be raised with any change of which frames are read, and how they are turned
+READING_RULES = 3  # to be raised with any change of which frames are read, and how they are turned
 
 
 class PreparationError(ZsarbenchError):
@@ -79,7 +79,7 @@ def _is_span(source: ClipSource) -> bool:
 
 def _frame_offsets(sampling: Sampling) -> list[int]:
     """Return the sampled frames of the longest clip in units of 1 / frames_per_second, ascending."""
-    if min(sampling.max_steps, sampling.frames_per_step, sampling.step_stride) < 1 or sampling.frames_per_second <= 0:
+    if not sampling.selects_frames:
         raise ZsarbenchError(f"{sampling} selects no frames: each of its numbers must be above 0")
     starts = range(0, sampling.max_steps * sampling.step_stride, sampling.step_stride)
     return sorted({start + frame for start in starts for frame in range(sampling.frames_per_step)})

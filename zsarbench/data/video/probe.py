@@ -56,7 +56,7 @@ def _probe(video: Video, thorough: bool) -> Probe:
         stamp = packet.pts if packet.pts is not None else packet.dts
         if video.has_timestamps and stamp is not None and packet.time_base:
             length = packet.duration * Fraction(packet.time_base) if packet.duration else 1 / video.rate()
-            shown = video.since_start(stamp * Fraction(packet.time_base) + length)
+            shown = video.since_start(stamp * Fraction(packet.time_base)) + length
             last = shown if last is None else max(last, shown)
     if not sound:
         return Probe(problem=video.no_frame_reason(Fraction(0)))

@@ -21,6 +21,7 @@ FALLBACK_RATE = Fraction(25)
 _LISTS = frozenset(("concat", "dash", "hls", "imf", "sdp", "webm_dash_manifest"))  # formats that name other files
 # A tag of invalid UTF-8 must not make a file unreadable. PyAV 19 and newer read any bytes; older ones need an option.
 _ANY_TAGS: dict[str, Any] = {"metadata_errors": "ignore"} if int(av.__version__.partition(".")[0]) < 19 else {}
+_IMAGE = "_pipe"  # ends the names of ffmpeg's readers of still images, as jpeg_pipe
 _TIME = re.compile(r"(\d{1,6}):(\d\d):(\d\d(?:\.\d{1,12})?)", re.ASCII)
 
 
@@ -33,7 +34,7 @@ def open_video(path: str | None) -> Iterator[Video]:
     """Open the video stream of a file inside the block.
 
     Raises:
-        VideoError: the file is missing, empty, holds no video or is a list of other files.
+        VideoError: the file is missing, empty, holds no video, is an image or a list of other files.
     """
     if path is None:
         raise VideoError("no file is named")
@@ -55,6 +56,8 @@ def open_video(path: str | None) -> Iterator[Video]:
     with container:
         if not _LISTS.isdisjoint(container.format.name.split(",")):
             raise VideoError("is a list of other files, not a video")
+        if container.format.name.endswith(_IMAGE):
+            raise VideoError("is an image, not a video")
         attached = av.stream.Disposition.attached_pic
         streams = [stream for stream in container.streams.video if not stream.disposition & attached]
         if not streams or streams[0].codec_context is None:
@@ -62,7 +65,8 @@ def open_video(path: str | None) -> Iterator[Video]:
         context = streams[0].codec_context
         context.thread_count = 1  # clips are decoded in parallel, each by one thread
         context.options = {"max_pixels": str(MAX_PIXELS)}
-        yield Video(container, streams[0])
+        start = container.start_time
+        yield Video(container, streams[0], None if start is None else Fraction(start, av.time_base))
 
 
 @dataclass
@@ -71,6 +75,7 @@ class Video:
 
     container: Any
     stream: Any
+    start: Fraction | None  # of the file on its own clock; the first time that is asked for, where it declares none
     late: Fraction = Fraction(0)  # seconds from the file's start to the first frame
     end: Fraction = Fraction(0)  # seconds from the file's start to where the last frame that was decoded ends
     count: int = 0
@@ -153,8 +158,9 @@ class Video:
 
     def since_start(self, stamp: Fraction) -> Fraction:
         """Return the seconds from the start of the file to a time on its own clock; 0 before the start."""
-        start = self.container.start_time
-        return max(Fraction(0), stamp - Fraction(start, av.time_base)) if start is not None else Fraction(0)
+        if self.start is None:
+            self.start = stamp
+        return max(Fraction(0), stamp - self.start)
 
     def rate(self) -> Fraction:
         """Return the frames per second that the file declares, or a usual rate where it declares none."""
@@ -171,7 +177,7 @@ class Video:
         """
         if not self.has_timestamps:  # where an AVI is cut off its index is rebuilt, its frame count is not
             return self.stream.frames / self.rate() if self.stream.frames else None
-        start = max(Fraction(0), Fraction(self.container.start_time or 0, av.time_base))
+        start = max(Fraction(0), self.start or Fraction(0))
         ends = [Fraction(self.container.duration or 0, av.time_base), _seconds_of_tag(self.stream.metadata)]
         lengths = [end - start if end > start else end for end in ends if end > 0]
         if self.stream.duration and self.stream.time_base:

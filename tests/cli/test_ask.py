@@ -64,7 +64,10 @@ def test_without_options_the_request_has_its_own_defaults(asked: Callable[..., t
         "max_tokens": 64,
     }  # fmt: skip
     assert request.scoring == ScoreRequest(file=Path("answers"), name="m-1", fields=request.scoring.fields)
-    assert request == AskRequest(scoring=request.scoring, question=request.question)
+    assert request == AskRequest(
+        scoring=request.scoring, question=request.question, prompt=None, offers=True, endpoint=None, concurrency=8,
+        seconds=120.0, attempts=6, price=None, partial=False,
+    )  # fmt: skip
 
 
 def test_options_reach_the_request(asked: Callable[..., tuple[AskRequest, Result]], tmp_path: Path) -> None:

@@ -220,7 +220,7 @@ def layout_of(names: Sequence[str], reading: Reading, where: str) -> Layout:
         if ranked := _ranked([name for name in rest if not reading.is_score(name)]):
             return ranked_layout(clip, ranked)
         if labels is None or sum(map(reading.is_score, rest)) > 1:
-            return Layout(clip=clip, classes=_classes(rest, labels, reading, where))
+            return Layout(clip=clip, classes=_classes(rest, clip, labels, reading, where))
     return Layout(clip=clip, labels=labels, scores=scores)
 
 
@@ -240,7 +240,7 @@ def _answer(names: Sequence[str], predicted: str | None, reading: Reading) -> st
     return reading.field("answer", ANSWER, others) or (None if answer.lower() == "text" else predicted)
 
 
-def _classes(names: Sequence[str], truth: str | None, reading: Reading, where: str) -> tuple[str, ...]:
+def _classes(names: Sequence[str], clip: str, truth: str | None, reading: Reading, where: str) -> tuple[str, ...]:
     """Return the fields of scores by class, which all but that of the true class must be.
 
     Raises:
@@ -248,9 +248,7 @@ def _classes(names: Sequence[str], truth: str | None, reading: Reading, where: s
     """
     found = [name for name in names if name != truth]
     if not found:
-        raise UsageError(
-            f"{where} has no field but that of the clip; what is predicted? Try: label, labels, scores or answer"
-        )
+        raise UsageError(f"{where} has no field but '{clip}'; what is predicted? Try: label, labels, scores or answer")
     others = [] if reading.is_class is None else [name for name in found if not reading.is_score(name)]
     if len(others) == len(found):
         raise UsageError(

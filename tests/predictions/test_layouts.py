@@ -42,7 +42,7 @@ def accuracy(place: Place, file: str, *words: str) -> float:
     [
         ("predicted_label", "label"), ("pred_class", "class"), ("y_pred", "y_true"), ("top1", "label"),
         ("PredictedClass", "label"), ("label1", "label"), ("hypothesis", "labels"), ("rank1_label", "label"),
-        ("prediction", "answer"),
+        ("prediction", "answer"), ("response", "answer"), ("output", "answer"),
     ],
 )  # fmt: skip
 def test_what_is_called_a_prediction_is_read_and_the_true_class_is_not(predicted: str, true: str, place: Place) -> None:
@@ -73,6 +73,9 @@ def test_labels_that_are_all_true_beside_fields_that_are_not_read_are_asked_abou
         accuracy(place, file)
     assert accuracy(place, file, "--field", "label=label") == 1.0
     assert accuracy(place, place.write("b.json", dict(CLIPS))) == 1.0
+    rows = [[clip, "What happens?", label] for clip, label in CLIPS.items()]
+    with pytest.raises(UsageError, match="Try: --field answer=NAME"):
+        accuracy(place, table(place, ["clip", "question", "answer"], rows))
 
 
 def test_several_fields_that_may_be_the_prediction_are_asked_about(place: Place) -> None:
@@ -113,6 +116,17 @@ def test_whole_numbers_are_indices_however_they_are_written_and_never_taken_for_
     }
     with pytest.raises(UsageError, match="scores, or indices of classes"):
         accuracy(place, place.write("a.json", one_hot), "--class-order", str(order))
+
+
+def test_scores_that_contradict_their_ranks_are_asked_about(place: Place) -> None:
+    numbered: list[list[object]] = [[clip, "golf", 0.1, "diving", 0.9] for clip in CLIPS]
+    with pytest.raises(UsageError, match="higher score at a worse rank; are they distances"):
+        accuracy(place, table(place, ["clip", "label1", "score1", "label2", "score2"], numbered))
+    ranked: list[list[object]] = [
+        [clip, rank, name, rank / 10] for clip in CLIPS for rank, name in enumerate(("golf", "diving"))
+    ]
+    with pytest.raises(UsageError, match="higher score at a worse rank; are they distances"):
+        accuracy(place, table(place, ["clip", "rank", "label", "score"], ranked))
 
 
 def test_options_are_read_in_every_form(place: Place) -> None:

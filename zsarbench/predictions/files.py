@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from zsarbench.errors import UsageError, ZsarbenchError, unknown
 from zsarbench.predictions import foreign_results, programs, tables
-from zsarbench.predictions.layouts import CLASSES, CLIP, LABELS, SCORES, Layout, Reading, layout_of
-from zsarbench.predictions.records import Prediction, is_record, label_of, prediction_of, value_of
+from zsarbench.predictions.layouts import CLASSES, CLIP, LABELS, SCORES, TRUE_ANSWERS, Layout, Reading, layout_of
+from zsarbench.predictions.records import Prediction, check_ranks, is_record, label_of, prediction_of, value_of
 from zsarbench.utils import text_files
 from zsarbench.utils.array_files import read_arrays
 from zsarbench.utils.documents import RepeatedKeys, read_json, read_json_lines
@@ -30,7 +30,7 @@ class PredictionFile:
     """A file of predictions as it was read.
 
     form: its format, by its ending. sha256: of its bytes. not_read: fields that say nothing of a prediction. unsure:
-    the field that was read as the predicted classes, and may by its name be the true ones; "" where there is none.
+    the field that was read as the predictions, and may by its name be the true classes; "" where there is none.
     """
 
     path: Path
@@ -67,8 +67,15 @@ def read(path: Path, reading: Reading) -> PredictionFile:
         sha256=sha256_of(path, WHAT, MAX_BYTES),
         predictions=found,
         not_read=tuple(sorted(filter(None, fields.all - fields.read))),
-        unsure=next((name for name in fields.read if name.lower() in LABELS and "label" not in reading.renamed), ""),
+        unsure=_unsure(fields.read, reading),
     )
+
+
+def _unsure(read_fields: Iterable[str], reading: Reading) -> str:
+    """Return which of the fields that were read may by its name hold true classes; "" where none, or the user says."""
+    known = {"label": LABELS, "answer": TRUE_ANSWERS}
+    maybe = {name for ours, names in known.items() if ours not in reading.renamed for name in names}
+    return next((name for name in read_fields if name.lower() in maybe), "")
 
 
 def form_of(path: Path) -> str:
@@ -133,11 +140,9 @@ def _from_records(
             raise UsageError(f"{rows[0][1].where}: clip '{rows[0][1].clip}' has a rank twice")
         parts = [prediction for _, prediction in rows]
         scores = [part.scores for part in parts if part.scores is not None]
-        yield replace(
-            parts[0],
-            labels=tuple(label for part in parts for label in part.labels),
-            scores=np.concatenate(scores) if len(scores) == len(parts) else None,
-        )
+        joined = np.concatenate(scores) if len(scores) == len(parts) else None
+        check_ranks(joined, parts[0].where)
+        yield replace(parts[0], labels=tuple(label for part in parts for label in part.labels), scores=joined)
 
 
 # --- formats ----------------------------------------------------------------------------------------------------------

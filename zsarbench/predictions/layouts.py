@@ -12,7 +12,8 @@ from zsarbench.errors import UsageError
 
 CLIP: Final = ("clip", "clip_id", "clips", "clip_ids", "video", "video_id", "videos", "video_name", "video_path", "id",
                "ids", "path", "file", "filename", "file_name")  # fmt: skip
-ANSWER: Final = ("answer", "answers", "response", "responses", "text", "output", "generated", "completion")
+ANSWER: Final = ("response", "responses", "output", "generated", "completion", "answer", "answers", "text")
+"""What is called an answer may be the true one, and a text the prompt."""
 SCORES: Final = ("scores", "logits", "probabilities", "probs", "similarities")
 PREDICTED: Final = ("predictions", "prediction", "predicted", "pred", "preds", "topk")
 LABELS: Final = ("labels", "label", "class")
@@ -23,8 +24,8 @@ FIELDS: Final = ("clip", "label", "scores", "answer", "options", "classes", "ran
 """What we call the fields that a file may call otherwise."""
 RANK: Final = ("rank", "place")
 SCORE: Final = ("score", "probability", "prob", "confidence")
-_MAYBE_TRUE: Final = ("answer", "answers", "text")
-"""Fields of answers that hold the true one, or the prompt, where another field is called a prediction."""
+TRUE_ANSWERS: Final = ("answer", "answers")
+"""Of answers that a model gave or of true ones: the latter where another field is called a prediction."""
 _OF_SCORES: Final = ("score", "prob", "probability", "conf", "confidence")
 _WHAT = f"label|class|name|pred|prediction|{'|'.join(_OF_SCORES)}"
 _NUMBERED = re.compile(
@@ -234,10 +235,11 @@ def ranked_layout(clip: str, ranked: tuple[tuple[str, str | None], ...]) -> Layo
 def _answer(names: Sequence[str], predicted: str | None, reading: Reading) -> str | None:
     """Return the field of these that holds an answer in words; None where none does."""
     answer = reading.field("answer", ANSWER, names)
-    if answer is None or predicted is None or "answer" in reading.renamed or answer.lower() not in _MAYBE_TRUE:
+    if answer is None or predicted is None or "answer" in reading.renamed:
         return answer
-    others = [name for name in names if name.lower() not in _MAYBE_TRUE]
-    return reading.field("answer", ANSWER, others) or (None if answer.lower() == "text" else predicted)
+    if answer.lower() in TRUE_ANSWERS:
+        return predicted
+    return None if answer.lower() == "text" else answer
 
 
 def _classes(names: Sequence[str], clip: str, truth: str | None, reading: Reading, where: str) -> tuple[str, ...]:

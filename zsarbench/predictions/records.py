@@ -61,7 +61,9 @@ def prediction_of(record: Mapping[str, Any], layout: Layout, reading: Reading, w
         pairs = [pair for pair in pairs if not _is_nothing(pair[0])]
         labels = tuple(label_of(label, reading, where) for label, _ in pairs)
         scored = layout.ranked[0][1] is not None
-        return _checked(where, clip, labels, [number(score, where) for _, score in pairs] if scored else None)
+        values = [number(score, where) for _, score in pairs] if scored else None
+        check_ranks(values, where)
+        return _checked(where, clip, labels, values)
     labels, values = _named(record, layout, reading, where)
     return _checked(where, clip, labels, values)
 
@@ -75,6 +77,16 @@ def value_of(clip: str, value: Any, reading: Reading, where: str, *, matrix: boo
     if reading.words:
         return Prediction(where=where, clip=clip, answer=_words(value, where))
     return _checked(where, clip, *parsed(value, reading, where, matrix=matrix))
+
+
+def check_ranks(scores: Sequence[float] | NDArray[np.float64] | None, where: str) -> None:
+    """Check that scores do not contradict the ranks in whose order they are.
+
+    Raises:
+        UsageError: a worse rank has a higher one.
+    """
+    if scores is not None and (np.diff(np.asarray(scores, dtype=np.float64)) > 0).any():
+        raise UsageError(f"{where} has a higher score at a worse rank; are they distances? Try: leave the scores out")
 
 
 def is_record(value: Any) -> bool:

@@ -244,9 +244,10 @@ def _check_not_true(file: PredictionFile, found: Matched, target: Target) -> Non
     true = np.array([target.dataset.classes.index(labels[clip]) for clip in target.tested])
     given = ~np.isnan(found.scores).all(axis=1)
     if (found.scores[given].argmax(axis=1) == true[given]).all():
+        ours = "answer" if file.in_words else "label"
         raise UsageError(
             f"predictions {file.path}: '{file.unsure}' is the true class of every clip, and {file.not_read[0]:.80} is "
-            f"not read. Try: --field label=NAME, or --field label={file.unsure} if that is what was predicted"
+            f"not read. Try: --field {ours}=NAME, or --field {ours}={file.unsure} if that is what was predicted"
         )
 
 

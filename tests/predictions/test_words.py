@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from unicodedata import normalize
 
 import numpy as np
 import pytest
@@ -181,6 +182,12 @@ def test_what_an_answer_denies_it_does_not_name() -> None:
     texts = ["It isn't archery, it is golf", "golf rather than diving", "neither golf nor archery", "not the golf"]
     answers = Answers([Prediction(where="", clip=text, answer=text) for text in texts], Classes(NAMES, {}))
     assert [one.labels for one in answers.inclusion()] == [("golf",), ("golf",), (), ()]
+
+
+def test_an_accent_may_be_a_letter_of_its_own() -> None:
+    classes = Classes(("café visit", "visit"), {})
+    answer = Prediction(where="", clip="a", answer=normalize("NFD", "It is a café visit"))
+    assert [one.labels for one in Answers([answer], classes).inclusion()] == [("café visit",)]
 
 
 @pytest.mark.parametrize(

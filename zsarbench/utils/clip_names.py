@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import PurePosixPath
+from unicodedata import normalize
 
 _ENDINGS = frozenset(
     (".avi", ".mp4", ".mkv", ".webm", ".mov", ".mpg", ".mpeg", ".m4v", ".wmv", ".flv", ".npy", ".npz", ".pt", ".h5",
@@ -19,7 +20,7 @@ class ClipNames:
 
     A text is the id of a clip, or another name of it; or it is the path of its file, with an ending or without, and
     with any folders before it, as long as no other clip can be meant. Times behind a name count only where the name
-    with them belongs to no clip.
+    with them belongs to no clip. Accents may be letters of their own or parts of letters, as file systems have them.
     """
 
     def __init__(self, ids: Iterable[str], others: Mapping[str, str] | None = None) -> None:
@@ -42,7 +43,8 @@ class ClipNames:
         True
         """
         path = text.strip().replace("\\", "/")
-        for form in _forms(path):
+        spellings = (path,) if path.isascii() else (path, normalize("NFC", path), normalize("NFD", path))
+        for form in dict.fromkeys(form for spelling in spellings for form in _forms(spelling)):
             if form in self._id_of:
                 return self._id_of[form]
             if len(found := self._ending_alike(form)) == 1:

@@ -185,8 +185,8 @@ def _predictions(folder: Path) -> dict[str, Reader]:
 
     from zsarbench.predictions.files import read
     from zsarbench.predictions.foreign_results import read_figure
+    from zsarbench.predictions.layouts import Reading
     from zsarbench.predictions.matching import Classes, matched
-    from zsarbench.predictions.records import Reading
     from zsarbench.utils.clip_names import ClipNames
 
     names, clips = ("run", "jump", "swim"), ("a/1", "a/2")

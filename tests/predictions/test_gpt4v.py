@@ -17,8 +17,8 @@ from zsarbench import results
 from zsarbench.cli.main import cli
 from zsarbench.plugins import load_plugins
 from zsarbench.predictions.files import read
+from zsarbench.predictions.layouts import Reading
 from zsarbench.predictions.matching import Classes, clip_names, matched
-from zsarbench.predictions.records import Reading
 from zsarbench.predictions.target import target_of
 from zsarbench.results import RunResult
 

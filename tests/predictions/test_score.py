@@ -156,6 +156,12 @@ def test_the_same_predictions_give_the_same_row_in_every_form(place: Path, score
     assert len({json.dumps(result.to_json()["summary"]) for result in rows.values()}) == 1
 
 
+def as_listed_from_one(place: Path) -> str:
+    """The order of `NAMES`, as UCF-101 lists its classes."""
+    (place / "classInd.txt").write_text("\n".join(f"{number} {name}" for number, name in enumerate(NAMES, start=1)))
+    return str(place / "classInd.txt")
+
+
 def test_indices_stand_for_the_classes_of_a_named_order(place: Path, score: Callable[..., RunResult]) -> None:
     order = [NAMES[at] for at in np.random.default_rng(1).permutation(12)]
     (place / "order.txt").write_text("\n".join(order))
@@ -181,7 +187,14 @@ def test_indices_stand_for_the_classes_of_a_named_order(place: Path, score: Call
         score("zero.json")
     with pytest.raises(ZsarbenchError, match="does not name their classes"):
         score("bare.npz")
-    assert findings(score("one.json", "--class-order", str(place / "order.txt")))["unknown-labels"] == 1
+    assert score("bare.npz", "--class-order", as_listed_from_one(place)).spec_id == expected
+    with pytest.raises(UsageError, match="from 1 to 12, but the order has 0 to 11; the file seems to count from 1"):
+        score("one.json", "--class-order", str(place / "order.txt"))
+    with pytest.raises(UsageError, match="from 0 to 11, but the order has 1 to 12; the file seems to count from 0"):
+        score("zero.json", "--class-order", str(place / "from-one.txt"))
+    (place / "twice.txt").write_text("\n".join([*order[:11], order[0]]))
+    with pytest.raises(UsageError, match="twice; which class is the other one"):
+        score("zero.json", "--class-order", str(place / "twice.txt"))
 
 
 def test_a_shuffled_copy_is_the_same_row_and_a_cut_one_counts_what_it_lacks(
@@ -227,6 +240,10 @@ def test_a_duplicated_copy_counts_once_and_predictions_that_differ_not_at_all(
     assert findings(torn) == {"contradictory": 1}
     assert torn.summary["top1_per_video"].mean == pytest.approx(top(1, lists()) - 1 / 60)
 
+    spelled = {"clip": rows[right]["clip"], "labels": [name.upper() for name in rows[right]["labels"]]}
+    (place / "spelled.jsonl").write_text("\n".join(json.dumps(row) for row in [*rows, spelled]))
+    assert findings(score("spelled.jsonl")) == {"repeated": 1}
+
     text = json.dumps(lists())
     (place / "keys.json").write_text(text[:-1] + ", " + text[1:])  # every clip twice as a key
     assert findings(score("keys.json")) == {"repeated": 60}
@@ -261,6 +278,25 @@ def test_clips_of_the_data_set_that_are_not_tested_are_left_out(place: Path, sco
     among = {clip: [name for name in names if name in NAMES[:6]] for clip, names in lists().items()}
     right = sum(among[clip][:1] == [name] for clip, name in CLIPS.items() if name in NAMES[:6])
     assert result.summary["top1_per_video"].mean == right / 30
+
+
+def test_a_label_that_is_no_class_competes_with_the_candidates_alone(
+    place: Path, score: Callable[..., RunResult]
+) -> None:
+    Place(place, CLIPS).add_protocol("half", NAMES[6:])
+    scores = np.c_[np.full((60, 6), 9.0), matrix()[:, 6:] / 100, np.full(60, -1.0)]  # classes that are none come first
+    clips, names = np.array(list(CLIPS)), [*NAMES, "background"]
+    np.savez(place / "last.npz", clips=clips, scores=scores, classes=np.array(names))
+    np.savez(place / "none.npz", clips=clips, scores=scores[:, :12], classes=np.array(NAMES))
+    last, none = score("last.npz", protocol="half"), score("none.npz", protocol="half")
+    assert findings(last) == {"other": 30, "unknown-labels": 1, "no-candidates": 6}
+    assert {name: one.mean for name, one in last.summary.items()} == {
+        name: one.mean for name, one in none.summary.items()
+    }
+    scores[:, 12] = 5.0  # below six classes that are no candidates, above all that are
+    np.savez(place / "first.npz", clips=clips, scores=scores, classes=np.array(names))
+    with pytest.raises(UsageError, match="30 clips have a first label that is not a class"):
+        score("first.npz", protocol="half")
 
 
 def test_what_the_user_states_is_in_the_result(place: Path, score: Callable[..., RunResult]) -> None:

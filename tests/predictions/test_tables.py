@@ -66,9 +66,10 @@ def labels() -> list[tuple[Any, ...]]:
 def test_the_first_sheet_is_read_with_its_first_row_as_names_and_no_empty_row(place: Place) -> None:
     rows: list[tuple[Any, ...]] = [("Clip ", " LABEL", None, "made"), *((f" {clip}.mp4", name, None, date(2026, 1, 2))
                                                                        for clip, name in CLIPS.items())]  # fmt: skip
-    [one] = place.score(write(place, [(), *rows[:9], (), (None, "  "), *rows[9:]], [("clip", "label"), ("a", "golf")]))
+    file = write(place, [(), *rows[:9], (), (None, "  "), *rows[9:]], [("clip", "label"), ("a", "golf")])
+    [one] = place.score(file, "--field", "label=label")  # which says that they are no true labels
     assert (one.summary["top1_per_video"].mean, findings(one)) == (1.0, {})
-    assert one.method.record["account"]["not_read"] == ["", "made"]
+    assert one.method.record["account"]["not_read"] == ["made"]
 
 
 def test_numbers_are_scores_and_indices_stand_for_classes(place: Place) -> None:

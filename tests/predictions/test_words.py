@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from unicodedata import normalize
 
 import numpy as np
 import pytest
@@ -138,11 +139,55 @@ def test_a_name_inside_a_longer_one_is_not_named_and_aliases_are() -> None:
         ("B", "golf"), ("b.", "golf"), ("(C)", "diving"), ("A: archery", "archery"), ("Option C", "diving"),
         ("The correct answer is B because he swings", "golf"), ("A man is diving", "diving"), ("E", None),
         ("A man runs", None), ("golf or diving", None), ("I think golf", "golf"), ("", None), ("Answer: (b)", "golf"),
-        ("C) golf", "diving"), ("It is definitely option A.", "archery"),
+        ("C) golf", "diving"), ("It is definitely option A.", "archery"), ("The answer is: B", "golf"),
+        ("**Answer:** B", "golf"), ('{"answer": "B"}', "golf"), ("It is B", "golf"), ("I would say B", "golf"),
+        ("(A) or (B)", None), ("The answer is A or B", None), ("A, B", None), ("A/B", None), ("Not A.", None),
+        ("A. archery\nB. golf", None), ("A. archery\nB. golf\nAnswer: B", "golf"), ("not archery", None),
+        ("A: archery, B: golf", None), ("A) archery is wrong; the answer is B) golf", "golf"),
+        ("Between option A and option B, the answer is B", "golf"), ("Option A is wrong. Option B is.", None),
+        ("The answer is A. No, wait, the answer is B.", "golf"), ("The answer is not A but B", "golf"),
+        ("B\n\nOption A would show a bow", "golf"), ("B because the answer A has a bow", "golf"),
+        ("The answer is A golf swing", "golf"), ("the answer is a golf swing", "golf"), ("'B'", "golf"),
+        ("the option's letter: B", "golf"), ("Ｂ。", "golf"), ("答案是B", "golf"), ("Die Antwort ist B.", "golf"),
     ],
 )  # fmt: skip
 def test_a_choice_is_a_letter_other_than_an_article_or_the_text_of_an_option(answer: str, expected: str | None) -> None:
     assert chosen(answer, ("archery", "golf", "diving")) == ([] if expected is None else [expected])
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "<think>Archery? Or golf?</think>golf", "Archery or diving.</think>\ngolf", "<THINKING>diving</THINKING> Golf.",
+        "<think>archery</think> Not diving: <answer>golf</answer>", r"diving is wrong, so \boxed{\text{golf}}",
+        "golf <think>or archery?",
+    ],
+)  # fmt: skip
+def test_reasoning_before_an_answer_is_no_part_of_it(answer: str) -> None:
+    answers = Answers([Prediction(where="", clip="a", answer=answer)], Classes(NAMES, {}))
+    assert [one.labels for one in (*answers.exact(), *answers.inclusion())] == [("golf",), ("golf",)]
+
+
+def test_reasoning_that_never_ends_is_an_empty_answer_and_a_long_one_takes_no_time() -> None:
+    texts = ["<think>golf, I think", "golf " * 200_000, "A " * 100_000, "<think>" * 100_000]
+    predictions = [
+        Prediction(where="", clip=str(n), answer=text, options=("archery", "golf")) for n, text in enumerate(texts)
+    ]
+    answers = Answers(predictions, Classes(NAMES, {}))
+    assert [one.silence for one in answers.inclusion()] == ["empty", "", "no-class", "empty"]
+    assert [one.labels for one in answers.choice()] == [(), ("golf",), ("archery",), ()]
+
+
+def test_what_an_answer_denies_it_does_not_name() -> None:
+    texts = ["It isn't archery, it is golf", "golf rather than diving", "neither golf nor archery", "not the golf"]
+    answers = Answers([Prediction(where="", clip=text, answer=text) for text in texts], Classes(NAMES, {}))
+    assert [one.labels for one in answers.inclusion()] == [("golf",), ("golf",), (), ()]
+
+
+def test_an_accent_may_be_a_letter_of_its_own() -> None:
+    classes = Classes(("café visit", "visit"), {})
+    answer = Prediction(where="", clip="a", answer=normalize("NFD", "It is a café visit"))
+    assert [one.labels for one in Answers([answer], classes).inclusion()] == [("café visit",)]
 
 
 @pytest.mark.parametrize(

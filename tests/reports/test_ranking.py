@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pandas as pd
@@ -108,3 +109,24 @@ def test_paired_differences_have_p_values_and_what_they_resolve(tmp_path: Path) 
     assert "McNemar" not in shown  # a clip is in several rounds
     assert len(found) == 3
     assert len(rounds) == 2
+
+
+def test_rows_that_cannot_be_paired_are_named_and_the_others_are_paired(tmp_path: Path) -> None:
+    found = written(tmp_path, ("far", 6.0), ("near", 2.0), ("same", 2.0))
+    alone = CliRunner().invoke(cli, ["compare", str(tmp_path), "--paired"], catch_exceptions=False).stdout
+    [same] = [path for path, result in found.items() if result.method.name == "same"]
+    content = json.loads(same.read_text(encoding="utf-8"))
+    older = {**content, "created": content["created"].replace("20", "19", 1)}
+    older_path = same.with_name(f"older-{same.name}")
+    older_path.write_text(json.dumps(older), encoding="utf-8")
+    done = CliRunner().invoke(cli, ["compare", str(tmp_path), "--paired"], catch_exceptions=False)
+    differences = alone[alone.index("difference in") :]
+    assert done.stdout.endswith(differences), "an older result of a row counts in no correction"
+
+    same.with_suffix(".npz").unlink()
+    older_path.unlink()
+    done = CliRunner().invoke(cli, ["compare", str(tmp_path), "--paired"], catch_exceptions=False)
+    assert done.exit_code == 0
+    assert f"warning: not paired: {found[same].stem}: scores file" in done.stderr
+    assert "Holm < 0.001  near" in done.stdout
+    assert "  same" not in done.stdout[done.stdout.index("difference in") :]

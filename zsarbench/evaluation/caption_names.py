@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal
+from unicodedata import normalize
 
 from zsarbench.utils.class_names import readable
 from zsarbench.utils.schema import Count
@@ -44,25 +45,26 @@ class ClassMentions:
 
     def of(self, text: str) -> set[str]:
         """Return the classes that a text names."""
-        return {name for _, _, names in self._stretches(text) for name in names}
+        return {name for _, _, names in self._stretches(_words(text)) for name in names}
 
     def longest(self, text: str) -> set[str]:
-        """Return the classes that a text names by words that are not part of a longer name there.
+        """Return the classes that a text names by words that are not part of a longer name there, nor denied.
 
         >>> sorted(ClassMentions(["Punch", "Boxing Punching Bag", "Punching Bag"]).longest("Boxing: punching bag"))
         ['Boxing Punching Bag']
+        >>> sorted(ClassMentions(["archery", "golf"]).longest("Not archery but golf"))
+        ['golf']
         """
-        found = list(self._stretches(text))
-        return {
-            name
-            for start, end, names in found
-            if not any(first <= start and end <= last and last - first > end - start for first, last, _ in found)
-            for name in names
-        }
+        words, found = _words(text), set()
+        reached = 0  # the end of the longest name that begins before, or there
+        for start, end, names in sorted(self._stretches(words), key=lambda one: (one[0], -one[1])):
+            if end > reached and not _denied(words[max(0, start - 4) : start]):
+                found |= names
+            reached = max(reached, end)
+        return found
 
-    def _stretches(self, text: str) -> Iterator[tuple[int, int, set[str]]]:
+    def _stretches(self, words: tuple[str, ...]) -> Iterator[tuple[int, int, set[str]]]:
         """Yield the first word, the word behind the last one, and the classes of every name in a text."""
-        words = _words(text)
         for length in self._lengths:
             for at in range(len(words) - length + 1):
                 if names := self._named.get(words[at : at + length]):
@@ -161,5 +163,15 @@ def sentences_naming(
     return {name: count for name, count in counts.items() if count}
 
 
+def _denied(before: tuple[str, ...]) -> bool:
+    """Return whether the words before a name deny it: "not", "neither … nor", "isn't", "rather than", "instead of"."""
+    last = [word for word in before if word not in ("a", "an", "the")][-2:]
+    return bool(last) and (
+        last[-1] in ("not", "nor", "neither", "never", "without")
+        or last in (["rather", "than"], ["instead", "of"])
+        or (len(last) == 2 and last[1] == "t" and last[0].endswith("n"))
+    )
+
+
 def _words(text: str) -> tuple[str, ...]:
-    return tuple(re.findall(r"[^\W_]+", text.lower()))
+    return tuple(re.findall(r"[^\W_]+", normalize("NFKC", text).lower()))

@@ -13,19 +13,8 @@ from numpy.typing import NDArray
 
 from zsarbench.errors import UsageError, ZsarbenchError, unknown
 from zsarbench.predictions import foreign_results, programs, tables
-from zsarbench.predictions.records import (
-    CLASSES,
-    CLIP,
-    LABELS,
-    SCORES,
-    Layout,
-    Prediction,
-    Reading,
-    label_of,
-    layout_of,
-    prediction_of,
-    value_of,
-)
+from zsarbench.predictions.layouts import CLASSES, CLIP, LABELS, SCORES, TRUE_ANSWERS, Layout, Reading, layout_of
+from zsarbench.predictions.records import Prediction, check_ranks, is_record, label_of, prediction_of, value_of
 from zsarbench.utils import text_files
 from zsarbench.utils.array_files import read_arrays
 from zsarbench.utils.documents import RepeatedKeys, read_json, read_json_lines
@@ -40,7 +29,8 @@ MAX_BYTES = 2**30
 class PredictionFile:
     """A file of predictions as it was read.
 
-    form: its format, by its ending. sha256: of its bytes. not_read: fields that say nothing of a prediction.
+    form: its format, by its ending. sha256: of its bytes. not_read: fields that say nothing of a prediction. unsure:
+    the field that was read as the predictions, and may by its name be the true classes; "" where there is none.
     """
 
     path: Path
@@ -48,6 +38,7 @@ class PredictionFile:
     sha256: str
     predictions: tuple[Prediction, ...]
     not_read: tuple[str, ...]
+    unsure: str = ""
 
     @property
     def in_words(self) -> bool:
@@ -67,6 +58,7 @@ def read(path: Path, reading: Reading) -> PredictionFile:
         check_file(path, WHAT, MAX_BYTES)
         fields = _Fields()
         found = tuple(FORMATS[form](path, reading, fields))
+        reading.check_indices(f"{WHAT} {path}")
     if not found:
         raise UsageError(f"{WHAT} {path} is empty")
     return PredictionFile(
@@ -74,8 +66,16 @@ def read(path: Path, reading: Reading) -> PredictionFile:
         form=form,
         sha256=sha256_of(path, WHAT, MAX_BYTES),
         predictions=found,
-        not_read=tuple(sorted(fields.all - fields.read)),
+        not_read=tuple(sorted(filter(None, fields.all - fields.read))),
+        unsure=_unsure(fields.read, reading),
     )
+
+
+def _unsure(read_fields: Iterable[str], reading: Reading) -> str:
+    """Return which of the fields that were read may by its name hold true classes; "" where none, or the user says."""
+    known = {"label": LABELS, "answer": TRUE_ANSWERS}
+    maybe = {name for ours, names in known.items() if ours not in reading.renamed for name in names}
+    return next((name for name in read_fields if name.lower() in maybe), "")
 
 
 def form_of(path: Path) -> str:
@@ -87,6 +87,8 @@ def form_of(path: Path) -> str:
     form = path.suffix.lower().removeprefix(".")
     if form in OTHER_SPREADSHEETS:
         raise UsageError(f"{WHAT} {path}: of spreadsheets xlsx is read. Try: save it as xlsx, CSV or TSV")
+    if form in PACKED:
+        raise UsageError(f"{WHAT} {path} is packed. Try: unpack it")
     if form not in FORMATS:
         raise UsageError(f"{WHAT} {path}: " + unknown("ending", form, FORMATS))
     if not os.path.isfile(path):
@@ -138,11 +140,9 @@ def _from_records(
             raise UsageError(f"{rows[0][1].where}: clip '{rows[0][1].clip}' has a rank twice")
         parts = [prediction for _, prediction in rows]
         scores = [part.scores for part in parts if part.scores is not None]
-        yield replace(
-            parts[0],
-            labels=tuple(label for part in parts for label in part.labels),
-            scores=np.concatenate(scores) if len(scores) == len(parts) else None,
-        )
+        joined = np.concatenate(scores) if len(scores) == len(parts) else None
+        check_ranks(joined, parts[0].where)
+        yield replace(parts[0], labels=tuple(label for part in parts for label in part.labels), scores=joined)
 
 
 # --- formats ----------------------------------------------------------------------------------------------------------
@@ -150,6 +150,9 @@ def _from_records(
 
 def _json(path: Path, reading: Reading, fields: _Fields) -> Iterator[Prediction]:
     content, whole = read_json(path, WHAT, MAX_BYTES, repeated=True, nan=True), f"{WHAT} {path}"
+    if isinstance(content, dict):
+        inner = next((content[name] for name in WRAPPERS if _are_predictions(content.get(name))), None)
+        content = content if inner is None else inner
     if isinstance(content, list):
         yield from _from_records(_objects(((f"{whole}, item {n}", item) for n, item in enumerate(content)), whole),
                                  reading, fields)  # fmt: skip
@@ -171,8 +174,21 @@ def _json(path: Path, reading: Reading, fields: _Fields) -> Iterator[Prediction]
         return
     pairs = content.pairs if isinstance(content, RepeatedKeys) else tuple(content.items())
     matrix = any(isinstance(one, float) for _, value in pairs if isinstance(value, list) for one in value)
+    inside = replace(reading, renamed={ours: theirs for ours, theirs in reading.renamed.items() if ours != "clip"})
     for clip, value in pairs:
-        yield value_of(clip, value, reading, f"{whole}, '{clip:.80}'", matrix=matrix)
+        where = f"{whole}, '{clip:.80}'"
+        if is_record(value) and not reading.words:
+            record = {"clip": clip, **value}
+            yield prediction_of(record, fields.layout(tuple(record), inside, where), inside, where)
+        else:
+            yield value_of(clip, value, reading, where, matrix=matrix)
+
+
+def _are_predictions(value: Any) -> bool:
+    """Return whether a value is clips with their predictions, and not one prediction or a list of them."""
+    if isinstance(value, list):
+        return bool(value) and all(isinstance(one, dict) for one in value)
+    return is_record(value)
 
 
 def _json_lines(path: Path, reading: Reading, fields: _Fields) -> Iterator[Prediction]:
@@ -210,6 +226,9 @@ FORMATS: Mapping[str, Callable[[Path, Reading, _Fields], Iterator[Prediction]]] 
 }
 """How a file is read, by the ending of its name."""
 OTHER_SPREADSHEETS = ("xls", "ods")
+PACKED = ("gz", "bz2", "xz", "zip", "zst")
+WRAPPERS = ("results", "predictions", "preds", "outputs", "samples", "data")
+"""Fields that hold all predictions of a JSON file, beside what else it states, e.g. in the results of ActivityNet."""
 
 
 def _objects(items: Iterable[tuple[str, Any]], whole: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
@@ -247,7 +266,7 @@ def _columns(arrays: Mapping[str, NDArray[Any]], reading: Reading, fields: _Fiel
     if clips_in is None:
         raise UsageError(f"{where} has no array that names the clips, such as clips; it has {', '.join(names)}")
     clips = [str(clip) for clip in _of_length(arrays[clips_in], None, where, clips_in)]
-    scores_in, labels_in = reading.field("scores", SCORES, names), reading.field("label", LABELS, names)
+    scores_in, labels_in = reading.field("scores", SCORES, names), reading.label_field(names, where)
     scores = None if scores_in is None else _of_length(arrays[scores_in], len(clips), where, scores_in)
     labels = None if labels_in is None else _of_length(arrays[labels_in], len(clips), where, labels_in)
     if scores is not None and scores.dtype.kind not in "iuf":

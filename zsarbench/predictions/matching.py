@@ -82,7 +82,7 @@ def matched(
     labels: the class of each tested clip. candidates: positions of the classes that are a candidate in any round.
     """
     tally, tested = Tally(), tuple(labels)
-    rows_of, n_rows = _by_clip(predictions, frozenset(tested), clips, tally)
+    rows_of, n_rows = _by_clip(predictions, frozenset(tested), clips, classes, tally)
     present = {labels[clip] for clip in rows_of}
     for label in labels.values():
         if label not in present:
@@ -111,7 +111,7 @@ def matched(
 
 
 def _by_clip(
-    predictions: Iterable[Prediction], tested: frozenset[str], clips: ClipNames, tally: Tally
+    predictions: Iterable[Prediction], tested: frozenset[str], clips: ClipNames, classes: Classes, tally: Tally
 ) -> tuple[dict[str, list[Prediction]], int]:
     """Return the predictions of each tested clip, those that are equal once, and the number of all."""
     rows_of: dict[str, list[Prediction]] = {}
@@ -123,16 +123,18 @@ def _by_clip(
             tally.count(kinds.UNKNOWN, prediction.clip)
         elif clip not in tested:
             tally.count(kinds.OTHER, clip)
-        elif any(_equal(prediction, earlier) for earlier in rows_of.get(clip, ())):
+        elif any(_equal(prediction, earlier, classes) for earlier in rows_of.get(clip, ())):
             tally.count(kinds.REPEATED, clip)
         else:
             rows_of.setdefault(clip, []).append(prediction)
     return rows_of, n_rows
 
 
-def _equal(one: Prediction, other: Prediction) -> bool:
-    """Return whether two predictions say the same."""
-    if (one.labels, one.answer, one.options, one.silence) != (other.labels, other.answer, other.options, other.silence):
+def _equal(one: Prediction, other: Prediction, classes: Classes) -> bool:
+    """Return whether two predictions say the same, in whatever spelling of the classes."""
+    if (one.answer, one.options, one.silence) != (other.answer, other.options, other.silence):
+        return False
+    if one.labels != other.labels and not np.array_equal(classes.places(one.labels), classes.places(other.labels)):
         return False
     if one.scores is None or other.scores is None:
         return one.scores is other.scores
@@ -144,8 +146,8 @@ def _scores_of(
 ) -> NDArray[np.float32] | str:
     """Return the scores (C,) of a clip with these predictions, or the kind of why it has none.
 
-    A label that is not a class keeps its place: as the best one it makes the clip wrong, elsewhere nothing behind the
-    fifth label counts, so that none moves up into the first five.
+    A label that is not a class keeps its place among those of the candidates: as the best one it makes the clip wrong;
+    among the first five, nothing behind the fifth counts, so that none moves up into them.
     """
     if len(rows) != 1:
         return kinds.CONTRADICTORY if rows else kinds.MISSING
@@ -165,10 +167,13 @@ def _scores_of(
     if not known.all():
         for at in np.flatnonzero(places < 0):
             tally.add(kinds.UNKNOWN_LABELS, prediction.labels[at])
-        best = values[order] == values[order[0]]
-        if not known[best].all():
+        competing = order[~known | np.isin(places[order], list(candidates))]
+        foreign = places[competing] < 0
+        if foreign[values[competing] == values[competing[0]]].any():
             return kinds.FOREIGN
-        order = order[:DEPTH][known[:DEPTH]]
+        order = order[known]
+        if foreign[:DEPTH].any() and len(competing) > DEPTH:
+            order = order[values[order] > values[competing[DEPTH]]]
     first = np.unique(places[order], return_index=True)[1]
     for at in np.setdiff1d(np.arange(len(order)), first):
         tally.count(kinds.REPEATED_LABELS, prediction.labels[order[at]])

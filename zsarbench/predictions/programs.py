@@ -8,9 +8,6 @@ lmms_eval/evaluator.py and for likelihoods lmms_eval/api/task.py; v0.3.5 for sam
 
 from __future__ import annotations
 
-import ast
-import re
-import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import takewhile
@@ -20,14 +17,13 @@ from typing import Any, Final
 import numpy as np
 
 from zsarbench.errors import UsageError
-from zsarbench.predictions.records import CLIP, OPTIONS, Prediction, Reading
+from zsarbench.predictions.layouts import CLIP, OPTIONS, Reading
+from zsarbench.predictions.options import lettered, listed
+from zsarbench.predictions.records import Prediction
 
 MTEB_FIELD: Final = "mteb_model_meta"
 """What a file of predictions of MTEB has beside its subsets."""
-MAX_LISTED: Final = 20_000
-"""Characters of a text that is read as a list of options: what is longer is none."""
 _FAILED: Final = "Failed to obtain answer"  # VLMEvalKit's own words where a model gave no answer
-_LETTERED = re.compile(r"\s*\(?(?P<letter>[A-Z])[.):]\s+(?P<text>\S.*?)\s*")
 
 
 @dataclass(frozen=True)
@@ -83,20 +79,6 @@ def mteb(content: Mapping[str, Any], reading: Reading, where: str) -> Iterator[P
 def _are_similarities(row: Any) -> bool:
     """Return whether a row is a list of floats, None for NaN; tasks that train on labels write whole numbers."""
     return isinstance(row, list) and bool(row) and all(one is None or isinstance(one, float) for one in row)
-
-
-def lettered(lines: Iterable[str]) -> tuple[str, ...]:
-    """Return the options that lines give behind the letters A, B, C and so on; () for fewer than two.
-
-    >>> lettered(["What happens?", "A. golf", "(B) horse riding", "Answer with the letter."])
-    ('golf', 'horse riding')
-    """
-    found: list[str] = []
-    for line in lines:
-        match = _LETTERED.fullmatch(line)
-        if match and match["letter"] == ascii_uppercase[len(found) % len(ascii_uppercase)]:
-            found.append(match["text"])
-    return tuple(found) if len(found) > 1 else ()
 
 
 def _lmms_eval(sample: Mapping[str, Any], reading: Reading, where: str) -> Prediction:
@@ -220,25 +202,9 @@ def _clip_of(parts: Sequence[Mapping[str, Any]], reading: Reading) -> str | None
 
 
 def _listed(record: Mapping[str, Any], reading: Reading) -> tuple[str, ...]:
-    """Return the options that a field of a record lists, without letters before them; () where none does."""
+    """Return the options that a field of a record lists; () where none does."""
     name = reading.field("options", (*OPTIONS, "candidates"), tuple(record))
-    value = None if name is None else record[name]
-    if isinstance(value, str) and len(value) <= MAX_LISTED:
-        value = _list_in(value)
-    if not isinstance(value, list) or len(value) < 2 or not all(isinstance(text, str) for text in value):
-        return ()
-    texts = lettered(value)
-    return texts if len(texts) == len(value) else tuple(text.strip() for text in value)
-
-
-def _list_in(text: str) -> Any:
-    """Return what a cell holds in which pandas wrote a list as Python shows it; None where it holds no value."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # Python's, of a backslash in the text
-        try:
-            return ast.literal_eval(text.strip())
-        except (ValueError, SyntaxError, MemoryError, RecursionError):
-            return None
+    return () if name is None else listed(record[name])
 
 
 def _truth(text: str, options: Sequence[str]) -> str:

@@ -6,11 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from zsarbench import results
-from zsarbench.errors import UsageErrors, ZsarbenchError, unknown
-from zsarbench.evaluation import contamination, metrics
+from zsarbench.errors import UsageErrors, unknown
+from zsarbench.evaluation import contamination
 from zsarbench.evaluation.declared import Declared
 from zsarbench.evaluation.measures import measure_round, summarise_scores
 from zsarbench.evaluation.summary import RoundResult
@@ -18,7 +16,7 @@ from zsarbench.harness.environment import environment_of
 from zsarbench.plugins.distributions import distributions_of
 from zsarbench.predictions import account as kinds
 from zsarbench.predictions.account import Account
-from zsarbench.predictions.identity import KIND, digest, is_of_predictions
+from zsarbench.predictions.identity import KIND, digest, in_file, is_of_predictions
 from zsarbench.predictions.mapping import LABELS
 from zsarbench.results import (
     ClassTextInfo,
@@ -208,26 +206,10 @@ def _method(scored: Scored, claim: Claim, target: Target) -> MethodInfo:
         record={
             "file": {"name": file.path.name, "sha256": file.sha256},
             "account": plain(scored.found.account, "account"),
-            "clips_in_file": in_file(scored, target),
+            "clips_in_file": in_file(scored.scores, scored.found.in_file, target.protocol.setting),
             **({"questions": dict(scored.record)} if scored.record else {}),
         },
     )
-
-
-def in_file(scored: Scored, target: Target) -> dict[str, float]:
-    """Return the metrics over the clips of the file alone, as papers count them: the mean over rounds.
-
-    {} where a round has none of its clips there, or none of a side that it compares.
-    """
-    setting, values = target.protocol.setting, []
-    for number, item in enumerate(scored.scores.rounds):
-        matrix, labels = scored.scores.round(number)
-        here = scored.found.in_file[item.clips]
-        try:
-            values.append(metrics.evaluate(matrix[here], labels[here], setting=setting, seen=item.seen))
-        except (ZsarbenchError, ValueError):
-            return {}
-    return {name: float(np.mean([one[name] for one in values])) for name in values[0]}
 
 
 def _flags(scored: Scored, coverage: Coverage) -> tuple[Flag, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,10 +18,11 @@ from zsarbench.errors import UsageError, unknown
 from zsarbench.evaluation.scores import Block, RoundScores, Scores
 from zsarbench.plugins.guarding import named
 from zsarbench.predictions.files import PredictionFile, form_of, read
+from zsarbench.predictions.layouts import FIELDS, Reading
 from zsarbench.predictions.mapping import mapped
 from zsarbench.predictions.matching import Classes, Matched, clip_names, matched
 from zsarbench.predictions.recording import Claim, Scored, record, side_by_side
-from zsarbench.predictions.records import FIELDS, Prediction, Reading
+from zsarbench.predictions.records import Prediction
 from zsarbench.predictions.target import Target, target_of
 from zsarbench.protocols import options_mask
 from zsarbench.results import RunResult
@@ -127,8 +129,9 @@ def score(request: ScoreRequest, host: Host, origin: Origin | None = None) -> li
         check_folder(Path(request.out) / file_name(target.protocol.name), "results", OUT)
         order = None if request.class_order is None else class_order(request.class_order, target.dataset)
         in_order = None if request.clip_order is None else tuple(text_files.names(request.clip_order, "order of clips"))
-        file = read(request.file, Reading(renamed, order, request.words, in_order))
         classes = Classes(target.dataset.classes, target.dataset.aliases)
+        reading = Reading(renamed, order, request.words, in_order, lambda name: classes.find(name) >= 0)
+        file = read(request.file, reading)
         clips = clip_names(target.manifest)
         origin = origin or Origin(command=request.to_command(), options={}, record={})
         if target.choices and file.in_words:
@@ -139,6 +142,7 @@ def score(request: ScoreRequest, host: Host, origin: Origin | None = None) -> li
             found = matched(one.predictions, labels, target.candidates, clips, classes)
             found = replace(found, account=replace(found.account, not_read=file.not_read))
             _check_any(file, found, target)
+            _check_not_true(file, found, target)
             scored = Scored(
                 file=file,
                 options={**one.options, **origin.options},
@@ -174,7 +178,7 @@ def class_order(name: str, dataset: Dataset) -> tuple[str, ...]:
     index that it leaves out stands for no class.
 
     Raises:
-        UsageError: the file does not exist, is empty, or has an index twice.
+        UsageError: the file does not exist, is empty, or has an index or a name twice.
     """
     if name == DATASET_ORDER:
         return tuple(dataset.classes)
@@ -189,6 +193,9 @@ def class_order(name: str, dataset: Dataset) -> tuple[str, ...]:
     if not lines:
         raise UsageError(f"class order {name} is empty; it needs a name per line, or INDEX NAME")
     found = [_INDEXED.fullmatch(line) for line in lines]
+    names = lines if not all(found) else [one["name"] for one in found if one is not None]
+    if twice := next((name for name, times in Counter(names).items() if times > 1), None):
+        raise UsageError(f"class order {name} has '{twice:.80}' twice; which class is the other one?")
     if not all(found):
         return tuple(lines)
     by_index = {int(one["index"]): one["name"] for one in found if one is not None}
@@ -223,6 +230,25 @@ def _check_any(file: PredictionFile, found: Matched, target: Target) -> None:
     if not file.in_words and not found.account.n_predicted:
         reasons = "; ".join(found.account.lines()[1:])
         raise UsageError(f"predictions {file.path} name no class of '{target.protocol.dataset}': {reasons}")
+
+
+def _check_not_true(file: PredictionFile, found: Matched, target: Target) -> None:
+    """Check that labels are not the true ones, where they may be and the file has more than them.
+
+    Raises:
+        UsageError: every one is the class of its clip.
+    """
+    if not file.unsure or not file.not_read or not found.account.n_predicted:
+        return
+    labels = target.labels
+    true = np.array([target.dataset.classes.index(labels[clip]) for clip in target.tested])
+    given = ~np.isnan(found.scores).all(axis=1)
+    if (found.scores[given].argmax(axis=1) == true[given]).all():
+        ours = "answer" if file.in_words else "label"
+        raise UsageError(
+            f"predictions {file.path}: '{file.unsure}' is the true class of every clip, and {file.not_read[0]:.80} is "
+            f"not read. Try: --field {ours}=NAME, or --field {ours}={file.unsure} if that is what was predicted"
+        )
 
 
 def _scores(found: Matched, target: Target) -> Scores:

@@ -6,12 +6,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from zsarbench.errors import UsageError, ZsarbenchError, unknown
+from zsarbench.evaluation.settings import SETTINGS
 from zsarbench.interfaces import Reporter, Table
 from zsarbench.plugins import Host, load_plugins
 from zsarbench.plugins.guarding import named
 from zsarbench.reports import table
 from zsarbench.reports.backing import backings_of
-from zsarbench.results import RunResult, reported
+from zsarbench.reports.paired import check_comparable
+from zsarbench.results import RunResult, read_scores, reported
 
 
 def compare(
@@ -69,3 +71,19 @@ def render(host: Host, results: Mapping[Path, RunResult], reporter: str, *, rank
     if not isinstance(text, str):
         raise ZsarbenchError(f"reporter '{reporter}' returned {type(text).__name__}, not text")
     return text.rstrip("\n")
+
+
+def pairable(found: Mapping[Path, RunResult], metric: str | None) -> tuple[list[Path], list[str]]:
+    """Return the files of the table's rows that can be paired with each other, and "id: reason" for its other rows."""
+    rows = {result.stem for result in table.comparable(list(found.values()), table.newest(found.values()))[0]}
+    paths, reasons = [], []
+    for path, result in found.items():
+        if result.stem in rows:
+            try:
+                check_comparable([result], metric or SETTINGS[result.protocol.setting].paired_by.name)
+                read_scores(path, result)
+            except ZsarbenchError as error:
+                reasons.append(f"{result.stem}: {error}")
+            else:
+                paths.append(path)
+    return paths, reasons

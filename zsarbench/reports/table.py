@@ -58,7 +58,7 @@ def build(
     """
     if not results:
         raise UsageError("there is no result to compare. Try: zsarbench run --method NAME")
-    like = like or max(results, key=_age)
+    like = like or newest(results)
     kept, left_out = comparable(results, like)
     metrics = sorted({name for result in kept for name in result.summary})
     rank_by = rank_by or SETTINGS[like.protocol.setting].ranked_by.name
@@ -107,6 +107,11 @@ def build_all(
     ]
 
 
+def newest(results: Iterable[RunResult]) -> RunResult:
+    """Return the result that decides which others may share its table."""
+    return max(results, key=_age)
+
+
 def _age(result: RunResult) -> tuple[str, str]:
     return result.created, result.stem
 
@@ -123,16 +128,16 @@ def comparable(results: Sequence[RunResult], like: RunResult) -> tuple[list[RunR
     """Return the results that may share a table with `like`, and "id: reason" for the others."""
     counts = _usual_counts(results, like)
     reasons = {result.stem: _reason_apart(result, like, counts) for result in results}
-    newest: dict[str, RunResult] = {}
+    newest_of: dict[str, RunResult] = {}
     for result in sorted(results, key=_age):
         if reasons[result.stem] is None:
-            newest[result.spec_id] = result
+            newest_of[result.spec_id] = result
     kept, left_out = [], []
     for result in sorted(results, key=_age, reverse=True):
         if reason := reasons[result.stem]:
             left_out.append(f"{result.stem}: {reason}")
-        elif result is not newest[result.spec_id]:
-            left_out.append(f"{result.stem}: older result of the spec that {newest[result.spec_id].stem} has")
+        elif result is not newest_of[result.spec_id]:
+            left_out.append(f"{result.stem}: older result of the spec that {newest_of[result.spec_id].stem} has")
         else:
             kept.append(result)
     return kept, left_out

@@ -12,6 +12,7 @@ import numpy as np
 from zsarbench.errors import ZsarbenchError
 from zsarbench.evaluation.measures import measure_round
 from zsarbench.evaluation.scores import Scores
+from zsarbench.results.coverage import MIN_SHARE
 from zsarbench.results.problems import Problem, ProblemName
 from zsarbench.results.recomputation import recompute
 from zsarbench.results.record import RunResult
@@ -43,7 +44,24 @@ def scores_problems(path: Path, result: RunResult, scores: Scores) -> list[Probl
         problems.append(Problem("contamination", text))
     if strays := _without_scores(scores) - {failure.clip_id for failure in result.failures}:
         problems.append(Problem("clips", f"clip '{min(strays)}' has no scores, but is not among the failures"))
-    return problems
+    return problems + [Problem("clips", text) for text in _coverage_problems(result, scores)]
+
+
+def _coverage_problems(result: RunResult, scores: Scores) -> Iterator[str]:
+    """Yield where the counts of clips that were there and read, by which a row is ranked, are not of its clips."""
+    tested = {str(clip) for item in scores.rounds for clip in scores.clip_ids[item.clips]}
+    missing = [failure.missing for failure in result.failures if failure.clip_id in tested]
+    if (have := result.coverage) is None:
+        if sum(missing) > (1 - MIN_SHARE) * len(tested):
+            yield f"{sum(missing)} of {len(tested)} test clips are missing, but it has no coverage that says so"
+        return
+    if have.n_test != len(tested):
+        yield f"coverage.n_test is {have.n_test}, but its rounds test {len(tested)} clips"
+    if have.n_test_missing != sum(missing):
+        yield f"coverage.n_test_missing is {have.n_test_missing}, but {sum(missing)} of its failures are missing"
+    if have.n_test_unreadable > len(missing) - sum(missing):
+        others = len(missing) - sum(missing)
+        yield f"coverage.n_test_unreadable is {have.n_test_unreadable}, but {others} of its failures are not missing"
 
 
 def rounds_follow(result: RunResult, scores: Scores) -> bool:

@@ -106,6 +106,29 @@ def test_clips_without_scores_are_listed_as_failures(path: Path, known: Callable
     assert any("n_scored of round 0" in text for text in check.result_problems(path.parent.parent, known))
 
 
+def test_coverage_is_that_of_the_clips_and_a_command_that_of_the_row(
+    tmp_path: Path, known: Callable[[str], KnownProtocol]
+) -> None:
+    (source,) = (COMMITTED / "ucf101-official-1").glob("GPT-4V-*.json")
+    for file in source.parent.glob(f"{source.stem}*"):
+        shutil.copy(file, tmp_path)
+    path = tmp_path / source.name
+    for place, value, problem in (
+        ("coverage.n_test", 3784, "n_test is 3784, but its rounds test 3783 clips"),
+        ("coverage.n_test_missing", 0, "n_test_missing is 0, but 4 of its failures are missing"),
+        ("coverage.n_test_unreadable", 1, "n_test_unreadable is 1, but 0 of its failures are not missing"),
+        ("failures.0.missing", False, "n_test_missing is 4, but 3 of its failures are missing"),
+        ("method.record.clips_in_file.top1_per_video", 0.837, "clips_in_file is .*0.837.*, but its scores give"),
+        ("command", "zsarbench score a.json --name GPT-5 --protocol ucf101/official-1", "--name GPT-5, but it is of"),
+    ):
+        shutil.copy(source, path)
+        change(path, place, value)
+        problems = check.of_results({path: results.read(path)}, known)
+        assert [one.text for _, one in problems if re.search(problem, one.text)], (place, problems)
+    shutil.copy(source, path)
+    assert check.of_results({path: results.read(path)}, known) == []
+
+
 def test_a_protocol_that_does_not_exist_is_named(path: Path) -> None:
     def unknown(name: str) -> KnownProtocol:
         raise UsageError(f"unknown protocol '{name}'")

@@ -39,7 +39,7 @@ def command(
       zsarbench compare a.json b.json --format latex
     """
     from zsarbench import results
-    from zsarbench.reports.comparison import check_reporter, render
+    from zsarbench.reports.comparison import check_reporter, pairable, render
     from zsarbench.reports.paired import describe_differences
 
     host = host_of(ctx)
@@ -61,4 +61,8 @@ def command(
             compared = by_protocol[name]
             echo_rendered(render(host, compared, format_, rank_by=rank_by) + "\n")
             if paired and len(compared) > 1:
-                echo(describe_differences(list(compared), metric=rank_by))
+                pairs, reasons = pairable(compared, rank_by)
+                for reason in reasons:
+                    echo(f"warning: not paired: {reason}", err=True)
+                if len(pairs) > 1:
+                    echo(describe_differences(pairs, metric=rank_by))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import starmap
@@ -233,6 +234,8 @@ def _spec_problems(path: Path, result: RunResult) -> Iterator[Problem]:
 
 def _command_problems(result: RunResult) -> Iterator[str]:
     """Yield what the command of a run says otherwise than its spec; what it leaves to defaults is not looked at."""
+    if identity.is_of_predictions(result):
+        yield from _score_command_problems(result)
     if not result.command.startswith("zsarbench run "):
         return
     try:
@@ -256,6 +259,20 @@ def _command_problems(result: RunResult) -> Iterator[str]:
         if option not in found or not _same_value(text, found[option]):
             held = shortened(found[option]) if option in found else "none"
             yield f"its command sets {shortened(setting)}, but the spec holds {held}"
+
+
+def _score_command_problems(result: RunResult) -> Iterator[str]:
+    """Yield what the command that scored predictions names otherwise than the result; a protocol may be a file's."""
+    try:
+        words = shlex.split(result.command)
+    except ValueError as error:
+        yield f"its command cannot be read: {error}"
+        return
+    names = {"--name": result.method.name, "--protocol": result.protocol.name}
+    for option, name in names.items():
+        stated = words[words.index(option) + 1 :][:1] if option in words else [name]
+        if stated != [name] and not (option == "--protocol" and stated and stated[0].endswith(".toml")):
+            yield f"its command has {option} {shortened(' '.join(stated))}, but it is of '{shortened(name)}'"
 
 
 def _same_value(text: str, value: Any) -> bool:

@@ -10,17 +10,8 @@ import pytest
 from records import changeable, positional
 from zsarbench.errors import UsageError
 from zsarbench.predictions import records
-from zsarbench.predictions.records import (
-    Layout,
-    Prediction,
-    Reading,
-    label_of,
-    layout_of,
-    number,
-    parsed,
-    prediction_of,
-    value_of,
-)
+from zsarbench.predictions.layouts import Layout, Reading, layout_of
+from zsarbench.predictions.records import Prediction, is_record, label_of, number, parsed, prediction_of, value_of
 
 ORDER = ("golf", "diving", "7")
 PLAIN, ORDERED = Reading({}), Reading({}, ORDER)
@@ -164,8 +155,8 @@ def test_indices_stand_for_the_classes_of_the_order(record: dict[str, Any], expe
         ({"clip": "", "label": "golf"}, PLAIN, "no text in 'clip'"),
         ({"clip": 1.5, "label": "golf"}, PLAIN, "no text in 'clip'"),
         ({"clip": "a", "answer": 3}, PLAIN, "has an answer that is not text: 3"),
-        ({"clip": "a", "answer": "A", "options": 3}, PLAIN, "has options that are not a list of texts: 3"),
-        ({"clip": "a", "answer": "A", "options": ["golf", 3]}, PLAIN, "has options that are not a list of texts"),
+        ({"clip": "a", "answer": "A", "options": 3}, PLAIN, "has options that are not a list of two texts or more: 3"),
+        ({"clip": "a", "answer": "A", "options": ["golf", 3]}, PLAIN, "has options that are not a list of two"),
     ],
 )
 def test_values_of_another_kind_are_refused(record: dict[str, Any], reading: Reading, message: str) -> None:
@@ -177,7 +168,9 @@ def test_answers_have_options_where_the_record_lists_them() -> None:
     found = predicted({"clip": "a", "answer": "golf, I think", "options": "golf | diving"})
     assert (found.answer, found.options, found.labels) == ("golf, I think", ("golf", "diving"), ())
     assert predicted({"clip": "a", "answer": None, "options": None}).answer == ""
-    assert predicted({"clip": "a", "answer": "x", "options": [" golf "]}).options == ("golf",)
+    assert predicted({"clip": "a", "answer": "x", "options": [" golf ", "A. diving"]}).options == ("golf", "A. diving")
+    with pytest.raises(UsageError, match="not a list of two texts or more"):
+        predicted({"clip": "a", "answer": "x", "options": ["golf"]})
     assert predicted({"clip": "a", "answer": "x"}).options == ()
 
 
@@ -186,14 +179,25 @@ def test_a_value_under_the_name_of_a_clip_is_its_prediction() -> None:
         return shown(value_of("a", value, reading, "row 1", **more))
 
     assert of({"golf": 1, "diving": None})[0] == ("golf", "diving")
-    assert of({"label": "golf", "scores": 0.5}) == (("golf",), [0.5])
     assert of({"label": 1}, ORDERED) == (("label",), [1.0])  # numbers under names are scores
-    assert of({"label": "1"}, ORDERED) == (("diving",), None)
-    assert of({"golf": True, "label": "diving"}) == (("diving",), None)  # a truth value is no score
     assert of([3, 2, 1], ORDERED, matrix=True) == (ORDER, [3.0, 2.0, 1.0])
     assert of([1, 0], ORDERED) == (("diving", "golf"), None)
     assert of({})[0] == of(None)[0] == ()
     assert value_of("a", "golf", Reading({}, words=True), "row 1").answer == "golf"
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ({"label": "golf", "scores": 0.5}, True),
+        ({"golf": True, "label": "diving"}, True),  # a truth value is no score
+        ({"golf": 0.5, "diving": None}, False),
+        ({}, False),
+        (["golf"], False),
+    ],
+)
+def test_an_object_of_anything_but_scores_is_a_record(value: Any, expected: bool) -> None:
+    assert is_record(value) is expected
 
 
 def test_a_list_of_pairs_is_scored_and_any_other_list_is_in_order() -> None:
@@ -220,4 +224,4 @@ def test_missing_scores_are_nan_and_text_of_numbers_is_a_score() -> None:
 
 
 def test_predictions_cannot_be_changed() -> None:
-    assert (changeable(records), positional(records)) == ([], ["Reading"])
+    assert (changeable(records), positional(records)) == ([], [])

@@ -32,7 +32,7 @@ def faults():
 
 torch.set_num_threads(1)
 reuse_freed_memory()
-print(*(faults() for _ in range(30)))
+print(*(faults() for _ in range(60)))
 """
 
 

@@ -18,8 +18,14 @@ settings.register_profile("zsarbench", deadline=None, derandomize=True, suppress
 settings.load_profile("zsarbench")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put files of slow tests first: what starts last should be short, so that no worker waits for another."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what runs apart, unless `-m` names it, and put files of slow tests first.
+
+    What starts last should be short, so that no worker waits for another.
+    """
+    if "apart" not in config.option.markexpr:
+        config.hook.pytest_deselected(items=[item for item in items if item.get_closest_marker("apart")])
+        items[:] = [item for item in items if not item.get_closest_marker("apart")]
     slow = {item.path for item in items if item.get_closest_marker("slow")}
     items.sort(key=lambda item: item.path not in slow)
 

@@ -13,6 +13,7 @@ from torch import Tensor
 from zsarbench.errors import UsageError, ZsarbenchError, unknown
 from zsarbench.interfaces import Clips, Sampling, Steps
 from zsarbench.utils.batching import in_fixed_batches
+from zsarbench.utils.foreign import first_line
 from zsarbench_encoders.preparation import ResizeCrop
 from zsarbench_encoders.weights import read_state_dict, state_dict_sha256
 
@@ -150,7 +151,7 @@ def _fetched(model: str, pretrained: str | None) -> Any:
     except (OSError, RuntimeError, ValueError) as error:
         raise ZsarbenchError(
             f"the weights '{pretrained}' of open_clip model '{model}' cannot be fetched from the Hugging Face hub: "
-            f"{error}. With a file of them: --set visual.weights=FILE --set text.weights=FILE; without a network: "
+            f"{first_line(error)}. With a file of them: --set visual.weights=FILE --set text.weights=FILE; without a network: "
             "--visual efficientnet-lite0 --text minilm-l6 with another method"
         ) from error
 

@@ -44,15 +44,13 @@ def write_readme_plugin(folder: Path) -> Path:
 
 
 def write_tutorial_plugin(folder: Path) -> Path:
-    """Write the package that the tutorial describes: a new one with the class that it shows, and its name."""
+    """Write the package that the tutorial describes: a new one with the files that it shows."""
     page = (ROOT / "docs/tutorials/own-method.md").read_text("utf-8")
-    code, target = (re.search(of, page, re.DOTALL) for of in (r"```python\n(.*?)```", r'`"(fast_zsl\.method:\w+)"`'))
-    assert code is not None
-    assert target is not None
     assert new(folder, "fast-zsl", "--method").exit_code == 0
-    (folder / "fast_zsl" / "method.py").write_text(code[1], encoding="utf-8")
-    place = folder / "fast_zsl" / "__init__.py"
-    place.write_text(re.sub(r"fast_zsl\.method:\w+", target[1], place.read_text("utf-8")), encoding="utf-8")
+    files = re.findall(r"<!-- file:fast-zsl/(\S+) -->\n```python\n(.*?)```", page, re.DOTALL)
+    assert {name for name, _ in files} == {"fast_zsl/__init__.py", "fast_zsl/method.py"}
+    for name, code in files:
+        (folder / name).write_text(code, encoding="utf-8")
     return folder
 
 

@@ -11,13 +11,14 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import av
 import numpy as np
 import pytest
+from chat import COMPLETION_TOKENS, PROMPT_TOKENS, Chat
 from click.testing import CliRunner, Result
 from forked import Forked
 from PIL import Image
@@ -39,7 +40,6 @@ source = "made for a test"
 candidates = {json.dumps(list(CLASSES))}
 """
 SIDE, BITS = 16, 12  # pixels of a field; a clip's number stands in its frames as black and white fields
-PROMPT_TOKENS, COMPLETION_TOKENS = 100, 3
 
 
 def label(number: int) -> str:
@@ -71,29 +71,27 @@ class Model(ThreadingHTTPServer):
         return f"http://127.0.0.1:{self.server_address[1]}/v1"
 
 
-class Handler(BaseHTTPRequestHandler):
+class Handler(Chat):
     server: Model
 
-    def do_POST(self) -> None:
-        body = json.loads(self.rfile.read(int(self.headers["content-length"])))
+    def respond(self, question: dict[str, Any]) -> None:
         model = self.server
         with model.lock:
             model.n_requests += 1
             turn = model.n_requests
-            model.requests = [*model.requests[-3:], body]
-        if body["model"] == "none":
-            return self.reply(404, b'{"error": {"message": "no such model"}}')
-        if model.faults and turn % 20 == 0:
-            return self.fail(turn // 20 % 5)
-        number = read_number(body["messages"][0]["content"][1]["image_url"]["url"])
-        message = {"role": "assistant", "content": answer_to(number)}
-        usage = {"prompt_tokens": PROMPT_TOKENS, "completion_tokens": COMPLETION_TOKENS, "total_tokens": 103}
-        choice = {"index": 0, "finish_reason": "stop", "message": message}
-        reply = {"id": "1", "object": "chat.completion", "created": 1, "model": "toy-1", "choices": [choice],
-                 "usage": usage}  # fmt: skip
-        with model.lock:
-            model.answered[number] += 1
-        return self.reply(200, json.dumps(reply).encode())
+            model.requests = [*model.requests[-3:], question]
+        if question["model"] == "none":
+            self.reply(404, b'{"error": {"message": "no such model"}}')
+        elif model.faults and turn % 20 == 0:
+            self.fail(turn // 20 % 5)
+        else:
+            super().respond(question)
+
+    def answer(self, question: dict[str, Any]) -> str:
+        number = read_number(question["messages"][0]["content"][1]["image_url"]["url"])
+        with self.server.lock:
+            self.server.answered[number] += 1
+        return answer_to(number)
 
     def fail(self, kind: int) -> None:
         if kind == 0:
@@ -106,16 +104,6 @@ class Handler(BaseHTTPRequestHandler):
             self.reply(200, b'{"id": "1", "choi')
         else:
             time.sleep(1.5)  # longer than an attempt may take
-
-    def reply(self, status: int, body: bytes, **headers: str) -> None:
-        self.send_response(status)
-        for name, value in {"content-type": "application/json", "content-length": str(len(body)), **headers}.items():
-            self.send_header(name, value)
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, format: str, *args: object) -> None:
-        pass
 
 
 def read_number(url: str) -> int:

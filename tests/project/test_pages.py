@@ -1,40 +1,93 @@
-"""What the pages show is run as it stands, in order, in an empty folder with the committed `benchmarks` in it.
+"""What the pages show is run as it stands, in order.
 
-Marks before a block say what it is: `<!-- file:NAME -->` a file that later blocks read, `<!-- run -->` commands or
-Python that run, followed perhaps by `<!-- output -->` and what they print, `<!-- not run: WHY -->` what needs a
-download, a cluster or hours: there `test_readme.py` looks whether commands, options and names exist.
-`<!-- videos: PATH PATH -->` is replaced by synthetic videos.
+A mark before each block says what becomes of it:
+
+- `<!-- file:NAME -->`: a file that later blocks read.
+- `<!-- run -->`: commands of zsarbench that run in every run of the tests, in an empty folder with the committed
+  `benchmarks` in it; `<!-- output -->` may follow, with what they print.
+- `<!-- run realdata -->`: the same, where ZSARBENCH_MIRROR holds the files that the page's mark `realdata` names.
+- `<!-- run apart: WHY -->`: commands that take minutes, download or install. `pytest -m apart` on this file gives all
+  blocks of such a page to one bash, in a copy of the repository, as the workflow `documentation` does every week.
+- `<!-- not run: WHY -->`: what needs weights of a hub, videos or a day. `test_readme.py` looks whether its commands,
+  options and names exist, as it does for all blocks.
+
+README.md has three of its own: `run` installs, so that it runs apart; `tests` is what `.ci/run` runs, and
+`plugin` what `tests/cli/test_plugin.py` installs.
+
+Marks that stand anywhere say what a reader of the page has:
+
+- `<!-- videos: PATH PATH -->`: small videos, `videos/PATH.mp4`.
+- `<!-- as in: PAGE -->`: the videos and files of another page.
+- `<!-- realdata: NAME = OWNER/REPOSITORY/COMMIT/PATH -->`: a file of a public repository.
+- `<!-- made: NAME NAME -->`: what `tests/helpers/stand_ins.py` makes.
 """
 
 from __future__ import annotations
 
+import contextlib
+import importlib.metadata
+import os
 import re
 import shlex
+import shutil
+import site
+import subprocess
+import urllib.request
+import venv
+from collections.abc import Collection, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import av
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from stand_ins import STAND_INS, Variables
 
 from locations import ROOT
 from zsarbench.cli.main import Session, cli
+from zsarbench.data.downloads import HOST
 from zsarbench.plugins import load_plugins
 
-PAGES = {
-    str(path.relative_to(ROOT)): path.read_text(encoding="utf-8")
-    for path in [ROOT / "CONTRIBUTING.md", *ROOT.glob("docs/**/*.md"), *ROOT.glob("plugins/*/README.md")]
-}
+FOUND = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *ROOT.glob("docs/**/*.md"), *ROOT.glob("plugins/*/README.md")]
+PAGES = {str(path.relative_to(ROOT)): path.read_text(encoding="utf-8") for path in FOUND}
 BLOCK = re.compile(r"(?P<mark>[^\n]*)\n *```(?P<language>\w+)\n(?P<body>.*?)\n *```", re.DOTALL)
 OUTPUT = re.compile(r"\s*<!-- output -->\n```text\n(.*?)```", re.DOTALL)
-RUN = "<!-- run -->"
-RUNNING = sorted(page for page, text in PAGES.items() if RUN in text)
+FILE, RUN, REALDATA, APART, NOT = "file", "run", "run realdata", "run apart", "not run"
+OF_README = {"README.md": ("tests", "plugin")}
 
 
-def make_videos(page: str) -> None:
-    """Write the videos that a page is about: two seconds of one colour each."""
-    for number, path in enumerate(re.findall(r"[^/]+?/\w+", "".join(re.findall(r"<!-- videos:(.*?)-->", page)))):
+class Block(NamedTuple):
+    """A block of a page; mark: the mark before it up to a colon, detail: what follows that."""
+
+    mark: str
+    detail: str
+    body: str
+    output: str | None
+
+
+def blocks(page: str) -> Iterator[Block]:
+    """Yield the blocks of a page, but for what commands print."""
+    for found in BLOCK.finditer(PAGES[page]):
+        if found["language"] != "text" or "<!-- file:" in found["mark"]:
+            mark, _, detail = found["mark"].strip().removeprefix("<!-- ").removesuffix(" -->").partition(":")
+            output = OUTPUT.match(PAGES[page], found.end())
+            yield Block(mark, detail.strip(), found["body"], output and output[1])
+
+
+def with_mark(mark: str, *, but: Collection[str] = ()) -> list[str]:
+    """Return the pages that have a block with this mark."""
+    return sorted(page for page in PAGES if page not in but and any(block.mark == mark for block in blocks(page)))
+
+
+def said(page: str, mark: str) -> list[str]:
+    """Return what the marks of this name on a page say."""
+    return re.findall(rf"^<!-- {mark}: (.*) -->$", PAGES[page], re.MULTILINE)
+
+
+def make_videos(paths: str) -> None:
+    """Write two seconds of one colour under each of the paths."""
+    for number, path in enumerate(re.findall(r"[^/]+?/\w+", paths)):
         place = Path("videos", f"{path.strip()}.mp4")
         place.parent.mkdir(parents=True, exist_ok=True)
         with av.open(str(place), "w") as file:
@@ -46,39 +99,132 @@ def make_videos(page: str) -> None:
             file.mux(stream.encode())
 
 
+def fetch(path: str, target: Path) -> None:
+    """Put a file of a public repository in its place: from the mirror, where there is one."""
+    mirror = os.environ.get("ZSARBENCH_MIRROR")
+    if mirror:
+        target.symlink_to(Path(mirror, path))
+    else:
+        urllib.request.urlretrieve(f"{HOST}/{path}", target)
+
+
+@contextlib.contextmanager
+def what_a_reader_has(page: str, *, realdata: bool) -> Iterator[Variables]:
+    """Make what the page's marks say in the working folder, and yield variables of the environment."""
+    for other in said(page, "as in"):
+        for block in blocks(other):
+            if block.mark == FILE:
+                Path(block.detail).write_text(block.body + "\n", encoding="utf-8")
+    for source in [page, *said(page, "as in")]:
+        make_videos("".join(said(source, "videos")))
+    for named in said(page, "realdata") if realdata else ():
+        fetch(named.split(" = ")[1], Path(named.split(" = ")[0]))
+    with contextlib.ExitStack() as stack:
+        made = [stack.enter_context(STAND_INS[name]()) for names in said(page, "made") for name in names.split()]
+        yield {name: value for variables in made for name, value in variables.items()}
+
+
+@pytest.mark.parametrize("page", sorted(PAGES))
+def test_every_block_says_whether_it_runs(page: str) -> None:
+    for block in blocks(page):
+        known = block.mark in (RUN, REALDATA, *OF_README.get(page, ())) and not block.detail
+        assert known or (block.mark in (FILE, APART, NOT) and block.detail), f"no mark before: {block.body}"
+
+
+def run_here(page: str, marks: Collection[str]) -> None:
+    """Run the page's commands with these marks in this process, and compare what they print."""
+    session = Session((), load_plugins())
+    for block in blocks(page):
+        if block.mark == FILE:
+            Path(block.detail).write_text(block.body + "\n", encoding="utf-8")
+        elif block.mark in marks:
+            for command in block.body.replace("\\\n", " ").splitlines():
+                program, *words = shlex.split(command, comments=True)
+                assert program == "zsarbench"
+                done = CliRunner().invoke(cli, ["--quiet", *words], obj={"session": session}, catch_exceptions=False)
+                assert done.exit_code == 0, done.output
+            if block.output is not None:
+                assert shown(f"{done.stdout.rstrip()}\n\n{done.stderr}") == shown(block.output), block.body
+
+
 def shown(text: str) -> list[str]:
     """Return the lines of an output without blanks at their ends and without what differs from run to run."""
     return [re.sub(r"-\d{8}T\d{6}Z", "-DATE", line.rstrip()) for line in text.strip().splitlines()]
 
 
-@pytest.mark.parametrize("page", sorted(PAGES))
-def test_every_block_says_whether_it_runs(page: str) -> None:
-    for block in BLOCK.finditer(PAGES[page]):
-        known = r"<!-- (run|file:\S+|not run: \S.*) -->"
-        if block["language"] != "text":
-            assert re.fullmatch(known, block["mark"].strip()), f"no mark before: {block['body'].splitlines()[0]}"
-
-
-@pytest.mark.parametrize("page", RUNNING)
-def test_every_example_runs_and_prints_what_the_page_shows(
-    page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def _among_benchmarks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Work in an empty folder with the committed `benchmarks` in it."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "100")
     Path("benchmarks").symlink_to(ROOT / "benchmarks")
-    make_videos(PAGES[page])
-    session, names = Session((), load_plugins()), dict[str, Any]()
-    for block in BLOCK.finditer(PAGES[page]):
-        mark, body = block["mark"].strip(), block["body"]
-        if mark.startswith("<!-- file:"):
-            Path(mark.split(":")[1].split()[0]).write_text(body + "\n", encoding="utf-8")
-        elif mark == RUN and block["language"] == "python":
-            exec(body, names)
-        elif mark == RUN:
-            for command in body.replace("\\\n", " ").splitlines():
-                program, *words = shlex.split(command, comments=True)
-                assert program == "zsarbench"
-                done = CliRunner().invoke(cli, ["--quiet", *words], obj={"session": session}, catch_exceptions=False)
-                assert done.exit_code == 0, done.output
-            if expected := OUTPUT.match(PAGES[page], block.end()):
-                assert shown(f"{done.stdout.rstrip()}\n\n{done.stderr}") == shown(expected[1]), body
+
+
+@pytest.mark.usefixtures("_among_benchmarks")
+@pytest.mark.parametrize("page", with_mark(RUN, but=OF_README))
+def test_every_example_runs_and_prints_what_the_page_shows(page: str) -> None:
+    with what_a_reader_has(page, realdata=False):
+        run_here(page, {RUN})
+
+
+@pytest.mark.realdata
+@pytest.mark.usefixtures("mirror", "_among_benchmarks")
+@pytest.mark.parametrize("page", with_mark(REALDATA))
+def test_examples_of_public_files_run(page: str) -> None:
+    with what_a_reader_has(page, realdata=True):
+        run_here(page, {REALDATA})
+
+
+@pytest.fixture(scope="module")
+def one_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the cache of all pages that run apart: clips are drawn once, and files fetched once."""
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture
+def clone(tmp_path: Path, one_cache: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Work in a copy of the repository, and leave nothing of it: what a page installs takes gigabytes."""
+    here = tmp_path / "clone"
+    made = {".git", ".tox", ".venv", "build", "dist", "results", "site"}  # at the top; `benchmarks/results` is copied
+    shutil.copytree(ROOT, here, ignore=lambda folder, _: made if folder == str(ROOT) else {"__pycache__"})
+    subprocess.run(["git", "init", "--quiet"], cwd=here, check=True)
+    monkeypatch.chdir(here)
+    monkeypatch.setenv("ZSARBENCH_CACHE", str(one_cache))
+    yield here
+    shutil.rmtree(here)
+
+
+@pytest.fixture
+def programs(tmp_path: Path) -> Path:
+    """Return the folder of the programs of an environment that holds what this one does: pages install more into it."""
+    venv.create(tmp_path / "environment", with_pip=True)
+    programs = tmp_path / "environment" / "bin"
+    [packages] = programs.parent.glob("lib/*/site-packages")
+    inherited = [*os.environ.get("PYTHONPATH", "").split(os.pathsep), *site.getsitepackages()]
+    lines = [f"import site; site.addsitedir({str(Path(folder).resolve())!r})" for folder in inherited if folder]
+    (packages / "inherited.pth").write_text("\n".join(lines), encoding="utf-8")
+    for entry in importlib.metadata.entry_points(group="console_scripts"):
+        if entry.name in ("zsarbench", "ray"):
+            lines = [f"#!{programs}/python", "import sys", f"from {entry.module} import {entry.attr} as start"]
+            (programs / entry.name).write_text("\n".join([*lines, "sys.exit(start())"]), encoding="utf-8")
+            (programs / entry.name).chmod(0o755)
+    return programs
+
+
+def script(page: str) -> str:
+    """Return what bash runs of a page: its files and commands, in order."""
+    parts = {FILE: "cat > {0.detail} <<'END OF FILE'\n{0.body}\nEND OF FILE"}
+    parts |= dict.fromkeys((RUN, REALDATA, APART), "{0.body}")
+    return "\n".join(parts[block.mark].format(block) for block in blocks(page) if block.mark in parts)
+
+
+@pytest.mark.apart
+@pytest.mark.parametrize("page", sorted({"README.md", *with_mark(APART)}))
+def test_a_page_runs_from_its_first_to_its_last_block(page: str, clone: Path, programs: Path) -> None:
+    with what_a_reader_has(page, realdata=True) as variables:
+        inherited = {name: os.environ[name] for name in os.environ if name not in ("PYTHONPATH", "OMP_NUM_THREADS")}
+        path = f"{programs}{os.pathsep}{os.environ['PATH']}"
+        done = subprocess.run(
+            ["bash", "-euxo", "pipefail", "-c", script(page)], env={**inherited, **variables, "PATH": path}
+        )
+    assert done.returncode == 0

@@ -1,10 +1,13 @@
-"""The workflow that may comment on pull requests runs nothing of them."""
+"""The workflow that may comment on pull requests runs nothing of them; that of the pages runs what no other does."""
 
 from __future__ import annotations
+
+import re
 
 from locations import ROOT
 
 RESULTS = (ROOT / ".github" / "workflows" / "results.yml").read_text(encoding="utf-8")
+PAGES = (ROOT / ".github" / "workflows" / "documentation.yml").read_text(encoding="utf-8")
 SCRIPT = (ROOT / ".ci" / "contributed").read_text(encoding="utf-8")
 
 
@@ -22,3 +25,10 @@ def test_of_a_contribution_files_of_results_alone_are_taken_as_data() -> None:
     assert "core.symlinks=false" in checkout
     assert checkout.endswith("-- benchmarks/results")
     assert "! -name '*.json' ! -name '*.npz' ! -name SHA256SUMS -delete" in SCRIPT
+
+
+def test_what_runs_apart_is_run_every_week_and_by_hand() -> None:
+    assert re.search(r"^  schedule:\n    - cron: \"\d+ \d+ \* \* \d\"\n  workflow_dispatch:$", PAGES, re.MULTILINE)
+    (command,) = re.findall(r"- run: tox run -e tests -- (.*)", PAGES)
+    assert command.split()[:2] == ["-m", "apart"]
+    assert (ROOT / command.split()[-1]).is_file()

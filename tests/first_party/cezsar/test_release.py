@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from released import Release
 from torch import nn
 
 from zsarbench.cli.main import main
@@ -20,37 +21,13 @@ from zsarbench_cezsar.model import JointModel, fit_steps
 from zsarbench_cezsar.pretrained import Pretrained, load_model
 from zsarbench_cezsar.release import AS_RELEASED, convert, release_flags
 
-VIDEO, TEXT, WIDTH, JOINT, HIDDEN, STEPS = 24, 20, 16, 8, 32, 16
-
-
-class Release(nn.Module):
-    """The release's architecture as stage 5 gives it, out of plain layers; no mask, and attention across the batch."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        visual, sentence = nn.Module(), nn.Module()
-        visual.visual_dim_reducing = nn.Linear(VIDEO, WIDTH)
-        visual.transf_encoder = nn.TransformerEncoder(
-            nn.TransformerEncoderLayer(WIDTH, 2, HIDDEN), 1, enable_nested_tensor=False
-        )
-        visual.video_joint_embedding = nn.Linear(WIDTH, JOINT)
-        sentence.sentence_joint_embedding = nn.Linear(TEXT, JOINT)
-        self.visual_embedding, self.sentence_embedding = visual, sentence
-        self.norm_vid, self.norm_sent = nn.LayerNorm(JOINT), nn.LayerNorm(JOINT)
-
-    def video(self, x: torch.Tensor) -> torch.Tensor:
-        layers = self.visual_embedding
-        x = layers.transf_encoder(layers.visual_dim_reducing(torch.relu(x)))  # (B, T, D) where it takes (S, N, E)
-        return layers.video_joint_embedding(torch.relu(x)).mean(1)
-
-    def sentence(self, x: torch.Tensor) -> torch.Tensor:
-        return self.sentence_embedding.sentence_joint_embedding(x)
+VIDEO, TEXT, JOINT, STEPS = 24, 20, 8, 16
 
 
 @pytest.fixture(scope="module")
 def release() -> Release:
     with fork_rng(generator(0, "release")):
-        model = Release().eval()
+        model = Release(video=VIDEO, text=TEXT, joint=JOINT).eval()
         for name, parameter in model.named_parameters():
             if "norm" in name:  # a norm as it is initialised would not tell a weight from a bias
                 nn.init.uniform_(parameter, 0.5, 1.5)

@@ -162,7 +162,7 @@ def test_wrong_names_and_files_are_reported(towers: Any, tiny: dict[str, str], t
 
 def test_weights_that_cannot_be_fetched_name_the_way_out(towers: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
-    with pytest.raises(ZsarbenchError, match=r"ViT-B-32.*cannot be fetched.*--set visual.weights=FILE"):
+    with pytest.raises(ZsarbenchError, match=r"ViT-B-32.*cannot be fetched.*[^.]\. With .*--set visual.weights=FILE"):
         towers.OpenClipImages()
 
 

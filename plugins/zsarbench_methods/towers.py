@@ -151,8 +151,8 @@ def _fetched(model: str, pretrained: str | None) -> Any:
     except (OSError, RuntimeError, ValueError) as error:
         raise ZsarbenchError(
             f"the weights '{pretrained}' of open_clip model '{model}' cannot be fetched from the Hugging Face hub: "
-            f"{first_line(error)}. With a file of them: --set visual.weights=FILE --set text.weights=FILE; without a network: "
-            "--visual efficientnet-lite0 --text minilm-l6 with another method"
+            f"{first_line(error)}. With a file of them: --set visual.weights=FILE --set text.weights=FILE; without a "
+            "network: --visual efficientnet-lite0 --text minilm-l6 with another method"
         ) from error
 
 

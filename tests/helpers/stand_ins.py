@@ -1,28 +1,55 @@
 """What the readers of the pages have, made small: features, videos of data sets, weights, a model, nodes of a cluster.
 
-Each is a context that makes it in the working folder, and gives the variables that the commands of the page then need.
+All is put in the working folder. MADE lists contexts, which give the variables that a page's commands then need.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shutil
 import signal
 import tempfile
 import threading
+import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from http.server import ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+import av
 import numpy as np
 from chat import Chat
 
+from zsarbench.data.downloads import HOST
 from zsarbench.testing.videos import write_video
 
 Variables = Mapping[str, str]
+
+
+def write_videos(paths: str) -> None:
+    """Write two seconds of one colour to `videos/PATH.mp4` for each of the paths `CLASS/NAME`, between blanks."""
+    for number, path in enumerate(re.findall(r"[^/]+?/\w+", paths)):
+        place = Path("videos", f"{path.strip()}.mp4")
+        place.parent.mkdir(parents=True, exist_ok=True)
+        with av.open(str(place), "w") as file:
+            stream: Any = file.add_stream("mpeg4", rate=8)
+            stream.width, stream.height, stream.pix_fmt = 64, 64, "yuv420p"
+            frame = av.VideoFrame.from_ndarray(np.full((64, 64, 3), 37 * number, np.uint8), format="rgb24")
+            for _ in range(16):
+                file.mux(stream.encode(frame))
+            file.mux(stream.encode())
+
+
+def fetch(name: str, path: str) -> None:
+    """Put a file of a public repository in the working folder: from the mirror, where there is one."""
+    mirror = os.environ.get("ZSARBENCH_MIRROR")
+    if mirror:
+        Path(name).symlink_to(Path(mirror, path))
+    else:
+        urllib.request.urlretrieve(f"{HOST}/{path}", name)
 
 
 @contextlib.contextmanager
@@ -112,7 +139,7 @@ def _kill_all_with(variable: str) -> None:
                 os.kill(int(process.name), signal.SIGKILL)
 
 
-STAND_INS: Mapping[str, Callable[[], AbstractContextManager[Variables]]] = {
+MADE: Mapping[str, Callable[[], AbstractContextManager[Variables]]] = {
     "features": features,
     "UCF-101": ucf101,
     "kinetics400": kinetics400,

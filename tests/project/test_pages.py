@@ -25,28 +25,20 @@ Marks that stand anywhere say what a reader of the page has:
 from __future__ import annotations
 
 import contextlib
-import importlib.metadata
-import os
 import re
 import shlex
 import shutil
-import site
-import subprocess
-import urllib.request
-import venv
 from collections.abc import Collection, Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-import av
-import numpy as np
 import pytest
+import reader
+import stand_ins
 from click.testing import CliRunner
-from stand_ins import STAND_INS, Variables
 
 from locations import ROOT
 from zsarbench.cli.main import Session, cli
-from zsarbench.data.downloads import HOST
 from zsarbench.plugins import load_plugins
 
 FOUND = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *ROOT.glob("docs/**/*.md"), *ROOT.glob("plugins/*/README.md")]
@@ -85,42 +77,19 @@ def said(page: str, mark: str) -> list[str]:
     return re.findall(rf"^<!-- {mark}: (.*) -->$", PAGES[page], re.MULTILINE)
 
 
-def make_videos(paths: str) -> None:
-    """Write two seconds of one colour under each of the paths."""
-    for number, path in enumerate(re.findall(r"[^/]+?/\w+", paths)):
-        place = Path("videos", f"{path.strip()}.mp4")
-        place.parent.mkdir(parents=True, exist_ok=True)
-        with av.open(str(place), "w") as file:
-            stream: Any = file.add_stream("mpeg4", rate=8)
-            stream.width, stream.height, stream.pix_fmt = 64, 64, "yuv420p"
-            frame = av.VideoFrame.from_ndarray(np.full((64, 64, 3), 37 * number, np.uint8), format="rgb24")
-            for _ in range(16):
-                file.mux(stream.encode(frame))
-            file.mux(stream.encode())
-
-
-def fetch(path: str, target: Path) -> None:
-    """Put a file of a public repository in its place: from the mirror, where there is one."""
-    mirror = os.environ.get("ZSARBENCH_MIRROR")
-    if mirror:
-        target.symlink_to(Path(mirror, path))
-    else:
-        urllib.request.urlretrieve(f"{HOST}/{path}", target)
-
-
 @contextlib.contextmanager
-def what_a_reader_has(page: str, *, realdata: bool) -> Iterator[Variables]:
+def what_a_reader_has(page: str, *, realdata: bool) -> Iterator[stand_ins.Variables]:
     """Make what the page's marks say in the working folder, and yield variables of the environment."""
     for other in said(page, "as in"):
         for block in blocks(other):
             if block.mark == FILE:
                 Path(block.detail).write_text(block.body + "\n", encoding="utf-8")
     for source in [page, *said(page, "as in")]:
-        make_videos("".join(said(source, "videos")))
+        stand_ins.write_videos("".join(said(source, "videos")))
     for named in said(page, "realdata") if realdata else ():
-        fetch(named.split(" = ")[1], Path(named.split(" = ")[0]))
+        stand_ins.fetch(*named.split(" = "))
     with contextlib.ExitStack() as stack:
-        made = [stack.enter_context(STAND_INS[name]()) for names in said(page, "made") for name in names.split()]
+        made = [stack.enter_context(stand_ins.MADE[name]()) for names in said(page, "made") for name in names.split()]
         yield {name: value for variables in made for name, value in variables.items()}
 
 
@@ -182,33 +151,13 @@ def one_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def clone(tmp_path: Path, one_cache: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """Work in a copy of the repository, and leave nothing of it: what a page installs takes gigabytes."""
-    here = tmp_path / "clone"
-    made = {".git", ".tox", ".venv", "build", "dist", "results", "site"}  # at the top; `benchmarks/results` is copied
-    shutil.copytree(ROOT, here, ignore=lambda folder, _: made if folder == str(ROOT) else {"__pycache__"})
-    subprocess.run(["git", "init", "--quiet"], cwd=here, check=True)
-    monkeypatch.chdir(here)
+def programs(tmp_path: Path, one_cache: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Work in a copy of the repository; the folder of programs of an environment. What is installed goes: gigabytes."""
+    reader.clone(tmp_path / "clone")
+    monkeypatch.chdir(tmp_path / "clone")
     monkeypatch.setenv("ZSARBENCH_CACHE", str(one_cache))
-    yield here
-    shutil.rmtree(here)
-
-
-@pytest.fixture
-def programs(tmp_path: Path) -> Path:
-    """Return the folder of the programs of an environment that holds what this one does: pages install more into it."""
-    venv.create(tmp_path / "environment", with_pip=True)
-    programs = tmp_path / "environment" / "bin"
-    [packages] = programs.parent.glob("lib/*/site-packages")
-    inherited = [*os.environ.get("PYTHONPATH", "").split(os.pathsep), *site.getsitepackages()]
-    lines = [f"import site; site.addsitedir({str(Path(folder).resolve())!r})" for folder in inherited if folder]
-    (packages / "inherited.pth").write_text("\n".join(lines), encoding="utf-8")
-    for entry in importlib.metadata.entry_points(group="console_scripts"):
-        if entry.name in ("zsarbench", "ray"):
-            lines = [f"#!{programs}/python", "import sys", f"from {entry.module} import {entry.attr} as start"]
-            (programs / entry.name).write_text("\n".join([*lines, "sys.exit(start())"]), encoding="utf-8")
-            (programs / entry.name).chmod(0o755)
-    return programs
+    yield reader.environment(tmp_path / "environment")
+    shutil.rmtree(tmp_path)
 
 
 def script(page: str) -> str:
@@ -220,11 +169,6 @@ def script(page: str) -> str:
 
 @pytest.mark.apart
 @pytest.mark.parametrize("page", sorted({"README.md", *with_mark(APART)}))
-def test_a_page_runs_from_its_first_to_its_last_block(page: str, clone: Path, programs: Path) -> None:
+def test_a_page_runs_from_its_first_to_its_last_block(page: str, programs: Path) -> None:
     with what_a_reader_has(page, realdata=True) as variables:
-        inherited = {name: os.environ[name] for name in os.environ if name not in ("PYTHONPATH", "OMP_NUM_THREADS")}
-        path = f"{programs}{os.pathsep}{os.environ['PATH']}"
-        done = subprocess.run(
-            ["bash", "-euxo", "pipefail", "-c", script(page)], env={**inherited, **variables, "PATH": path}
-        )
-    assert done.returncode == 0
+        assert reader.types(script(page), programs, dict(variables)) == 0

@@ -11,6 +11,7 @@ import shutil
 import subprocess
 from collections.abc import Sequence
 from html.parser import HTMLParser
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -390,13 +391,13 @@ CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shuti
 browser = pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed")
 
 
-def opened(address: str, profile: Path) -> tuple[str, list[str]]:
+def opened(address: str, profile: Path, *options: str) -> tuple[str, list[str]]:
     """Return the DOM of a page after its scripts ran, and what the console says."""
     words = [
         "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
         "--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage",
         f"--user-data-dir={profile}", "--enable-logging=stderr", "--v=0", "--virtual-time-budget=20000", "--dump-dom",
-        address,
+        *options, address,
     ]  # fmt: skip
     assert CHROMIUM is not None
     done = subprocess.run([CHROMIUM, *words], capture_output=True, text=True, timeout=300, check=True)
@@ -407,9 +408,13 @@ def written(whole: site.Site, folder: Path) -> Path:
     return site.write(folder, whole, Processes())
 
 
+def without_policy(html: str) -> str:
+    return re.sub(r'<meta http-equiv="Content-Security-Policy"[^>]*>', "", html)
+
+
 def driven(page: Path, profile: Path, script: str) -> Any:
     """Return what a further script gathers in `seen`; the policy, which would not let it in, is taken off."""
-    html = re.sub(r'<meta http-equiv="Content-Security-Policy"[^>]*>', "", page.read_text(encoding="utf-8"))
+    html = without_policy(page.read_text(encoding="utf-8"))
     frame = """
       const wait = () => new Promise((done) => setTimeout(done, 300));
       const all = (selector) => [...document.querySelectorAll(selector)];
@@ -505,3 +510,53 @@ def test_a_pair_has_the_numbers_of_the_command(folder: Path, tmp_path: Path) -> 
     assert f"[{signed[1]}, {signed[2]}]" in text[0]
     assert f"p of a paired test over classes{p_text(row['p'])}" in text[0]
     assert text[1] == 10  # classes in the rounds
+
+
+WIDTHS = (390, 768, 1280)
+RULES = """
+  addEventListener("load", async () => {
+    await new Promise((done) => setTimeout(done, 1000)); // what the address says is drawn
+    const found = await axe.run();
+    const broken = found.violations.map((one) => `${one.id}: ${one.nodes.map((node) => node.html).join(" | ")}`);
+    const dark = matchMedia("(prefers-color-scheme: dark)").matches;
+    parent.postMessage([innerWidth, dark, found.passes.length > 10, broken], "*");
+  });
+"""
+FRAMES = """
+  <!DOCTYPE html><title>One view after the other, at one width after the other</title><body><script type="module">
+    const seen = [];
+    for (const [width, address] of CASES) {
+      const frame = Object.assign(document.createElement("iframe"), { width, height: 900, src: address });
+      const message = new Promise((done) => addEventListener("message", done, { once: true }));
+      document.body.replaceChildren(frame);
+      seen.push((await message).data);
+    }
+    document.body.dataset.seen = JSON.stringify(seen);
+  </script></body>
+"""
+
+
+@browser
+@pytest.mark.once
+@pytest.mark.parametrize("theme", ["dark", "light"])
+def test_nothing_bars_a_reader_by_the_rules_of_axe(folder: Path, tmp_path: Path, theme: str) -> None:
+    page = written(site_of(folder, preferences=Preferences(first=("toy",))), tmp_path / "site")
+    rows = [results.read(path).stem for path in sorted(folder.rglob("*.json"))]
+    views = [
+        "",
+        f"p=toy%2Fhalf&row={rows[0]}",
+        f"p=toy%2Fhalf&pair={rows[0]},{rows[-1]}",
+        "view=overview",
+        "view=submit",
+    ]
+    shutil.copy(str(files("axe_core_python") / "axe.min.js"), page.parent / "axe.js")
+    html = without_policy(page.read_text(encoding="utf-8"))
+    page.write_text(html.replace("</body>", f'<script src="axe.js"></script><script>{RULES}</script></body>'), "utf-8")
+    cases = [(width, f"{page.as_uri()}#{view}") for width in WIDTHS for view in views]
+    frames = tmp_path / "frames.html"
+    frames.write_text(FRAMES.replace("CASES", json.dumps(cases)), encoding="utf-8")
+    scheme = f"--blink-settings=preferredColorScheme={['dark', 'light'].index(theme)}"
+    dom, console = opened(frames.as_uri(), tmp_path / "profile", scheme, "--window-size=1400,1000")
+    assert console == []
+    seen = json.loads(Elements(dom).of("body")[0]["data-seen"] or "null")
+    assert seen == [[width, theme == "dark", True, []] for width in WIDTHS for _ in views]

@@ -56,6 +56,33 @@ def written(path: Path, *, starts: float, n_frames: int = 30, sound: tuple[float
     return path
 
 
+@pytest.mark.parametrize(
+    ("sizes", "default", "shown"),
+    [
+        ([(32, 24), (64, 48)], None, 1),  # a preview before the film
+        ([(64, 48), (32, 24)], None, 0),
+        ([(64, 48), (64, 48)], None, 0),
+        ([(64, 48), (32, 24)], 1, 1),
+    ],
+)
+def test_of_several_streams_the_one_that_a_player_shows_is_read(
+    tmp_path: Path, sizes: list[tuple[int, int]], default: int | None, shown: int
+) -> None:
+    path = tmp_path / "a.mkv"
+    with av.open(str(path), "w") as container:
+        streams: list[Any] = [container.add_stream("libx264", rate=10) for _ in sizes]
+        for number, (stream, (width, height)) in enumerate(zip(streams, sizes, strict=True)):
+            stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+            stream.disposition = av.stream.Disposition.default if number == default else av.stream.Disposition(0)
+        for number, (stream, (width, height)) in enumerate(zip(streams, sizes, strict=True)):
+            for _ in range(5):
+                image = np.full((height, width, 3), 60 + 120 * number, np.uint8)
+                container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
+            container.mux(stream.encode(None))
+    frames = read_steps(ClipSource("clip", str(path)), Sampling(10.0, 200), KeepFrame()).frames
+    assert round(float(np.asarray(frames).mean()), -1) == 60 + 120 * shown
+
+
 @pytest.mark.parametrize("starts", [0.0, 0.5, 7.0])
 @pytest.mark.parametrize("name", STAMPED)
 def test_a_file_may_start_at_any_time(tmp_path: Path, name: str, starts: float) -> None:

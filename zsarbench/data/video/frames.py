@@ -26,7 +26,7 @@ from zsarbench.data.video.stream import Video, VideoError, describe, exact, open
 from zsarbench.errors import ZsarbenchError
 from zsarbench.interfaces import ClipSource, Prepare, Sampling
 
-READING_RULES = 3  # to be raised with any change of which frames are read, and how they are turned
+READING_RULES = 4  # to be raised with any change of which frames are read, and how they are turned
 
 
 class PreparationError(ZsarbenchError):

@@ -21,6 +21,7 @@ FALLBACK_RATE = Fraction(25)
 _LISTS = frozenset(("concat", "dash", "hls", "imf", "sdp", "webm_dash_manifest"))  # formats that name other files
 # A tag of invalid UTF-8 must not make a file unreadable. PyAV 19 and newer read any bytes; older ones need an option.
 _ANY_TAGS: dict[str, Any] = {"metadata_errors": "ignore"} if int(av.__version__.partition(".")[0]) < 19 else {}
+_DEFAULT_COUNTS = 5_000_000  # pixels, that a stream is the file's default one
 _IMAGE = "_pipe"  # ends the names of ffmpeg's readers of still images, as jpeg_pipe
 _TIME = re.compile(r"(\d{1,6}):(\d\d):(\d\d(?:\.\d{1,12})?)", re.ASCII)
 
@@ -60,13 +61,21 @@ def open_video(path: str | None) -> Iterator[Video]:
             raise VideoError("is an image, not a video")
         attached = av.stream.Disposition.attached_pic
         streams = [stream for stream in container.streams.video if not stream.disposition & attached]
-        if not streams or streams[0].codec_context is None:
+        known = [stream for stream in streams if stream.codec_context is not None]
+        if not known:
             raise VideoError("no video stream" if not streams else "cannot be decoded: the codec is not known")
-        context = streams[0].codec_context
+        shown = max(known, key=_preference)
+        context = shown.codec_context
         context.thread_count = 1  # clips are decoded in parallel, each by one thread
         context.options = {"max_pixels": str(MAX_PIXELS)}
         start = container.start_time
-        yield Video(container, streams[0], None if start is None else Fraction(start, av.time_base))
+        yield Video(container, shown, None if start is None else Fraction(start, av.time_base))
+
+
+def _preference(stream: Any) -> int:
+    """Return how much a stream is to be preferred, as ffmpeg does: cameras put small previews beside what they film."""
+    is_default = bool(stream.disposition & av.stream.Disposition.default)
+    return int(stream.codec_context.width * stream.codec_context.height + is_default * _DEFAULT_COUNTS)
 
 
 @dataclass

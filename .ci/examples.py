@@ -2,8 +2,9 @@
 
 python .ci/examples.py          rewrite the outputs of the pages
 
-A page holds the files of its examples (<!-- file:NAME --> before a block), commands (<!-- run -->) and what each prints
-(<!-- output -->), first on stdout, then on stderr. A test compares them.
+A page holds the files of its examples (<!-- file:NAME --> before a block) or names the page that does
+(<!-- as in: PAGE -->), commands (<!-- run -->) and what each prints (<!-- output -->), first on stdout, then on stderr.
+A test compares them.
 """
 
 from __future__ import annotations
@@ -21,7 +22,12 @@ from click.testing import CliRunner
 from zsarbench.cli.main import cli
 
 ROOT = Path(__file__).parent.parent
-PAGES = ("docs/tutorials/predictions.md",)
+PAGES = (
+    "docs/tutorials/predictions.md",
+    "docs/how-to/answers-in-words.md",
+    "docs/how-to/other-benchmarks.md",
+)
+AS_IN = re.compile(r"<!-- as in: (\S+) -->")
 FILE = re.compile(r"<!-- file:(\S+) -->\n```\w+\n(.*?)```", re.DOTALL)
 RUN = re.compile(
     r"(<!-- run -->\n```bash\nzsarbench (?P<command>.*?)\n```\n\n<!-- output -->\n```text\n).*?```", re.DOTALL
@@ -36,7 +42,8 @@ def rendered(page: str) -> str:
         RuntimeError: an example fails.
     """
     with _in_folder() as folder:
-        for name, content in FILE.findall(page):
+        others = [(ROOT / other).read_text(encoding="utf-8") for other in AS_IN.findall(page)]
+        for name, content in FILE.findall("".join([*others, page])):
             (folder / name).write_text(content, encoding="utf-8")
         return RUN.sub(lambda match: f"{match[1]}{_output(match['command'])}\n```", page)
 

@@ -388,7 +388,11 @@ def test_a_space_and_links_to_the_code_are_options(folder: Path, tmp_path: Path)
 # --- in a browser -----------------------------------------------------------------------------------------------------
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-browser = pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed")
+
+
+def browser(test: Any) -> Any:
+    """Mark a test that opens the page in Chromium."""
+    return pytest.mark.once(pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed")(test))
 
 
 def opened(address: str, profile: Path, *options: str) -> tuple[str, list[str]]:
@@ -537,7 +541,6 @@ FRAMES = """
 
 
 @browser
-@pytest.mark.once
 @pytest.mark.parametrize("theme", ["dark", "light"])
 def test_nothing_bars_a_reader_by_the_rules_of_axe(folder: Path, tmp_path: Path, theme: str) -> None:
     page = written(site_of(folder, preferences=Preferences(first=("toy",))), tmp_path / "site")

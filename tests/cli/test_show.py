@@ -10,7 +10,7 @@ import distribution
 import pytest
 from click.testing import CliRunner
 
-from zsarbench.cli.main import cli
+from zsarbench.cli.main import Session, cli
 from zsarbench.errors import UsageError, ZsarbenchError
 from zsarbench.plugins import load_plugins
 
@@ -82,8 +82,9 @@ def test_a_plugin_that_lacks_a_module_of_its_own_is_an_error() -> None:
 
 def test_every_registered_name_is_shown_whatever_is_installed() -> None:
     without_torch = importlib.util.find_spec("torch") is None
-    for name in sorted({entry.name for entry in load_plugins().registry if entry.kind != "protocol"}):
-        done = CliRunner().invoke(cli, ["show", name], catch_exceptions=False)
+    session = Session((), load_plugins())
+    for name in sorted({entry.name for entry in session.host.registry if entry.kind != "protocol"}):
+        done = CliRunner().invoke(cli, ["show", name], obj={"session": session}, catch_exceptions=False)
         assert done.exit_code == 0
         assert "  distribution: " in done.stdout
     if without_torch:

@@ -10,6 +10,7 @@ import re
 import warnings
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 import pluggy
@@ -72,9 +73,15 @@ class Installed:
 
     def _about(self, key: str) -> str:
         try:
-            return (self.point.dist and self.point.dist.metadata[key]) or ""
+            return (self.point.dist and _metadata_of(self.point.dist)[key]) or ""
         except Exception:  # whatever a broken installation raises
             return ""
+
+
+@lru_cache(maxsize=16)  # of the last few: every look for plugins finds its own objects
+def _metadata_of(distribution: importlib.metadata.Distribution) -> importlib.metadata.PackageMetadata:
+    """Return the metadata of a distribution, parsed once for all of its plugins."""
+    return distribution.metadata
 
 
 @dataclass(frozen=True)

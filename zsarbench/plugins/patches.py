@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import sys
 from typing import Any
 
@@ -17,9 +18,23 @@ def replaced_by(package: str) -> list[str]:
     return [
         f"{name}.{member}"
         for name in WATCHED
+        if package in _packages_in(name)
         for member, value in _members(name).items()
-        if _module_of(value).partition(".")[0] == package
+        if _package_of(value) == package
     ]
+
+
+def _packages_in(name: str) -> frozenset[str]:
+    """Return the packages whose code is among the members; torch has thousands, so they are looked at once."""
+    members = _members(name)
+    before, packages = _looked_at.get(name, ({}, frozenset()))
+    if before.keys() != members.keys() or not all(map(operator.is_, before.values(), members.values())):
+        packages = frozenset(map(_package_of, members.values()))
+        _looked_at[name] = members, packages
+    return packages
+
+
+_looked_at: dict[str, tuple[dict[str, Any], frozenset[str]]] = {}
 
 
 def _members(name: str) -> dict[str, Any]:
@@ -29,7 +44,8 @@ def _members(name: str) -> dict[str, Any]:
     return dict(vars(found)) if found is not None else {}
 
 
-def _module_of(value: Any) -> str:
-    """Return the module that a member's code was written in, whatever it gives itself out for (`functools.wraps`)."""
+def _package_of(value: Any) -> str:
+    """Return the package that a member's code was written in, whatever it gives itself out for (`functools.wraps`)."""
     scope = getattr(value, "__globals__", None)
-    return str(scope.get("__name__", "") if isinstance(scope, dict) else getattr(value, "__module__", ""))
+    module = scope.get("__name__", "") if isinstance(scope, dict) else getattr(value, "__module__", "")
+    return str(module).partition(".")[0]

@@ -8,6 +8,7 @@ import importlib.util
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -238,14 +239,9 @@ class Registrar:
     def add_protocols(self, package: str, folder: str = "protocols") -> None:
         """Add every protocol file (`*.toml`) of a folder inside a package."""
         for path in sorted(Path(str(importlib.resources.files(package))).joinpath(folder).glob("*.toml")):
-            head = read_toml(path, "protocol file")
-            self.add(
-                "protocol",
-                head["name"],
-                f"{package}:{folder}/{path.name}",
-                summary=head["summary"],
-                source=head["source"],
-            )
+            state = path.stat()
+            name, summary, source = _head_of(path, state.st_mtime_ns, state.st_size)
+            self.add("protocol", name, f"{package}:{folder}/{path.name}", summary=summary, source=source)
 
     def set_default_protocol(self, name: str) -> None:
         """Declare that a protocol which this plugin added is taken where a run names none.
@@ -270,3 +266,10 @@ class Registrar:
         if taken is not None:
             raise ZsarbenchError(f"text encoders '{taken.name}' and '{name}' are both declared to find near names")
         self._registry.near_encoder = NearEncoder(entry.name, entry.plugin, min_cosine)
+
+
+@lru_cache(maxsize=256)
+def _head_of(path: Path, modified: int, size: int) -> tuple[str, str, str]:
+    """Return name, summary and source of a protocol file, parsed once in a process while it stays as it is."""
+    content = read_toml(path, "protocol file")
+    return content["name"], content["summary"], content["source"]

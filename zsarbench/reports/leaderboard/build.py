@@ -6,6 +6,7 @@ import base64
 import hashlib
 import re
 from collections.abc import Iterable, Sequence
+from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -120,6 +121,7 @@ def write_bytes(path: Path, content: bytes, *, whole: bool) -> Path:
     return path
 
 
+@cache
 def _template(name: str, *, autoescape: bool) -> jinja2.Template:
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("zsarbench.reports.leaderboard"),

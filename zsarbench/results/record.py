@@ -241,6 +241,10 @@ class RunResult:
 
     # --- in Python ---
 
+    def __hash__(self) -> int:
+        """Return the same number for equal results, so that sets and keys may hold them."""
+        return hash(self.stem)
+
     def __repr__(self) -> str:
         """Return method, protocol and the metric that ranks, in one line."""
         name = views.ranking_metric(self.protocol.setting, self.summary)

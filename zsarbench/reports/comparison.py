@@ -35,18 +35,18 @@ def compare(
 
 
 def _results(given: object) -> list[RunResult]:
-    """Return what may be compared, each once.
+    """Return what may be compared.
 
     Raises:
         UsageError: it is something else.
     """
     several: Iterable[object] = given if isinstance(given, Iterable) and not isinstance(given, str | bytes) else [given]
-    found: dict[int, RunResult] = {}
+    found = []
     for one in several:
         if not isinstance(one, RunResult):
             raise UsageError(f"{one!r:.80} is no result. Try: zsarbench.compare(zsarbench.load_results(FOLDER))")
-        found[id(one)] = one
-    return list(found.values())
+        found.append(one)
+    return found
 
 
 def check_reporter(host: Host, reporter: str) -> None:

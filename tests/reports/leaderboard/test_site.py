@@ -550,6 +550,48 @@ def test_a_pair_has_the_numbers_of_the_command(folder: Path, tmp_path: Path) -> 
 
 
 @browser
+def test_a_number_halfway_between_two_is_on_the_page_what_it_is_in_the_terminal(tmp_path: Path) -> None:
+    """3 of 48 clips are 6.25 %, which Python shows as 6.2 and browsers as 6.3."""
+    scores = sample_scores(skill=4.0)
+    block = scores.blocks[0]
+    right = np.flatnonzero(block.scores.argmax(axis=1) == scores.labels)[:3]
+    less = block.scores.copy()
+    less[right, scores.labels[right]] = -9.0
+    worse = dataclasses.replace(scores, blocks=(dataclasses.replace(block, scores=less),))
+    paths = [results.write(sample_result(one, name), one, tmp_path / "results")
+             for name, one in (("better", scores), ("worse", worse))]  # fmt: skip
+    assert f"{100 * paired(paths, against=paths[1]).iloc[0]['difference']:+.1f}" == "+6.2"
+    page = written(site_of(tmp_path / "results", []), tmp_path / "site")
+    seen = driven(page, tmp_path / "profile", """
+      const [first, second] = all("[data-pick]");
+      await click(first); await click(second); await wait();
+      seen.push(document.querySelector("#pair .verdict").textContent);
+      seen.push(document.querySelector("#pair dd").textContent);
+    """)  # fmt: skip
+    assert "better is 6.2 points above worse" in seen[0]
+    assert seen[1] == "+6.2 points of top-1/video"
+
+
+@browser
+def test_a_verdict_claims_no_difference_that_the_paired_test_does_not_find(tmp_path: Path) -> None:
+    """The interval of these two excludes zero, and their p is above 0.05: ranks do not separate them either."""
+    names = ("nearest-text-bc6d6746-20261127T113020Z", "zsarcap-550c3362-20261127T113003Z",
+             "nearest-text-3ae7cee4-20261127T112847Z", "zsarcap-c07a89ba-20261127T115842Z")  # fmt: skip
+    (tmp_path / "results").mkdir()
+    for file in (file for name in names for file in (ROOT / "benchmarks/results/ucf101-all").glob(f"{name}.*")):
+        shutil.copy(file, tmp_path / "results")
+    base = next((tmp_path / "results").glob(f"{names[3]}.json"))
+    frame = paired(sorted((tmp_path / "results").glob("*.json")), against=base)
+    [(_, row)] = [item for item in frame.iterrows() if item[1]["low"] > 0 and item[1]["p"] > 0.05]
+    page = written(site_of(tmp_path / "results", []), tmp_path / "site")
+    seen = driven(page, tmp_path / "profile", f"""
+      location.hash = "pair={row["id"]},{base.stem}"; await wait(); await wait(); await wait();
+      seen.push(document.querySelector("#pair .verdict").textContent);
+    """)  # fmt: skip
+    assert seen[0].endswith(f"but the paired test does not (p {row['p']:.3f}): the difference is not sure.")
+
+
+@browser
 def test_an_address_that_requests_what_is_not_there_is_answered(folder: Path, tmp_path: Path) -> None:
     page = written(site_of(folder, preferences=Preferences(first=("toy",))), tmp_path / "site")
     seen = driven(page, tmp_path / "profile", """

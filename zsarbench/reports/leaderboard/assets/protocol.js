@@ -203,6 +203,7 @@ function notesOf(table) {
 
 function leftOut(table) {
   if (!table.leftOut.length) return "";
-  return folded(`${table.leftOut.length} results left out of this table, with reasons`, () =>
+  const results = table.leftOut.length === 1 ? "1 result" : `${counted(table.leftOut.length)} results`;
+  return folded(`${results} left out of this table, with reasons`, () =>
     element("ul", { class: "notes" }, table.leftOut.map((line) => element("li", {}, line))));
 }

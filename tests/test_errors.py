@@ -23,6 +23,8 @@ def test_the_nearest_name_is_guessed_where_one_is_near() -> None:
     assert unknown("loss", "xyz", ["cosine"], "zsarbench list") == (
         "unknown loss 'xyz'. Known: cosine. Try: zsarbench list"
     )
+    assert "did you mean 'cosine'" in unknown("loss", "COSINE", ["cosine", "hinge"])
+    assert "did you mean 'ArcFace'" in unknown("loss", "arcface", ["ArcFace", "hinge"])
     assert unknown("loss", "xyz", []) == "unknown loss 'xyz'. Known: none."
 
 

@@ -47,7 +47,7 @@ def load_results(*places: Path | str) -> list[RunResult]:
     A file that is not a valid result is left out, and the log says why.
 
     Raises:
-        zsarbench.errors.UsageError: a path does not exist, or holds no result.
+        zsarbench.errors.UsageError: what is given is no path, does not exist, or holds no result.
     """
     from zsarbench import results
 
@@ -59,6 +59,8 @@ def compare(
 ) -> Table:
     """Return the table of results on one protocol, as `zsarbench compare` prints it.
 
+    Results that were read from files or written to them are ranked by their predictions; of others, intervals decide.
+
     Its `frame` has a row for each result, the best of each group first; `left_out` says which results do not belong
     into one table with the others, and why.
 
@@ -66,8 +68,8 @@ def compare(
     setting. reported: whether to add the figures that papers report on the protocol.
 
     Raises:
-        zsarbench.errors.UsageError: there is no result, results are on several protocols and none is named, or no
-            result has the metric.
+        zsarbench.errors.UsageError: there is no result, what is given is none, results are on several protocols and
+            none is named, or no result has the metric.
     """
     from zsarbench.reports import comparison
 

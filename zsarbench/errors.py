@@ -52,7 +52,8 @@ def unknown(what: str, requested: str, known: Iterable[str], hint: str = "") -> 
     names = sorted(known)
     if len(requested) > MAX_SHOWN:  # a damaged file may hold a name of any length
         requested = f"{requested[:MAX_SHOWN]}…"
-    near = difflib.get_close_matches(requested, names, n=1, cutoff=0.5)
-    guess = f"; did you mean '{near[0]}'?" if near else "."
+    plain = {name.casefold(): name for name in reversed(names)}  # names are in small letters, but for some of metrics
+    near = difflib.get_close_matches(requested.casefold(), plain, n=1, cutoff=0.5)
+    guess = f"; did you mean '{plain[near[0]]}'?" if near else "."
     listed = ", ".join(names[:12]) + (f" … ({len(names)} in all)" if len(names) > 12 else "") if names else "none"
     return f"unknown {what} '{requested}'{guess} Known: {listed}." + (f" Try: {hint}" if hint else "")

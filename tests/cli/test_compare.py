@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -86,3 +90,16 @@ def test_what_is_no_result_is_left_out_with_a_warning(folder: Path, tmp_path: Pa
     assert done.stdout == f"{HALF}\n\n{ONE}\n\n"
     with pytest.raises(UsageError, match=f"'{tmp_path / 'none'}' does not exist"):
         compare(folder, tmp_path / "none")
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp437"])
+def test_an_encoding_that_lacks_characters_of_a_table_ends_no_command(folder: Path, encoding: str) -> None:
+    environment = {**os.environ, "PYTHONIOENCODING": encoding}
+    words = [sys.executable, "-m", "zsarbench", "compare", str(folder), "--format"]
+
+    def printed(form: str) -> str:
+        return subprocess.run([*words, form], env=environment, capture_output=True, check=True).stdout.decode(encoding)
+
+    shown = printed("table")
+    assert all(f"\\u{ord(sign):04x}" in shown or sign in shown for sign in "·─")
+    assert json.JSONDecoder().raw_decode(printed("json"))[0]["rows"]

@@ -69,8 +69,18 @@ def test_what_cannot_be_built_is_said_first(folder: Path, tmp_path: Path) -> Non
     (tmp_path / "file").touch()
     with pytest.raises(UsageError, match="the leaderboard"):
         leaderboard("build", "--results", folder, "--out", tmp_path / "file")
+    with pytest.raises(UsageError, match=r"--results '.*file' is a file\. Try: --results "):
+        leaderboard("build", "--results", tmp_path / "file", "--out", tmp_path / "site")
     assert leaderboard("build", "--results", folder).exit_code == 2
     assert not (tmp_path / "site").exists()
+
+
+@pytest.mark.parametrize("out", ["results", "results/site", ".", "elsewhere/../results/../."])
+def test_a_page_is_not_built_into_the_results_that_it_reads(folder: Path, tmp_path: Path, out: str) -> None:
+    before = sorted(tmp_path.rglob("*"))
+    with pytest.raises(UsageError, match=r"would mix copies of results with those in .*\. Try: --out site/"):
+        leaderboard("build", "--results", folder, "--out", tmp_path / out)
+    assert sorted(tmp_path.rglob("*")) == before
 
 
 def test_the_check_counts_and_names_problems(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,6 +20,7 @@ from zsarbench.cli.toolkit import keeps
 from zsarbench.errors import UsageError, UsageErrors, ZsarbenchError
 from zsarbench.plugins import load_plugins, loading
 
+Capture = pytest.CaptureFixture[str]
 Does = Callable[[Callable[[], Any]], None]
 
 
@@ -94,6 +95,17 @@ def test_an_option_without_its_value_names_the_verb_that_explains_it(does: Does,
     assert run("compare", "--protocol", code=2).endswith("Try: zsarbench compare --help\n")
     assert run("--no-plugin", code=2).endswith("Try: zsarbench --help\n")
     assert "did you mean 'list'" in run("lst", code=2)
+
+
+@pytest.mark.parametrize("typed", [(), ("leaderboard",), ("result",)])
+def test_a_command_alone_is_explained_and_no_error_of_its_own(typed: tuple[str, ...], capsys: Capture) -> None:
+    with pytest.raises(SystemExit) as end:
+        main(list(typed))
+    printed = capsys.readouterr()
+    assert end.value.code == 2
+    assert printed.out == ""
+    assert printed.err.startswith(f"Usage: {' '.join(['zsarbench', *typed])} ")
+    assert "Commands:" in printed.err
 
 
 def test_where_nobody_reads_any_more_nothing_is_said(does: Does) -> None:

@@ -5,11 +5,14 @@ import subprocess
 import sys
 from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import zsarbench
 from locations import ROOT
 from zsarbench import hookimpl, results
 from zsarbench.errors import UsageError, UsageErrors
@@ -256,6 +259,42 @@ def test_the_default_protocol_is_the_one_a_plugin_declares() -> None:
 def test_an_unknown_argument_from_python_names_the_nearest() -> None:
     with pytest.raises(UsageError, match="did you mean 'protocol'"):
         request("chance", protocl="ucf101/all")
+    with pytest.raises(UsageError, match="Try: settings=…"):
+        request("chance", set=["dataset.clips_per_class=1"])
+
+
+def test_python_has_values_in_other_forms_which_are_taken() -> None:
+    plain = RunRequest("chance", out="a/b", seed=3, limit=2, partial=True, settings=("dataset.clips_per_class=1",))
+    taken = request(
+        np.str_("chance"),
+        out=Path("a") / "b",
+        seed=np.int64(3),
+        limit=np.uint8(2),
+        partial=np.bool_(True),
+        settings=(text for text in ["dataset.clips_per_class=1"]),
+    )
+    assert taken == plain
+    assert taken.to_command() == plain.to_command()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ({"method": 3}, "--method is 3; it takes text"),
+        ({"method": None}, "--method is None; it takes text"),
+        ({"protocol": 3}, "--protocol is 3; it takes text"),
+        ({"train_on": ["seen"]}, "--train-on is ['seen']; it takes text"),
+        ({"settings": None}, "--set is None; it takes a list of texts"),
+        ({"settings": "loss.margin=1"}, "--set is 'loss.margin=1'; it takes a list of texts"),
+        ({"settings": {"loss.margin": 1}}, "--set is {'loss.margin': 1}; it takes a list of texts"),
+        ({"data_root": {"ucf101": "/x"}}, "--data-root is {'ucf101': '/x'}; it takes a list of texts"),
+        ({"limit": float("nan")}, "--limit is nan; it takes a whole number"),
+    ],
+)
+def test_a_value_of_no_form_is_named_and_nothing_is_looked_up_by_it(arguments: dict[str, Any], says: str) -> None:
+    with pytest.raises(UsageErrors) as caught:
+        zsarbench.run(**{"method": "chance", **arguments})
+    assert caught.value.problems == (says,)
 
 
 def test_a_value_of_another_type_is_refused() -> None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import inspect
+import io
 import json
+import pickle
 import subprocess
 import sys
 import typing
@@ -13,12 +16,15 @@ from typing import Any
 
 import matplotlib
 import numpy as np
+import pandas as pd
 import pytest
+from click.testing import CliRunner
 
 import zsarbench
 from locations import ROOT
 from samples import sample_result, sample_scores
 from zsarbench import results
+from zsarbench.cli.main import cli
 from zsarbench.errors import UsageError, ZsarbenchError
 from zsarbench.evaluation.by_class import by_class
 from zsarbench.harness.run_options import RunOptions
@@ -148,3 +154,44 @@ def test_results_are_loaded_with_their_files_and_compared_in_one_table(
         zsarbench.compare(loaded, protocol="ucf")
     with pytest.raises(UsageError, match="there is no result to compare"):
         zsarbench.compare([])
+
+
+def test_results_rank_in_python_as_in_the_terminal(tmp_path: Path) -> None:
+    for method, skill in (("cezsar", 1.0), ("eszsl", 1.6), ("dem", 2.2), ("sae", 3.0)):
+        written(tmp_path, method, skill=skill, n_rounds=3)
+    of_nothing = written(tmp_path, "stated", skill=4.0, n_rounds=3)
+    assert of_nothing.path is not None
+    results.scores_file(of_nothing.path, of_nothing).unlink()
+    done = CliRunner().invoke(cli, ["compare", str(tmp_path), "--format", "csv"])
+    printed = pd.read_csv(io.StringIO(done.output)).set_index("method")
+    frame = zsarbench.compare(zsarbench.load_results(tmp_path)).frame.set_index("method")
+    for name in ("rank", "rank_last", "top1_per_video"):
+        assert frame[name].astype("Float64").to_dict() == printed[name].astype("Float64").to_dict()
+    assert pd.isna(frame.loc["stated", "rank"])
+
+
+def test_what_is_compared_may_be_anything_that_gives_results_and_nothing_else(tmp_path: Path) -> None:
+    result = written(tmp_path)
+    for given in (result, [result], {result}, (one for one in [result]), [result, result], {"own": result}.values()):
+        assert len(zsarbench.compare(given, reported=False).frame) == 1  # type: ignore[arg-type]
+    for given in ("results", [str(tmp_path)], tmp_path, None, 3, [None]):
+        with pytest.raises(UsageError, match=r"is no result\. Try: zsarbench\.compare\(zsarbench\.load_results"):
+            zsarbench.compare(given)  # type: ignore[arg-type]
+    for place in (["results"], None, 3, b"results"):
+        with pytest.raises(UsageError, match=r"is no path\. Try: zsarbench\.load_results"):
+            zsarbench.load_results(place)  # type: ignore[arg-type]
+
+
+def test_a_folder_whose_name_ends_as_that_of_a_result_is_looked_into(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    written(tmp_path / "run.json")
+    assert len(zsarbench.load_results(tmp_path)) == 1
+    assert caplog.text == ""
+
+
+def test_equal_results_are_one_key(tmp_path: Path) -> None:
+    result, other = written(tmp_path), written(tmp_path, "other")
+    again = pickle.loads(pickle.dumps(result))
+    assert (again, again.path) == (result, result.path)
+    assert {result, again, copy.deepcopy(result), other} == {result, other}

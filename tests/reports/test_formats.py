@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from rich.cells import cell_len
 
 from locations import GOLDEN
 from samples import sample_result, sample_scores
@@ -129,6 +130,18 @@ def test_names_are_escaped() -> None:
     assert r"a\|b\_c&d" in render("md", table)
     assert r"a|b\_c\&d" in render("tex", table)
     assert "[bold] / 50%" in render("txt", table)
+
+
+def test_columns_align_whatever_the_width_of_the_characters_in_a_name() -> None:
+    names = ("plain", "跑步识别", "ｗｉｄｅ", "re\u0301sume\u0301", "한국어")
+    table = tables.build([sample_result(sample_scores(), name) for name in names])
+    shown = formats.Rich(160).render(table).splitlines()
+    rows = [line for line in shown if "[" in line and any(name in line for name in names)]
+    assert len(rows) == len(names)
+    assert len({cell_len(line[: line.index("[")]) for line in rows}) == 1
+    written = [line for line in formats.Markdown(160).render(table).splitlines() if line.startswith("|")]
+    assert len(written) == len(names) + 2
+    assert len({cell_len(line) for line in written}) == 1
 
 
 def test_programs_get_every_digit() -> None:

@@ -94,6 +94,15 @@ def test_a_full_disk_leaves_no_half_result(tmp_path: Path, monkeypatch: pytest.M
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
 
 
+def test_a_method_and_a_protocol_of_long_names_are_written_and_read(tmp_path: Path) -> None:
+    scores = sample_scores()
+    result = sample_result(scores, "x" * 300, protocol=f"toy/{'y' * 300}")
+    path = results.write(result, scores, tmp_path)
+    again = results.read(path)
+    assert (again.method.name, again.protocol.name) == ("x" * 300, f"toy/{'y' * 300}")
+    assert results.read_scores(path).clip_ids.tolist() == scores.clip_ids.tolist()
+
+
 def test_a_protocol_of_any_name_stays_in_the_folder(tmp_path: Path) -> None:
     given_scores = sample_scores()
     path = results.write(sample_result(given_scores, protocol="../../x y"), given_scores, tmp_path / "out")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.resources
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,9 +30,11 @@ def results_folder(folder: Path | None) -> Path:
     """Return the folder that was named, else that of the checkout or of the package.
 
     Raises:
-        UsageError: the folder that was named does not exist.
+        UsageError: what was named does not exist or is no folder.
     """
     if folder is not None:
+        if folder.is_file():
+            raise UsageError(f"--results '{folder}' is a file. Try: --results {shlex.quote(str(folder.parent))}")
         if not folder.is_dir():
             raise UsageError(f"folder of results '{folder}' does not exist. Try: zsarbench run --method NAME")
         return folder

@@ -164,6 +164,9 @@ def main(arguments: list[str] | None = None) -> Any:
         sys.stdout.flush()
     except click.exceptions.Exit as error:
         status = error.exit_code
+    except click.exceptions.NoArgsIsHelpError as error:
+        echo(error.format_message(), err=True, hang=0)
+        status = error.exit_code
     except click.ClickException as error:
         _show(_of_click(error, sys.argv[1:] if arguments is None else arguments), shared)
         status = error.exit_code

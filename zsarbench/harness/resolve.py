@@ -13,8 +13,15 @@ from typing import TYPE_CHECKING
 from zsarbench import protocols
 from zsarbench.data import class_texts
 from zsarbench.data.captions import Captioned, Captions
-from zsarbench.errors import UsageError, unknown
-from zsarbench.harness.settings import Problems, Settings, parse_captions, parse_data_root
+from zsarbench.errors import UsageError
+from zsarbench.harness.settings import (
+    Problems,
+    Settings,
+    check_types,
+    check_values,
+    parse_captions,
+    parse_data_root,
+)
 from zsarbench.harness.spec import (
     SEEN,
     DataSets,
@@ -24,13 +31,11 @@ from zsarbench.harness.spec import (
     Measurement,
     RunRequest,
     RunSpec,
-    options_of,
     shared_fields,
 )
 from zsarbench.plugins import options
 from zsarbench.plugins.building import build_dataset
 from zsarbench.plugins.parts import PART_KINDS, PartSpec
-from zsarbench.utils.foreign import MAX_WHOLE
 
 if TYPE_CHECKING:
     from zsarbench.interfaces import Dataset
@@ -70,7 +75,9 @@ def resolve_run(request: RunRequest, host: Host, builder: DataSetBuilder | None 
         NotApplicable: nothing is wrong but that the protocol offers the method nothing to learn from.
     """
     registry, problems = host.registry, Problems()
-    _check_values(request, problems)
+    check_types(request, problems)
+    problems.raise_all()
+    check_values(request, problems)
     protocol = _protocol(request, registry, problems)
     entries = _entries(request, protocol, registry, problems)
     settings = Settings.parse(request.settings, problems)
@@ -130,7 +137,9 @@ def resolve_extraction(request: ExtractionRequest, registry: Registry) -> Extrac
     if bool(request.protocol) == bool(request.dataset):
         raise UsageError("extraction is of a data set or of a protocol. Try: --dataset NAME, or --protocol NAME")
     problems = Problems()
-    _check_values(request, problems)
+    check_types(request, problems)
+    problems.raise_all()
+    check_values(request, problems)
     protocol = problems.catch(protocols.load, registry, request.protocol) if request.protocol else None
     dataset = request.dataset if protocol is None else protocol.dataset
     named = {"dataset": dataset, "visual": request.visual, "executor": request.executor, "text": request.text}
@@ -188,26 +197,6 @@ def _check_captioned(captions: Mapping[str, Captions], used: Sequence[str], prob
     """Note captions of data sets that are not used."""
     for name in sorted(set(captions) - set(used)):
         problems.add(f"--captions {name}: data set '{name}' is not read here, but {' and '.join(used)}")
-
-
-def _check_values(request: RunRequest | ExtractionRequest, problems: Problems) -> None:
-    """Note values that an option does not take."""
-    for option in options_of(type(request)):
-        value = getattr(request, option.name)
-        values = value if option.multiple and isinstance(value, list | tuple) else [value]
-        if value is None and option.default is None and not option.required:
-            continue
-        if any(type(one) is not option.type for one in values):
-            kind = {int: "a whole number", bool: "true or false", str: "text"}[option.type]
-            problems.add(f"{option.flag} is {value!r}; it takes {kind}")
-        elif option.choices and value not in option.choices:
-            problems.add(unknown(option.name, value, option.choices))
-        elif option.minimum is not None and value < option.minimum:
-            problems.add(f"{option.flag} is {value}; it is at least {option.minimum}")
-        elif option.type is int and value > MAX_WHOLE // 2:  # the last seed, a sum of two, is a number of the result
-            problems.add(f"{option.flag} is {value}; it is at most {MAX_WHOLE // 2}")
-    if isinstance(request, RunRequest) and isinstance(request.class_text, str):
-        problems.catch(class_texts.parse, request.class_text)
 
 
 def _protocol(request: RunRequest, registry: Registry, problems: Problems) -> Protocol | None:

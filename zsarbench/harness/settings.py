@@ -8,9 +8,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
+from zsarbench.data import class_texts
 from zsarbench.data.captions import Captions
 from zsarbench.errors import NotApplicable, UsageErrors, ZsarbenchError, unknown
+from zsarbench.harness.spec import ExtractionRequest, RunRequest, options_of
 from zsarbench.plugins.parts import PART_KINDS
+from zsarbench.utils.foreign import MAX_WHOLE
 
 if TYPE_CHECKING:
     from zsarbench.plugins.registry import Registry
@@ -19,6 +22,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 SETTABLE = ("method", "dataset", "train_dataset", *PART_KINDS, "executor")
 """Parts that `--set` knows."""
+_KINDS = {int: "a whole number", bool: "true or false", str: "text"}
 
 
 @dataclass
@@ -112,3 +116,34 @@ def parse_data_root(texts: Iterable[str], registry: Registry, problems: Problems
                 problems.add(f"--data-root {name}: folder '{folder}' does not exist")
             folders[name] = str(path.absolute())
     return folders
+
+
+# --- values of options ------------------------------------------------------------------------------------------------
+
+
+def check_types(asked: RunRequest | ExtractionRequest, problems: Problems) -> None:
+    """Note values of a type that their option does not take; nothing can be looked up by those."""
+    for option in options_of(type(asked)):
+        value = getattr(asked, option.name)
+        if value is None and option.default is None and not option.required:
+            continue
+        if option.multiple and not isinstance(value, list | tuple):
+            problems.add(f"{option.flag} is {value!r}; it takes a list of texts")
+        elif any(type(one) is not option.type for one in (value if option.multiple else [value])):
+            problems.add(f"{option.flag} is {value!r}; it takes {_KINDS[option.type]}")
+
+
+def check_values(asked: RunRequest | ExtractionRequest, problems: Problems) -> None:
+    """Note values that an option does not take, of those that have its type."""
+    for option in options_of(type(asked)):
+        value = getattr(asked, option.name)
+        if value is None:
+            continue
+        if option.choices and value not in option.choices:
+            problems.add(unknown(option.name, value, option.choices))
+        elif option.minimum is not None and value < option.minimum:
+            problems.add(f"{option.flag} is {value}; it is at least {option.minimum}")
+        elif option.type is int and value > MAX_WHOLE // 2:  # the last seed, a sum of two, is a number of the result
+            problems.add(f"{option.flag} is {value}; it is at most {MAX_WHOLE // 2}")
+    if isinstance(asked, RunRequest) and asked.class_text is not None:
+        problems.catch(class_texts.parse, asked.class_text)

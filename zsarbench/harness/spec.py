@@ -13,6 +13,7 @@ from dataclasses import KW_ONLY, MISSING, dataclass, field, fields
 from typing import TYPE_CHECKING, Any, get_args
 
 from zsarbench.errors import UsageError, unknown
+from zsarbench.harness.values import taken
 from zsarbench.interfaces import Control, Denominator
 from zsarbench.plugins.parts import PartSpec
 from zsarbench.protocols import Protocol
@@ -195,12 +196,20 @@ class RunRequest:
 
 
 def request(method: str, **arguments: Any) -> RunRequest:
-    """Return a RunRequest, or name the nearest argument where one does not exist."""
-    known = {item.name for item in fields(RunRequest)}
+    """Return a request of what Python has: a path is a text, a number of numpy one of Python, any sequence a tuple.
+
+    Raises:
+        UsageError: an argument does not exist; the message names the nearest.
+    """
+    options = {option.name: option for option in options_of(RunRequest)}
+    typed = {option.flag.removeprefix("--"): option.name for option in options.values()}
     for name in arguments:
-        if name not in known:
-            raise UsageError(unknown("argument of run", name, known))
-    return RunRequest(method, **arguments)
+        if name not in options:
+            if name in typed:
+                raise UsageError(f"run has no argument '{name}'. Try: {typed[name]}=…")
+            raise UsageError(unknown("argument of run", name, options))
+    given = {name: (options[name], value) for name, value in {"method": method, **arguments}.items()}
+    return RunRequest(**{name: taken(value, of.type, multiple=of.multiple) for name, (of, value) in given.items()})
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from zsarbench.errors import UsageError, ZsarbenchError, unknown
@@ -20,6 +20,7 @@ def compare(
     results: Sequence[RunResult], *, protocol: str | None = None, rank_by: str | None = None, with_reported: bool = True
 ) -> Table:
     """Return the table of results on one protocol; see `zsarbench.compare`."""
+    results = _results(results)
     names = sorted({result.protocol.name for result in results})
     if protocol is None and len(names) > 1:
         raise UsageError(f"results on {len(names)} protocols share no table. Try: protocol='{names[0]}'")
@@ -29,7 +30,23 @@ def compare(
             raise UsageError("there is no result to compare. Try: zsarbench.load_results(FOLDER)")
         raise UsageError(unknown("protocol among the results", protocol, names))
     figures = reported.read_all() if with_reported else []
-    return table.build(chosen, figures, rank_by=rank_by, extra_columns=load_plugins().columns_of)
+    backings = backings_of({result.path: result for result in chosen if result.path is not None})
+    return table.build(chosen, figures, rank_by=rank_by, extra_columns=load_plugins().columns_of, backings=backings)
+
+
+def _results(given: object) -> list[RunResult]:
+    """Return what may be compared.
+
+    Raises:
+        UsageError: it is something else.
+    """
+    several: Iterable[object] = given if isinstance(given, Iterable) and not isinstance(given, str | bytes) else [given]
+    found = []
+    for one in several:
+        if not isinstance(one, RunResult):
+            raise UsageError(f"{one!r:.80} is no result. Try: zsarbench.compare(zsarbench.load_results(FOLDER))")
+        found.append(one)
+    return found
 
 
 def check_reporter(host: Host, reporter: str) -> None:

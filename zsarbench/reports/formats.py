@@ -177,7 +177,7 @@ def _pieces(groups: Sequence[TextGroup], width: int, *, gap: int, edge: int = 0)
 
 def _column_width(groups: Sequence[TextGroup], name: str) -> int:
     cells = [name, *(cell for group in groups for cell in group.cells[name])]
-    return max(len(line) for cell in cells for line in cell.split("\n"))
+    return max(terminal.width_of(line) for cell in cells for line in cell.split("\n"))
 
 
 def _folded(group: TextGroup) -> TextGroup:
@@ -234,7 +234,7 @@ def _grid(groups: Sequence[TextGroup], group: TextGroup | None, columns: Sequenc
     widths = {name: _column_width(groups, name) for name in columns}
 
     def padded(cell: str, name: str) -> Text:  # by hand: versions of rich differ in the least width of a last column
-        lines = (line.ljust(widths[name]) if name in left else line.rjust(widths[name]) for line in cell.split("\n"))
+        lines = (terminal.padded(line, widths[name], left=name in left) for line in cell.split("\n"))
         return Text("\n".join(lines))
 
     grid = Table(box=None, show_header=group is None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
@@ -254,7 +254,7 @@ def _markdown_rows(
 
     def line(cells: Sequence[str]) -> str:
         padded = (
-            cell.ljust(width) if is_left else cell.rjust(width)
+            terminal.padded(cell, width, left=is_left)
             for cell, width, is_left in zip(cells, widths, at_left, strict=True)
         )
         return "| " + " | ".join(padded) + " |"

@@ -126,6 +126,7 @@ def _title(like: RunResult) -> str:
 
 def comparable(results: Sequence[RunResult], like: RunResult) -> tuple[list[RunResult], list[str]]:
     """Return the results that may share a table with `like`, and "id: reason" for the others."""
+    results = list(dict.fromkeys(results))  # a copy of a result is no other one
     counts = _usual_counts(results, like)
     reasons = {result.stem: _reason_apart(result, like, counts) for result in results}
     newest_of: dict[str, RunResult] = {}

@@ -133,7 +133,7 @@ def scores_file(path: Path, result: RunResult) -> Path:
 
 def find(folder: Path) -> list[Path]:
     """Return the result files under a folder, sorted; [] where the folder does not exist."""
-    return sorted(folder.rglob("*.json"))
+    return sorted(path for path in folder.rglob("*.json") if not path.is_dir())
 
 
 def read_all(*places: Path) -> tuple[dict[Path, RunResult], dict[Path, str]]:
@@ -154,8 +154,10 @@ def load(*places: Path | str) -> list[RunResult]:
     A file that cannot be read is left out, and the log says why.
 
     Raises:
-        UsageError: a place does not exist, or no result is there.
+        UsageError: a place is no path, does not exist, or no result is there.
     """
+    if other := [place for place in places if not isinstance(place, str | Path)]:
+        raise UsageError(f"{other[0]!r:.80} is no path. Try: zsarbench.load_results(FOLDER, FILE)")
     paths = [Path(place) for place in places or ("results",)]
     if missing := [path for path in paths if not path.exists()]:
         raise UsageError(f"'{missing[0]}' does not exist; give result files or folders that hold them")

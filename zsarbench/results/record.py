@@ -241,6 +241,10 @@ class RunResult:
 
     # --- in Python ---
 
+    def __hash__(self) -> int:
+        """Return the same number for equal results, so that sets and keys may hold them."""
+        return hash(self.stem)
+
     def __repr__(self) -> str:
         """Return method, protocol and the metric that ranks, in one line."""
         name = views.ranking_metric(self.protocol.setting, self.summary)
@@ -322,10 +326,14 @@ def utc_now() -> str:
     return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
+MAX_FILE_NAME = 120
+"""Characters of a name that become one of a file: file systems take 255 bytes."""
+
+
 def file_name(name: str) -> str:
-    """Return a registry name, or one from a user's file, as a safe name of a file or folder.
+    """Return a registry name, or one from a user's file, as a safe name of a file or folder, with room for a suffix.
 
     >>> file_name("ucf101/truze-v2"), file_name("../../x y")
     ('ucf101-truze-v2', 'x-y')
     """
-    return re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-.") or "unnamed"
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", name)[:MAX_FILE_NAME].strip("-.") or "unnamed"

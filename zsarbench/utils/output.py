@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import codecs
+import io
 import os
 import re
 import sys
@@ -46,12 +48,20 @@ def json_visible(text: str) -> str:
 
     if text.isascii() and "\x7f" not in text:  # all others of ASCII are escaped already
         return text
+    return _ACTING.sub(lambda found: _as_in_json(found[0]), text)
 
-    def escape(found: re.Match[str]) -> str:
-        units = found[0].encode("utf-16-be", "surrogatepass")
-        return "".join(f"\\u{units[i : i + 2].hex()}" for i in range(0, len(units), 2))
 
-    return _ACTING.sub(escape, text)
+def _as_in_json(text: str) -> str:
+    units = text.encode("utf-16-be", "surrogatepass")
+    return "".join(f"\\u{units[i : i + 2].hex()}" for i in range(0, len(units), 2))
+
+
+def _escape_unencodable(error: UnicodeError) -> tuple[str, int]:
+    assert isinstance(error, UnicodeEncodeError)
+    return _as_in_json(error.object[error.start : error.end]), error.end
+
+
+codecs.register_error("zsarbench", _escape_unencodable)
 
 
 def _escape(char: str) -> str:
@@ -68,10 +78,16 @@ def stdout() -> TextIO:
 
 
 def open_streams() -> None:
-    """Give a process that was started without stdout or stderr (`>&-`) one that swallows what is written."""
+    r"""Let anything be written to stdout and stderr.
+
+    A process that was started without one of them (`>&-`) gets one that swallows what is written. What the encoding of
+    stdout lacks, as code pages of Windows and ASCII lack "≥", is written as JSON writes it, as `\u2265`.
+    """
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:  # the lowest free descriptor is the closed one
             setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_WRONLY), "w"))
+    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors in ("strict", "surrogateescape"):
+        sys.stdout.reconfigure(errors="zsarbench")
 
 
 @contextmanager

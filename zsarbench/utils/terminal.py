@@ -9,6 +9,7 @@ import os
 import re
 import shutil
 import textwrap
+import unicodedata
 from typing import TextIO
 
 PAGE_WIDTH = 80
@@ -41,6 +42,26 @@ def columns(stream: TextIO, default: int = PAGE_WIDTH) -> int:
     except (OSError, ValueError, AttributeError):
         return default
     return shutil.get_terminal_size((default, 24)).columns
+
+
+def width_of(text: str) -> int:
+    """Return how many columns a text takes: two for a wide character, none for one that joins the character before it.
+
+    >>> width_of("abc"), width_of("跑步"), width_of("e\u0301")
+    (3, 4, 1)
+    """
+    if text.isascii():
+        return len(text)
+    return sum(
+        0 if unicodedata.category(char) in ("Mn", "Me", "Cf") else 1 + (unicodedata.east_asian_width(char) in "WF")
+        for char in text
+    )
+
+
+def padded(text: str, width: int, *, left: bool) -> str:
+    """Return a text with blanks up to a width in columns, at the left of its place or at the right."""
+    blanks = " " * (width - width_of(text))
+    return text + blanks if left else blanks + text
 
 
 def styled(text: str, style: str, stream: TextIO) -> str:

@@ -226,6 +226,41 @@ def test_the_overview_holds_the_best_row_of_each_method(folder: Path) -> None:
     assert by_method["cezsar"][0][2] == "measured"
 
 
+def test_a_row_that_is_not_ranked_stands_for_its_method_only_where_none_is(folder: Path) -> None:
+    strong = sample_scores(n_rounds=3, skill=4.0)
+    for method in ("cezsar", "limited"):  # as a run of a few clips, or a control, may have the highest figure
+        results.write(sample_result(strong, method, objections=("few clips",)), strong, folder)
+    (overview,) = arguments_of(files_of(site_of(folder))["data/overview.js"])
+    by_method = dict(overview["methods"])
+    ranked = [one for one in map(results.read, folder.rglob("cezsar-*.json")) if not one.objections]
+    best = max(ranked, key=lambda one: one.created)
+    [[_, value, kind, identity]] = by_method["cezsar"]
+    assert (value.split()[0], kind, identity) == (
+        f"{100 * best.summary['top1_per_video'].mean:.1f}", "measured", best.stem,
+    )  # fmt: skip
+    assert by_method["limited"][0][2] == "not ranked"
+
+
+def test_results_keep_apart_and_have_safe_names_whatever_their_files_are_called(folder: Path) -> None:
+    first, second = (next(folder.rglob(f"{method}-*.json")) for method in ("conse", "nearest-text"))
+    for number, path in enumerate((first, second)):
+        place = folder / f"run {number}"
+        place.mkdir()
+        path.with_suffix(".npz").rename(place / path.with_suffix(".npz").name)
+        path.rename(place / "my result #1.json")
+    copy = folder / "copy"
+    shutil.copytree(folder / "run 0", copy)
+    whole = site_of(folder)
+    files = files_of(whole)
+    assert all(re.fullmatch(r"[\w./-]+", name) for name in files)
+    for place in ("run 0", "run 1"):
+        path = folder / place / "my result #1.json"
+        assert files[f"results/toy-half/{results.read(path).stem}.json"] == path.read_bytes()
+    assert whole.board.n_results == 4
+    _, table = arguments_of(files["data/toy-half.js"])
+    assert len(table["leftOut"]) == 1
+
+
 def test_preferences_decide_the_order_and_rows_without_figures(folder: Path) -> None:
     notice = Notice("MINE", ("toy/half",), "figures not verified")
     wanted = Preferences(first=("toy",), last=("another",), notices=(notice,))
@@ -338,18 +373,25 @@ def build_site(out: Path, folder: Path, *words: str) -> Any:
     return CliRunner().invoke(cli, arguments, obj={})
 
 
-def test_a_build_drops_scripts_of_an_earlier_one_and_nothing_else(folder: Path, tmp_path: Path) -> None:
-    out = tmp_path / "site"
-    (out / "data" / "toy-half").mkdir(parents=True)
-    for name in ("data/old.js", "data/toy-half/old.js", "data/notes.txt", "mine.js"):
-        (out / name).write_text("x", encoding="utf-8")
-    done = build_site(out, folder)
-    assert done.exit_code == 0, done.output
-    kept = [
-        name for name in ("data/old.js", "data/toy-half/old.js", "data/notes.txt", "mine.js") if (out / name).exists()
+def test_a_build_drops_what_an_earlier_one_wrote_and_nothing_else(folder: Path, tmp_path: Path) -> None:
+    out, outside = tmp_path / "site", tmp_path / "outside.js"
+    own = [
+        out / name for name in ("data/mine.js", "data/toy-half/mine.js", "results/mine.json", "mine.js", "README.md")
     ]
-    assert kept == ["data/notes.txt", "mine.js"]
-    assert not (out / "README.md").exists()
+    for path in (*own, outside):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("x", encoding="utf-8")
+    (out / "files.txt").write_text("data/../../outside.js\ndata/../mine.js\nmine.js\nREADME.md\n", encoding="utf-8")
+    assert build_site(out, folder).exit_code == 0
+    gone = [path for path in out.rglob("*conse-*") if path.is_file()]
+    assert [path.relative_to(out).parts[0] for path in sorted(gone)] == ["data", "results", "results"]
+    for path in folder.rglob("conse-*"):
+        path.unlink()
+    before = {path.relative_to(out) for path in out.rglob("*") if path.is_file()}
+    assert build_site(out, folder).exit_code == 0
+    after = {path.relative_to(out) for path in out.rglob("*") if path.is_file()}
+    assert before - after == {path.relative_to(out) for path in gone}
+    assert all(path.read_text(encoding="utf-8") == "x" for path in (*own, outside))
 
 
 def test_several_processes_write_the_same_bytes_as_one(folder: Path, tmp_path: Path) -> None:
@@ -563,3 +605,80 @@ def test_nothing_bars_a_reader_by_the_rules_of_axe(folder: Path, tmp_path: Path,
     assert console == []
     seen = json.loads(Elements(dom).of("body")[0]["data-seen"] or "null")
     assert seen == [[width, theme == "dark", True, []] for width in WIDTHS for _ in views]
+
+
+@browser
+def test_a_number_halfway_between_two_is_on_the_page_what_it_is_in_the_terminal(tmp_path: Path) -> None:
+    """3 of 48 clips are 6.25 %, which Python shows as 6.2 and browsers as 6.3."""
+    scores = sample_scores(skill=4.0)
+    block = scores.blocks[0]
+    right = np.flatnonzero(block.scores.argmax(axis=1) == scores.labels)[:3]
+    less = block.scores.copy()
+    less[right, scores.labels[right]] = -9.0
+    worse = dataclasses.replace(scores, blocks=(dataclasses.replace(block, scores=less),))
+    paths = [results.write(sample_result(one, name), one, tmp_path / "results")
+             for name, one in (("better", scores), ("worse", worse))]  # fmt: skip
+    assert f"{100 * paired(paths, against=paths[1]).iloc[0]['difference']:+.1f}" == "+6.2"
+    page = written(site_of(tmp_path / "results", []), tmp_path / "site")
+    seen = driven(page, tmp_path / "profile", """
+      const [first, second] = all("[data-pick]");
+      await click(first); await click(second); await wait();
+      seen.push(document.querySelector("#pair .verdict").textContent);
+      seen.push(document.querySelector("#pair dd").textContent);
+    """)  # fmt: skip
+    assert "better is 6.2 points above worse" in seen[0]
+    assert seen[1] == "+6.2 points of top-1/video"
+
+
+@browser
+def test_a_verdict_claims_no_difference_that_the_paired_test_does_not_find(tmp_path: Path) -> None:
+    """The interval of these two excludes zero, and their p is above 0.05: ranks do not separate them either."""
+    names = ("nearest-text-bc6d6746-20261127T113020Z", "zsarcap-550c3362-20261127T113003Z",
+             "nearest-text-3ae7cee4-20261127T112847Z", "zsarcap-c07a89ba-20261127T115842Z")  # fmt: skip
+    (tmp_path / "results").mkdir()
+    for file in (file for name in names for file in (ROOT / "benchmarks/results/ucf101-all").glob(f"{name}.*")):
+        shutil.copy(file, tmp_path / "results")
+    base = next((tmp_path / "results").glob(f"{names[3]}.json"))
+    frame = paired(sorted((tmp_path / "results").glob("*.json")), against=base)
+    [(_, row)] = [item for item in frame.iterrows() if item[1]["low"] > 0 and item[1]["p"] > 0.05]
+    page = written(site_of(tmp_path / "results", []), tmp_path / "site")
+    seen = driven(page, tmp_path / "profile", f"""
+      location.hash = "pair={row["id"]},{base.stem}"; await wait(); await wait(); await wait();
+      seen.push(document.querySelector("#pair .verdict").textContent);
+    """)  # fmt: skip
+    assert seen[0].endswith(f"but the paired test does not (p {row['p']:.3f}): the difference is not sure.")
+
+
+@browser
+def test_an_address_that_requests_what_is_not_there_is_answered(folder: Path, tmp_path: Path) -> None:
+    page = written(site_of(folder, preferences=Preferences(first=("toy",))), tmp_path / "site")
+    seen = driven(page, tmp_path / "profile", """
+      const hints = () => all(".hint p").map((line) => line.textContent);
+      const go = async (address) => { location.hash = address; await wait(); };
+      await go("p=toy%2Fhalves");
+      seen.push(hints(), methods().length);
+      await go("p=toy%2Fhalf");
+      seen.push(hints());
+      await go("p=toy%2Fhalf&row=cezsar-0");
+      seen.push(hints());
+      const [first, second] = all("[data-pick]").map((box) => box.dataset.pick);
+      await go(`p=toy%2Fhalf&pair=${first},cezsar-0`);
+      seen.push(document.querySelector("#pair").textContent);
+      await go(`p=toy%2Fhalf&pair=cezsar-0,cezsar-1`);
+      seen.push(document.querySelector("#pair").textContent);
+      await go(`p=toy%2Fhalf&pair=${first},${first}`);
+      seen.push(document.querySelector("#pair").textContent.includes("Pick a second row"));
+      await go(`p=toy%2Fhalf&pair=cezsar-0,${first},${second}`); await wait();
+      seen.push(document.querySelectorAll("#pair tbody tr").length);
+      await go("view=nothing");
+      seen.push(document.querySelector("#protocols").hidden, methods().length);
+    """)  # fmt: skip
+    lost = "The table of toy/half has no row “cezsar-{}”, which is to be compared. Clear"
+    assert seen == [
+        ["This page has no protocol “toy/halves”; it shows toy/half."], 4,
+        [],
+        ["The table of toy/half has no row “cezsar-0”; a newer result may have replaced it."],
+        lost.format(0), lost.format(0),
+        True, 10,
+        False, 4,
+    ]  # fmt: skip

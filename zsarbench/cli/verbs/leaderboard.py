@@ -64,6 +64,7 @@ def build(
             f"--repository '{repository}' is not a valid address. Try: --repository https://github.com/OWNER/NAME"
         )
     folder = results_folder(folder)
+    _check_apart(out, folder)
     markdown = markdown or (CHECKOUT if folder == CHECKOUT / "results" else out) / MARKDOWN
     for path in (out / "index.html", markdown):
         check_file(path, "the leaderboard", OUT)
@@ -133,6 +134,19 @@ def seal(folder: Path | None) -> None:
     folder = results_folder(folder)
     added, dropped = digests.seal(folder)
     echo(f"{folder / digests.FILE}: {len(added)} results added, {len(dropped)} dropped that no longer exist")
+
+
+def _check_apart(out: Path, folder: Path) -> None:
+    """Check that no file of the page would be read as a result, and none of the results be replaced or removed.
+
+    Raises:
+        UsageError: the folders of page and results share files.
+    """
+    own = folder.resolve()
+    if out.resolve().is_relative_to(own) or own.is_relative_to((out / "results").resolve()):
+        raise UsageError(
+            f"--out '{out}' would mix copies of results with those in {folder}, which it reads. Try: --out site/"
+        )
 
 
 def _site(host: Host, folder: Path, processes: Processes, *, evidence: bool) -> Site:

@@ -50,6 +50,7 @@ def build_board(
     by_protocol: dict[str, list[ReportedRow]] = defaultdict(list)
     for row in reported:
         by_protocol[row.protocol].append(row)
+    results = list(dict.fromkeys(results))
     by_id = {result.stem: result for result in results}
     tables = build_all(results, reported, extra_columns=extra_columns, backings=backings)
     measured = tuple(_measured_section(table, by_id) for table in tables)

@@ -9,9 +9,15 @@ from zsarbench.reports.cells import NOTHING
 from zsarbench.reports.leaderboard.grid import Protocol
 from zsarbench.reports.leaderboard.rows import NOT_VERIFIED
 
+_KINDS = ("measured", "not ranked", "reported")
+
 
 class _Cell(NamedTuple):
-    """A row that stands for its method. protocol: the number of its column. id: "" where it has no result."""
+    """A row that stands for its method.
+
+    protocol: the number of its column. kind: "measured", "not ranked" of measured ones, or "reported". id: "" where it
+    has no result.
+    """
 
     protocol: int
     value: str
@@ -19,12 +25,12 @@ class _Cell(NamedTuple):
     id: str
 
     def beats(self, other: _Cell) -> bool:
-        """Return whether it stands for its method instead of another: measured rows do before reported ones."""
+        """Return whether it stands for its method instead of another: ranked rows before others, then measured ones."""
         return self._strength > other._strength
 
     @property
-    def _strength(self) -> tuple[bool, float]:
-        return self.kind == "measured", -1.0 if self.value == NOT_VERIFIED else float(self.value.split()[0])
+    def _strength(self) -> tuple[int, float]:
+        return -_KINDS.index(self.kind), -1.0 if self.value == NOT_VERIFIED else float(self.value.split()[0])
 
 
 def overview(protocols: Sequence[Protocol]) -> dict[str, Any]:
@@ -41,12 +47,12 @@ def overview(protocols: Sequence[Protocol]) -> dict[str, Any]:
         for row in grid.rows:
             if row.cells[value] == NOTHING:
                 continue
-            cell = _Cell(number, row.cells[value], grid.groups[row.group][0], row.id)
+            cell = _Cell(number, row.cells[value], "not ranked" if row.unranked else grid.groups[row.group][0], row.id)
             best = methods.setdefault(row.cells[method], {})
             if number not in best or cell.beats(best[number]):
                 best[number] = cell
     rows = [(name, list(cells.values())) for name, cells in methods.items()]
-    rows.sort(key=lambda item: (-sum(cell.kind == "measured" for cell in item[1]), -len(item[1]), item[0]))
+    rows.sort(key=lambda item: (-sum(cell.kind != "reported" for cell in item[1]), -len(item[1]), item[0]))
     return {
         "protocols": [[grid.name, grid.dataset, main.heading] for grid, main in shown],
         "methods": [[name, [list(cell) for cell in cells]] for name, cells in rows],

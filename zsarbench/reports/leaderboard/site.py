@@ -7,10 +7,12 @@ data/draws-C.js             the draws of C classes that paired comparisons share
 data/overview.js            the best row of each method on each protocol
 downloads/PROTOCOL.csv …    the tables, and every round, for other programs
 results/PROTOCOL/…          the result files and their predictions
+files.txt                   what of these three folders a build wrote, which the next one removes where it is not of it
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import chain, starmap
@@ -48,6 +50,8 @@ short_description: Zero-shot action recognition under exact protocols
 The leaderboard of zsarbench, written by `zsarbench leaderboard build --space`; every file here is its output.
 """
 """The README of a Hugging Face Space that serves the folder as it is."""
+LIST = "files.txt"
+_OF_FOLDERS = re.compile(r"^(?:data|downloads|results)(?:/(?!\.)[\w.-]+)+$", re.MULTILINE)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,20 +129,29 @@ def files(site: Site, processes: Processes) -> Iterator[tuple[str, bytes]]:
 
 
 def write(folder: Path, site: Site, processes: Processes) -> Path:
-    """Write a site into a folder and return its page; scripts of an earlier build that are not of this one go.
+    """Write a site into a folder and return its page; files that an earlier build wrote and this one does not go.
 
     processes: see `files`.
 
     Raises:
         ZsarbenchError: a file cannot be written.
     """
-    written = set()
+    earlier, written = _listed(folder / LIST), set()
     for name, content_of_file in files(site, processes):
-        written.add(build.write_bytes(folder / name, content_of_file, whole=name == "index.html"))
-    for path in sorted((folder / "data").rglob("*.js")):
-        if path not in written:
-            path.unlink()
+        build.write_bytes(folder / name, content_of_file, whole=name == "index.html")
+        written |= {name} & set(_OF_FOLDERS.findall(name))
+    for name in earlier - written:
+        (folder / name).unlink(missing_ok=True)
+    build.write(folder / LIST, "".join(f"{name}\n" for name in sorted(written)))
     return folder / "index.html"
+
+
+def _listed(path: Path) -> set[str]:
+    """Return which files of the three folders an earlier build wrote; an empty set where it says nothing legible."""
+    try:
+        return set(_OF_FOLDERS.findall(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError):
+        return set()
 
 
 class _Shown(NamedTuple):
@@ -168,6 +181,6 @@ def _rows(site: Site) -> list[_Shown]:
 def _addresses(slug: str, path: Path, result: RunResult) -> Addresses:
     has_scores = results.has_scores(result, path)
     return Addresses(
-        result=f"results/{slug}/{path.name}",
+        result=f"results/{slug}/{result.stem}.json",  # the file itself may have any name, and another one the same
         predictions=f"results/{slug}/{results.scores_file(path, result).name}" if has_scores else "",
     )

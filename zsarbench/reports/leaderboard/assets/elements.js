@@ -89,6 +89,12 @@ async function copied(text, shown) {
   }
 }
 
-const percent = (fraction) => (100 * fraction).toFixed(1);
-const signed = (fraction) => (fraction < 0 ? "−" : "+") + Math.abs(100 * fraction).toFixed(1);
+// One decimal as result files and tables have it: a number that lies halfway, such as 6.25, becomes the even one.
+function decimal(number) {
+  const tenths = Math.floor(10 * number), halfway = 4 * number % 2 === 1;
+  return (halfway ? (tenths + tenths % 2) / 10 : number).toFixed(1);
+}
+
+const percent = (fraction) => decimal(100 * fraction);
+const signed = (fraction) => (fraction < 0 ? "−" : "+") + decimal(Math.abs(100 * fraction));
 const counted = (number) => number.toLocaleString("en");

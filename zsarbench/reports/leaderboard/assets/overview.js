@@ -9,8 +9,8 @@ function overviewOf({ protocols, methods }, limit, more) {
   const left = methods.length - limit;
   return [
     element("h2", {}, "Methods by protocols"),
-    element("p", {}, "The best row of each method, in %: measured where there is one, else what a paper reports, in ",
-      "italics. Columns are different tasks: read down, not across. Groups of a table are not ranked against each ",
+    element("p", {}, "The best row of each method, in %: a ranked one where there is one, else one that was measured and ",
+      "is not ranked, in brackets, else what a paper reports, in italics. Columns are different tasks: read down, not across. Groups of a table are not ranked against each ",
       "other."),
     scrolled("Methods by protocols", element("table", { class: "matrix" },
       element("caption", {}, `${methods.length} methods on ${protocols.length} protocols`),
@@ -33,7 +33,8 @@ function overviewHead(protocols) {
 function overviewCell(cell, protocol, method) {
   if (!cell) return element("td", { class: "number" }, "–");
   const [, value, kind, id] = cell;
-  const text = kind === "measured" ? value.split(" ")[0] : element("i", {}, value.split(" ±")[0]);
+  const short = value.split(" ±")[0];
+  const text = { measured: short, "not ranked": `(${short})` }[kind] ?? element("i", {}, short);
   return element("td", { class: "number" }, element("a", {
     href: addressOfProtocol(protocol, { q: method, row: id }), title: value,
     "aria-label": `${method} on ${protocol}: ${value}, ${kind}`,

@@ -18,11 +18,14 @@ function pairOf(names, details, draws) {
   ];
 }
 
-function verdict([first, second], { difference, low, high }) {
+const SURE = 0.05;
+
+function verdict([first, second], { difference, low, high, p }) {
   const [better, worse] = difference >= 0 ? [first, second] : [second, first];
   const sure = low === null ? "there are too few classes for an interval, so this is not known to be more than chance"
-    : low > 0 || high < 0 ? "the 95 % interval excludes zero: the two methods differ"
-    : "the 95 % interval contains zero: no difference is shown";
+    : low <= 0 && high >= 0 ? "the 95 % interval contains zero: no difference is shown"
+    : p < SURE ? "the 95 % interval excludes zero: the two methods differ"
+    : `the 95 % interval excludes zero, but the paired test does not (p ${inWords(p)}): the difference is not sure`;
   return `${better} is ${percent(Math.abs(difference))} points above ${worse}; ${sure}.`;
 }
 

@@ -35,6 +35,7 @@ function updateProtocol(state) {
     closeRow(before.row);
     openRow(state.row);
   }
+  if (differs("p", "q", "row", ...FILTERS)) showHint();
   if (differs("pair")) showPair();
   for (const box of view.grid.querySelectorAll("[data-pick]"))
     box.checked = pickedIn(state).includes(box.dataset.pick);
@@ -51,7 +52,6 @@ function redraw() {
   drawBatch(view, Math.max(BATCH, state.row ? rows.findIndex((row) => row.id === state.row) + 20 : 0));
   status.textContent = `${counted(rows.length)} of ${counted(rowsOf(table).length)} rows`;
   scroll.hidden = !rows.length;
-  showHint();
 }
 
 function toFirstHit() {
@@ -65,14 +65,24 @@ function toFirstHit() {
 
 async function showHint() {
   const { hint, state, rows } = view, shown = view;
-  hint.replaceChildren();
+  const lost = lostOf(state);
+  hint.replaceChildren(...lost);
   if (!state.q && rows.length) return;
   const others = state.q ? elsewhere(await loadOverview(), state.q, view.name) : [];
   if (view !== shown || view.state !== state) return;
-  hint.replaceChildren(...rows.length ? [] : [nothingFound()], ...others.length ? [elsewhereLine(others)] : []);
+  hint.replaceChildren(...lost, ...rows.length ? [] : [nothingFound()], ...others.length ? [elsewhereLine(others)] : []);
   if (!rows.length && !others.length && state.q) hint.append(element("p", {},
     "No method of that name stands on another protocol either. The search reads methods, parts, groups and sources; ",
     element("a", { href: "#view=overview" }, "the overview lists all methods"), "."));
+}
+
+// What the address requests and the page does not have, such as a result that a newer one replaced.
+function lostOf({ p, row }) {
+  const { name, table } = view, lines = [];
+  if (p && p !== name) lines.push(`This page has no protocol “${p}”; it shows ${name}.`);
+  if (row && !rowsOf(table).some((one) => one.id === row))
+    lines.push(`The table of ${name} has no row “${row}”; a newer result may have replaced it.`);
+  return lines.map((line) => element("p", { class: "verdict" }, line));
 }
 
 function nothingFound() {
@@ -140,8 +150,11 @@ async function showPair() {
   const clear = button({ class: "clear", onclick: () => changeState({ pair: "" }) }, "Clear");
   const rows = ids.map((id) => rowsOf(table).find((row) => row.id === id));
   if (!ids.length) return pair.replaceChildren();
+  if (rows.includes(undefined))
+    return pair.replaceChildren(element("p", {}, `The table of ${view.name} has no row “${ids[rows.indexOf(undefined)]}”, `,
+      "which is to be compared. ", clear));
   const names = namesOf(rows);
-  if (ids.length < 2 || rows.includes(undefined))
+  if (ids.length < 2)
     return pair.replaceChildren(element("p", {},
       `${names[0]} is picked. Pick a second row to compare both on the same clips. `, clear));
   try {
@@ -159,10 +172,8 @@ async function showPair() {
 
 // What picked rows are called: by their methods, with settings where both are of one method.
 function namesOf(rows) {
-  const method = columnOf(view.table, "method"), names = rows.map((row) => row?.cells[method]);
-  const alike = names[0] === names[1];
-  return rows.map((row, number) =>
-    row === undefined ? "a row that is not here" : alike ? `${names[number]} (${row.about})` : names[number]);
+  const method = columnOf(view.table, "method"), names = rows.map((row) => row.cells[method]);
+  return names[0] === names[1] ? rows.map((row, number) => `${names[number]} (${row.about})`) : names;
 }
 
 // --- around the table ---
@@ -192,6 +203,7 @@ function notesOf(table) {
 
 function leftOut(table) {
   if (!table.leftOut.length) return "";
-  return folded(`${table.leftOut.length} results left out of this table, with reasons`, () =>
+  const results = table.leftOut.length === 1 ? "1 result" : `${counted(table.leftOut.length)} results`;
+  return folded(`${results} left out of this table, with reasons`, () =>
     element("ul", { class: "notes" }, table.leftOut.map((line) => element("li", {}, line))));
 }

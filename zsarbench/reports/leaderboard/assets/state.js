@@ -2,12 +2,14 @@
 "use strict";
 
 const FILTERS = ["encoder", "train", "kind", "contaminated", "backing"];
+const VIEWS = ["overview", "reading", "submit"]; // besides the tables
 const NAMES = ["view", "p", "q", ...FILTERS, "sort", "across", "row", "pair"];
 const DEFAULTS = Object.fromEntries(NAMES.map((name) => [name, ""]));
 
 function readState() {
   const found = new URLSearchParams(location.hash.slice(1));
-  return Object.fromEntries(Object.entries(DEFAULTS).map(([name, value]) => [name, found.get(name) ?? value]));
+  const state = Object.fromEntries(Object.entries(DEFAULTS).map(([name, value]) => [name, found.get(name) ?? value]));
+  return VIEWS.includes(state.view) ? state : { ...state, view: "" };
 }
 
 function addressOf(state) {
@@ -25,7 +27,7 @@ function changeState(patch, quietly = false) {
   else location.hash = address;
 }
 
-const pickedIn = (state) => state.pair.split(",").filter(Boolean);
+const pickedIn = (state) => [...new Set(state.pair.split(",").filter(Boolean))].slice(-2);
 
 function sortedBy(state) {
   const [, heading = "", direction = ""] = /^(.*):(asc|desc)$/.exec(state.sort) ?? [];

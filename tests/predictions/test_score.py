@@ -383,3 +383,30 @@ def test_a_row_of_predictions_passes_the_check_and_a_forged_one_does_not(
 
     results.compact(path)
     assert check.of_results({path: results.read(path)}, lambda name: known, registry) == []
+
+
+def test_base_and_novel_classes_compete_apart_in_all_figures(place: Path, score: Callable[..., RunResult]) -> None:
+    """What a file says of classes of the other kind decides nothing: no figure, no accuracy of a class, no identity."""
+    seen = [NAMES[:5], NAMES[4:]]  # other classes in the second round
+    head = (place / "mine.toml").read_text().split("[[rounds]]")[0].replace("zsl", "base-to-novel")
+    rounds = [f"[[rounds]]\nseen = {list(one)}\ncandidates = {list(NAMES)}\ntrain_clips = []\n" for one in seen]
+    scores = matrix()
+    of = np.array([NAMES.index(name) for name in CLIPS.values()])
+    for number, own in enumerate(seen):
+        (place / "mine.toml").write_text(head + rounds[number])
+        base = np.isin(NAMES, own)
+        found = []
+        for name, values in (("all", scores), ("own", np.where(base[of][:, None] == base, scores, -np.inf))):
+            np.savez(place / f"{name}.npz", clips=np.array(list(CLIPS)), classes=np.array(NAMES), scores=values)
+            found.append(score(f"{name}.npz"))
+        assert found[0].summary == found[1].summary
+        assert found[0].spec_id == found[1].spec_id
+    (place / "mine.toml").write_text(head + "".join(rounds))
+    score("all.npz")
+    path = max(place.glob("out/*/*.json"), key=lambda path: len(results.read(path).rounds))
+    stored = results.read_scores(path)
+    for number, item in enumerate(stored.rounds):
+        values, owner = stored.round(number)
+        assert {str(name) for name in stored.class_names[item.classes[item.seen]]} == {*seen[number]}
+        np.testing.assert_array_equal(np.isneginf(values), item.seen[owner][:, None] != item.seen)
+    assert results.recompute(path) == results.read(path)

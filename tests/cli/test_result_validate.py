@@ -180,3 +180,52 @@ def test_there_must_be_something_to_check(tmp_path: Path) -> None:
         validate(tmp_path / "none")
     with pytest.raises(UsageError, match="no result was found there"):
         validate(tmp_path)
+
+
+def of_conse(folder: Path, change: Callable[[dict[str, Any]], None]) -> Path:
+    """Return a row whose visual encoder was trained on a label set, and whose text encoder on unknown data, changed."""
+    (found,) = (COMMITTED / "sketch-compositional").glob("conse-*.json")
+    shutil.copy(found.with_suffix(".npz"), folder)
+    return edited(Path(shutil.copy(found, folder)), change)
+
+
+@pytest.mark.parametrize(
+    ("change", "text"),
+    [
+        (
+            lambda row: row["contamination"].update(audited={}),
+            "trained on imagenet-1k, which contamination.audited leaves",
+        ),
+        (lambda row: row["contamination"].update(unknown=[]), "unknown data, which contamination.unknown leaves out"),
+        (lambda row: row.update(contamination=None), "contamination is null"),
+        (
+            lambda row: row["parts"]["visual"].update(trained_on=[]),
+            "visual efficientnet-lite0 was trained on imagenet-1k, but the result says on nothing",
+        ),
+        (
+            lambda row: row["method"].update(trained_on=None),
+            "method conse was trained on nothing, but the result says on unknown data",
+        ),
+    ],
+)
+def test_what_was_trained_on_cannot_be_left_out(
+    tmp_path: Path, reference: Path, change: Callable[[dict[str, Any]], None], text: str
+) -> None:
+    path = of_conse(tmp_path, change)
+    assert faults(path, reference) == {"contamination"}
+    assert text in validate(path, "--results", reference).stderr
+
+
+def test_a_class_that_a_label_set_has_by_name_cannot_be_left_out(path: Path, reference: Path) -> None:
+    """Sketch is trained on itself here: every unseen class is one of its classes."""
+
+    def change(row: dict[str, Any]) -> None:
+        row["contamination"]["audited"] = {"sketch": ["other my encoder"]}
+
+    hidden = edited(path, change)
+    assert faults(hidden, reference) == {"contamination"}
+    assert "contamination.overlapping leaves out ['balance " in validate(hidden, "--results", reference).stderr
+
+
+def test_another_version_of_the_same_protocol_is_refused(path: Path, reference: Path) -> None:
+    assert faults(edited(path, lambda row: row["protocol"].update(version=9)), reference) == {"protocol"}

@@ -360,8 +360,9 @@ def test_a_row_of_predictions_passes_the_check_and_a_forged_one_does_not(
     [path] = (place / "out").rglob("*.json")
     registry = load_plugins().registry
     known = check.KnownProtocol(
-        result.protocol.hash,
-        {0: (type("R", (), {"seen": (), "unseen": NAMES, "candidates": NAMES}), None)},  # type: ignore[dict-item]
+        hash=result.protocol.hash,
+        version=1,
+        rounds={0: (type("R", (), {"seen": (), "unseen": NAMES, "candidates": NAMES}), None)},  # type: ignore[dict-item]
     )
     assert check.of_results({path: results.read(path)}, lambda name: known, registry) == []
     scores = results.read_scores(path)

@@ -22,6 +22,7 @@ from zsarbench.predictions import identity
 from zsarbench.reports.leaderboard.agreement import Facts, FactsOfDataset, disagreements, facts_of
 from zsarbench.reports.leaderboard.board import UNPLACED
 from zsarbench.reports.leaderboard.digests import digest_problems
+from zsarbench.reports.leaderboard.training import training_problems
 from zsarbench.results import RunResult
 from zsarbench.results.compaction import MAX_FILE_BYTES
 from zsarbench.results.controls import leak
@@ -34,7 +35,7 @@ MAX_FOLDER_BYTES = 20_000_000
 """What git can carry of all results."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class KnownProtocol:
     """A registered protocol as results must agree with it.
 
@@ -42,6 +43,7 @@ class KnownProtocol:
     """
 
     hash: str
+    version: int
     rounds: Mapping[int, tuple[Round, int | None]]
     n_options: int = 0
 
@@ -56,7 +58,9 @@ def known_protocol(registry: Registry, name: str) -> KnownProtocol:
     dataset = dataset_named(registry, protocol.dataset)
     rounds = zip(protocol.with_official_names(dataset), protocol.rounds, strict=True)
     of_index = {item.index: (item, listed.duplicate_of) for item, listed in rounds}
-    return KnownProtocol(protocol.hash(dataset), of_index, protocol.n_options)
+    return KnownProtocol(
+        hash=protocol.hash(dataset), version=protocol.version, rounds=of_index, n_options=protocol.n_options
+    )
 
 
 def result_problems(
@@ -100,7 +104,8 @@ def of_results(
             except ZsarbenchError as error:
                 known[name] = error
         own = [*_protocol_problems(result, known[name]), *_spec_problems(path, result)]
-        own += list(_unregistered(result, registry)) if registry is not None else []
+        if registry is not None:
+            own += [*_unregistered(result, registry), *training_problems(result, registry, _unseen(known[name]))]
         scores = None
         try:
             scores = results.read_scores(path)
@@ -154,6 +159,9 @@ def _protocol_problems(result: RunResult, known: KnownProtocol | ZsarbenchError)
             f"longer the registered one (hash {known.hash[:8]}); measure it again: {result.command}",
         )
         return
+    if result.protocol.version != known.version:
+        text = f"its protocol has version {result.protocol.version}, but the registered one version {known.version}"
+        yield Problem("protocol", text)
     expected = [(number, seed) for seed in result.seeds for number in sorted(known.rounds)]
     if (stated := [(item.round, item.seed) for item in result.rounds]) and sorted(stated) != sorted(expected):
         both = shortened(sorted(stated)), shortened(sorted(expected))
@@ -172,7 +180,7 @@ def _protocol_problems(result: RunResult, known: KnownProtocol | ZsarbenchError)
                 text = f"{name} of round {item.round} is {getattr(item, name)}, but the protocol gives {value}"
                 yield Problem("protocol", text)
     if (audit := result.contamination) is not None:
-        unseen = {name for of_protocol, _ in known.rounds.values() for name in of_protocol.unseen}
+        unseen = _unseen(known)
         if audit.n_overlapping + audit.n_clean != len(unseen):
             yield Problem(
                 "contamination",
@@ -182,6 +190,12 @@ def _protocol_problems(result: RunResult, known: KnownProtocol | ZsarbenchError)
         if strays := sorted({item.candidate for item in audit.overlapping} - unseen):
             text = f"contamination lists {shortened(strays)}, which the protocol has not among its unseen classes"
             yield Problem("contamination", text)
+
+
+def _unseen(known: KnownProtocol | ZsarbenchError) -> set[str]:
+    """Return the unseen classes of all rounds; none of a protocol that is not known."""
+    rounds = known.rounds.values() if isinstance(known, KnownProtocol) else ()
+    return {name for of_protocol, _ in rounds for name in of_protocol.unseen}
 
 
 def _option_problems(scores: Scores, known: KnownProtocol | ZsarbenchError) -> Iterator[Problem]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shlex
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import starmap
@@ -13,14 +12,15 @@ from typing import Any
 from zsarbench import protocols, results
 from zsarbench.errors import ZsarbenchError
 from zsarbench.evaluation.scores import Scores
+from zsarbench.evaluation.settings import SETTINGS
 from zsarbench.evaluation.summary import STD_KIND
 from zsarbench.harness.datasets import dataset_named
-from zsarbench.harness.spec import RunRequest
 from zsarbench.interfaces import Round
 from zsarbench.plugins.registry import Registry
 from zsarbench.predictions import identity
 from zsarbench.reports.leaderboard.agreement import Facts, FactsOfDataset, disagreements, facts_of
 from zsarbench.reports.leaderboard.board import UNPLACED
+from zsarbench.reports.leaderboard.commands import command_problems, name_of
 from zsarbench.reports.leaderboard.digests import digest_problems
 from zsarbench.reports.leaderboard.training import training_problems
 from zsarbench.results import RunResult
@@ -114,7 +114,7 @@ def of_results(
         else:
             own += scores_problems(path, result, scores)
             own += [Problem("predictions", text) for text in identity.problems(result, scores)]
-            own += list(_option_problems(scores, known[name]))
+            own += list(_side_problems(result, scores, known[name]))
             own += [Problem("leak", text)] if (text := leak(result, scores)) else []
         if not any(problem.name == "protocol" for problem in own):  # else no other row is to be compared with
             facts[path] = result, facts_of(result, scores)
@@ -198,12 +198,23 @@ def _unseen(known: KnownProtocol | ZsarbenchError) -> set[str]:
     return {name for of_protocol, _ in rounds for name in of_protocol.unseen}
 
 
-def _option_problems(scores: Scores, known: KnownProtocol | ZsarbenchError) -> Iterator[Problem]:
-    """Yield whether scores state another number of options than the protocol has, from which chance follows."""
-    stated = {item.n_options for item in scores.rounds}
-    if isinstance(known, KnownProtocol) and stated != {known.n_options}:
+def _side_problems(result: RunResult, scores: Scores, known: KnownProtocol | ZsarbenchError) -> Iterator[Problem]:
+    """Yield where scores state other options or seen classes than the protocol has: chance and sides follow from them.
+
+    Where no seen class is a candidate, none may be marked as one.
+    """
+    if not isinstance(known, KnownProtocol):
+        return
+    if (stated := {item.n_options for item in scores.rounds}) != {known.n_options}:
         text = f"its scores are among {max(stated)} options of a clip, but the protocol has {known.n_options}"
         yield Problem("protocol", text)
+    among = SETTINGS[result.protocol.setting].seen_are_candidates
+    for item, of_scores in zip(result.rounds, scores.rounds, strict=False):
+        marked = set(scores.class_names[of_scores.classes[of_scores.seen]])
+        if item.round in known.rounds and marked != (set(known.rounds[item.round][0].seen) if among else set()):
+            yield Problem(
+                "protocol", f"its scores of round {item.round} mark other classes as seen than the protocol does"
+            )
 
 
 def _spec_problems(path: Path, result: RunResult) -> Iterator[Problem]:
@@ -226,7 +237,7 @@ def _spec_problems(path: Path, result: RunResult) -> Iterator[Problem]:
         if name in spec and plain(value, name) != spec[name]:
             text = f"{name} is {shortened(plain(value, name))}, but the spec holds {shortened(spec[name])}"
             yield Problem("spec", text)
-    for text in _command_problems(result):
+    for text in command_problems(result):
         yield Problem("spec", text)
     if isinstance(form := spec.get("class_text"), str):
         form = Path(form).name if Path(form).suffix else form
@@ -234,7 +245,7 @@ def _spec_problems(path: Path, result: RunResult) -> Iterator[Problem]:
             yield Problem("spec", f"class_text is '{result.class_text.form}', but the spec holds '{form}'")
     if "train_dataset" in spec:
         other = spec["train_dataset"]
-        expected = "none" if result.method.learns_from == "nothing" else "seen" if other is None else _name_of(other)
+        expected = "none" if result.method.learns_from == "nothing" else "seen" if other is None else name_of(other)
         if result.train_on != expected:
             yield Problem("spec", f"train_on is '{result.train_on}', but the spec gives '{expected}'")
     if result.seeds != tuple(range(result.seed, result.seed + len(result.seeds))):
@@ -244,70 +255,6 @@ def _spec_problems(path: Path, result: RunResult) -> Iterator[Problem]:
         yield Problem("metrics", f"std_kind is '{min(wrong)}', but spreads are '{STD_KIND}'")
     if not re.fullmatch(rf"{re.escape(result.stem)}(-\d+)?", path.stem):
         yield Problem("file-name", f"its name is not that of its method, spec and date: {result.stem}.json")
-
-
-def _command_problems(result: RunResult) -> Iterator[str]:
-    """Yield what the command of a run says otherwise than its spec; what it leaves to defaults is not looked at."""
-    if identity.is_of_predictions(result):
-        yield from _score_command_problems(result)
-    if not result.command.startswith("zsarbench run "):
-        return
-    try:
-        request = RunRequest.from_command(result.command)
-    except (ZsarbenchError, ValueError) as error:
-        yield f"its command cannot be read: {error}"
-        return
-    spec = result.spec
-    values = {"method": spec.get("method"), "dataset": spec.get("dataset"), **spec.get("parts", {})}
-    options = {kind: part.get("options", {}) for kind, part in values.items() if isinstance(part, Mapping)}
-    stated: dict[str, Any] = {kind: _name_of(part) for kind, part in values.items()}
-    stated |= {name: spec.get(name) for name in ("seed", "seeds", "dtype", "denominator", "control", "limit")}
-    for name, value in stated.items():
-        requested = getattr(request, name, None)
-        if requested is not None and name != "dataset" and requested != value:
-            yield f"its command has {name} {shortened(requested)}, but the spec holds {shortened(value)}"
-    for setting in request.settings:
-        place, _, text = setting.partition("=")
-        kind, _, option = place.partition(".")
-        found = options.get(kind, {})
-        if option not in found or not _same_value(text, found[option]):
-            held = shortened(found[option]) if option in found else "none"
-            yield f"its command sets {shortened(setting)}, but the spec holds {held}"
-
-
-def _score_command_problems(result: RunResult) -> Iterator[str]:
-    """Yield what the command that scored predictions names otherwise than the result; a protocol may be a file's."""
-    try:
-        words = shlex.split(result.command)
-    except ValueError as error:
-        yield f"its command cannot be read: {error}"
-        return
-    names = {"--name": result.method.name, "--protocol": result.protocol.name}
-    for option, name in names.items():
-        stated = words[words.index(option) + 1 :][:1] if option in words else [name]
-        if stated != [name] and not (option == "--protocol" and stated and stated[0].endswith(".toml")):
-            yield f"its command has {option} {shortened(' '.join(stated))}, but it is of '{shortened(name)}'"
-
-
-def _same_value(text: str, value: Any) -> bool:
-    """Return whether the text of an option on a command line is its value in a spec."""
-    if value is None:
-        return text.lower() in ("none", "null")
-    if isinstance(value, bool):
-        return text.lower() in (("true", "yes", "1") if value else ("false", "no", "0"))
-    if isinstance(value, int | float):
-        try:
-            return float(text) == value
-        except ValueError:
-            return False
-    if isinstance(value, list | tuple):
-        items = text.split(",") if text else []
-        return len(items) == len(value) and all(map(_same_value, items, value))
-    return text == str(value)
-
-
-def _name_of(part: Any) -> str:
-    return str(part.get("name")) if isinstance(part, Mapping) else str(part)
 
 
 def _unregistered(result: RunResult, registry: Registry) -> Iterator[Problem]:

@@ -411,3 +411,13 @@ def test_base_and_novel_classes_compete_apart_in_all_figures(place: Path, score:
         assert {str(name) for name in stored.class_names[item.classes[item.seen]]} == {*seen[number]}
         np.testing.assert_array_equal(np.isneginf(values), item.seen[owner][:, None] != item.seen)
     assert results.recompute(path) == results.read(path)
+
+
+def test_results_go_to_the_home_folder_that_a_shell_left_as_it_is(
+    place: Path, score: Callable[..., RunResult], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(place / "home"))
+    monkeypatch.chdir(place)
+    score(as_lists_json(place), "--out=~/mine")
+    assert len(results.find(place / "home" / "mine")) == 1
+    assert not (place / "~").exists()

@@ -31,7 +31,7 @@ from zsarbench.results import RunResult
 from zsarbench.results.record import file_name
 from zsarbench.utils import text_files
 from zsarbench.utils.clip_names import ClipNames
-from zsarbench.utils.targets import OUT, check_folder
+from zsarbench.utils.targets import OUT, check_folder, expanded
 
 if TYPE_CHECKING:
     from zsarbench.interfaces import Dataset
@@ -128,7 +128,7 @@ def score(request: ScoreRequest, host: Host, origin: Origin | None = None) -> li
     renamed = _renamed(request.fields)
     with named(registry):
         target = target_of(registry, request.protocol, data_root=request.data_root, settings=request.settings)
-        check_folder(Path(request.out) / file_name(target.protocol.name), "results", OUT)
+        check_folder(expanded(request.out) / file_name(target.protocol.name), "results", OUT)
         order = None if request.class_order is None else class_order(request.class_order, target.dataset)
         in_order = None if request.clip_order is None else tuple(text_files.names(request.clip_order, "order of clips"))
         classes = Classes(target.dataset.classes, target.dataset.aliases)
@@ -158,7 +158,7 @@ def score(request: ScoreRequest, host: Host, origin: Origin | None = None) -> li
         compared = side_by_side([row for row, _ in rows], left_out)
         written = []
         for result, (_, scores) in zip(compared, rows, strict=True):
-            path = results.write_somewhere(result, scores, Path(request.out))
+            path = results.write_somewhere(result, scores, expanded(request.out))
             written.append((results.read(path), path))
     for result, path in written:
         host.call_each("zsarbench_run_finished", result=result, path=path)

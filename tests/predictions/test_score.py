@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
+import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from importlib.util import find_spec
@@ -410,7 +412,26 @@ def test_base_and_novel_classes_compete_apart_in_all_figures(place: Path, score:
         values, owner = stored.round(number)
         assert {str(name) for name in stored.class_names[item.classes[item.seen]]} == {*seen[number]}
         np.testing.assert_array_equal(np.isneginf(values), item.seen[owner][:, None] != item.seen)
-    assert results.recompute(path) == results.read(path)
+    result, registry = results.read(path), load_plugins().registry
+    assert results.recompute(path) == result
+
+    def problems_of(result: RunResult) -> set[str]:
+        rounds = {
+            n: (type("R", (), {"seen": own, "unseen": (), "candidates": NAMES}), None) for n, own in enumerate(seen)
+        }
+        known = check.KnownProtocol(hash=result.protocol.hash, version=1, rounds=rounds)  # type: ignore[arg-type]
+        return {problem.text for _, problem in check.of_results({path: result}, lambda name: known, registry)}
+
+    of_both = "round 0 of its scores has scores of seen classes for clips of unseen ones, or the reverse"
+    assert of_both not in problems_of(result)
+    block = dataclasses.replace(stored.blocks[0], scores=np.nan_to_num(stored.blocks[0].scores, neginf=-99.0))
+    content = dataclasses.replace(stored, blocks=(block, *stored.blocks[1:])).to_bytes()
+    path.with_suffix(".npz").write_bytes(content)
+    digest = hashlib.sha256(content).hexdigest()
+    assert result.predictions is not None
+    forged = dataclasses.replace(result, predictions=dataclasses.replace(result.predictions, sha256=digest))
+    results.rewrite(forged, path)
+    assert of_both in problems_of(forged)
 
 
 def test_results_go_to_the_home_folder_that_a_shell_left_as_it_is(

@@ -9,6 +9,8 @@ from itertools import starmap
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from zsarbench import protocols, results
 from zsarbench.errors import ZsarbenchError
 from zsarbench.evaluation.scores import Scores
@@ -115,6 +117,7 @@ def of_results(
             own += scores_problems(path, result, scores)
             own += [Problem("predictions", text) for text in identity.problems(result, scores)]
             own += list(_side_problems(result, scores, known[name]))
+            own += list(_kind_problems(result, scores))
             own += [Problem("leak", text)] if (text := leak(result, scores)) else []
         if not any(problem.name == "protocol" for problem in own):  # else no other row is to be compared with
             facts[path] = result, facts_of(result, scores)
@@ -215,6 +218,23 @@ def _side_problems(result: RunResult, scores: Scores, known: KnownProtocol | Zsa
             yield Problem(
                 "protocol", f"its scores of round {item.round} mark other classes as seen than the protocol does"
             )
+
+
+def _kind_problems(result: RunResult, scores: Scores) -> Iterator[Problem]:
+    """Yield in which rounds a clip has scores of the other kind of classes, though only its own kind competes.
+
+    Its figures leave them out, but intervals and paired tests would not.
+    """
+    if not SETTINGS[result.protocol.setting].own_kind_only:
+        return
+    for number, item in enumerate(scores.rounds):
+        try:
+            matrix, labels = scores.round(number)
+        except ZsarbenchError:
+            return  # which is a problem of its own
+        if (matrix[item.seen[labels][:, None] != item.seen[None, :]] > -np.inf).any():
+            text = f"round {number} of its scores has scores of seen classes for clips of unseen ones, or the reverse"
+            yield Problem("predictions", text)
 
 
 def _spec_problems(path: Path, result: RunResult) -> Iterator[Problem]:

@@ -73,7 +73,7 @@ def _results(folder: Path) -> dict[str, Reader]:
 
     def registered(name: str) -> check.KnownProtocol:
         candidates = tuple(f"Class{number}" for number in range(12))
-        return check.KnownProtocol(HASH, {0: (Round(0, 0, (), candidates), None)})
+        return check.KnownProtocol(hash=HASH, version=1, rounds={0: (Round(0, 0, (), candidates), None)})
 
     def read(file: Path) -> None:
         result = results.read(file)

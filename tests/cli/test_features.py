@@ -14,6 +14,7 @@ from click.testing import CliRunner, Result
 
 pytest.importorskip("torch", reason="features need torch")
 
+import numpy as np
 import torch
 
 from zsarbench.cli.main import Session, cli
@@ -184,3 +185,25 @@ def test_it_ends_with_1_where_no_clip_could_be_read(
     extracted(code=code, **counts)
     done, _ = extracted("--json", code=code, **counts)
     assert json.loads(done.stdout) == {**DONE, **counts}
+
+
+@pytest.mark.parametrize("what", ["index.bin", "key.json", "shards/*.json", "shards/*.safetensors"])
+def test_a_pipe_in_the_store_is_named_and_not_waited_for(root: Path, what: str) -> None:
+    one = stored(root, "a", "b")
+    (path,) = one.folder.glob(what)
+    path.unlink()
+    os.mkfifo(path)
+    assert "made-" in features("verify", code=1).output
+    for verb in ("info", "gc", "merge"):
+        features(verb)
+    again = stored(root, "a", "b")
+    np.testing.assert_array_equal(again.clips(["a"]).rows([0]).values, np.ones((1, 2, DIM)))
+
+
+@pytest.mark.parametrize("text", ["{not JSON", "[" * 10_000, '"a \n b"'])
+def test_a_key_that_cannot_be_read_is_damaged_where_the_sidecars_are_too(root: Path, text: str) -> None:
+    one = stored(root, "a")
+    for path in (*one.shards.glob("*.json"), one.folder / "key.json"):
+        path.write_text(text)
+    assert "0 clips" in features("info").output
+    assert "key.json is damaged" in features("verify", code=1).output

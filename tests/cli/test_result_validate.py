@@ -180,3 +180,88 @@ def test_there_must_be_something_to_check(tmp_path: Path) -> None:
         validate(tmp_path / "none")
     with pytest.raises(UsageError, match="no result was found there"):
         validate(tmp_path)
+
+
+def of_conse(folder: Path, change: Callable[[dict[str, Any]], None]) -> Path:
+    """Return a row whose visual encoder was trained on a label set, and whose text encoder on unknown data, changed."""
+    (found,) = (COMMITTED / "sketch-compositional").glob("conse-*.json")
+    shutil.copy(found.with_suffix(".npz"), folder)
+    return edited(Path(shutil.copy(found, folder)), change)
+
+
+@pytest.mark.parametrize(
+    ("change", "text"),
+    [
+        (
+            lambda row: row["contamination"].update(audited={}),
+            "trained on imagenet-1k, which contamination.audited leaves",
+        ),
+        (lambda row: row["contamination"].update(unknown=[]), "unknown data, which contamination.unknown leaves out"),
+        (lambda row: row.update(contamination=None), "contamination is null"),
+        (
+            lambda row: row["parts"]["visual"].update(trained_on=[]),
+            "visual efficientnet-lite0 was trained on imagenet-1k, but the result says on nothing",
+        ),
+        (
+            lambda row: row["method"].update(trained_on=None),
+            "method conse was trained on nothing, but the result says on unknown data",
+        ),
+    ],
+)
+def test_what_was_trained_on_cannot_be_left_out(
+    tmp_path: Path, reference: Path, change: Callable[[dict[str, Any]], None], text: str
+) -> None:
+    path = of_conse(tmp_path, change)
+    assert faults(path, reference) == {"contamination"}
+    assert text in validate(path, "--results", reference).stderr
+
+
+def test_a_class_that_a_label_set_has_by_name_cannot_be_left_out(path: Path, reference: Path) -> None:
+    """Sketch is trained on itself here: every unseen class is one of its classes."""
+
+    def change(row: dict[str, Any]) -> None:
+        row["contamination"]["audited"] = {"sketch": ["other my encoder"]}
+
+    hidden = edited(path, change)
+    assert faults(hidden, reference) == {"contamination"}
+    assert "contamination.overlapping leaves out ['balance " in validate(hidden, "--results", reference).stderr
+
+
+def test_another_version_of_the_same_protocol_is_refused(path: Path, reference: Path) -> None:
+    assert faults(edited(path, lambda row: row["protocol"].update(version=9)), reference) == {"protocol"}
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "rm -rf /",
+        "zsarbench run --method chance; rm -rf /",
+        "zsarbench run --method chance --out $(reboot)",
+        "zsarbench features gc --yes",
+        "zsarbench run 'unclosed",
+        "",
+    ],
+)
+def test_a_command_that_readers_should_not_type_is_refused(path: Path, reference: Path, command: str) -> None:
+    assert faults(edited(path, lambda row: row.update(command=command)), reference) == {"spec"}
+
+
+def test_seen_classes_that_are_marked_otherwise_are_refused(path: Path, reference: Path) -> None:
+    """They decide what is seen and unseen accuracy, and which classes are clean."""
+    scores = results.read_scores(path)
+    other_scores(path, rounds=tuple(dataclasses.replace(item, seen=~item.seen) for item in scores.rounds))
+    assert faults(path, reference) == {"protocol"}
+    assert "round 0 mark other classes as seen" in validate(path, "--results", reference).stderr
+
+
+def test_what_is_no_date_is_refused(path: Path, reference: Path) -> None:
+    dated = path.with_name(path.name.replace("20261124T040123Z", "20261344T040123Z"))
+    edited(path, lambda row: row.update(created="2026-13-44T04:01:23Z")).rename(dated)
+    assert faults(dated, reference) == {"format"}
+
+
+def test_a_link_to_itself_is_no_result(path: Path, reference: Path) -> None:
+    path.with_name("loop.json").symlink_to("loop.json")
+    done = validate(path.parent, "--results", reference)
+    assert "error: [format]" in done.stderr
+    assert done.stdout == "2 results: 1 refused\n"

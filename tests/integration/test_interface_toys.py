@@ -406,6 +406,22 @@ def test_base_to_novel(tmp_path: Path, features: Path, monkeypatch: pytest.Monke
     assert novel.mean > novel.chance
 
 
+def test_base_to_novel_rounds_of_other_seen_classes_compete_among_their_own(tmp_path: Path, features: Path) -> None:
+    """One fit serves them all where nothing is learnt; a class that is seen in one round may be unseen in another."""
+    name = protocol(tmp_path, "base-to-novel", candidates=ToyDataset.classes, validation=[], train_clips=[])
+    path, other = Path(name), list(reversed(ToyDataset.classes))[:5]
+    head, first = path.read_text().split("[[rounds]]")
+    second = f"seen = {other}\ncandidates = {list(ToyDataset.classes)}\ntrain_clips = []\n"
+    path.write_text(f"{head}[[rounds]]{first}\n[[rounds]]\n{second}")
+    _, saved = run(tmp_path, "nearest", protocol=name, settings=[f"visual.folder={features}"])
+    seen = [{str(saved.class_names[c]) for c in item.classes[item.seen]} for item in saved.rounds]
+    assert seen == [set(toys.SEEN), set(other)]
+    for number, item in enumerate(saved.rounds):
+        scores, owner = saved.round(number)
+        own = item.seen[owner][:, None] == item.seen[None]
+        assert (np.isneginf(scores) == ~own).all()
+
+
 def test_training_on_one_data_set_and_testing_on_another(tmp_path: Path, features: Path) -> None:
     """The method is given the other data set's clips and classes alone; shared classes are reported."""
     result, _ = run(

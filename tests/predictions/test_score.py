@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
+import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from importlib.util import find_spec
@@ -360,8 +362,9 @@ def test_a_row_of_predictions_passes_the_check_and_a_forged_one_does_not(
     [path] = (place / "out").rglob("*.json")
     registry = load_plugins().registry
     known = check.KnownProtocol(
-        result.protocol.hash,
-        {0: (type("R", (), {"seen": (), "unseen": NAMES, "candidates": NAMES}), None)},  # type: ignore[dict-item]
+        hash=result.protocol.hash,
+        version=1,
+        rounds={0: (type("R", (), {"seen": (), "unseen": NAMES, "candidates": NAMES}), None)},  # type: ignore[dict-item]
     )
     assert check.of_results({path: results.read(path)}, lambda name: known, registry) == []
     scores = results.read_scores(path)
@@ -383,3 +386,59 @@ def test_a_row_of_predictions_passes_the_check_and_a_forged_one_does_not(
 
     results.compact(path)
     assert check.of_results({path: results.read(path)}, lambda name: known, registry) == []
+
+
+def test_base_and_novel_classes_compete_apart_in_all_figures(place: Path, score: Callable[..., RunResult]) -> None:
+    """What a file says of classes of the other kind decides nothing: no figure, no accuracy of a class, no identity."""
+    seen = [NAMES[:5], NAMES[4:]]  # other classes in the second round
+    head = (place / "mine.toml").read_text().split("[[rounds]]")[0].replace("zsl", "base-to-novel")
+    rounds = [f"[[rounds]]\nseen = {list(one)}\ncandidates = {list(NAMES)}\ntrain_clips = []\n" for one in seen]
+    scores = matrix()
+    of = np.array([NAMES.index(name) for name in CLIPS.values()])
+    for number, own in enumerate(seen):
+        (place / "mine.toml").write_text(head + rounds[number])
+        base = np.isin(NAMES, own)
+        found = []
+        for name, values in (("all", scores), ("own", np.where(base[of][:, None] == base, scores, -np.inf))):
+            np.savez(place / f"{name}.npz", clips=np.array(list(CLIPS)), classes=np.array(NAMES), scores=values)
+            found.append(score(f"{name}.npz"))
+        assert found[0].summary == found[1].summary
+        assert found[0].spec_id == found[1].spec_id
+    (place / "mine.toml").write_text(head + "".join(rounds))
+    score("all.npz")
+    path = max(place.glob("out/*/*.json"), key=lambda path: len(results.read(path).rounds))
+    stored = results.read_scores(path)
+    for number, item in enumerate(stored.rounds):
+        values, owner = stored.round(number)
+        assert {str(name) for name in stored.class_names[item.classes[item.seen]]} == {*seen[number]}
+        np.testing.assert_array_equal(np.isneginf(values), item.seen[owner][:, None] != item.seen)
+    result, registry = results.read(path), load_plugins().registry
+    assert results.recompute(path) == result
+
+    def problems_of(result: RunResult) -> set[str]:
+        rounds = {
+            n: (type("R", (), {"seen": own, "unseen": (), "candidates": NAMES}), None) for n, own in enumerate(seen)
+        }
+        known = check.KnownProtocol(hash=result.protocol.hash, version=1, rounds=rounds)  # type: ignore[arg-type]
+        return {problem.text for _, problem in check.of_results({path: result}, lambda name: known, registry)}
+
+    of_both = "round 0 of its scores has scores of seen classes for clips of unseen ones, or the reverse"
+    assert of_both not in problems_of(result)
+    block = dataclasses.replace(stored.blocks[0], scores=np.nan_to_num(stored.blocks[0].scores, neginf=-99.0))
+    content = dataclasses.replace(stored, blocks=(block, *stored.blocks[1:])).to_bytes()
+    path.with_suffix(".npz").write_bytes(content)
+    digest = hashlib.sha256(content).hexdigest()
+    assert result.predictions is not None
+    forged = dataclasses.replace(result, predictions=dataclasses.replace(result.predictions, sha256=digest))
+    results.rewrite(forged, path)
+    assert of_both in problems_of(forged)
+
+
+def test_results_go_to_the_home_folder_that_a_shell_left_as_it_is(
+    place: Path, score: Callable[..., RunResult], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(place / "home"))
+    monkeypatch.chdir(place)
+    score(as_lists_json(place), "--out=~/mine")
+    assert len(results.find(place / "home" / "mine")) == 1
+    assert not (place / "~").exists()

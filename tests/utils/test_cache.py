@@ -23,3 +23,14 @@ def test_or_else_where_the_platform_keeps_caches(value: str | None, monkeypatch:
     if value is not None:
         monkeypatch.setenv("ZSARBENCH_CACHE", value)
     assert cache_dir() == Path(platformdirs.user_cache_dir("zsarbench"))
+
+
+def test_the_home_folder_is_meant_by_a_tilde_and_an_unknown_user_by_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("ZSARBENCH_CACHE", "~/kept")
+    assert cache_dir() == tmp_path / "kept"
+    monkeypatch.setenv("ZSARBENCH_CACHE", "~no-such-user/kept")
+    assert cache_dir() == tmp_path / "~no-such-user" / "kept"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from functools import partial
 from pathlib import Path
 
@@ -45,14 +46,14 @@ def validate(ctx: click.Context, paths: tuple[Path, ...], folder: Path | None, a
     sound, unsound = results.read_all(*paths)
     if not sound and not unsound:
         raise UsageError("no result was found there. Try: zsarbench run --method NAME")
-    named = {path.resolve() for path in (*sound, *unsound)}
+    named = {os.path.realpath(path) for path in (*sound, *unsound)}  # which a loop of links does not stop
     committed, _ = results.read_all(results_folder(folder))
     found = [(path, problem) for path in unsound for problem in results.problems(path)]
     found += check.of_results(
         sound,
         partial(check.known_protocol, registry),
         registry,
-        {path: result for path, result in committed.items() if path.resolve() not in named},
+        {path: result for path, result in committed.items() if os.path.realpath(path) not in named},
         partial(agreement.facts_of_dataset, registry),
     )
     faults = [path for path, problem in found if problem.is_fault]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from zsarbench import results
 from zsarbench.results.record import file_name
+from zsarbench.utils.targets import expanded
 
 if TYPE_CHECKING:
     from zsarbench.harness.spec import RunSpec
@@ -41,7 +42,7 @@ def answer(spec: RunSpec) -> tuple[RunResult, Path] | None:
     if spec.where.refit or _reads_own_files(spec):
         return None
     key = key_of(spec)
-    folder = Path(spec.where.out) / file_name(spec.what.protocol.name)
+    folder = expanded(spec.where.out) / file_name(spec.what.protocol.name)
     found, _ = results.read_all(*sorted(folder.glob(f"{file_name(spec.what.method.name)}-{key[0]}-*.json")))
     fit = {
         path: result

@@ -12,7 +12,7 @@ import numpy as np
 from zsarbench.evaluation.scores import Block, RoundScores, Scores
 from zsarbench.harness.fitting import Fit, Fitted, adopt, clips_of, fits, fitted
 from zsarbench.harness.preparation import Prepared, prepare
-from zsarbench.harness.scoring import block_without_scores, round_scores, score_block
+from zsarbench.harness.scoring import block_without_scores, round_scores, score_block, share_a_matrix
 from zsarbench.interfaces import Method, Parts, Progress, Recording
 from zsarbench.utils.compute import Stopwatch
 
@@ -82,7 +82,7 @@ def _fit_and_score(prepared: Prepared, watch: Stopwatch) -> Outcome:
         method = current.method if current is not None else None
         records.append(dict(method.record()) if isinstance(method, Recording) else {})
         with watch("score"):
-            together = method is None or method.class_independent
+            together = method is None or (method.class_independent and share_a_matrix(prepared, fit.rounds))
             for rounds in [fit.rounds] if together else [(item,) for item in fit.rounds]:
                 block, without_score = (
                     score_block(prepared, current, rounds) if current else block_without_scores(prepared, rounds)

@@ -30,7 +30,7 @@ from zsarbench.plugins.guarding import named
 from zsarbench.results import Predictions, RunResult
 from zsarbench.results.record import file_name
 from zsarbench.utils.progress import LogProgress
-from zsarbench.utils.targets import OUT, check_folder
+from zsarbench.utils.targets import OUT, check_folder, expanded
 
 if TYPE_CHECKING:
     from zsarbench.harness.inputs import Inputs
@@ -47,7 +47,7 @@ def run(spec: RunSpec, host: Host, progress: Progress) -> tuple[RunResult, Path]
         ZsarbenchError: the output cannot be written, or the run cannot be finished; what was extracted and
             checkpointed is kept.
     """
-    out = Path(spec.where.out)
+    out = expanded(spec.where.out)
     check_folder(out / file_name(spec.what.protocol.name), "results", OUT)
     with named(host.registry):
         outcome = execute(spec, host.registry, progress)

@@ -68,6 +68,12 @@ def block_without_scores(prepared: Prepared, rounds: Sequence[RoundClips]) -> tu
     return _block(index, columns, scores), dict.fromkeys(prepared.readable(ids), reason)
 
 
+def share_a_matrix(prepared: Prepared, rounds: Sequence[RoundClips]) -> bool:
+    """Return whether one score matrix serves these rounds: not where kinds compete apart, and differ between rounds."""
+    apart = SETTINGS[prepared.spec.what.protocol.setting].own_kind_only
+    return not apart or len({frozenset(item.round.seen) for item in rounds}) <= 1
+
+
 def _axes(prepared: Prepared, rounds: Sequence[RoundClips]) -> tuple[Positions, Positions]:
     """Return the clips and the classes of these rounds, as positions among the features and in the data set."""
     index = sorted({prepared.positions[clip_id] for item in rounds for clip_id in item.test})

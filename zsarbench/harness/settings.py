@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 from zsarbench.data import class_texts
@@ -14,6 +13,7 @@ from zsarbench.errors import NotApplicable, UsageErrors, ZsarbenchError, unknown
 from zsarbench.harness.spec import ExtractionRequest, RunRequest, options_of
 from zsarbench.plugins.parts import PART_KINDS
 from zsarbench.utils.foreign import MAX_WHOLE
+from zsarbench.utils.targets import expanded
 
 if TYPE_CHECKING:
     from zsarbench.plugins.registry import Registry
@@ -96,7 +96,7 @@ def parse_captions(texts: Iterable[str], registry: Registry, problems: Problems)
         elif name in found:
             problems.add(f"--captions names data set '{name}' twice; put all its captions in one file")
         elif problems.catch(registry.get, "dataset", name) is not None:
-            captions = problems.catch(Captions, Path(file).expanduser())
+            captions = problems.catch(Captions, expanded(file))
             if captions is not None:
                 found[name] = captions
     return found
@@ -111,7 +111,7 @@ def parse_data_root(texts: Iterable[str], registry: Registry, problems: Problems
             example = next(iter(registry.names("dataset")), "DATASET")
             problems.add(f"--data-root {text} is not of the form DATASET=DIR, e.g. {example}=/data/{example}")
         elif problems.catch(registry.get, "dataset", name) is not None:
-            path = Path(folder).expanduser()
+            path = expanded(folder)
             if not os.path.isdir(path):
                 problems.add(f"--data-root {name}: folder '{folder}' does not exist")
             folders[name] = str(path.absolute())

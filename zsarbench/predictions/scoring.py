@@ -15,7 +15,9 @@ import numpy as np
 
 from zsarbench import results
 from zsarbench.errors import UsageError, unknown
+from zsarbench.evaluation.metrics import among_own_kind
 from zsarbench.evaluation.scores import Block, RoundScores, Scores
+from zsarbench.evaluation.settings import SETTINGS
 from zsarbench.plugins.guarding import named
 from zsarbench.predictions.files import PredictionFile, form_of, read
 from zsarbench.predictions.layouts import FIELDS, Reading
@@ -29,7 +31,7 @@ from zsarbench.results import RunResult
 from zsarbench.results.record import file_name
 from zsarbench.utils import text_files
 from zsarbench.utils.clip_names import ClipNames
-from zsarbench.utils.targets import OUT, check_folder
+from zsarbench.utils.targets import OUT, check_folder, expanded
 
 if TYPE_CHECKING:
     from zsarbench.interfaces import Dataset
@@ -126,7 +128,7 @@ def score(request: ScoreRequest, host: Host, origin: Origin | None = None) -> li
     renamed = _renamed(request.fields)
     with named(registry):
         target = target_of(registry, request.protocol, data_root=request.data_root, settings=request.settings)
-        check_folder(Path(request.out) / file_name(target.protocol.name), "results", OUT)
+        check_folder(expanded(request.out) / file_name(target.protocol.name), "results", OUT)
         order = None if request.class_order is None else class_order(request.class_order, target.dataset)
         in_order = None if request.clip_order is None else tuple(text_files.names(request.clip_order, "order of clips"))
         classes = Classes(target.dataset.classes, target.dataset.aliases)
@@ -156,7 +158,7 @@ def score(request: ScoreRequest, host: Host, origin: Origin | None = None) -> li
         compared = side_by_side([row for row, _ in rows], left_out)
         written = []
         for result, (_, scores) in zip(compared, rows, strict=True):
-            path = results.write_somewhere(result, scores, Path(request.out))
+            path = results.write_somewhere(result, scores, expanded(request.out))
             written.append((results.read(path), path))
     for result, path in written:
         host.call_each("zsarbench_run_finished", result=result, path=path)
@@ -252,35 +254,43 @@ def _check_not_true(file: PredictionFile, found: Matched, target: Target) -> Non
 
 
 def _scores(found: Matched, target: Target) -> Scores:
-    """Return the scores of one block that all rounds share."""
+    """Return the scores of one block that all rounds share.
+
+    Where seen and unseen classes compete apart, rounds of the same seen classes share one.
+    """
     names = target.dataset.classes
     number = {name: place for place, name in enumerate(names)}
     row = {clip: place for place, clip in enumerate(target.tested)}
     groups = target.manifest.set_index("clip_id")["group"]
     columns = np.array(sorted(target.candidates), dtype=np.int32)
+    labels = np.array([number[label] for label in target.labels.values()], dtype=np.int32)
     matrix = found.scores[:, columns]
     if target.choices:
         allowed = options_mask(target.choices, target.tested, [names[column] for column in columns])
         matrix[~allowed & ~np.isnan(matrix)] = -np.inf
-    block = Block(np.arange(len(target.tested), dtype=np.int32), columns, matrix)
-    rounds = []
+    apart = SETTINGS[target.protocol.setting].own_kind_only
+    every, blocks, rounds = np.arange(len(target.tested), dtype=np.int32), dict[frozenset[str], Block](), []
     for item, clips in zip(target.rounds, target.test, strict=True):
-        seen = set(item.seen)
+        seen = frozenset(item.seen)
+        kind = seen if apart else frozenset[str]()
+        if kind not in blocks:
+            of_seen = np.array([names[column] in seen for column in columns])
+            scores = among_own_kind(matrix, np.searchsorted(columns, labels), of_seen) if apart else matrix
+            blocks[kind] = Block(every, columns, scores)
         rounds.append(
             RoundScores(
-                block=0,
+                block=list(blocks).index(kind),
                 clips=np.array([row[clip] for clip in clips], dtype=np.int32),
                 classes=np.array([number[name] for name in item.candidates], dtype=np.int32),
                 seen=np.array([name in seen for name in item.candidates]),
                 n_options=target.protocol.n_options,
             )
         )
-    labels = target.labels
     return Scores(
         clip_ids=np.array(target.tested),
         groups=np.array(groups.loc[list(target.tested)].astype(str)),
         class_names=np.array(names),
-        labels=np.array([number[labels[clip]] for clip in target.tested], dtype=np.int32),
-        blocks=(block,),
+        labels=labels,
+        blocks=tuple(blocks.values()),
         rounds=tuple(rounds),
     )

@@ -116,6 +116,11 @@ def _age(result: RunResult) -> tuple[str, str]:
     return result.created, result.stem
 
 
+def _older(result: RunResult, newest: RunResult) -> str:
+    figures, others = ({name: round(one.mean, 9) for name, one in of.summary.items()} for of in (result, newest))
+    return f"older result of the spec that {newest.stem} has" + (", with other figures" if figures != others else "")
+
+
 def _title(like: RunResult) -> str:
     protocol, dataset = like.protocol, like.dataset
     return (
@@ -138,7 +143,7 @@ def comparable(results: Sequence[RunResult], like: RunResult) -> tuple[list[RunR
         if reason := reasons[result.stem]:
             left_out.append(f"{result.stem}: {reason}")
         elif result is not newest_of[result.spec_id]:
-            left_out.append(f"{result.stem}: older result of the spec that {newest_of[result.spec_id].stem} has")
+            left_out.append(f"{result.stem}: {_older(result, newest_of[result.spec_id])}")
         else:
             kept.append(result)
     return kept, left_out

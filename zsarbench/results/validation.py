@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 from zsarbench.errors import ZsarbenchError
@@ -75,10 +76,20 @@ def _problems(result: RunResult) -> list[Problem]:
         problems.append(Problem("spec", f"seeds is {list(result.seeds)}, but the rounds have {sorted(seeds)}"))
     if result.spec_id != (expected := spec_id(result.spec)):
         problems.append(Problem("spec", f"spec_id is '{result.spec_id}', but that of `spec` is '{expected}'"))
+    if not _is_date(result.created):
+        problems.append(Problem("format", f"created is '{result.created}', which is no date"))
     if any(item.n_failed for item in result.rounds) and not result.failures:
         problems.append(Problem("clips", "failures is empty, but rounds count failed clips"))
     problems += [Problem("metrics", text) for text in summary_problems(result.rounds, result.summary)]
     return problems + _contamination_problems(result.contamination)
+
+
+def _is_date(text: str) -> bool:
+    try:
+        datetime.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _contamination_problems(audit: Contamination | None) -> list[Problem]:

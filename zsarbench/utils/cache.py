@@ -7,6 +7,8 @@ from pathlib import Path
 
 import platformdirs
 
+from zsarbench.utils.targets import expanded
+
 __all__ = ["cache_dir"]
 
 
@@ -16,4 +18,4 @@ def cache_dir() -> Path:
     The folder need not exist; whoever writes creates it.
     """
     chosen = os.environ.get("ZSARBENCH_CACHE")
-    return Path(chosen).expanduser().absolute() if chosen else platformdirs.user_cache_path("zsarbench")
+    return expanded(chosen).absolute() if chosen else platformdirs.user_cache_path("zsarbench")

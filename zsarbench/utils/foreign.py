@@ -6,6 +6,7 @@ names the file.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import stat
 from collections.abc import Iterator
@@ -71,6 +72,18 @@ def read_bytes(path: Path, what: str, max_bytes: int) -> bytes:
         check_file(path, what, max_bytes)
         with path.open("rb") as file:
             return file.read(max_bytes + 1)[:max_bytes]  # it may have grown
+
+
+def regular(path: Path) -> Path:
+    """Return the path of a file that may be opened: a pipe, which would wait for ever, may not.
+
+    Raises:
+        OSError: it does not exist, or is a pipe, a socket or a device.
+    """
+    mode = path.stat().st_mode
+    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):  # a folder says itself what it is
+        raise OSError(errno.EINVAL, "it is not a regular file", str(path))
+    return path
 
 
 def sha256_of(path: Path, what: str, max_bytes: int) -> str:

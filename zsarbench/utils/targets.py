@@ -10,13 +10,21 @@ from pathlib import Path
 
 from zsarbench.errors import UsageError, ZsarbenchError
 
-__all__ = ["CACHE", "OUT", "TRYING", "check_file", "check_folder", "unwritable"]
+__all__ = ["CACHE", "OUT", "TRYING", "check_file", "check_folder", "expanded", "unwritable"]
 
 TRYING = "Try: a folder that you can write to, on a disk with free space"
 OUT = "Try: --out DIR, one that can be written, on a disk with free space"
 CACHE = "Try: ZSARBENCH_CACHE=FOLDER, one that can be written, on a disk with free space"
 PROBE_BYTES = 2**16  # a full disk still takes empty files
 _OF_THE_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EIO)
+
+
+def expanded(place: Path | str) -> Path:
+    """Return a place that a user names, with `~` for the home folder: of --out=~/x a shell leaves it as it is.
+
+    That of a user who does not exist is a name like any other.
+    """
+    return Path(os.path.expanduser(place))
 
 
 def check_folder(folder: Path, what: str, advice: str = TRYING) -> None:

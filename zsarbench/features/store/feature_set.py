@@ -28,6 +28,7 @@ from zsarbench.features.store.shards import (
     write_shard,
 )
 from zsarbench.interfaces import CaptionsInSteps, ClipSource
+from zsarbench.utils.foreign import regular
 from zsarbench.utils.targets import CACHE, check_folder
 
 if TYPE_CHECKING:
@@ -220,20 +221,26 @@ class FeatureSet:
 
     def info(self) -> dict[str, Any]:
         """Return the key and the counts of what is stored, in JSON types."""
-        key = json.loads(self.key_text()) if self.key_problem() is None else {}
-        return {"name": self.folder.name, "key": key, **self.refresh().counts()}
+        return {"name": self.folder.name, "key": self._key_content() or {}, **self.refresh().counts()}
 
     def key_text(self) -> str:
         """Return the text of `key.json`, "" where it cannot be read."""
         try:
-            return (self.folder / "key.json").read_text(encoding="utf-8")
+            return regular(self.folder / "key.json").read_text(encoding="utf-8")
         except (OSError, ValueError):
             return ""
 
     def key_problem(self) -> str | None:
         """Return what is wrong with `key.json`; the next run that uses the set writes it again."""
-        text = self.key_text()
-        return None if text and digest_of(text.strip()) == self.key else f"{self.folder / 'key.json'} is damaged"
+        return None if self._key_content() else f"{self.folder / 'key.json'} is damaged"
+
+    def _key_content(self) -> Any:
+        """Return what `key.json` holds; None where it is damaged, or of another key than the shards."""
+        try:
+            text = self.key_text().strip()
+            return json.loads(text) if digest_of(text) == self.key else None
+        except (ValueError, RecursionError):  # with the sidecars lost, the key is what this file says, whatever that is
+            return None
 
     def shard_names(self) -> list[str]:
         """Return the names of all shards from old to new, so that a later one of a clip replaces an earlier one."""

@@ -24,6 +24,7 @@ from zsarbench.features.store.origins import Origin, same
 from zsarbench.features.store.reader import RowTable
 from zsarbench.features.store.shards import Sidecar, StoredClip, StoredFailure, id_checksum
 from zsarbench.utils.atomic import write_atomic
+from zsarbench.utils.foreign import regular
 
 FILE = "index.bin"
 _MAGIC = b"zsarbench index 1\n"
@@ -198,7 +199,7 @@ class Index:
             DamagedIndex: it cannot be read, is not as it was written, or is of another key or version.
         """
         try:
-            content = memoryview(path.read_bytes())
+            content = memoryview(regular(path).read_bytes())
         except FileNotFoundError:
             raise
         except OSError as error:

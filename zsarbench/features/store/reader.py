@@ -16,6 +16,7 @@ import numpy as np
 
 from zsarbench.errors import ZsarbenchError
 from zsarbench.features.store.shards import ITEM_BYTES, checksum_of, data_path
+from zsarbench.utils.foreign import regular
 
 MIN_BYTES_PER_THREAD = 2**17  # of a clip in a batch that several threads fill: shorter ones wait for Python instead
 MAX_OPEN_FILES = 4096  # of one reader
@@ -175,7 +176,7 @@ class RowReader:
             self._files.move_to_end(name)
             return file
         try:
-            file = self._files[name] = os.open(data_path(self.folder, name), os.O_RDONLY)
+            file = self._files[name] = os.open(regular(data_path(self.folder, name)), os.O_RDONLY)
         except OSError as error:
             raise self._unreadable(name, error) from error
         if len(self._files) > self.max_open_files:

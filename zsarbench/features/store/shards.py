@@ -22,6 +22,7 @@ from zsarbench.errors import ZsarbenchError
 from zsarbench.features.store.makers import Makers, makers_in
 from zsarbench.features.store.origins import UNKNOWN, Origin
 from zsarbench.utils.atomic import write_atomic
+from zsarbench.utils.foreign import regular
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -212,7 +213,7 @@ def copy_shard(source: Path, target: Path, sidecar: Sidecar) -> None:
     try:
         for path in [*paths, sidecar_path(source, sidecar.name)]:
             status = path.stat()
-            write_atomic(target / path.name, path.read_bytes())
+            write_atomic(target / path.name, regular(path).read_bytes())
             os.utime(target / path.name, ns=(status.st_atime_ns, status.st_mtime_ns))
     except OSError as error:
         raise ZsarbenchError(
@@ -230,7 +231,7 @@ def read_sidecar(folder: Path, name: str) -> Sidecar:
     """
     path = sidecar_path(folder, name)
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(regular(path).read_text(encoding="utf-8"))
         if isinstance(content["schema"], int) and content["schema"] != SCHEMA:
             raise Outdated(f"sidecar {path} is of version {content['schema']} of the format, not {SCHEMA}")
         sidecar = Sidecar(

@@ -86,7 +86,7 @@ class FeatureStore:
         key_file = folder / "key.json"
         try:
             (folder / "shards").mkdir(parents=True, exist_ok=True)
-            if key is not None and (not key_file.exists() or key_file.read_bytes() != key.encode()):
+            if key is not None and (not key_file.is_file() or key_file.read_bytes() != key.encode()):
                 write_atomic(key_file, key.encode())
             if key_file.exists():
                 os.utime(key_file)

@@ -29,7 +29,7 @@ from zsarbench.results.record import file_name
 from zsarbench.utils.atomic import write_atomic
 from zsarbench.utils.cache import cache_dir
 from zsarbench.utils.cores import cores
-from zsarbench.utils.targets import CACHE, OUT, check_folder
+from zsarbench.utils.targets import CACHE, OUT, check_folder, expanded
 
 if TYPE_CHECKING:
     from zsarbench.plugins import Host
@@ -100,7 +100,7 @@ def ask(request: AskRequest, host: Host, progress: Progress) -> list[tuple[RunRe
     scoring.check(host.registry)
     target = target_of(host.registry, scoring.protocol, data_root=scoring.data_root, settings=scoring.settings)
     how = _how(request, target)
-    folder = Path(scoring.out) / file_name(target.protocol.name)
+    folder = expanded(scoring.out) / file_name(target.protocol.name)
     check_folder(folder, "results", OUT)
     store = AnswerStore(_place(request, how))
     check_folder(store.path.parent, "answers", CACHE)

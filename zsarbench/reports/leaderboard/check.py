@@ -3,25 +3,28 @@
 from __future__ import annotations
 
 import re
-import shlex
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import starmap
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from zsarbench import protocols, results
 from zsarbench.errors import ZsarbenchError
 from zsarbench.evaluation.scores import Scores
+from zsarbench.evaluation.settings import SETTINGS
 from zsarbench.evaluation.summary import STD_KIND
 from zsarbench.harness.datasets import dataset_named
-from zsarbench.harness.spec import RunRequest
 from zsarbench.interfaces import Round
 from zsarbench.plugins.registry import Registry
 from zsarbench.predictions import identity
 from zsarbench.reports.leaderboard.agreement import Facts, FactsOfDataset, disagreements, facts_of
 from zsarbench.reports.leaderboard.board import UNPLACED
+from zsarbench.reports.leaderboard.commands import command_problems, name_of
 from zsarbench.reports.leaderboard.digests import digest_problems
+from zsarbench.reports.leaderboard.training import training_problems
 from zsarbench.results import RunResult
 from zsarbench.results.compaction import MAX_FILE_BYTES
 from zsarbench.results.controls import leak
@@ -34,7 +37,7 @@ MAX_FOLDER_BYTES = 20_000_000
 """What git can carry of all results."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class KnownProtocol:
     """A registered protocol as results must agree with it.
 
@@ -42,6 +45,7 @@ class KnownProtocol:
     """
 
     hash: str
+    version: int
     rounds: Mapping[int, tuple[Round, int | None]]
     n_options: int = 0
 
@@ -56,7 +60,9 @@ def known_protocol(registry: Registry, name: str) -> KnownProtocol:
     dataset = dataset_named(registry, protocol.dataset)
     rounds = zip(protocol.with_official_names(dataset), protocol.rounds, strict=True)
     of_index = {item.index: (item, listed.duplicate_of) for item, listed in rounds}
-    return KnownProtocol(protocol.hash(dataset), of_index, protocol.n_options)
+    return KnownProtocol(
+        hash=protocol.hash(dataset), version=protocol.version, rounds=of_index, n_options=protocol.n_options
+    )
 
 
 def result_problems(
@@ -100,7 +106,8 @@ def of_results(
             except ZsarbenchError as error:
                 known[name] = error
         own = [*_protocol_problems(result, known[name]), *_spec_problems(path, result)]
-        own += list(_unregistered(result, registry)) if registry is not None else []
+        if registry is not None:
+            own += [*_unregistered(result, registry), *training_problems(result, registry, _unseen(known[name]))]
         scores = None
         try:
             scores = results.read_scores(path)
@@ -109,7 +116,8 @@ def of_results(
         else:
             own += scores_problems(path, result, scores)
             own += [Problem("predictions", text) for text in identity.problems(result, scores)]
-            own += list(_option_problems(scores, known[name]))
+            own += list(_side_problems(result, scores, known[name]))
+            own += list(_kind_problems(result, scores))
             own += [Problem("leak", text)] if (text := leak(result, scores)) else []
         if not any(problem.name == "protocol" for problem in own):  # else no other row is to be compared with
             facts[path] = result, facts_of(result, scores)
@@ -154,6 +162,9 @@ def _protocol_problems(result: RunResult, known: KnownProtocol | ZsarbenchError)
             f"longer the registered one (hash {known.hash[:8]}); measure it again: {result.command}",
         )
         return
+    if result.protocol.version != known.version:
+        text = f"its protocol has version {result.protocol.version}, but the registered one version {known.version}"
+        yield Problem("protocol", text)
     expected = [(number, seed) for seed in result.seeds for number in sorted(known.rounds)]
     if (stated := [(item.round, item.seed) for item in result.rounds]) and sorted(stated) != sorted(expected):
         both = shortened(sorted(stated)), shortened(sorted(expected))
@@ -172,7 +183,7 @@ def _protocol_problems(result: RunResult, known: KnownProtocol | ZsarbenchError)
                 text = f"{name} of round {item.round} is {getattr(item, name)}, but the protocol gives {value}"
                 yield Problem("protocol", text)
     if (audit := result.contamination) is not None:
-        unseen = {name for of_protocol, _ in known.rounds.values() for name in of_protocol.unseen}
+        unseen = _unseen(known)
         if audit.n_overlapping + audit.n_clean != len(unseen):
             yield Problem(
                 "contamination",
@@ -184,12 +195,46 @@ def _protocol_problems(result: RunResult, known: KnownProtocol | ZsarbenchError)
             yield Problem("contamination", text)
 
 
-def _option_problems(scores: Scores, known: KnownProtocol | ZsarbenchError) -> Iterator[Problem]:
-    """Yield whether scores state another number of options than the protocol has, from which chance follows."""
-    stated = {item.n_options for item in scores.rounds}
-    if isinstance(known, KnownProtocol) and stated != {known.n_options}:
+def _unseen(known: KnownProtocol | ZsarbenchError) -> set[str]:
+    """Return the unseen classes of all rounds; none of a protocol that is not known."""
+    rounds = known.rounds.values() if isinstance(known, KnownProtocol) else ()
+    return {name for of_protocol, _ in rounds for name in of_protocol.unseen}
+
+
+def _side_problems(result: RunResult, scores: Scores, known: KnownProtocol | ZsarbenchError) -> Iterator[Problem]:
+    """Yield where scores state other options or seen classes than the protocol has: chance and sides follow from them.
+
+    Where no seen class is a candidate, none may be marked as one.
+    """
+    if not isinstance(known, KnownProtocol):
+        return
+    if (stated := {item.n_options for item in scores.rounds}) != {known.n_options}:
         text = f"its scores are among {max(stated)} options of a clip, but the protocol has {known.n_options}"
         yield Problem("protocol", text)
+    among = SETTINGS[result.protocol.setting].seen_are_candidates
+    for item, of_scores in zip(result.rounds, scores.rounds, strict=False):
+        marked = set(scores.class_names[of_scores.classes[of_scores.seen]])
+        if item.round in known.rounds and marked != (set(known.rounds[item.round][0].seen) if among else set()):
+            yield Problem(
+                "protocol", f"its scores of round {item.round} mark other classes as seen than the protocol does"
+            )
+
+
+def _kind_problems(result: RunResult, scores: Scores) -> Iterator[Problem]:
+    """Yield in which rounds a clip has scores of the other kind of classes, though only its own kind competes.
+
+    Its figures leave them out, but intervals and paired tests would not.
+    """
+    if not SETTINGS[result.protocol.setting].own_kind_only:
+        return
+    for number, item in enumerate(scores.rounds):
+        try:
+            matrix, labels = scores.round(number)
+        except ZsarbenchError:
+            return  # which is a problem of its own
+        if (matrix[item.seen[labels][:, None] != item.seen[None, :]] > -np.inf).any():
+            text = f"round {number} of its scores has scores of seen classes for clips of unseen ones, or the reverse"
+            yield Problem("predictions", text)
 
 
 def _spec_problems(path: Path, result: RunResult) -> Iterator[Problem]:
@@ -212,7 +257,7 @@ def _spec_problems(path: Path, result: RunResult) -> Iterator[Problem]:
         if name in spec and plain(value, name) != spec[name]:
             text = f"{name} is {shortened(plain(value, name))}, but the spec holds {shortened(spec[name])}"
             yield Problem("spec", text)
-    for text in _command_problems(result):
+    for text in command_problems(result):
         yield Problem("spec", text)
     if isinstance(form := spec.get("class_text"), str):
         form = Path(form).name if Path(form).suffix else form
@@ -220,7 +265,7 @@ def _spec_problems(path: Path, result: RunResult) -> Iterator[Problem]:
             yield Problem("spec", f"class_text is '{result.class_text.form}', but the spec holds '{form}'")
     if "train_dataset" in spec:
         other = spec["train_dataset"]
-        expected = "none" if result.method.learns_from == "nothing" else "seen" if other is None else _name_of(other)
+        expected = "none" if result.method.learns_from == "nothing" else "seen" if other is None else name_of(other)
         if result.train_on != expected:
             yield Problem("spec", f"train_on is '{result.train_on}', but the spec gives '{expected}'")
     if result.seeds != tuple(range(result.seed, result.seed + len(result.seeds))):
@@ -230,70 +275,6 @@ def _spec_problems(path: Path, result: RunResult) -> Iterator[Problem]:
         yield Problem("metrics", f"std_kind is '{min(wrong)}', but spreads are '{STD_KIND}'")
     if not re.fullmatch(rf"{re.escape(result.stem)}(-\d+)?", path.stem):
         yield Problem("file-name", f"its name is not that of its method, spec and date: {result.stem}.json")
-
-
-def _command_problems(result: RunResult) -> Iterator[str]:
-    """Yield what the command of a run says otherwise than its spec; what it leaves to defaults is not looked at."""
-    if identity.is_of_predictions(result):
-        yield from _score_command_problems(result)
-    if not result.command.startswith("zsarbench run "):
-        return
-    try:
-        request = RunRequest.from_command(result.command)
-    except (ZsarbenchError, ValueError) as error:
-        yield f"its command cannot be read: {error}"
-        return
-    spec = result.spec
-    values = {"method": spec.get("method"), "dataset": spec.get("dataset"), **spec.get("parts", {})}
-    options = {kind: part.get("options", {}) for kind, part in values.items() if isinstance(part, Mapping)}
-    stated: dict[str, Any] = {kind: _name_of(part) for kind, part in values.items()}
-    stated |= {name: spec.get(name) for name in ("seed", "seeds", "dtype", "denominator", "control", "limit")}
-    for name, value in stated.items():
-        requested = getattr(request, name, None)
-        if requested is not None and name != "dataset" and requested != value:
-            yield f"its command has {name} {shortened(requested)}, but the spec holds {shortened(value)}"
-    for setting in request.settings:
-        place, _, text = setting.partition("=")
-        kind, _, option = place.partition(".")
-        found = options.get(kind, {})
-        if option not in found or not _same_value(text, found[option]):
-            held = shortened(found[option]) if option in found else "none"
-            yield f"its command sets {shortened(setting)}, but the spec holds {held}"
-
-
-def _score_command_problems(result: RunResult) -> Iterator[str]:
-    """Yield what the command that scored predictions names otherwise than the result; a protocol may be a file's."""
-    try:
-        words = shlex.split(result.command)
-    except ValueError as error:
-        yield f"its command cannot be read: {error}"
-        return
-    names = {"--name": result.method.name, "--protocol": result.protocol.name}
-    for option, name in names.items():
-        stated = words[words.index(option) + 1 :][:1] if option in words else [name]
-        if stated != [name] and not (option == "--protocol" and stated and stated[0].endswith(".toml")):
-            yield f"its command has {option} {shortened(' '.join(stated))}, but it is of '{shortened(name)}'"
-
-
-def _same_value(text: str, value: Any) -> bool:
-    """Return whether the text of an option on a command line is its value in a spec."""
-    if value is None:
-        return text.lower() in ("none", "null")
-    if isinstance(value, bool):
-        return text.lower() in (("true", "yes", "1") if value else ("false", "no", "0"))
-    if isinstance(value, int | float):
-        try:
-            return float(text) == value
-        except ValueError:
-            return False
-    if isinstance(value, list | tuple):
-        items = text.split(",") if text else []
-        return len(items) == len(value) and all(map(_same_value, items, value))
-    return text == str(value)
-
-
-def _name_of(part: Any) -> str:
-    return str(part.get("name")) if isinstance(part, Mapping) else str(part)
 
 
 def _unregistered(result: RunResult, registry: Registry) -> Iterator[Problem]:

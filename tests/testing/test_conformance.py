@@ -251,3 +251,24 @@ def test_what_only_its_user_has_is_not_a_bug() -> None:
     found = list(conformance.outcomes(conformance.subject_of(NeedsAFile, "method")))
     assert [one.problem for one in found if one.problem] == []
     assert {one.skipped for one in found if one.skipped} == {"the method has no file. Try: --set method.file=FILE"}
+
+
+def made_by(error: BaseException) -> type:
+    def init(self: Any) -> None:
+        raise error
+
+    return altered(ToyLoss, __init__=init)
+
+
+@pytest.mark.parametrize(
+    ("component", "check", "says"),
+    [
+        (lambda video, positive, negative: 0.0, "options-can-be-set", "leads to a function"),
+        (made_by(ValueError("no weights")), "options-are-stored", "ValueError: no weights"),
+        (made_by(SystemExit(4)), "options-are-stored", "it tried to end the program"),
+    ],
+)
+def test_what_cannot_be_built_is_one_problem(component: Any, check: str, says: str) -> None:
+    (problem,) = conformance.run_checks(component, "loss")
+    assert problem.check == check
+    assert says in problem.message

@@ -210,7 +210,7 @@ class Check:
         except TimeIsUp:
             message = f"expected an end within {seconds:.0f} seconds, but it was still running"
             return CheckOutcome(*about, problem=self._problem(subject, message))
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             place = traceback.extract_tb(error.__traceback__)[-1]
             where = f"{Path(place.filename).name}, line {place.lineno}"
             message = f"expected no error, but it raised {type(error).__name__}: {error} ({where})"

@@ -188,7 +188,23 @@ def test_a_folder_with_files_is_left_alone_and_an_empty_one_is_filled(tmp_path: 
     assert new(tmp_path / "empty", "my-loss").exit_code == 0
 
 
-REFUSED = ["My-Plugin", "1st", "a--b", "class", "json", "zsarbench-x", "numpy", "cezsar", "none", "../up", "", "é"]
+REFUSED = [
+    "a" * 300,
+    "tests",
+    "conftest",
+    "My-Plugin",
+    "1st",
+    "a--b",
+    "class",
+    "json",
+    "zsarbench-x",
+    "numpy",
+    "cezsar",
+    "none",
+    "../up",
+    "",
+    "é",
+]
 
 
 @pytest.mark.parametrize("name", REFUSED)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import logging
 import os
+import signal
+import subprocess
 import sys
 import threading
 import time
@@ -14,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from click.testing import CliRunner
 
 from zsarbench import hookimpl
@@ -254,6 +257,42 @@ def test_json_stays_pure_whatever_a_plugin_prints_or_closes(
     assert end.value.code == 0
     assert {row["name"] for row in json.loads(printed.out)} >= {"triplet"}
     assert "warning: plugin 'bad' 1.5 is left out: ZeroDivisionError" in printed.err
+
+
+def test_json_stays_pure_whatever_a_plugin_prints_when_the_process_ends(installed: Callable[..., None]) -> None:
+    installed("import atexit\natexit.register(print, 'HELLO')\n")
+    paths = os.pathsep.join(path for path in sys.path if path)
+    command = [sys.executable, "-m", "zsarbench", "list", "loss", "--json"]
+    done = subprocess.run(command, env={**os.environ, "PYTHONPATH": paths}, capture_output=True, text=True, check=True)
+    assert {row["name"] for row in json.loads(done.stdout)} >= {"triplet"}
+    assert "HELLO" in done.stderr
+
+
+CHANGES: dict[str, Callable[[], object]] = {
+    "the current folder": lambda: os.chdir("/"),
+    "sys.path": lambda: sys.path.clear(),
+    "what signals do": lambda: signal.signal(signal.SIGINT, signal.SIG_IGN),
+    "the recursion limit": lambda: sys.setrecursionlimit(sys.getrecursionlimit() + 1),
+    "torch's default dtype, device or gradients": lambda: torch.set_default_dtype(torch.float64),
+}
+
+
+@pytest.mark.parametrize("what", CHANGES)
+def test_what_a_plugin_changes_for_all_by_being_loaded_is_put_back(what: str, caplog: pytest.LogCaptureFixture) -> None:
+    def state() -> tuple[object, ...]:
+        interrupt = signal.getsignal(signal.SIGINT)
+        return os.getcwd(), list(sys.path), interrupt, sys.getrecursionlimit(), torch.get_default_dtype()
+
+    before = state()
+
+    def load() -> Any:
+        CHANGES[what]()
+        return plugin(zsarbench_register=adds("odd"))()
+
+    host = load_plugins(loaders={"rude": load})
+    assert state() == before
+    assert "odd" in host.registry.names("loss")
+    assert f"plugin 'rude' changed {what} when it was loaded, which is put back" in caplog.text
 
 
 def test_a_command_works_where_nobody_reads_its_output(monkeypatch: pytest.MonkeyPatch) -> None:

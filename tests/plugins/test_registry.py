@@ -29,6 +29,8 @@ def test_two_plugins_claiming_a_name_are_both_named() -> None:
     [
         ("methods", "x", "json:loads", "s", "did you mean 'method'"),
         ("method", "Upper", "json:loads", "s", "not of the form"),
+        *(("method", name, "json:loads", "s", "not of the form") for name in ("a/", "a//b", "a/../../b")),
+        ("method", "a" * 101, "json:loads", "s", "longer than 100 characters"),
         ("method", "x", "json.loads", "s", "not of the form package.module:Attr"),
         ("method", "x", "json:loads", " ", "no summary"),
     ],

@@ -180,10 +180,10 @@ def test_the_verb_prints_the_bugs_of_a_plugin_and_exits_with_1() -> None:
     session_host = host(a=("loss", "sound", "zsarbench.testing.toys:ToyLoss"), b=("loss", "bad", "Unused"))
     done = typed(session_host, "toy")
     assert done.exit_code == 1
-    assert "loss sound: no bug (10 of 10 checks passed)" in done.output
+    assert "loss sound: no bug (12 of 12 checks passed)" in done.output
     assert "gradient-flows: expected a gradient of the parameter weight, but it has none" in done.output
     assert "contract: zsarbench.interfaces.Loss" in done.output
-    assert "20 checks of 2 components: 1 bug, 0 not tried here" in done.output
+    assert "24 checks of 2 components: 1 bug, 0 not tried here" in done.output
     assert typed(session_host, "sound").exit_code == 0
 
 
@@ -242,11 +242,33 @@ def test_toys_do_not_touch_the_global_random_state() -> None:
         assert torch.equal(before, torch.random.get_rng_state())
 
 
-def test_what_only_its_user_has_is_not_a_bug() -> None:
-    def fit(self: Any, train: Any, context: Any) -> None:
+class NeedsAFile(NearestText):
+    def fit(self, train: Any, context: Any) -> None:
         raise NotGiven("the method has no file. Try: --set method.file=FILE")
 
-    needs_a_file = altered(NearestText, fit=fit)
-    found = list(conformance.outcomes(conformance.subject_of(needs_a_file, "method")))
+
+def test_what_only_its_user_has_is_not_a_bug() -> None:
+    found = list(conformance.outcomes(conformance.subject_of(NeedsAFile, "method")))
     assert [one.problem for one in found if one.problem] == []
     assert {one.skipped for one in found if one.skipped} == {"the method has no file. Try: --set method.file=FILE"}
+
+
+def made_by(error: BaseException) -> type:
+    def init(self: Any) -> None:
+        raise error
+
+    return altered(ToyLoss, __init__=init)
+
+
+@pytest.mark.parametrize(
+    ("component", "check", "says"),
+    [
+        (lambda video, positive, negative: 0.0, "options-can-be-set", "leads to a function"),
+        (made_by(ValueError("no weights")), "options-are-stored", "ValueError: no weights"),
+        (made_by(SystemExit(4)), "options-are-stored", "it tried to end the program"),
+    ],
+)
+def test_what_cannot_be_built_is_one_problem(component: Any, check: str, says: str) -> None:
+    (problem,) = conformance.run_checks(component, "loss")
+    assert problem.check == check
+    assert says in problem.message

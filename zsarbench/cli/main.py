@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import importlib
 import io
 import logging
@@ -20,7 +21,7 @@ from zsarbench.cli.verbs import VERBS
 from zsarbench.errors import UsageErrors, ZsarbenchError, unknown
 from zsarbench.plugins import Host, load_plugins
 from zsarbench.plugins.guarding import in_words, plugin_error
-from zsarbench.utils.output import open_streams, reserved_stdout, visible
+from zsarbench.utils.output import give_up_stdout, open_streams, reserved_stdout, visible
 from zsarbench.utils.terminal import on_terminal
 
 
@@ -185,6 +186,8 @@ def main(arguments: list[str] | None = None) -> Any:
             raise  # click's own, where nobody reads any more; and a command of a plugin's may end as it likes
         _show(worded or _bug(error), shared)
         status = 1
+    if arguments is None:  # of a process of its own: the last that is registered comes first
+        atexit.register(give_up_stdout)
     sys.exit(status if isinstance(status, int) else 0)
 
 

@@ -19,6 +19,7 @@ from zsarbench.errors import ZsarbenchError
 from zsarbench.plugins import builtin, hookspecs
 from zsarbench.plugins.guarding import checked_columns, checked_texts, in_words
 from zsarbench.plugins.patches import replaced_by
+from zsarbench.plugins.process import put_back
 from zsarbench.plugins.registry import Registry
 from zsarbench.utils.time_limit import TimeIsUp, limited
 
@@ -203,8 +204,9 @@ def load_plugins(
     for name, loader in chosen.items():
         if name in block or (allow is not None and name not in allow):
             continue
+        changed: list[str] = []
         try:
-            with limited(seconds):
+            with put_back(changed), limited(seconds):
                 _load_one(manager, registry, name, loader)
         except KeyboardInterrupt:
             raise
@@ -214,6 +216,8 @@ def load_plugins(
                 manager.unregister(name=name)
             reason = str(error) if isinstance(error, ZsarbenchError | TimeIsUp) else in_words(error)
             failures.append(PluginFailure(name, reason, getattr(loader, "version", "")))
+        if changed:
+            _log.warning("plugin '%s' changed %s when it was loaded, which is put back", name, " and ".join(changed))
     registry.freeze()
     return Host(manager, registry, tuple(failures))
 

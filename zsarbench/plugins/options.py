@@ -40,6 +40,9 @@ def options_of(target: Any) -> dict[str, Option]:
     """
     if target.__init__ is object.__init__:
         return {}
+    is_class = isinstance(target, type)
+    if not is_class:
+        raise UsageError(f"{getattr(target, '__qualname__', target)} is a {type(target).__name__}; a class is needed")
     hints = typing.get_type_hints(target.__init__)
     listed = {}
     for parameter in list(inspect.signature(target.__init__).parameters.values())[1:]:

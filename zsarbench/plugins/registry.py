@@ -19,7 +19,9 @@ KINDS = ("dataset", "protocol", "visual", "text", "negatives", "loss", "method",
 RESERVED = {"dataset": ("none", "seen")}
 """Words that cannot be names of a kind: values of `--train-on`, and of results, that are not data sets."""
 
-_NAME = re.compile(r"[a-z0-9][a-z0-9./-]*")
+MAX_NAME = 100
+"""Characters: names are parts of the names of files."""
+_NAME = re.compile(r"[a-z0-9][a-z0-9.-]*(/[a-z0-9][a-z0-9.-]*)*")
 
 
 class MissingPackage(ZsarbenchError):
@@ -150,6 +152,8 @@ class Registry:
             )
         if not _NAME.fullmatch(entry.name):
             raise ZsarbenchError(f"{entry.kind} name '{entry.name}' is not of the form {_NAME.pattern}")
+        if len(entry.name) > MAX_NAME:
+            raise ZsarbenchError(f"{entry.kind} name '{entry.name[:20]}…' is longer than {MAX_NAME} characters")
         if ":" not in entry.target:
             raise ZsarbenchError(
                 f"target '{entry.target}' of {entry.kind} '{entry.name}' is not of the form package.module:Attr"

@@ -13,7 +13,7 @@ from zsarbench.plugins import building, options
 from zsarbench.plugins.parts import PART_KINDS
 from zsarbench.testing import toys
 from zsarbench.testing.causes import CAUSES
-from zsarbench.testing.randomness import other_randomness
+from zsarbench.testing.randomness import global_states, other_randomness, restored_settings
 from zsarbench.utils.time_limit import TimeIsUp, limited
 
 if TYPE_CHECKING:
@@ -55,6 +55,14 @@ def expect(holds: bool, expected: str, actual: str) -> None:
     """Raise `ContractViolation` unless the first argument is true."""
     if not holds:
         raise ContractViolation(expected, actual)
+
+
+def expect_unchanged(before: Mapping[str, Any]) -> None:
+    """Raise `ContractViolation` where the global states are no longer those that `global_states` returned before."""
+    after = global_states()
+    changed = [name for name, value in before.items() if after[name] != value]
+    advice = "fork random states with zsarbench.utils.seeding.fork_rng, and put settings back"
+    expect(not changed, "global states to stay as they were", f"it changed {', '.join(changed)}; {advice}")
 
 
 @dataclass(frozen=True)
@@ -190,7 +198,7 @@ class Check:
         if subject.unusable:
             return CheckOutcome(*about, skipped=subject.unusable)
         try:
-            with limited(seconds), other_randomness(GLOBAL_STATE):
+            with limited(seconds), restored_settings(), other_randomness(GLOBAL_STATE):
                 self.run(subject)
         except (Unavailable, NotGiven) as error:
             return CheckOutcome(*about, skipped=str(error))
@@ -202,7 +210,7 @@ class Check:
         except TimeIsUp:
             message = f"expected an end within {seconds:.0f} seconds, but it was still running"
             return CheckOutcome(*about, problem=self._problem(subject, message))
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             place = traceback.extract_tb(error.__traceback__)[-1]
             where = f"{Path(place.filename).name}, line {place.lineno}"
             message = f"expected no error, but it raised {type(error).__name__}: {error} ({where})"

@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from zsarbench import interfaces
-from zsarbench.errors import UsageError
+from zsarbench.errors import UsageError, ZsarbenchError
 from zsarbench.plugins import options
 from zsarbench.plugins.building import has_member, members
-from zsarbench.testing.checking import Check, ComponentUnderTest, ContractViolation, Unusable, expect
+from zsarbench.plugins.guarding import in_words
+from zsarbench.testing.checking import Check, ComponentUnderTest, ContractViolation, Unavailable, Unusable, expect
 
 
 def _is_names(value: Any) -> bool:
@@ -50,7 +51,10 @@ CONSTRUCTORS = "zsarbench.interfaces.components, 'constructors take explicit key
 
 
 def options_can_be_set(subject: ComponentUnderTest) -> None:
-    """Every option has a default and an annotation that the command line can read its values by."""
+    """The target is a class; every option has a default and an annotation that the command line can read values by."""
+    if not isinstance(subject.target, type):
+        actual = f"'{subject.name}' leads to a {type(subject.target).__name__}"
+        raise Unusable("a class as target", actual, "a factory function or an instance in place of the class")
     try:
         listed = options.options_of(subject.target)
     except UsageError as error:
@@ -69,7 +73,13 @@ def options_can_be_set(subject: ComponentUnderTest) -> None:
 
 def options_are_stored(subject: ComponentUnderTest) -> None:
     """The constructor stores every option unchanged under its name."""
-    component = subject.component
+    try:
+        component = subject.component
+    except (ZsarbenchError, ContractViolation, Unavailable):
+        raise
+    except (Exception, SystemExit) as error:
+        cause = "the constructor needs what is given to it by no option"
+        raise Unusable("a constructor that builds the component", in_words(error), cause) from error
     for name, option in options.options_of(subject.target).items():
         value = subject.chosen.get(name, option.default)
         expect(hasattr(component, name), f"option '{name}' as an attribute of that name", "it has none")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from zsarbench.plugins.parts import PART_KINDS
 from zsarbench.protocols import Protocol
 from zsarbench.testing import checks_constructors
 from zsarbench.testing.checking import Check, ComponentUnderTest, ContractViolation, Unavailable, expect
+from zsarbench.utils.class_names import normalise
 
 DATASET = "zsarbench.interfaces.Dataset"
 PROTOCOL = "zsarbench.protocols.Protocol"
@@ -63,7 +64,8 @@ def classes_are_named(subject: ComponentUnderTest) -> None:
     expect(isinstance(aliases, Mapping), "aliases as a mapping", f"it is a {type(aliases).__name__}")
     lost = sorted(set(aliases.values()) - set(classes))
     expect(not lost, "aliases of official class names", f"{lost[:3]} are not classes")
-    moved = sorted(alias for alias, name in aliases.items() if alias in classes and alias != name)
+    own = {normalise(name): name for name in classes}
+    moved = sorted(alias for alias, name in aliases.items() if own.get(normalise(alias), name) != name)
     expect(not moved, "a class's own name to be no alias of another class", f"{moved[:3]} are")
 
 
@@ -80,6 +82,10 @@ def manifest_is_sound(subject: ComponentUnderTest) -> None:
     ids = list(manifest["clip_id"])
     expect(all(isinstance(one, str) for one in ids), "clip ids that are text", f"one is {ids[0]!r}")
     expect(ids == sorted(ids), "rows sorted by clip_id", "they are not")
+    blank = [one for one in ids if one != one.strip()]
+    expect(not blank, "clip ids without blanks around them", f"{len(blank)} have some, e.g. {blank[:1]}")
+    paths = [path for path in manifest["path"].dropna() if not Path(str(path)).is_absolute()]
+    expect(not paths, "paths of files that are whole", f"{len(paths)} begin at the current folder, e.g. {paths[:1]}")
     lacking = [clip for clip, group in zip(ids, manifest["group"], strict=True) if pd.isna(group)]
     expect(not lacking, "a group, the source video, for every clip", f"'{lacking[:1]}' has none")
 
@@ -88,6 +94,7 @@ def lists_name_clips(subject: ComponentUnderTest) -> None:
     """The ids of official lists and of captions are in the manifest; captions are sentences."""
     ids = set(read(subject, "manifest")["clip_id"])
     for name, listed in read(subject, "splits").items():
+        expect(not isinstance(listed, str), f"clip ids as the list '{name}'", f"it is the text {listed!r:.40}")
         _all_in(listed, ids, f"clips of the list '{name}'")
     captions = read(subject, "captions")
     _all_in(captions, ids, "clips with captions")
@@ -112,6 +119,7 @@ def texts_describe_classes(subject: ComponentUnderTest) -> None:
         if texts is None:
             continue
         n_forms += 1
+        expect(isinstance(texts, Sequence), "class texts as a list or a tuple", f"it is a {type(texts).__name__}")
         names = tuple(text.name for text in texts)
         expect(names == tuple(classes), f"texts of the form '{form}' in the order of `classes`", "they are not")
         for text in texts:
@@ -119,6 +127,8 @@ def texts_describe_classes(subject: ComponentUnderTest) -> None:
             expect(full, f"a tuple of texts of the form '{form}'", f"class '{text.name}' has {text.texts!r}")
             one = form == "sentences" or len(text.texts) == 1
             expect(one, f"one text of the form '{form}' per class", f"'{text.name}' has {len(text.texts)}")
+        alike = len(classes) > 1 and len({text.texts for text in texts}) == 1
+        expect(not alike, f"texts of the form '{form}' that tell classes apart", f"all are {texts[0].texts[:1]}")
     expect(n_forms > 0, f"class texts of one of the forms {', '.join(CLASS_TEXT_FORMS)}", "it has none")
 
 
@@ -141,7 +151,8 @@ def revision_is_stable(subject: ComponentUnderTest) -> None:
         one, other = subject.component.revision, another(subject).revision
     except ZsarbenchError as error:
         raise Unavailable(str(error)) from error
-    expect(isinstance(one, str) and one != "", "a revision that is text", f"it is {one!r}")
+    text = isinstance(one, str) and one.strip() == one and len(one.splitlines()) == 1
+    expect(text, "a revision that is one line of text", f"it is {one!r}")
     expect(one == other, "the same revision for the same options", f"it is '{one}' and '{other}'")
     read(subject, "manifest")
     after = subject.component.revision

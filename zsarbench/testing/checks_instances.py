@@ -8,28 +8,39 @@ import torch
 
 from zsarbench.errors import ZsarbenchError
 from zsarbench.interfaces import Steps
-from zsarbench.testing.checking import Check, ComponentUnderTest, Unavailable, expect, farthest, same_bits
+from zsarbench.testing.checking import (
+    Check,
+    ComponentUnderTest,
+    Unavailable,
+    expect,
+    expect_unchanged,
+    farthest,
+    same_bits,
+)
 from zsarbench.testing.checks_data import another, read
-from zsarbench.testing.checks_encoders import TEXT, TEXTS, VISUAL, part_of, toy_batch
-from zsarbench.testing.randomness import other_randomness, random_states
+from zsarbench.testing.checks_encoders import VISUAL, part_of, toy_batch
+from zsarbench.testing.checks_texts import TEXT, TEXTS
+from zsarbench.testing.randomness import global_states, other_randomness
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 
 def two_encoders_are_one(subject: ComponentUnderTest) -> None:
-    """An instance built under other global random states gives the same rows, bit for bit, and leaves these states.
+    """An instance built under other global random states gives the same rows, bit for bit.
 
-    What it returns holds no graph of gradients.
+    It leaves these states, and global settings; what it returns holds no graph of gradients.
     """
     inputs: Any = toy_batch(subject) if subject.kind == "visual" else list(TEXTS[:6])
     with other_randomness(1):
-        before = random_states()
+        before = global_states()
         rows = _rows(subject.make().encode(inputs))
-        kept = before == random_states()
-    expect(kept, "the global random states to stay as they were", "one changed; use zsarbench.utils.seeding.fork_rng")
+        expect_unchanged(before)
     own = _rows(subject.component.encode(inputs))
     expect(same_bits(rows, own), "the same rows from two instances", farthest(rows.detach(), own.detach()))
+    states = [dict(encoder.fingerprint) for encoder in (subject.component, subject.make())]
+    actual = f"it was {states[1]} before and is {states[0]}"
+    expect(states[0] == states[1], "the same fingerprint after `encode` as before", actual)
     expect(not rows.requires_grad, "rows without a graph of gradients", "they need one; use torch.inference_mode")
 
 
@@ -50,15 +61,21 @@ def leaves_frames_alone(subject: ComponentUnderTest) -> None:
 
 
 def two_data_sets_are_one(subject: ComponentUnderTest) -> None:
-    """An instance built and read under other global random states has the same manifest, lists and captions."""
+    """An instance built and read under other global random states has the same manifest, lists and captions.
+
+    The manifest is the same when it is read again, and global states stay."""
     with other_randomness(1):
+        before = global_states()
         try:
             other = another(subject)
             tables: list[Any] = [other.manifest(), dict(other.splits()), dict(other.captions())]
+            again = other.manifest()
         except ZsarbenchError as error:
             raise Unavailable(str(error)) from error
+        expect_unchanged(before)
     same = read(subject, "manifest").equals(tables[0])
     expect(same, "the same manifest from two instances", "they differ")
+    expect(tables[0].equals(again), "the same manifest when it is read again", "it is another one")
     for what, value in (("splits", tables[1]), ("captions", tables[2])):
         expect(dict(read(subject, what)) == value, f"the same {what} from two instances", "they differ")
 

@@ -10,7 +10,7 @@ import torch
 
 from zsarbench.errors import UsageError
 from zsarbench.features.clips import MemoryClips
-from zsarbench.interfaces import ClassText, TrainSet
+from zsarbench.interfaces import ClassText, ClipFeatures, TrainSet
 from zsarbench.testing import toys
 from zsarbench.testing.checking import Check, ComponentUnderTest, Unavailable, close, expect, farthest, same_bits
 from zsarbench.testing.checks_methods import METHOD, Fitted, fit, fitted, scored, toy_context, unseen_clips
@@ -101,7 +101,10 @@ def _shuffled(train: TrainSet, number: int) -> TrainSet:
 
 
 def texts_decide(subject: ComponentUnderTest) -> None:
-    """Classes of the same names get other scores with other texts, even where only the last text differs."""
+    """Classes of the same names get other scores with other texts, even where only the last text differs.
+
+    The texts of seen classes count too where labels are learnt from.
+    """
     if not uses(subject, "text"):
         return
     method, clips = fitted(subject, 3), unseen_clips()
@@ -121,24 +124,58 @@ def texts_decide(subject: ComponentUnderTest) -> None:
     for how, others in cases.items():
         changed = scored(method, clips, others)
         expect(not close(changed, whole), "scores that follow the texts of a class", f"{how} they stay the same")
+    if subject.component.learns_from != "seen-classes":
+        return
+    train = toys.train_set(sentences=3)
+    turned = [*train.classes[1:], train.classes[0]]
+    last = tuple(
+        ClassText(own.name, (*own.texts[:-1], other.texts[-1]))
+        for own, other in zip(train.classes, turned, strict=True)
+    )
+    refitted = scored(fit(subject, 3, train=replace(train, classes=last)), clips, classes)
+    actual = "fitted on another last text of each they stay the same"
+    expect(not close(refitted, whole), "scores that follow the texts of seen classes", actual)
 
 
 def every_step_counts(subject: ComponentUnderTest) -> None:
-    """A clip whose last step shows something else gets other scores."""
+    """A clip whose last step shows something else gets other scores, and so does every clip where training clips do."""
     clips = unseen_clips()
     whole = scored(fitted(subject), clips, toys.class_texts(toys.UNSEEN))
     if not uses(subject, "visual") or bool((whole == whole[0, 0]).all()):
         return
+    other, long = _with_other_last_steps(clips)
+    changed = scored(fitted(subject), other, toys.class_texts(toys.UNSEEN))
+    actual = f"with another last step {len(long)} clips keep theirs"
+    expect(not close(changed[long], whole[long]), "scores that follow every step of a clip", actual)
+    if subject.component.learns_from == "nothing":
+        return
+    train = toys.train_set()
+    refitted = fit(subject, train=replace(train, clips=_with_other_last_steps(train.clips)[0]))
+    changed = scored(refitted, clips, toys.class_texts(toys.UNSEEN))
+    actual = "fitted on clips with other last steps it gives the same"
+    expect(not close(changed, whole), "scores that follow every step of training clips", actual)
+
+
+def _with_other_last_steps(clips: ClipFeatures) -> tuple[MemoryClips, list[int]]:
+    """Return clips whose last step is twice the first of another clip where they have several, and which these are."""
     steps = clips.rows(range(len(clips)))
     long = [number for number in range(len(clips)) if int(steps.mask[number].sum()) > 1]
     values = steps.values.clone()
     for number in long:
         last = int(steps.mask[number].sum()) - 1
         values[number, last] = 2 * steps.values[(number + PER_CLASS) % len(clips), 0]
-    other = MemoryClips(clips.ids, values, steps.mask, captions=clips.captions, captions_in_steps="none")
-    changed = scored(fitted(subject), other, toys.class_texts(toys.UNSEEN))
-    actual = f"with another last step {len(long)} clips keep theirs"
-    expect(not close(changed[long], whole[long]), "scores that follow every step of a clip", actual)
+    return MemoryClips(clips.ids, values, steps.mask, captions=clips.captions, captions_in_steps="none"), long
+
+
+def every_class_teaches(subject: ComponentUnderTest) -> None:
+    """Fitted without the clips of the last class, whose settings others decide, a method gives other scores."""
+    if subject.component.learns_from == "nothing":
+        return
+    clips, classes, train = unseen_clips(), toys.class_texts(toys.UNSEEN), toys.train_set(apart=True, per_class=12)
+    whole = scored(fit(subject, train=train), clips, classes)
+    without = scored(fit(subject, train=toys.lacking(train, [train.classes[-1].name])), clips, classes)
+    actual = f"without those of '{train.classes[-1].name}', the last, they are the same"
+    expect(not same_bits(without, whole), "scores that follow all clips of the training set", actual)
 
 
 def fits_stand_alone(subject: ComponentUnderTest) -> None:
@@ -177,6 +214,7 @@ def learning_checks() -> tuple[Check, ...]:
         Check("method", "shuffled-labels-teach-nothing", f"{METHOD}.fit", shuffled_labels_teach_nothing),
         Check("method", "texts-decide", texts, texts_decide),
         Check("method", "every-step-counts", "zsarbench.interfaces.Steps", every_step_counts),
+        Check("method", "every-class-teaches", "zsarbench.interfaces.TrainSet", every_class_teaches),
         Check("method", "fits-stand-alone", f"{METHOD}.fit", fits_stand_alone),
         Check("method", "another-seed-another-draw", seeds, another_seed_another_draw),
     )

@@ -14,8 +14,9 @@ import numpy as np
 import torch
 
 from zsarbench.interfaces import CaptionSteps, Clips, ColourOrdered, FrameOrdered
-from zsarbench.testing.checking import Check, ComponentUnderTest, expect, same_bits
+from zsarbench.testing.checking import Check, ComponentUnderTest, expect, expect_unchanged, same_bits
 from zsarbench.testing.checks_encoders import PREPARE, VISUAL, encoded, part_of, toy_batch
+from zsarbench.testing.randomness import global_states
 from zsarbench.utils import seeding
 
 if TYPE_CHECKING:
@@ -58,12 +59,15 @@ def prepare_keeps_the_picture(subject: ComponentUnderTest) -> None:
     uneven = float(max(channel.max() - channel.min() for channel in colour)) / span
     actual = f"its channels vary by {uneven:.0%} of their range: the axes of (H, W, 3) were reshaped, not transposed"
     expect(uneven < 0.05, "a frame of one colour to have channels of one value", actual)
-    red, blue = (np.abs(_centre(_prepared(subject, _solid(*one))) - black).mean((1, 2)) for one in _PRIMARIES)
+    lights = [np.abs(_centre(_prepared(subject, _solid(*one))) - black).mean((1, 2)) for one in _PRIMARIES]
+    for name, light in zip(("red", "green", "blue"), lights, strict=True):
+        expect(bool(light.any()), f"another picture of a {name} frame than of a black one", "they are the same")
+    red, green, blue = lights
     order = subject.component.colour_order if isinstance(subject.component, ColourOrdered) else None
     if order is not None and not np.allclose(red, red[0]):
         first, last = (red, blue) if order == "rgb" else (blue, red)
-        ordered = int(first.argmax()) == 0 and int(last.argmax()) == 2
-        actual = f"red is in channel {int(red.argmax())} and blue in channel {int(blue.argmax())}"
+        ordered = [int(light.argmax()) for light in (first, green, last)] == [0, 1, 2]
+        actual = f"red, green and blue are in the channels {', '.join(str(int(one.argmax())) for one in lights)}"
         expect(ordered, f"channels in the declared colour order, {order}", actual)
     for axis, side in ((1, "left"), (0, "upper")):
         halves = np.zeros((SIDE, SIDE, 3), dtype=np.uint8)
@@ -77,13 +81,17 @@ def prepare_keeps_the_picture(subject: ComponentUnderTest) -> None:
         )
 
 
-_PRIMARIES = ((255, 0, 0), (0, 0, 255))
+_PRIMARIES = ((255, 0, 0), (0, 255, 0), (0, 0, 255))
 
 
 def prepare_keeps_the_values(subject: ComponentUnderTest) -> None:
-    """A brighter frame is prepared to values that rise, or fall, with it, step by step, and the same each time."""
+    """A brighter frame is prepared to values that rise, or fall, with it, step by step.
+
+    A frame is prepared the same each time, whatever was prepared before, and global states stay as they were.
+    """
     if subject.component.needs != "frames":
         return
+    before = global_states()
     means = [_centre(_prepared(subject, _solid(level, level, level))).mean() for level in LEVELS]
     steps = np.diff(means)
     listed = ", ".join(f"{mean:.3g}" for mean in means)
@@ -93,12 +101,19 @@ def prepare_keeps_the_values(subject: ComponentUnderTest) -> None:
     expect(even < 4, f"values in proportion to the grey levels {LEVELS}", f"they are {listed}: they are cut off")
     noise = seeding.numpy_generator(0, "conformance", "noise").integers(0, 256, (SIDE, SIDE, 3), dtype=np.uint8)
     first = _prepared(subject, noise)
+    expect_unchanged(before)
+    fresh = np.asarray(subject.make().prepare(noise)).astype(np.float64)
+    kept = "another instance, which has prepared no other frame, prepares it otherwise"
+    expect(np.array_equal(first, fresh), "a frame to be prepared alike whatever came before", kept)
     same = all(np.array_equal(first, _prepared(subject, noise)) for _ in range(REPEATS))
     expect(same, "the same frame to be prepared alike each time", "it differs: random augmentation is for training")
 
 
 def tells_contents_apart(subject: ComponentUnderTest) -> None:
-    """Rows of black, white and noise frames differ by more than rounding, and so do those of red and blue ones."""
+    """Rows of black, white and noise frames differ by more than rounding, and so do those of red and blue ones.
+
+    In a window of several frames every other one is grey, so that contents move: motion is a content too.
+    """
     encoder = subject.component
     if encoder.needs != "frames":
         return
@@ -108,6 +123,7 @@ def tells_contents_apart(subject: ComponentUnderTest) -> None:
     prepared = [encoder.prepare(frame) for frame in pictures.values()]
     frames = torch.from_numpy(np.stack(prepared))[:, None, None]
     frames = frames.expand(-1, 1, encoder.sampling.frames_per_step, -1, -1, -1).contiguous()
+    frames[:, :, 1::2] = torch.from_numpy(encoder.prepare(_solid(90, 90, 90)))
     rows = encoder.encode(
         Clips(tuple(pictures), frames=frames, mask=torch.ones(len(pictures), 1, dtype=torch.bool))
     ).values
@@ -140,10 +156,19 @@ def every_frame_counts(subject: ComponentUnderTest) -> None:
     for step in range(int(batch.mask[0].sum())):
         actual = f"with other frames in step {step} it stays the same"
         expect(not same_bits(changed(step, slice(None)), own[step]), f"row {step} to follow its own frames", actual)
+    n_steps = int(batch.mask[0].sum())
+    alike = [step for step in range(1, n_steps) if same_bits(own[step], own[0])]
+    expect(not alike, "rows of their own for steps of other frames", f"row {alike[:1]} equals the first")
     n_frames = batch.frames.shape[2]
     if n_frames == 1:
         return
-    for which, part in (("after the first", slice(1, None)), ("of the second half", slice(n_frames // 2, None))):
+    half = n_frames // 2
+    parts = {
+        "after the first": slice(1, None),
+        "of the first half": slice(half),
+        "of the second half": slice(half, None),
+    }
+    for which, part in parts.items():
         actual = f"with other frames {which} it stays the same"
         expect(not same_bits(changed(0, part), own[0]), "a step's row to follow all frames of its window", actual)
     ordered = isinstance(encoder, FrameOrdered) and encoder.frame_order_matters
@@ -155,7 +180,10 @@ def every_frame_counts(subject: ComponentUnderTest) -> None:
 
 
 def every_caption_counts(subject: ComponentUnderTest) -> None:
-    """A clip's rows change with its last caption, unless the encoder declares that captions make no steps."""
+    """A clip's rows change with its first and last caption, and with a caption's last word.
+
+    An encoder may declare that captions make no steps; where each makes one, steps are in the order of the captions.
+    """
     encoder = subject.component
     how = encoder.captions_in_steps if isinstance(encoder, CaptionSteps) else "all"
     if encoder.needs != "captions" or how == "none":
@@ -163,13 +191,24 @@ def every_caption_counts(subject: ComponentUnderTest) -> None:
     batch = toy_batch(subject)
     assert batch.captions is not None
     whole = encoder.encode(batch)
-    n_captions = len(batch.captions[0])
-    other = ((*batch.captions[0][:-1], "a person lifts a word"), *batch.captions[1:])
-    changed = encoder.encode(replace(batch, captions=other))
-    if encoder.sampling.max_steps < n_captions and how == "one-each":
-        return
-    actual = f"with another caption {n_captions} of {n_captions} they are the same"
-    expect(not same_bits(changed.values[0], whole.values[0]), "rows that follow every caption", actual)
+    captions = batch.captions[0]
+    other, word = "a person lifts a word", f"{captions[0].rpartition(' ')[0]} box"
+    cases = {
+        "another last caption": (-1, (*captions[:-1], other)),
+        "another first caption": (0, (other, *captions[1:])),
+        "another last word of the first caption": (0, (word, *captions[1:])),
+    }
+    if encoder.sampling.max_steps < len(captions) and how == "one-each":
+        del cases["another last caption"]
+    own = whole.values[0][whole.mask[0]]
+    for what, (place, others) in cases.items():
+        rows = encoder.encode(replace(batch, captions=(others, *batch.captions[1:]))).values[0][: len(own)]
+        same = same_bits(rows[place], own[place]) if how == "one-each" else same_bits(rows, own)
+        expect(not same, "rows that follow every caption", f"with {what} they stay the same")
+    if how == "one-each" and encoder.sampling.max_steps >= len(captions):
+        turned = encoder.encode(replace(batch, captions=(captions[::-1], *batch.captions[1:]))).values[0]
+        same = same_bits(turned[: len(own)], own.flip(0))
+        expect(same, "a step for each caption, in their order", "captions in reverse do not give steps in reverse")
 
 
 def other_ids_same_bits(subject: ComponentUnderTest) -> None:

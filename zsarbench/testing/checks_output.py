@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from contextlib import redirect_stdout
 from dataclasses import fields
+from io import StringIO
 from typing import Any
 
 from zsarbench.interfaces import ClipSource, Shard, ShardReport, Table
@@ -28,14 +30,16 @@ class ToyTask:
 
 
 def renders_text(subject: ComponentUnderTest) -> None:
-    """`render` gives the same text each time, with every method in it, and leaves the table as it was."""
+    """`render` gives the same text each time, with every method in it, prints nothing and leaves the table alone."""
     table = toys.table()
-    text = subject.component.render(table)
+    with redirect_stdout(StringIO()) as printed:
+        text = subject.component.render(table)
+    expect(not printed.getvalue(), "nothing on stdout, which is the caller's", f"it printed {printed.getvalue()!r:.40}")
     expect(isinstance(text, str) and text.strip() != "", "text", f"it is a {type(text).__name__}")
     lost = [name for name in table.frame["method"] if name not in text.replace("\\", "")]
     expect(not lost, "every method of the table in the text", f"{', '.join(lost)} is missing")
-    again = subject.make().render(toys.table())
-    expect(text == again, "the same text for the same table", "it differs")
+    for again in (subject.make().render(toys.table()), subject.component.render(toys.table())):
+        expect(text == again, "the same text for the same table", "it differs")
     expect(_same(table, toys.table()), "the table to stay as it was", "it was changed")
 
 
@@ -48,7 +52,7 @@ def _about(table: Table) -> dict[str, Any]:
 
 
 def shows_the_figures(subject: ComponentUnderTest) -> None:
-    """Another value of the metric that ranks gives another text, and rows stay in their order."""
+    """The metric that ranks is shown, whichever it is, for each row and beside it; rows stay in their order."""
     text = subject.component.render(toys.table())
     changed = toys.table()
     changed.frame[changed.rank_by] = changed.frame[changed.rank_by] / 2
@@ -56,6 +60,25 @@ def shows_the_figures(subject: ComponentUnderTest) -> None:
     plain = text.replace("\\", "")
     places = [plain.find(name) for name in toys.table().frame["method"]]
     expect(places == sorted(places), "rows in the order of the table, best first", "they are in another order")
+    for metric, setting in (("top1_per_video", "zsl"), ("harmonic_mean", "gzsl")):
+        own = _parts(subject.make().render(toys.table(metric, setting)))
+        for number, name in enumerate(toys.table().frame["method"]):
+            table = toys.table(metric, setting)
+            values = table.frame[metric]
+            table.frame[metric] = [value + 0.04 * (row == number) for row, value in enumerate(values)]
+            actual = f"with another one of {name}, ranked by {metric}, it stays the same there"
+            others = _parts(subject.make().render(table))
+            expect(others[number] != own[number], f"{metric} of a row beside its method", actual)
+
+
+def _parts(text: str) -> list[str]:
+    """Return what stands around each method of the toy table, from the name before it to the one after it."""
+    plain, names = text.replace("\\", ""), list(toys.table().frame["method"])
+    ends = [0, *(plain.find(name) for name in names), len(plain)]
+    return [
+        plain[ends[number] + (len(names[number - 1]) if number else 0) : ends[number + 2]]
+        for number in range(len(names))
+    ]
 
 
 def reports_every_shard(subject: ComponentUnderTest) -> None:

@@ -21,12 +21,16 @@ from zsarbench.plugins.registry import KINDS, Entry, Registry
 from zsarbench.testing import (
     checks_data,
     checks_encoders,
+    checks_inputs,
     checks_instances,
     checks_leaks,
     checks_learning,
     checks_loader,
+    checks_losses,
     checks_methods,
     checks_output,
+    checks_processes,
+    checks_texts,
     checks_training,
 )
 from zsarbench.testing.checking import SECONDS, Check, CheckOutcome, ComponentUnderTest, Problem
@@ -59,18 +63,25 @@ def checks_for(kind: str) -> tuple[Check, ...]:
         UsageError: the kind is unknown.
     """
     known: dict[str, Callable[[], tuple[Check, ...]]] = {
-        "dataset": lambda: (*checks_data.dataset_checks(), *checks_instances.instance_checks("dataset")),
+        "dataset": lambda: (
+            *checks_data.dataset_checks(),
+            *checks_instances.instance_checks("dataset"),
+        ),
         "protocol": checks_data.protocol_checks,
         "visual": lambda: (
             *checks_encoders.visual_checks(),
             *checks_loader.loader_checks(),
             *checks_instances.instance_checks("visual"),
         ),
-        "text": lambda: (*checks_encoders.text_checks(), *checks_instances.instance_checks("text")),
+        "text": lambda: (
+            *checks_texts.text_checks(),
+            *checks_instances.instance_checks("text"),
+        ),
         "negatives": checks_training.negatives_checks,
-        "loss": checks_training.loss_checks,
+        "loss": checks_losses.loss_checks,
         "method": lambda: (
             *checks_methods.method_checks(),
+            *checks_inputs.input_checks(),
             *checks_learning.learning_checks(),
             *checks_leaks.leak_checks(),
         ),
@@ -80,7 +91,7 @@ def checks_for(kind: str) -> tuple[Check, ...]:
     }
     if kind not in known:
         raise UsageError(unknown("kind", kind, KINDS))
-    return known[kind]()
+    return (*known[kind](), *checks_processes.process_checks(kind))
 
 
 def subject_of(

@@ -1,9 +1,10 @@
-"""Global random states under a check's control, and a watch over what draws from any."""
+"""Global random states and settings under a check's control, and a watch over what draws from any."""
 
 from __future__ import annotations
 
+import os
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -12,6 +13,16 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from zsarbench.utils import seeding
+
+SETTINGS: Mapping[str, tuple[Callable[[], Any], Callable[[Any], Any]]] = {
+    "whether torch computes gradients": (torch.is_grad_enabled, torch.set_grad_enabled),
+    "torch's default dtype": (torch.get_default_dtype, torch.set_default_dtype),
+    "torch's number of threads": (torch.get_num_threads, torch.set_num_threads),
+    "whether torch is deterministic": (torch.get_deterministic_debug_mode, torch.set_deterministic_debug_mode),
+    "how numpy treats floating-point errors": (np.geterr, lambda kept: np.seterr(**kept)),
+    "the current folder": (os.getcwd, os.chdir),
+}  # fmt: skip
+"""Global settings by name, how each is read and how it is set."""
 
 
 @contextmanager
@@ -28,12 +39,28 @@ def other_randomness(noise: int) -> Iterator[None]:
         np.random.set_state(of_numpy)  # noqa: NPY002
 
 
-def random_states() -> list[Any]:
-    """Return the global random states in a form that can be compared: of Python, numpy, the CPU and each GPU."""
+def global_states() -> dict[str, Any]:
+    """Return what a component must leave as it is, by its name: the global random states, and global settings."""
     of_numpy: Any = np.random.get_state()  # noqa: NPY002
     gpus = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []
-    states = [state.tolist() for state in (torch.random.get_rng_state(), *gpus)]
-    return [random.getstate(), of_numpy[1].tolist(), of_numpy[2:], *states]
+    return {
+        "the random state of Python": random.getstate(),
+        "the random state of numpy": [of_numpy[1].tolist(), of_numpy[2:]],
+        "the random state of torch": [state.tolist() for state in (torch.random.get_rng_state(), *gpus)],
+        **{name: read() for name, (read, _) in SETTINGS.items()},
+    }
+
+
+@contextmanager
+def restored_settings() -> Iterator[None]:
+    """Put the global settings back that a block changes, so that what comes next is tried as before."""
+    kept = {name: read() for name, (read, _) in SETTINGS.items()}
+    try:
+        yield
+    finally:
+        for name, (read, write) in SETTINGS.items():
+            if read() != kept[name]:
+                write(kept[name])
 
 
 class RandomnessWatch(TorchDispatchMode):

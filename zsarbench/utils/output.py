@@ -90,6 +90,13 @@ def open_streams() -> None:
         sys.stdout.reconfigure(errors="zsarbench")
 
 
+def give_up_stdout() -> None:
+    """Send to stderr what is printed from now on, such as by what plugins do when a process ends."""
+    with suppress(OSError, ValueError):
+        sys.stdout.flush()
+        os.dup2(2, 1)
+
+
 @contextmanager
 def reserved_stdout() -> Iterator[None]:
     """Keep stdout for what is written to `stdout()`: all else that is printed inside, by plugins too, goes to stderr.

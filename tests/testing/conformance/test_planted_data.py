@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -96,10 +97,55 @@ class Spans(Pair):
     """Sound: clips are spans of videos."""
 
     def manifest(self) -> pd.DataFrame:
-        return Pair.manifest(self).assign(path="a.mp4", start=[0.0, 1.0, 2.0, 3.0], end=[1.0, 2.0, 3.0, 4.0])
+        return Pair.manifest(self).assign(path="/a.mp4", start=[0.0, 1.0, 2.0, 3.0], end=[1.0, 2.0, 3.0, 4.0])
+
+
+class Shrinking(Pair):
+    """Changes its table when it is read."""
+
+    def manifest(self) -> pd.DataFrame:
+        self.n_read = getattr(self, "n_read", 0) + 1
+        return super().manifest().iloc[: 4 if self.n_read == 1 else 3]
+
+
+class HashedRevision(Pair):
+    """Has Python's hash of a text for its revision."""
+
+    revision = str(hash("two classes"))
+
+
+class InASet(Pair):
+    """Has its classes in the order of a set."""
+
+    classes = tuple({f"run {number}" for number in range(50)} | {"run", "sit"})
+
+
+def moves_away(self: Any) -> pd.DataFrame:
+    os.chdir("/")
+    return Pair.manifest(self)
+
+
+def in_a_generator(self: Any, form: str) -> Any:
+    return (text for text in Pair.class_texts(self, form))
+
+
+def one_text(self: Any, form: str) -> Sequence[ClassText]:
+    return [ClassText(text.name, ("an action",)) for text in Pair.class_texts(self, form)]
 
 
 DATASET = [
+    (Shrinking, "two-instances-are-one"),
+    (altered(Pair, manifest=moves_away), "two-instances-are-one"),
+    (HashedRevision, "another-process-same-bits"),
+    (InASet, "another-process-same-bits"),
+    (altered(Pair, aliases={"S-I-T": "run"}), "classes-are-named"),
+    (manifest(path="a.mp4"), "manifest-is-sound"),
+    (manifest(clip_id=["a", "b", "c", "d\n"]), "manifest-is-sound"),
+    (altered(Pair, splits=lambda self: {"train": "ab"}), "lists-name-clips"),
+    (altered(Pair, class_texts=in_a_generator), "texts-describe-classes"),
+    (altered(Pair, class_texts=one_text), "texts-describe-classes"),
+    (altered(Pair, revision=" "), "revision-is-stable"),
+    (altered(Pair, revision="1\n2"), "revision-is-stable"),
     (Shuffled, "two-instances-are-one"),
     (altered(Pair, aliases={"sit": "run"}), "classes-are-named"),
     (altered(Pair, classes=("run ", "sit")), "classes-are-named"),

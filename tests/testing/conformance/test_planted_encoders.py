@@ -257,7 +257,126 @@ class OneCaption(Captions):
         super().__init__(text_encoder=text_encoder, join=join, max_steps=max_steps)
 
 
+class Timed(Windows):
+    """Has a time in what features are stored under."""
+
+    def __init__(self, *, scale: float = 1.0) -> None:
+        super().__init__(scale=scale)
+        self.fingerprint = {"made": str(time.time_ns())}
+
+
+class LateFingerprint(Windows):
+    """Knows its weights once it has encoded."""
+
+    def encode(self, clips: Clips) -> Steps:
+        self.fingerprint = {**self.fingerprint, "weights_sha256": "loaded"}
+        return Windows.encode(self, clips)
+
+
+class Hashed(Windows):
+    """Draws its weights from Python's hash of a text."""
+
+    def encode(self, clips: Clips) -> Steps:
+        steps = Windows.encode(self, clips)
+        return Steps(steps.values * (1 + hash("weights") % 1000), steps.mask)
+
+
+def whole_batches(self: Any, clips: Clips) -> Steps:
+    """Leaves steps at 0 that fill no batch of 32."""
+    steps = Windows.encode(self, clips)
+    places = steps.mask.nonzero()
+    left = places[len(places) // 32 * 32 :] if len(places) > 32 else places[:0]
+    steps.values[left[:, 0], left[:, 1]] = 0
+    return steps
+
+
+class Brightest:
+    """Scales by the brightest pixel so far."""
+
+    def __init__(self) -> None:
+        self.brightest = 1.0
+
+    def __call__(self, rgb: np.ndarray) -> np.ndarray:
+        self.brightest = max(self.brightest, float(rgb.max()))
+        return (PREPARED(rgb) / self.brightest).astype(np.float32)
+
+
+class WithBrightest(Windows):
+    def __init__(self, *, scale: float = 1.0) -> None:
+        super().__init__(scale=scale)
+        self.prepare = Brightest()
+
+
+def seeded(picture: np.ndarray) -> np.ndarray:
+    """Draws, with a seed that it sets for everybody."""
+    np.random.seed(0)  # noqa: NPY002
+    return picture
+
+
+class GreenLast(Windows):
+    """Says that its frames are red first, and has green and blue in each other's place."""
+
+    colour_order = "rgb"
+
+    def __init__(self, *, scale: float = 1.0) -> None:
+        super().__init__(scale=scale)
+        self.prepare = lambda rgb: np.ascontiguousarray(PREPARED(rgb)[[0, 2, 1]])
+
+
+def without_gradients(self: Any, clips: Clips) -> Steps:
+    """Shuts out gradients, and leaves them shut out."""
+    torch.set_grad_enabled(False)
+    return Windows.encode(self, clips)
+
+
+def read_captions(change: Callable[[tuple[str, ...]], tuple[str, ...]]) -> type:
+    """Return an encoder of other captions than it was given."""
+
+    def encode(self: Any, clips: Clips) -> Steps:
+        assert clips.captions is not None
+        return Captions.encode(self, replace(clips, captions=tuple(map(change, clips.captions))))
+
+    return altered(Captions, encode=encode)
+
+
+class Flow(Windows):
+    """Sound: the difference of a window's frames alone, 0 where nothing moves."""
+
+    frame_order_matters = True
+
+    def encode(self, clips: Clips) -> Steps:
+        assert clips.frames is not None
+        assert clips.mask is not None
+        means = clips.frames.double().mean(dim=(4, 5)).float()
+        return Steps((means[:, :, 1] - means[:, :, 0]) * clips.mask[..., None], clips.mask)
+
+
+class OneNumber(Windows):
+    """Sound: rows of one feature, in half precision."""
+
+    dim = 1
+
+    def encode(self, clips: Clips) -> Steps:
+        steps = Windows.encode(self, clips)
+        return Steps((steps.values @ torch.tensor([[1.0], [2.0], [4.0]])).half(), steps.mask)
+
+
 LOADER = [
+    (Timed, "declares-itself"),
+    (LateFingerprint, "two-instances-are-one"),
+    (Hashed, "another-process-same-bits"),
+    (altered(Windows, encode=whole_batches), "clip-alone"),
+    (altered(Windows, encode=without_gradients), "two-instances-are-one"),
+    (WithBrightest, "prepare-keeps-the-values"),
+    (picture(seeded), "prepare-keeps-the-values"),
+    (GreenLast, "prepare-keeps-the-picture"),
+    (picture(lambda one: one[[0, 0, 0]]), "prepare-keeps-the-picture"),
+    (rows_of(lambda frames, clips: frames[:, :, -1:]), "every-frame-counts"),
+    (rows_of(lambda frames, clips: frames[:1].mean(1, keepdim=True).expand_as(frames)), "every-frame-counts"),
+    (read_captions(lambda captions: captions[-1:] * len(captions)), "every-caption-counts"),
+    (read_captions(lambda captions: tuple(" ".join(one.split()[:3]) for one in captions)), "every-caption-counts"),
+    (read_captions(lambda captions: captions[::-1]), "every-caption-counts"),
+    (read_captions(lambda captions: tuple(sorted(captions))), "every-caption-counts"),
     (picture(reshaped), "prepare-keeps-the-picture"),
     (picture(lambda one: one.transpose(0, 2, 1)), "prepare-keeps-the-picture"),
     (picture(lambda one: one[..., ::-1]), "prepare-keeps-the-picture"),
@@ -388,7 +507,75 @@ class Characters(ToyText):
         return rows
 
 
+class HashedWords(ToyText):
+    """Counts words by Python's hash of them."""
+
+    def encode(self, texts: Sequence[str]) -> Tensor:
+        rows = torch.zeros(len(texts), 16)
+        for row, text in zip(rows, texts, strict=True):
+            for place, word in enumerate(text.split()):
+                row[place % 16] += hash(word) % 1000
+        return rows
+
+
+class ByLength(ToyText):
+    """Keeps rows by the length of their text."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.kept: dict[int, Tensor] = {}
+
+    def encode(self, texts: Sequence[str]) -> Tensor:
+        for text in texts:
+            self.kept.setdefault(len(text), ToyText.encode(self, [text])[0])
+        return torch.stack([self.kept[len(text)] for text in texts]) if texts else torch.zeros(0, 16)
+
+
+class Keeping(ToyText):
+    """Sound: keeps rows by their text."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.kept: dict[str, Tensor] = {}
+
+    def encode(self, texts: Sequence[str]) -> Tensor:
+        for text in texts:
+            self.kept.setdefault(text, ToyText.encode(self, [text])[0])
+        return torch.stack([self.kept[text] for text in texts]) if texts else torch.zeros(0, 16)
+
+
+class TimedText(ToyText):
+    """Has its address in what vectors are stored under."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.kept = [0]
+        self.fingerprint = {"of": str(id(self.kept))}
+
+
+def words_of(change: Callable[[list[str]], list[str]]) -> type:
+    """Return an encoder of other words than its texts have."""
+    return altered(
+        ToyText, encode=lambda self, texts: ToyText.encode(self, [" ".join(change(t.split())) for t in texts])
+    )
+
+
+def whole_text_batches(self: Any, texts: Sequence[str]) -> Tensor:
+    """Leaves rows at 0 that fill no batch of 32."""
+    rows = ToyText.encode(self, texts)
+    rows[len(texts) // 32 * 32 if len(texts) > 32 else len(texts) :] = 0
+    return rows
+
+
 TEXT = [
+    (HashedWords, "another-process-same-bits"),
+    (ByLength, "tells-texts-apart"),
+    (words_of(lambda words: words[-1:]), "tells-texts-apart"),
+    (words_of(lambda words: words[:16]), "tells-texts-apart"),
+    (TimedText, "declares-itself"),
+    (altered(ToyText, encode=lambda self, texts: ToyText.encode(self, sorted(texts, key=len))), "sentence-alone"),
+    (altered(ToyText, encode=lambda self, texts: ToyText.encode(self, texts.copy())), "sentence-alone"),
+    (altered(ToyText, encode=whole_text_batches), "sentence-alone"),
     (UnloadedText, "two-instances-are-one"),
     (LearningText, "two-instances-are-one"),
     (
@@ -415,9 +602,12 @@ PLANTED = [
 @pytest.mark.parametrize(
     ("kind", "component"),
     [
-        *(("visual", one) for one in (Windows, Motion, ToyVisual, TinyEncoder, Captions, TwoCaptions, OneCaption)),
+        *(
+            ("visual", one)
+            for one in (Windows, Motion, Flow, OneNumber, ToyVisual, TinyEncoder, Captions, TwoCaptions, OneCaption)
+        ),
         ("visual", altered(Windows, independent_steps=True)),
-        *(("text", one) for one in (ToyText, UnitText, Characters)),
+        *(("text", one) for one in (ToyText, UnitText, Characters, Keeping)),
     ],
 )
 def test_sound_ones_pass(kind: str, component: Any) -> None:

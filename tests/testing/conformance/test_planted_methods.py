@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
@@ -286,7 +287,178 @@ def last_wins(self: Any, *given: Any) -> Tensor:
     return scores + 0.1 * torch.arange(scores.shape[1])
 
 
+def mapped(self: Any, clips: Any, classes: Any, context: Any) -> tuple[Tensor, Tensor]:
+    """Return clips (N, D) in the space of texts, and texts (C, D)."""
+    return self.means(clips.rows(range(len(clips)))) @ self.map, self.texts(classes, context)
+
+
+def unguarded_cosine(self: Any, *given: Any) -> Tensor:
+    """Divides by lengths that may be 0."""
+    x, texts = mapped(self, *given)
+    return (x / x.norm(dim=1, keepdim=True)) @ (texts / texts.norm(dim=1, keepdim=True)).T
+
+
+def half_distances(self: Any, *given: Any) -> Tensor:
+    """Squares float16 values, which end at 65,504."""
+    x, texts = mapped(self, *given)
+    return -(x.half()[:, None] - texts.half()[None]).square().sum(-1)
+
+
+def early_exponential(self: Any, *given: Any) -> Tensor:
+    """A softmax by hand, whose exponentials overflow."""
+    x, texts = mapped(self, *given)
+    powers = (x @ texts.T).exp()
+    return powers / powers.sum(1, keepdim=True)
+
+
+def standardised(self: Any, *given: Any) -> Tensor:
+    """Divides by a deviation over candidates, of which there may be one."""
+    scores = Centroids.score(self, *given)
+    return (scores - scores.mean(1, keepdim=True)) / scores.std(1, keepdim=True)
+
+
+def squeezed(self: Any, *given: Any) -> Tensor:
+    """Loses the axis of a single candidate."""
+    return Centroids.score(self, *given).squeeze(1)
+
+
+def cached_by_length(self: Any, clips: Any, classes: Any, context: Any) -> Tensor:
+    """Keeps the scores of earlier clips of the same number."""
+    self.kept = getattr(self, "kept", {})
+    key = len(clips), len(classes)
+    if key not in self.kept:
+        self.kept[key] = Centroids.score(self, clips, classes, context)
+    kept: Tensor = self.kept[key]
+    return kept
+
+
+def texts_by_name(self: Any, classes: Sequence[ClassText], context: Any) -> Tensor:
+    """Keeps the texts of a class by its name, whatever texts come later."""
+    self.kept = getattr(self, "kept", {})
+    for one in classes:
+        self.kept.setdefault(one.name, context.parts.text.encode(one.texts).mean(0))
+    return torch.stack([self.kept[one.name] for one in classes])
+
+
+def normalised_in_place(self: Any, classes: Sequence[ClassText], context: Any) -> Tensor:
+    """Normalises rows that a cache of texts holds."""
+    rows = [context.parts.text.encode(one.texts) for one in classes]
+    return torch.stack([row.div_(row.norm(dim=1, keepdim=True)).mean(0) for row in rows])
+
+
+def over_clips(self: Any, *given: Any) -> Tensor:
+    """A softmax over the wrong axis."""
+    return Centroids.score(self, *given).softmax(0)
+
+
+def in_sorted_order(self: Any, clips: Any, classes: Any, context: Any) -> Tensor:
+    return Centroids.score(self, clips, sorted(classes, key=lambda one: one.name), context)
+
+
+def counted_from_sorted_names(self: Any, train: Any, context: Any) -> None:
+    """Takes a label for a place among sorted names."""
+    order = sorted(range(len(train.classes)), key=lambda number: train.classes[number].name)
+    Centroids.fit(self, replace(train, labels=torch.tensor(order)[train.labels]), context)
+
+
+def whole_blocks(self: Any, clips: Any, classes: Any, context: Any) -> Tensor:
+    """Scores blocks of five clips, and leaves the rest at 0."""
+    scores = Centroids.score(self, clips, classes, context)
+    scores[len(clips) // 5 * 5 :] = 0
+    return scores
+
+
+def first_batch(self: Any, train: Any, context: Any) -> None:
+    """Learns from the first 32 clips."""
+    few = range(min(32, len(train.clips)))
+    clips = train.clips.subset(few)
+    Centroids.fit(self, replace(train, clips=clips, labels=train.labels[: len(few)]), context)
+
+
+def fitted_on_names(self: Any, train: Any, context: Any) -> None:
+    """Learns from the names of classes, and scores their texts."""
+    classes = tuple(ClassText(one.name, (one.name,)) for one in train.classes)
+    Centroids.fit(self, replace(train, classes=classes), context)
+
+
+def fitted_on_first_step(self: Any, train: Any, context: Any) -> None:
+    """Learns from the first step of clips, and scores the mean."""
+    x = train.clips.rows(range(len(train.clips))).values[:, 0]
+    y = self.texts(train.classes, context)[train.labels]
+    self.map = torch.linalg.solve(x.T @ x + self.ridge * torch.eye(x.shape[1]), x.T @ y)
+
+
+def fitted_on_padding(self: Any, train: Any, context: Any) -> None:
+    """Learns from means over all steps, padding too, and scores the mean of real ones."""
+    x = train.clips.rows(range(len(train.clips))).values.mean(1)
+    y = self.texts(train.classes, context)[train.labels]
+    self.map = torch.linalg.solve(x.T @ x + self.ridge * torch.eye(x.shape[1]), x.T @ y)
+
+
+def setting(change: Callable[[], object]) -> type:
+    """Return a method that changes a global setting when it learns."""
+
+    def fit(self: Any, train: Any, context: Any) -> None:
+        Centroids.fit(self, train, context)
+        change()
+
+    return altered(Centroids, fit=fit)
+
+
+class HashedNames(Centroids):
+    """Starts from Python's hash of a name, which each process deals out anew."""
+
+    class_independent = True
+
+    def fit(self, train: Any, context: Any) -> None:
+        Centroids.fit(self, train, context)
+        self.map = self.map * (1 + hash(train.classes[0].name) % 1000)
+        self.map[0] = 1
+
+
+class OrderOfASet(Centroids):
+    """Takes the place of a class in a set for its number."""
+
+    def fit(self, train: Any, context: Any) -> None:
+        Centroids.fit(self, train, context)
+        numbered = {f"{one.name} {number}" for one in train.classes for number in range(999)}
+        self.map[0] = float(next(iter(numbered)).split()[-1])
+
+
+def hubs(self: Any, *given: Any) -> Tensor:
+    """Takes off what the nearest test clips of a class reach."""
+    scores = Centroids.score(self, *given)
+    return 2 * scores - scores.topk(min(3, len(scores)), dim=0).values.mean(0)
+
+
 METHOD = [
+    (altered(Centroids, score=unguarded_cosine), "takes-any-values"),
+    (altered(Centroids, score=half_distances), "takes-any-values"),
+    (altered(Centroids, score=early_exponential, class_independent=False), "takes-any-values"),
+    (altered(Centroids, score=standardised, class_independent=False), "gives-scores"),
+    (altered(Centroids, score=squeezed), "gives-scores"),
+    (altered(Centroids, score=over_clips), "clip-alone"),
+    (altered(Centroids, score=hubs), "clip-alone"),
+    (altered(Centroids, score=cached_by_length), "order-follows-clips"),
+    (altered(Centroids, texts=texts_by_name), "texts-decide"),
+    (altered(Centroids, texts=normalised_in_place), "leaves-inputs-alone"),
+    (altered(Centroids, score=in_sorted_order), "order-follows-clips"),
+    (altered(Centroids, fit=counted_from_sorted_names), "learns-what-can-be-learnt"),
+    (altered(Centroids, score=whole_blocks), "seen-candidates-too"),
+    (altered(Centroids, fit=first_batch), "every-class-teaches"),
+    (altered(Centroids, fit=fitted_on_names), "texts-decide"),
+    (altered(Centroids, fit=fitted_on_first_step), "every-step-counts"),
+    (
+        altered(Centroids, fit=fitted_on_padding, score=lambda *given: -torch.cdist(*mapped(*given))),
+        "padding-stays-out",
+    ),
+    (setting(lambda: torch.set_grad_enabled(False)), "same-seed-same-scores"),
+    (setting(lambda: torch.set_default_dtype(torch.float64)), "same-seed-same-scores"),
+    (setting(lambda: torch.set_num_threads(torch.get_num_threads() % 2 + 1)), "same-seed-same-scores"),
+    (setting(lambda: np.seterr(all="raise")), "same-seed-same-scores"),
+    (setting(lambda: os.chdir("/")), "same-seed-same-scores"),
+    (HashedNames, "another-process-same-bits"),
+    (OrderOfASet, "another-process-same-bits"),
     (altered(Centroids, fit=off_by_one), "learns-what-can-be-learnt"),
     (altered(Centroids, score=distances), "learns-what-can-be-learnt"),
     (altered(Centroids, score=lambda *given: torch.zeros_like(Centroids.score(*given))), "learns-what-can-be-learnt"),
@@ -374,7 +546,40 @@ class Adaptive(Centroids):
         return Centroids.score(self, *given).softmax(1)
 
 
-SOUND = [("method", Centroids), ("method", Recorded), ("method", Adaptive), ("method", NearestText)]
+class Distances(Centroids):
+    """Sound: gives negative distances, of millions."""
+
+    def score(self, *given: Any) -> Tensor:
+        return -1e6 * torch.cdist(*mapped(self, *given))
+
+
+class Neighbours(Centroids):
+    """Sound: the weighted texts of all training clips, as float64."""
+
+    def fit(self, train: Any, context: Any) -> None:
+        self.x = torch.nn.functional.normalize(self.means(train.clips.rows(range(len(train.clips)))), dim=1)
+        self.y = self.texts(train.classes, context)[train.labels]
+
+    def score(self, clips: Any, classes: Sequence[ClassText], context: Any) -> Tensor:
+        x = torch.nn.functional.normalize(self.means(clips.rows(range(len(clips)))), dim=1)
+        near = (10 * x @ self.x.T).softmax(1) @ self.y
+        return torch.cosine_similarity(near[:, None], self.texts(classes, context)[None], dim=-1).double()
+
+
+class Ranks(Centroids):
+    """Sound: gives the rank of a class among the candidates."""
+
+    class_independent = False
+
+    def score(self, *given: Any) -> Tensor:
+        scores = Centroids.score(self, *given)
+        ranks = (scores[:, :, None] > scores[:, None]).float().sum(2)
+        return ranks.where(~scores.isnan(), scores)
+
+
+SOUND = [
+    ("method", one) for one in (Centroids, Recorded, Adaptive, NearestText, Distances, Neighbours, Ranks)
+]  # fmt: skip
 
 
 @pytest.mark.parametrize(("kind", "component"), SOUND)

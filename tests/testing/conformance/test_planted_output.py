@@ -73,7 +73,39 @@ def ranks_all(text: str, table: Table) -> str:
     return text
 
 
+class Piling(Lines):
+    """Keeps the rows of earlier tables."""
+
+    def __init__(self) -> None:
+        self.kept: list[str] = []
+
+    def render(self, table: Table) -> str:
+        self.kept.append(super().render(table))
+        return "\n".join(self.kept)
+
+
+def figures(change: Any) -> type:
+    """Return a reporter of other figures beside the methods than the table has."""
+
+    def render(self: Any, table: Table) -> str:
+        rows = zip(table.frame["method"], change(list(table.frame[table.rank_by]), table), strict=True)
+        return "\n".join(f"{method} {value}" for method, value in rows)
+
+    return altered(Lines, render=render)
+
+
+def prints(text: str, table: Table) -> str:
+    print(text)
+    return text
+
+
 PLANTED = [
+    ("reporter", Piling, "renders-text"),
+    ("reporter", render(prints), "renders-text"),
+    ("reporter", figures(lambda values, table: list(table.frame["top1_per_video"])), "shows-the-figures"),
+    ("reporter", figures(lambda values, table: values[::-1]), "shows-the-figures"),
+    ("reporter", figures(lambda values, table: values[:1] * len(values)), "shows-the-figures"),
+    ("reporter", figures(lambda values, table: [values[0], *[""] * (len(values) - 1)]), "shows-the-figures"),
     ("reporter", render(lambda text, table: None), "renders-text"),
     ("reporter", render(lambda text, table: text.splitlines()[1]), "renders-text"),
     ("reporter", render(lambda text, table: f"{text} {random.random()}"), "renders-text"),

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
@@ -100,8 +101,43 @@ class InBatch(ToyNegatives):
     when = "batch"
 
 
+class ByShape(ToyNegatives):
+    """Gives what it drew first for a draw of this shape."""
+
+    def __init__(self) -> None:
+        self.kept: dict[tuple[int, int], Tensor] = {}
+
+    def sample(self, draw: NegativeDraw) -> Tensor:
+        return self.kept.setdefault((len(draw.anchors), draw.k), super().sample(draw))
+
+
+def draws_globally(sample: Any, draw: NegativeDraw) -> Tensor:
+    np.random.rand()  # noqa: NPY002
+    rows: Tensor = sample(draw)
+    return rows
+
+
+class HashedDraw(ToyNegatives):
+    """Mixes Python's hash of a text into the generator."""
+
+    def sample(self, draw: NegativeDraw) -> Tensor:
+        seed = int(torch.randint(1000, (1,), generator=draw.rng)) + hash("negatives") % 2**31
+        return super().sample(replace(draw, rng=torch.Generator().manual_seed(seed)))
+
+
+def recording(value: Any) -> type:
+    """Return a sampler whose record holds a value."""
+    return altered(ToyNegatives, record=lambda self: {"distance": value})
+
+
 ENDLESS = sampler(endless)
 NEGATIVES = [
+    (ByShape, "follows-the-generator"),
+    (sampler(draws_globally), "follows-the-generator"),
+    (HashedDraw, "another-process-same-bits"),
+    (recording(torch.ones(3)), "records-numbers"),
+    (recording("far"), "records-numbers"),
+    (recording(float("nan")), "records-numbers"),
     (altered(ToyNegatives, when="always"), "interface-is-complete"),
     (sampler(lambda sample, draw: sample(draw) + 1), "draws-indices"),
     (sampler(lambda sample, draw: sample(draw).int()), "draws-indices"),
@@ -183,7 +219,47 @@ class Contrast(torch.nn.Module):
         return torch.nn.functional.cross_entropy(self.scale * self.log_scale.exp() * logits, target)
 
 
+class Reversal(torch.autograd.Function):
+    """Turns gradients round."""
+
+    @staticmethod
+    def forward(context: Any, values: Tensor) -> Tensor:
+        return values.clone()
+
+    @staticmethod
+    def backward(context: Any, gradient: Tensor) -> Tensor:
+        return -gradient
+
+
+def all_pairs(video: Tensor, positive: Tensor, negative: Tensor) -> Tensor:
+    """Broadcasts (B, 1, D) against (B, D): each video lies near all positives."""
+    near = (video[:, None] - positive).square().sum(-1)
+    return (1 + near.mean() - (video[:, None] - negative).square().sum(-1)).clamp(min=0).mean()
+
+
+def in_batch(video: Tensor, positive: Tensor, negative: Tensor) -> Tensor:
+    """Sound: a softmax over the positives of the batch and the row's negatives."""
+    video, positive, negative = (torch.nn.functional.normalize(one, dim=-1) for one in (video, positive, negative))
+    logits = 5 * torch.cat([video @ positive.T, (video[:, None] * negative).sum(-1)], dim=1)
+    return torch.nn.functional.cross_entropy(logits, torch.arange(len(video)))
+
+
+def hardest_only(video: Tensor, positive: Tensor, negative: Tensor) -> Tensor:
+    """Sound: the hinge of the hardest negative, whose texts get no gradient."""
+    near = torch.cosine_similarity(video, positive.detach(), dim=-1)
+    far = torch.cosine_similarity(video[:, None], negative.detach(), dim=-1).amax(1)
+    return (0.2 + far - near).clamp(min=0).mean()
+
+
 LOSS = [
+    (loss(all_pairs), "pairs-count"),
+    (loss(lambda v, p, n: ToyLoss()(*map(Reversal.apply, (v, p, n)))), "gradient-descends"),
+    (loss(lambda v, p, n: ToyLoss()(v, p, n[:1].expand_as(n))), "order-does-not-matter"),
+    (
+        loss(lambda v, p, n: ToyLoss()(v[: len(v) // 2 + 1], p[: len(v) // 2 + 1], n[: len(v) // 2 + 1])),
+        "order-does-not-matter",
+    ),
+    (loss(lambda v, p, n: ToyLoss()(v, p, n) + torch.rand(1)[0]), "order-does-not-matter"),
     (loss(attracts), "every-input-counts"),
     (loss(repels), "every-input-counts"),
     (loss(lambda v, p, n: ToyLoss()(v, p, n.flip(0)[:, :1] * 0)), "every-input-counts"),
@@ -212,7 +288,7 @@ PLANTED = [
 
 SOUND = [
     *(("negatives", one) for one in (ToyNegatives, Hardest, InBatch)),
-    *(("loss", one) for one in (ToyLoss, SoftMargin, Contrast)),
+    *(("loss", one) for one in (ToyLoss, SoftMargin, Contrast, loss(in_batch), loss(hardest_only))),
 ]
 
 

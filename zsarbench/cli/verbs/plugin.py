@@ -19,6 +19,9 @@ TEMPLATE = Path(__file__).parents[1] / "plugin-template"
 KINDS = ("method", "loss", "visual", "text", "negatives", "dataset", "protocol", "reporter")
 FILES = {"visual": ("frames.py", "visual.py"), "dataset": ("dataset.py", "data"), "protocol": ("protocols",)}
 """What a kind needs of the template's package, where that is not one file of its name."""
+OF_TOOLS = ("tests", "conftest", "setup", "src", "dist")
+"""Names that the written tests, pytest and builds give another meaning to in a distribution's folder."""
+MAX_LENGTH = 64
 _NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 
 
@@ -73,7 +76,7 @@ def _module(name: str) -> str:
     """Return the name of the package.
 
     Raises:
-        UsageError: the name cannot be that of a distribution, a component and a module.
+        UsageError: the name cannot be that of a distribution, a component and a module, or tools take it otherwise.
     """
     module = name.replace("-", "_")
     if not _NAME.fullmatch(name) or keyword.iskeyword(module):
@@ -81,6 +84,10 @@ def _module(name: str) -> str:
             f"plugin name '{name}' must be a lower-case letter, then lower-case letters, digits and hyphens. "
             "Try: zsarbench plugin new fast-zsl"
         )
+    if len(name) > MAX_LENGTH or name in OF_TOOLS:
+        why = "means something else to the tools that build and test it"
+        why = f"is longer than {MAX_LENGTH} characters" if len(name) > MAX_LENGTH else why
+        raise UsageError(f"plugin name '{name[:MAX_LENGTH]}' {why}. Try: another name")
     return module
 
 

@@ -4,7 +4,6 @@ import hashlib
 from pathlib import Path
 
 import pandas as pd
-
 from zsarbench.errors import UsageError
 from zsarbench.interfaces import ClassText
 
@@ -18,7 +17,7 @@ class Listed:
 
     def __init__(self, *, root: Path | None = None):
         self.root = root  # filled by --data-root; the videos are looked for there
-        self.aliases = {}  # other spellings of class names in public lists, to the official name
+        self.aliases: dict[str, str] = {}  # other spellings of class names in public lists, to the official name
         self._table = pd.read_csv(FILE, dtype=str).sort_values("clip_id", ignore_index=True)
         self.classes = tuple(sorted(self._table["label"].unique()))
         self.revision = hashlib.sha256(FILE.read_bytes()).hexdigest()[:16]  # another one for any other content

@@ -1,7 +1,6 @@
 """A negative sampler: draws texts that an anchor is pushed away from."""
 
 import torch
-
 from zsarbench.errors import NoNegatives
 
 

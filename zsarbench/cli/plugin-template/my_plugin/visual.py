@@ -1,7 +1,8 @@
 """A visual encoder: frames to one row of features for each step."""
 
-from my_plugin.frames import Fields
 from zsarbench.interfaces import Sampling, Steps
+
+from my_plugin.frames import Fields
 
 
 class Colours:

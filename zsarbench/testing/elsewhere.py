@@ -6,8 +6,10 @@ One process is started for all checks, since an import of torch takes seconds; i
 from __future__ import annotations
 
 import atexit
+import contextlib
 import importlib
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -33,11 +35,19 @@ def _process() -> tuple[subprocess.Popen[bytes], Connection]:
     command = [sys.executable, "-P", "-c", _SERVE, str(theirs.fileno())]
     # What components print there is no output of this process.
     started = subprocess.Popen(
-        command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, env=environment, pass_fds=[theirs.fileno()]
-    )
-    atexit.register(started.kill)
+        command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, env=environment, pass_fds=[theirs.fileno()],
+        start_new_session=True,
+    )  # fmt: skip
+    atexit.register(_end, started)
     theirs.close()
     return started, ours
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """End the process with its forks: a component may hang there."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
 
 
 def call(target: str, **arguments: Any) -> Any:
@@ -54,8 +64,7 @@ def call(target: str, **arguments: Any) -> Any:
         value, problem = connection.recv()
     except BaseException as error:  # of a limit of time too: what it answers now would be taken for the next answer
         _process.cache_clear()
-        process.kill()
-        process.wait()
+        _end(process)
         if isinstance(error, OSError | EOFError):
             raise Failed("the process ended") from error
         raise

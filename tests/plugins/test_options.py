@@ -1,13 +1,19 @@
 from __future__ import annotations
 
+import enum
 import math
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
 import pytest
 
 from zsarbench.errors import UsageError
 from zsarbench.plugins.options import check, options_of, parse, takes
+
+
+class Colour(enum.StrEnum):
+    RED = "red"
 
 
 class Toy:
@@ -113,3 +119,24 @@ def test_whether_a_constructor_takes_something_is_known_without_calling_it() -> 
 
     assert [takes(Toy, name) for name in ("margin", "root", "margn")] == [True, True, False]
     assert not takes(Bare, "args")
+
+
+@pytest.mark.parametrize(
+    "default", [math.nan, math.inf, Colour.RED, np.ones(2), [1], {"a": 1}, ((1, math.nan),), object()]
+)
+def test_a_default_that_no_result_can_state_is_named(default: Any) -> None:
+    class Made:
+        def __init__(self, chosen: Any = default) -> None:
+            self.chosen = chosen
+
+    with pytest.raises(UsageError, match="as the default of 'chosen'; a result can state texts, finite numbers"):
+        options_of(Made)
+
+
+def test_an_annotation_that_names_nothing_is_named() -> None:
+    class Made:
+        def __init__(self, chosen: Missing = 1) -> None:  # type: ignore[name-defined]  # noqa: F821
+            self.chosen = chosen
+
+    with pytest.raises(UsageError, match=r"annotations of the constructor of .*Made cannot be read: .*Missing"):
+        options_of(Made)

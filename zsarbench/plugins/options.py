@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import math
 import sys
 import types
 import typing
@@ -36,14 +37,18 @@ def options_of(target: Any) -> dict[str, Option]:
     """Return the options of a component class by name.
 
     Raises:
-        UsageError: its constructor takes `**kwargs` or a parameter without a default, which the contract forbids.
+        UsageError: its constructor takes what the contract forbids: `**kwargs`, or a parameter without a default, with
+            one that no result can state, or with an annotation that names nothing.
     """
     if target.__init__ is object.__init__:
         return {}
     is_class = isinstance(target, type)
     if not is_class:
         raise UsageError(f"{getattr(target, '__qualname__', target)} is a {type(target).__name__}; a class is needed")
-    hints = typing.get_type_hints(target.__init__)
+    try:
+        hints = typing.get_type_hints(target.__init__)
+    except Exception as error:  # annotations are code, which may raise anything
+        raise UsageError(f"annotations of the constructor of {target.__qualname__} cannot be read: {error}") from error
     listed = {}
     for parameter in list(inspect.signature(target.__init__).parameters.values())[1:]:
         if parameter.kind in (parameter.VAR_KEYWORD, parameter.VAR_POSITIONAL):
@@ -54,8 +59,22 @@ def options_of(target: Any) -> dict[str, Option]:
             continue
         if parameter.default is parameter.empty:
             raise UsageError(f"{target.__qualname__} has no default for '{parameter.name}'; every option needs one")
+        if not _is_plain(parameter.default):
+            raise UsageError(
+                f"{target.__qualname__} has {parameter.default!r:.80} as the default of '{parameter.name}'; a result "
+                "can state texts, finite numbers, true, false, none, and tuples of these"
+            )
         listed[parameter.name] = Option(parameter.name, hints.get(parameter.name, Any), parameter.default)
     return listed
+
+
+def _is_plain(value: Any) -> bool:
+    """Return whether a value, which is a part of the spec, can be written as JSON and be read as itself."""
+    if isinstance(value, tuple):
+        return all(map(_is_plain, value))
+    if isinstance(value, float):
+        return math.isfinite(value)
+    return value is None or type(value) in (bool, int, str)
 
 
 def takes(target: Any, parameter: str) -> bool:

@@ -17,8 +17,8 @@ PUBLIC = {
         ClipSource Clips ColourOrdered Context Control Cuttable Dataset Denominator Digested Downloadable Embeds
         Executor ExtractionTask FindsClips Fingerprinted FrameEncoder FrameOrdered HasClassifier HasFailures
         HasParameters HasRoot IndependentSteps LearnsFrom Loss Method Movable NegativeDraw NegativeSampler Parts
-        Prepare Progress Recording Reporter Round SamplesTexts Sampling Shard ShardReport StepBatches Steps Table Task
-        TextDraw TextEncoder TrainSet VisualEncoder
+        Prepare Progress Recording RendersAll Reporter Round SamplesTexts Sampling Shard ShardReport StepBatches Steps
+        Table Task TextDraw TextEncoder TrainSet VisualEncoder
     """,
     "zsarbench.errors": "NoNegatives NotApplicable NotGiven UsageError UsageErrors ZsarbenchError unknown",
     "zsarbench.plugins": "Host PluginFailure load_plugins",

@@ -192,7 +192,7 @@ class Dataset(Protocol):
 
 @runtime_checkable
 class Reporter(Protocol):
-    """Renders a comparison table."""
+    """Renders a comparison table. Optional: `RendersAll`."""
 
     def render(self, table: Table) -> str:
         """Return the table as text, and leave it as it is."""

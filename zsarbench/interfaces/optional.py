@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
 from zsarbench.interfaces.components import Context, Parts, Prepare
-from zsarbench.interfaces.values import CaptionsInSteps, ClassText, ClipFeatures, ClipSource, TextDraw
+from zsarbench.interfaces.values import CaptionsInSteps, ClassText, ClipFeatures, ClipSource, Table, TextDraw
 
 if TYPE_CHECKING:
     import torch
@@ -207,3 +207,11 @@ class ClassesKnown(Protocol):
 
     classes: tuple[str, ...]
     aliases: Mapping[str, str]
+
+
+@runtime_checkable
+class RendersAll(Protocol):
+    """A reporter for programs, which read one document; the tables of others are printed one after another."""
+
+    def render_all(self, tables: Sequence[Table]) -> str:
+        """Return several tables, each of another protocol, as one text, and leave them as they are."""

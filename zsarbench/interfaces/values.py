@@ -258,14 +258,14 @@ class Progress(Protocol):
 class Table:
     """A comparison of results on one protocol, next to the figures that papers report on it.
 
-    frame: one row per result or reported method, group by group, best first. Columns: rank and rank_last (the first and
-    the last rank that the row may have, which it shares with rows that no test tells apart from it; missing where it is
-    not ranked), method, settings (what distinguishes rows of one method), kind (measured, reported), visual, text,
-    negatives, loss, train_on, class_text; for each metric its mean, a fraction, under its name and `_std`, `_ci_low`,
-    `_ci_high`, `_seed_std`, `_chance`; n_rounds, n_distinct_rounds (without those that repeat an earlier one), n_seeds,
-    n_expected, n_scored, n_failed (sums over the rounds of one seed), notes (a list of texts), id, spec_id, created,
-    command, backing where it was looked for ("re-measured", "recomputed" or "stated"), and `extra_columns`, which
-    plugins add. What a row has not is missing.
+    frame: one row per result or reported method, group by group, best first. Columns: protocol, rank and rank_last (the
+    first and the last rank that the row may have, which it shares with rows that no test tells apart from it; missing
+    where it is not ranked), method, settings (what distinguishes rows of one method), kind (measured, reported),
+    visual, text, negatives, loss, train_on, class_text; for each metric its mean, a fraction, under its name and
+    `_std`, `_ci_low`, `_ci_high`, `_seed_std`, `_chance`; n_rounds, n_distinct_rounds (without those that repeat an
+    earlier one), n_seeds, n_expected, n_scored, n_failed (sums over the rounds of one seed), notes (a list of texts),
+    id, spec_id, created, command, backing where it was looked for ("re-measured", "recomputed" or "stated"), and
+    `extra_columns`, which plugins add. What a row has not is missing.
     rank_by: the metric that ranks. setting: that of the protocol. remarks: lines that belong under the table. left_out:
     "id: reason" for each result that is not in it.
     """

@@ -223,7 +223,7 @@ def table() -> Table:
 
     def row(rank: int | None, method: str, kind: str, value: float, notes: list[str]) -> dict[str, Any]:
         measured = kind == "measured"
-        cells: dict[str, Any] = {"rank": rank, "method": method, "settings": "", "kind": kind}
+        cells: dict[str, Any] = {"protocol": "toy/table", "rank": rank, "method": method, "settings": "", "kind": kind}
         cells |= {"visual": "captions" if measured else None, "text": "toy-text" if measured else None}
         cells |= {"negatives": None, "loss": None, "train_on": "none", "class_text": "name" if measured else ""}
         cells |= {"top1_per_video": value, "top1_per_video_std": 0.02, "top1_per_video_ci_low": value - 0.1}

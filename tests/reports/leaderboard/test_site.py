@@ -608,6 +608,34 @@ def test_nothing_bars_a_reader_by_the_rules_of_axe(folder: Path, tmp_path: Path,
 
 
 @browser
+def test_an_address_with_a_row_opens_it_and_scrolls_to_it_wherever_it_stands(tmp_path: Path) -> None:
+    scores = sample_scores()
+    for number in range(90):
+        results.write(sample_result(scores, f"m{number:02}", created=f"2026-03-01T10:00:{number % 60:02}Z"), scores,
+                      tmp_path / "results")  # fmt: skip
+    page = written(site_of(tmp_path / "results", []), tmp_path / "site")
+    ids = [row["id"] for row in rows_of((page.parent / "data/toy-half.js").read_bytes())]
+    seen = driven(page, tmp_path / "profile", f"""
+      const go = async (address) => {{ location.hash = address; await wait(); await wait(); }};
+      const about = () => all("tr.below").map((below) => {{
+        const row = below.previousSibling, {{ top, bottom }} = row.getBoundingClientRect();
+        return [row.dataset.row, top >= 0 && bottom <= innerHeight, row.querySelector(".open").ariaExpanded];
+      }});
+      for (const id of {json.dumps([ids[85], ids[3], ids[88]])}) {{
+        await go(`p=toy%2Fhalf&row=${{id}}`);
+        seen.push(about());
+      }}
+      await go("view=overview");
+      await go("p=toy%2Fhalf&row={ids[70]}");
+      seen.push(about());
+      scrollTo(0, 0);
+      await go("p=toy%2Fhalf&row={ids[70]}&pair={ids[70]}");
+      seen.push(scrollY);
+    """)  # fmt: skip
+    assert seen == [*([[ids[place], True, "true"]] for place in (85, 3, 88, 70)), 0]
+
+
+@browser
 def test_a_number_halfway_between_two_is_on_the_page_what_it_is_in_the_terminal(tmp_path: Path) -> None:
     """3 of 48 clips are 6.25 %, which Python shows as 6.2 and browsers as 6.3."""
     scores = sample_scores(skill=4.0)

@@ -9,7 +9,7 @@ import json
 import re
 import shutil
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from html.parser import HTMLParser
 from importlib.resources import files
 from pathlib import Path
@@ -392,6 +392,38 @@ def test_a_build_drops_what_an_earlier_one_wrote_and_nothing_else(folder: Path, 
     after = {path.relative_to(out) for path in out.rglob("*") if path.is_file()}
     assert before - after == {path.relative_to(out) for path in gone}
     assert all(path.read_text(encoding="utf-8") == "x" for path in (*own, outside))
+
+
+class Interrupted(Processes):
+    """Processes that are interrupted before they give anything back."""
+
+    def map(self, *_: object) -> Iterator[Any]:
+        """Raise when the first result is requested."""
+        raise KeyboardInterrupt
+        yield
+
+
+@pytest.mark.parametrize("torn", ["", "data/toy-half"])
+def test_what_an_interrupted_build_wrote_the_next_one_drops_too(folder: Path, tmp_path: Path, torn: str) -> None:
+    def files_in(place: Path) -> list[str]:
+        return sorted(path.relative_to(place).as_posix() for path in place.rglob("*") if path.is_file())
+
+    out, whole = tmp_path / "site", site_of(folder)
+    out.mkdir()
+    (out / "files.txt").write_text("data/gone.js\n", encoding="utf-8")
+    (out / "data").mkdir()
+    (out / "data/gone.js").touch()
+    with pytest.raises(KeyboardInterrupt):
+        site.write(out, whole, Interrupted())
+    assert any("conse-" in name for name in files_in(out))
+    with (out / "files.txt").open("a", encoding="utf-8") as listing:
+        listing.write(torn)  # as where the power fails
+    for path in folder.rglob("conse-*"):
+        path.unlink()
+    written(site_of(folder), out)
+    written(site_of(folder), tmp_path / "fresh")
+    assert files_in(out) == files_in(tmp_path / "fresh")
+    assert (out / "files.txt").read_bytes() == (tmp_path / "fresh/files.txt").read_bytes()
 
 
 def test_several_processes_write_the_same_bytes_as_one(folder: Path, tmp_path: Path) -> None:

@@ -640,7 +640,7 @@ def test_nothing_bars_a_reader_by_the_rules_of_axe(folder: Path, tmp_path: Path,
 
 
 @browser
-def test_an_address_with_a_row_opens_it_and_scrolls_to_it_wherever_it_stands(tmp_path: Path) -> None:
+def test_an_address_with_a_row_opens_it_and_scrolls_to_it_and_paper_has_every_row(tmp_path: Path) -> None:
     scores = sample_scores()
     for number in range(90):
         results.write(sample_result(scores, f"m{number:02}", created=f"2026-03-01T10:00:{number % 60:02}Z"), scores,
@@ -663,8 +663,21 @@ def test_an_address_with_a_row_opens_it_and_scrolls_to_it_wherever_it_stands(tmp
       scrollTo(0, 0);
       await go("p=toy%2Fhalf&row={ids[70]}&pair={ids[70]}");
       seen.push(scrollY);
+      await go("view=overview");
+      await go("p=toy%2Fhalf");
+      seen.push(methods().length < 90);
+      dispatchEvent(new Event("beforeprint"));
+      seen.push(methods().length, document.querySelector("button.more").hidden);
+      seen.push(all("#reading, #submit").map((section) => section.hidden));
     """)  # fmt: skip
-    assert seen == [*([[ids[place], True, "true"]] for place in (85, 3, 88, 70)), 0]
+    assert seen == [*([[ids[place], True, "true"]] for place in (85, 3, 88, 70)), 0, True, 90, True, [True, True]]
+
+
+def test_a_reader_without_scripts_has_rows_explanations_and_files(folder: Path) -> None:
+    html = files_of(site_of(folder))["index.html"].decode()
+    assert all("hidden" not in section for section in Elements(html).of("section"))
+    linked = {str(link.get("href")) for link in Elements(html).of("a")}
+    assert {"downloads/toy-half.csv", "downloads/toy-half.json"} <= linked
 
 
 @browser

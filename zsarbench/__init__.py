@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
 
 import pluggy
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from pathlib import Path
+from zsarbench.harness.run_options import RunOptions
+from zsarbench.interfaces import Progress, Table
+from zsarbench.interfaces.lazy import Lazy
 
-    from zsarbench.harness.run_options import RunOptions
-    from zsarbench.interfaces import Progress, Table
-    from zsarbench.results import RunResult
+if TYPE_CHECKING:
+    from zsarbench.results import record
+else:
+    record = Lazy("zsarbench.results.record")
 
 __version__ = "0.1.0"
 
@@ -22,7 +25,7 @@ hookimpl = pluggy.HookimplMarker("zsarbench")
 __all__ = ["__version__", "compare", "hookimpl", "load_results", "run"]
 
 
-def run(method: str, *, progress: Progress | None = None, **options: Unpack[RunOptions]) -> RunResult:
+def run(method: str, *, progress: Progress | None = None, **options: Unpack[RunOptions]) -> record.RunResult:
     """Run one method under one protocol and return its result; what `zsarbench run` does, from Python.
 
     A finished run is not measured again: its result is read from the folder `out`, unless `refit=True`.
@@ -41,7 +44,7 @@ def run(method: str, *, progress: Progress | None = None, **options: Unpack[RunO
     return run_request(method, progress=progress, **options)
 
 
-def load_results(*places: Path | str) -> list[RunResult]:
+def load_results(*places: Path | str) -> list[record.RunResult]:
     """Return the results of files and of all files under folders, by default of `./results`, the newest first.
 
     A file that is not a valid result is left out, and the log says why.
@@ -55,7 +58,11 @@ def load_results(*places: Path | str) -> list[RunResult]:
 
 
 def compare(
-    results: Sequence[RunResult], *, protocol: str | None = None, rank_by: str | None = None, reported: bool = True
+    results: Sequence[record.RunResult],
+    *,
+    protocol: str | None = None,
+    rank_by: str | None = None,
+    reported: bool = True,
 ) -> Table:
     """Return the table of results on one protocol, as `zsarbench compare` prints it.
 

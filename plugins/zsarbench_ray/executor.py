@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import uuid
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import ray
@@ -83,7 +85,8 @@ class RayExecutor:
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
         local: dict[str, Any] = {"include_dashboard": False} if self.address == "local" else {}
         try:
-            ray.init(address=self.address, log_to_driver=False, logging_level=logging.WARNING, **local)
+            with _kept_sigterm():
+                ray.init(address=self.address, log_to_driver=False, logging_level=logging.WARNING, **local)
         except (ConnectionError, ValueError, RuntimeError, ray.exceptions.RayError) as error:
             raise ZsarbenchError(
                 f"no Ray cluster can be joined at '{self.address}': {first_line(error)}. "
@@ -134,6 +137,17 @@ def _make(name: str, shared: list[Any], shard: Shard) -> ShardReport:
         _tasks[name] = ray.get(shared[0])
     (report,) = _tasks[name].run([shard])
     return report
+
+
+@contextmanager
+def _kept_sigterm() -> Iterator[None]:
+    """Restore how the process ends on SIGTERM: Ray replaces it where it may, in the main thread."""
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        yield
+    finally:
+        if signal.getsignal(signal.SIGTERM) is not before:
+            signal.signal(signal.SIGTERM, before)
 
 
 def _alive() -> list[dict[str, Any]]:

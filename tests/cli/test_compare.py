@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
+import io
 import json
 import os
 import subprocess
 import sys
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from click.testing import CliRunner, Result
 
@@ -69,7 +72,7 @@ def test_one_protocol_can_be_chosen(folder: Path) -> None:
 
 def test_single_files_and_other_formats(folder: Path) -> None:
     file = next(folder.rglob("sae-*.json"))
-    assert compare(file, "--format", "csv").stdout == "csv of toy/half: sae by None\n\n"
+    assert compare(file, "--format", "latex").stdout == "latex of toy/half: sae by None\n\n"
     with pytest.raises(UsageError, match=r"unknown reporter 'cvs'; did you mean 'csv'"):
         compare(file, "--format", "cvs")
 
@@ -102,4 +105,33 @@ def test_an_encoding_that_lacks_characters_of_a_table_ends_no_command(folder: Pa
 
     shown = printed("table")
     assert all(f"\\u{ord(sign):04x}" in shown or sign in shown for sign in "·─")
-    assert json.JSONDecoder().raw_decode(printed("json"))[0]["rows"]
+    assert [table["rows"][0]["protocol"] for table in json.loads(printed("json"))] == ["toy/half", "toy/one"]
+
+
+# --- documents for programs -------------------------------------------------------------------------------------------
+
+MEASURED = [("conse", "toy/half"), ("eszsl", "toy/one"), ("sae", "toy/half")]
+
+
+def test_json_of_several_protocols_is_one_list_and_of_one_protocol_its_table(folder: Path) -> None:
+    tables = json.loads(compare(folder, "--format", "json").stdout)
+    assert sorted((row["method"], row["protocol"]) for table in tables for row in table["rows"]) == MEASURED
+    assert [table["title"].split()[0] for table in tables] == ["toy/half", "toy/one"]
+    assert json.loads(compare(folder, "--format", "json", "--protocol", "toy/one").stdout) == tables[1]
+
+
+def test_csv_of_several_protocols_is_one_table_with_a_column_protocol(folder: Path, tmp_path: Path) -> None:
+    other = dataclasses.replace(sample_result(sample_scores(), "clip", protocol="toy/two"), limit=4)
+    results.write(other, sample_scores(), tmp_path)
+    read = pd.read_csv(io.StringIO(compare(folder, tmp_path, "--format", "csv").stdout))
+    assert sorted(zip(read["method"], read["protocol"], strict=True)) == [("clip", "toy/two"), *MEASURED]
+    assert read["top1_per_video"].between(0, 1).all()
+    alone = pd.read_csv(io.StringIO(compare(folder, "--format", "csv", "--protocol", "toy/one").stdout))
+    assert list(zip(alone["method"], alone["protocol"], strict=True)) == [("eszsl", "toy/one")]
+
+
+@pytest.mark.parametrize("form", ["csv", "json"])
+def test_differences_do_not_stand_in_a_document_for_programs(folder: Path, form: str) -> None:
+    plain, paired = compare(folder, "--format", form), compare(folder, "--paired", "--format", form)
+    assert paired.stdout == plain.stdout
+    assert (plain.stderr, paired.stderr) == ("", "2 compared by None\n")

@@ -5,6 +5,8 @@ from __future__ import annotations
 import errno
 import io
 import logging
+import os
+import signal
 from collections.abc import Callable
 from contextlib import redirect_stderr
 from typing import Any
@@ -123,6 +125,55 @@ def test_an_interrupted_command_says_what_it_leaves(does: Does, run: Run) -> Non
 
     does(act)
     assert run("act", code=130).startswith("\ninterrupted; what was finished is kept. Type the same command again")
+
+
+STOPPING = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name) and os.name == "posix"]
+
+
+@pytest.mark.parametrize("number", STOPPING)
+def test_a_signal_to_end_is_answered_as_ctrl_c_is(does: Does, run: Run, number: int) -> None:
+    @click.pass_context
+    def act(ctx: click.Context) -> None:
+        keeps(ctx)
+        try:
+            os.kill(os.getpid(), number)
+        finally:
+            os.kill(os.getpid(), number)  # as where a process and its group are told
+            ended.append(number)
+
+    ended: list[int] = []
+    does(act)
+    said = "\ninterrupted; what was finished is kept. Type the same command again to continue\n"
+    assert run("act", code=128 + number) == said
+    assert ended == [number]
+    assert signal.getsignal(number) == signal.SIG_DFL
+
+
+@pytest.mark.parametrize("number", STOPPING)
+def test_a_signal_that_is_ignored_stays_ignored(does: Does, run: Run, number: int) -> None:
+    does(lambda: os.kill(os.getpid(), number))
+    before = signal.signal(number, signal.SIG_IGN)
+    try:
+        assert run("act") == ""
+        assert signal.getsignal(number) == signal.SIG_IGN
+    finally:
+        signal.signal(number, before)
+
+
+class Gone(io.StringIO):
+    """The stream of a terminal that was closed."""
+
+    def write(self, text: str) -> int:
+        """Fail as the system does."""
+        raise OSError(errno.EIO, "Input/output error")
+
+
+@pytest.mark.parametrize("number", STOPPING)
+def test_a_signal_to_end_decides_the_exit_code_where_the_terminal_is_gone(does: Does, number: int) -> None:
+    does(lambda: os.kill(os.getpid(), number))
+    with redirect_stderr(Gone()), pytest.raises(SystemExit) as ended:
+        main(["act"])
+    assert ended.value.code == 128 + number
 
 
 def test_an_error_of_a_plugin_names_it_and_debug_shows_where(does: Does, run: Run) -> None:

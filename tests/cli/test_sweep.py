@@ -109,6 +109,15 @@ def test_each_protocol_has_a_table_and_one_result_no_differences(
     assert done.stdout == "table of 1\n\ntable of 1\n\n"
 
 
+def test_json_of_several_protocols_is_one_document_and_all_else_goes_to_stderr(
+    measured: Measured, swept: Sweep, tmp_path: Path
+) -> None:
+    axis = f"protocol={tmp_path / 'mine.toml'},{tmp_path / 'other.toml'}"
+    done = swept("--method", "nearest-text", "--grid", axis, "text.dim=64,512", "--format", "json", protocol="")
+    assert [len(table["rows"]) for table in json.loads(done.stdout)] == [2, 2]
+    assert done.stderr.splitlines()[-2:] == ["to m0", "to m2"]
+
+
 def test_a_run_that_fails_is_named_and_ends_with_1(measured: Measured, swept: Sweep) -> None:
     measured.failing = "64"
     done = swept(*TWO)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import collections.abc
 import copy
 import inspect
 import io
 import json
+import os
 import pickle
 import subprocess
 import sys
+import types
 import typing
 from dataclasses import fields, replace
 from pathlib import Path
@@ -28,7 +31,7 @@ from zsarbench.cli.main import cli
 from zsarbench.errors import UsageError, ZsarbenchError
 from zsarbench.evaluation.by_class import by_class
 from zsarbench.harness.run_options import RunOptions
-from zsarbench.harness.spec import RunRequest
+from zsarbench.harness.spec import RunRequest, request
 from zsarbench.results import RunResult
 from zsarbench_datasets import sketch_plans
 from zsarbench_datasets.sketch import Sketch
@@ -65,11 +68,31 @@ def test_the_notebook_runs_as_it_stands(tmp_path: Path, monkeypatch: pytest.Monk
 
 
 def test_what_run_takes_is_what_a_request_has_with_its_types() -> None:
-    hints = typing.get_type_hints(RunRequest)
-    expected = {item.name: hints[item.name] for item in fields(RunRequest) if item.name != "method"}
-    assert typing.get_type_hints(RunOptions) == expected
+    kept, taken = typing.get_type_hints(RunRequest), typing.get_type_hints(RunOptions)
+    path, texts = os.PathLike[str], collections.abc.Iterable[str]
+    wider = {
+        **dict.fromkeys(("protocol", "class_text", "out"), path),
+        **dict.fromkeys(("seed", "seeds", "threads", "limit"), np.integer[Any]),
+        **dict.fromkeys(("partial", "strict", "refit"), np.bool_),
+    }
+    expected = {item.name: kept[item.name] | wider.get(item.name, kept[item.name])
+                for item in fields(RunRequest) if item.name != "method"}  # fmt: skip
+    assert taken == expected | dict.fromkeys(("settings", "captions", "data_root"), texts)
     for name in expected:
         assert name in (inspect.getdoc(zsarbench.run) or "")
+
+
+def test_what_run_takes_becomes_what_a_request_has(tmp_path: Path) -> None:
+    """Every type that the options name."""
+    samples = {str: "a", int: 2, bool: True, type(None): None, os.PathLike[str]: tmp_path, np.integer[Any]: np.int32(2),
+               np.bool_: np.True_, collections.abc.Iterable[str]: {"a"}}  # fmt: skip
+    plain = {os.PathLike[str]: str(tmp_path), np.integer[Any]: 2, np.bool_: True,
+             collections.abc.Iterable[str]: ("a",)}  # fmt: skip
+    for name, hint in typing.get_type_hints(RunOptions).items():
+        for kind in typing.get_args(hint) if isinstance(hint, types.UnionType) else (hint,):
+            given = getattr(request("chance", **{name: samples[kind]}), name)
+            assert given == plain.get(kind, samples[kind])
+            assert type(given) is type(plain.get(kind, samples[kind]))
 
 
 @pytest.mark.parametrize("name", ["run", "load_results", "compare"])

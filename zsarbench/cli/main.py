@@ -22,6 +22,7 @@ from zsarbench.errors import UsageErrors, ZsarbenchError, unknown
 from zsarbench.plugins import Host, load_plugins
 from zsarbench.plugins.guarding import in_words, plugin_error
 from zsarbench.utils.output import give_up_stdout, open_streams, reserved_stdout, visible
+from zsarbench.utils.stop_signals import as_interrupts
 from zsarbench.utils.terminal import on_terminal
 
 
@@ -157,9 +158,26 @@ class _EchoHandler(logging.StreamHandler[TextIO]):
 
 
 def main(arguments: list[str] | None = None) -> Any:
-    """Run the command line and exit: 0 success, 1 the run failed, 2 a usage error, 130 interrupted."""
-    shared: dict[str, Any] = {}
+    """Run the command line and exit: 0 success, 1 the run failed, 2 a usage error, 130 interrupted by Ctrl-C.
+
+    A command that SIGTERM or SIGHUP interrupts ends as after Ctrl-C, with 143 or 129, as shells report these signals.
+    """
     open_streams()
+    with as_interrupts() as signals:
+        try:
+            status = _run(arguments)
+        except OSError:
+            if not signals:
+                raise
+            status = 1  # nobody is told: the terminal itself is gone
+    if arguments is None:  # of a process of its own: the last that is registered comes first
+        atexit.register(give_up_stdout)
+    sys.exit(128 + signals[-1] if signals and status else status)
+
+
+def _run(arguments: list[str] | None) -> int:
+    """Run the command line, print what is raised, and return the exit code."""
+    shared: dict[str, Any] = {}
     try:
         status = cli.main(arguments, prog_name="zsarbench", standalone_mode=False, obj=shared)
         sys.stdout.flush()
@@ -186,9 +204,7 @@ def main(arguments: list[str] | None = None) -> Any:
             raise  # click's own, where nobody reads any more; and a command of a plugin's may end as it likes
         _show(worded or _bug(error), shared)
         status = 1
-    if arguments is None:  # of a process of its own: the last that is registered comes first
-        atexit.register(give_up_stdout)
-    sys.exit(status if isinstance(status, int) else 0)
+    return status if isinstance(status, int) else 0
 
 
 def _of_click(error: click.ClickException, arguments: Sequence[str]) -> ZsarbenchError:

@@ -39,7 +39,7 @@ format_option = click.option(
 )
 
 INTERRUPTED = "on_interrupt"
-"""Key of the session under which a command states what Ctrl-C leaves."""
+"""Key of the session under which a command states what Ctrl-C and signals to end leave."""
 CONTINUES = "interrupted; what was finished is kept. Type the same command again to continue"
 
 

@@ -22,13 +22,12 @@ from urllib.request import url2pathname
 from zsarbench.data import transfers
 from zsarbench.data.transfers import ByteCount, Part, locked
 from zsarbench.errors import ZsarbenchError
+from zsarbench.interfaces import Progress
 from zsarbench.utils.cache import cache_dir
 from zsarbench.utils.targets import CACHE, check_folder
 
 if TYPE_CHECKING:
     import requests
-
-    from zsarbench.interfaces import Progress
 
 __all__ = ["Download", "RemoteFile", "fetch", "folder_of", "missing", "read_downloads"]
 

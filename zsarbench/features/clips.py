@@ -11,9 +11,12 @@ import numpy as np
 import xxhash
 
 from zsarbench.interfaces import CaptionsInSteps, ClipFeatures, Digested, Steps
+from zsarbench.interfaces.lazy import Lazy
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    import torch
+else:
+    torch = Lazy("torch")
 
 
 class ClipView(ABC):
@@ -38,7 +41,7 @@ class ClipView(ABC):
         max_steps: int,
         captions: tuple[tuple[str, ...], ...] | None = None,
         captions_in_steps: CaptionsInSteps = "none",
-        positions: Sequence[int] | np.ndarray | Tensor | None = None,
+        positions: Sequence[int] | np.ndarray | torch.Tensor | None = None,
     ) -> None:
         self.ids = tuple(ids)
         self.dim = dim
@@ -60,11 +63,11 @@ class ClipView(ABC):
     def read(self, positions: np.ndarray) -> Steps:
         """Return the steps at these positions (B,) int64 of what is shown: values (B, T, D), mask (B, T)."""
 
-    def rows(self, index: Sequence[int] | Tensor) -> Steps:
+    def rows(self, index: Sequence[int] | torch.Tensor) -> Steps:
         """Return the steps of the clips at these positions: values (B, max_steps, D) float32, mask (B, max_steps)."""
         return self.read(self._positions[as_positions(index)])
 
-    def subset(self, index: Sequence[int] | Tensor) -> Self:
+    def subset(self, index: Sequence[int] | torch.Tensor) -> Self:
         """Return the clips at these positions, in this order, without reading; `max_steps` stays that of the whole."""
         chosen = as_positions(index)
         view = copy.copy(self)
@@ -93,7 +96,7 @@ class CaptionView(ClipView):
         self,
         clips: ClipFeatures,
         captions: tuple[tuple[str, ...], ...] | None,
-        positions: Sequence[int] | np.ndarray | Tensor | None = None,
+        positions: Sequence[int] | np.ndarray | torch.Tensor | None = None,
     ) -> None:
         super().__init__(
             clips.ids,
@@ -128,8 +131,8 @@ class MemoryClips(ClipView):
     def __init__(
         self,
         ids: Sequence[str],
-        values: Sequence[Tensor] | Tensor,
-        mask: Tensor | None = None,
+        values: Sequence[torch.Tensor] | torch.Tensor,
+        mask: torch.Tensor | None = None,
         *,
         captions: Sequence[Sequence[str]] | None = None,
         captions_in_steps: CaptionsInSteps = "none",
@@ -167,7 +170,7 @@ class MemoryClips(ClipView):
         return Steps(self._steps.values[positions], self._steps.mask[positions])
 
 
-def as_positions(index: Sequence[int] | np.ndarray | Tensor) -> np.ndarray:
+def as_positions(index: Sequence[int] | np.ndarray | torch.Tensor) -> np.ndarray:
     """Return positions (B,) int64, whatever they came as; an empty list too."""
     return np.asarray(index, dtype=np.int64).reshape(-1)
 

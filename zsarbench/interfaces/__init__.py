@@ -40,6 +40,7 @@ from zsarbench.interfaces.optional import (
     IndependentSteps,
     Movable,
     Recording,
+    RendersAll,
     SamplesTexts,
     StepBatches,
 )
@@ -106,6 +107,7 @@ __all__ = [
     "Prepare",
     "Progress",
     "Recording",
+    "RendersAll",
     "Reporter",
     "Round",
     "SamplesTexts",

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
 
+from zsarbench.interfaces.lazy import Lazy
 from zsarbench.interfaces.values import (
     ClassText,
     ClipFeatures,
@@ -31,7 +32,8 @@ if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
     import torch
-    from torch import Tensor
+else:
+    np, pd, torch = Lazy("numpy"), Lazy("pandas"), Lazy("torch")
 
 
 @runtime_checkable
@@ -78,7 +80,7 @@ class TextEncoder(Protocol):
     fingerprint: Mapping[str, str]
     """As of a `VisualEncoder`: vectors of sentences are stored too."""
 
-    def encode(self, texts: Sequence[str]) -> Tensor:
+    def encode(self, texts: Sequence[str]) -> torch.Tensor:
         """Return (N, D) float32; unit length is not promised."""
 
 
@@ -89,7 +91,7 @@ class NegativeSampler(Protocol):
     when: Literal["corpus", "batch"]
     """"corpus": once per fit over all positives; "batch": for every batch again, among the batch's own positives."""
 
-    def sample(self, draw: NegativeDraw) -> Tensor:
+    def sample(self, draw: NegativeDraw) -> torch.Tensor:
         """Return (B, K) int64 indices into the pool; a row with fewer than K admissible texts repeats them.
 
         Raises:
@@ -101,7 +103,7 @@ class NegativeSampler(Protocol):
 class Loss(Protocol):
     """Scores a batch of triplets; parameters of an nn.Module are trained and checkpointed."""
 
-    def __call__(self, video: Tensor, positive: Tensor, negative: Tensor) -> Tensor:
+    def __call__(self, video: torch.Tensor, positive: torch.Tensor, negative: torch.Tensor) -> torch.Tensor:
         """Return a scalar for video (B, D), positive (B, D) and negative (B, K, D)."""
 
 
@@ -148,7 +150,7 @@ class Method(Protocol):
     def fit(self, train: TrainSet | None, context: Context) -> None:
         """Learn; always called once before `score`, with None where there is nothing to learn from."""
 
-    def score(self, clips: ClipFeatures, classes: Sequence[ClassText], context: Context) -> Tensor:
+    def score(self, clips: ClipFeatures, classes: Sequence[ClassText], context: Context) -> torch.Tensor:
         """Return (N, C), larger is better; NaN for a clip that could not be read, whose mask is False throughout."""
 
 
@@ -192,7 +194,7 @@ class Dataset(Protocol):
 
 @runtime_checkable
 class Reporter(Protocol):
-    """Renders a comparison table."""
+    """Renders a comparison table. Optional: `RendersAll`."""
 
     def render(self, table: Table) -> str:
         """Return the table as text, and leave it as it is."""

@@ -10,11 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
 from zsarbench.interfaces.components import Context, Parts, Prepare
-from zsarbench.interfaces.values import CaptionsInSteps, ClassText, ClipFeatures, ClipSource, TextDraw
+from zsarbench.interfaces.lazy import Lazy
+from zsarbench.interfaces.values import CaptionsInSteps, ClassText, ClipFeatures, ClipSource, Table, TextDraw
 
 if TYPE_CHECKING:
     import torch
-    from torch import Tensor
+else:
+    torch = Lazy("torch")
 
 
 @runtime_checkable
@@ -31,7 +33,7 @@ class HasClassifier(Protocol):
     labels: tuple[tuple[str, str], ...] | None
     """(name, definition) of each of the L labels; None where this model has no classifier or its labels no names."""
 
-    def classify(self, features: Tensor) -> Tensor:
+    def classify(self, features: torch.Tensor) -> torch.Tensor:
         """Return logits (..., L) for features (..., D)."""
 
 
@@ -98,7 +100,7 @@ class FrameOrdered(Protocol):
 class SamplesTexts(Protocol):
     """A sampler with `when = "corpus"` that draws among rows of distinct embeddings; without it they are copied."""
 
-    def sample_texts(self, draw: TextDraw) -> Tensor:
+    def sample_texts(self, draw: TextDraw) -> torch.Tensor:
         """Return what `sample(draw.gathered())` returns."""
 
 
@@ -127,7 +129,7 @@ class Embeds(Protocol):
 
     def embed(
         self, clips: ClipFeatures, classes: Sequence[ClassText], context: Context
-    ) -> tuple[Tensor, Tensor, Tensor]:
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """Return clips (N, J), class sentences (S, J), and the class of each sentence (S,)."""
 
 
@@ -190,7 +192,7 @@ class Movable(Protocol):
 class HasParameters(Protocol):
     """A part whose weights are counted, as an nn.Module's."""
 
-    def parameters(self) -> Iterable[Tensor]:
+    def parameters(self) -> Iterable[torch.Tensor]:
         """Return all weights."""
 
 
@@ -207,3 +209,11 @@ class ClassesKnown(Protocol):
 
     classes: tuple[str, ...]
     aliases: Mapping[str, str]
+
+
+@runtime_checkable
+class RendersAll(Protocol):
+    """A reporter for programs, which read one document; the tables of others are printed one after another."""
+
+    def render_all(self, tables: Sequence[Table]) -> str:
+        """Return several tables, each of another protocol, as one text, and leave them as they are."""

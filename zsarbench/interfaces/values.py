@@ -13,10 +13,13 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
 
+from zsarbench.interfaces.lazy import Lazy
+
 if TYPE_CHECKING:
     import pandas as pd
     import torch
-    from torch import Tensor
+else:
+    pd, torch = Lazy("pandas"), Lazy("torch")
 
 Denominator = Literal["all", "survivors"]
 Control = Literal["none", "shuffle-captions", "shuffle-labels"]
@@ -80,9 +83,9 @@ class Clips:
     """
 
     ids: tuple[str, ...]
-    frames: Tensor | None = None
+    frames: torch.Tensor | None = None
     captions: tuple[tuple[str, ...], ...] | None = None
-    mask: Tensor | None = None
+    mask: torch.Tensor | None = None
     sources: tuple[ClipSource, ...] | None = None
 
 
@@ -93,8 +96,8 @@ class Steps:
     reasons: why a clip has no step, by clip id, where its encoder knows.
     """
 
-    values: Tensor
-    mask: Tensor
+    values: torch.Tensor
+    mask: torch.Tensor
     reasons: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -117,13 +120,13 @@ class ClipFeatures(Protocol):
     def __len__(self) -> int:
         """Return N."""
 
-    def rows(self, index: Sequence[int] | Tensor) -> Steps:
+    def rows(self, index: Sequence[int] | torch.Tensor) -> Steps:
         """Return the steps of the clips at these positions: values (B, max_steps, D) float32, mask (B, max_steps).
 
         A clip that could not be read has a mask of False only.
         """
 
-    def subset(self, index: Sequence[int] | Tensor) -> ClipFeatures:
+    def subset(self, index: Sequence[int] | torch.Tensor) -> ClipFeatures:
         """Return the clips at these positions, in this order, without reading them."""
 
 
@@ -140,7 +143,7 @@ class TrainSet:
     """
 
     clips: ClipFeatures
-    labels: Tensor | None
+    labels: torch.Tensor | None
     groups: tuple[str, ...]
     classes: tuple[ClassText, ...]
     validation: tuple[str, ...]
@@ -186,11 +189,11 @@ class NegativeDraw:
     columns (its text, its source video) is never its negative. rng: a generator on the CPU.
     """
 
-    anchors: Tensor
-    positives: Tensor
-    pool: Tensor
-    anchor_groups: Tensor
-    pool_groups: Tensor
+    anchors: torch.Tensor
+    positives: torch.Tensor
+    pool: torch.Tensor
+    anchor_groups: torch.Tensor
+    pool_groups: torch.Tensor
     k: int
     rng: torch.Generator
 
@@ -203,11 +206,11 @@ class TextDraw:
     the positives.
     """
 
-    embeddings: Tensor
-    texts: Tensor
-    pool_texts: Tensor
-    anchor_groups: Tensor
-    pool_groups: Tensor
+    embeddings: torch.Tensor
+    texts: torch.Tensor
+    pool_texts: torch.Tensor
+    anchor_groups: torch.Tensor
+    pool_groups: torch.Tensor
     k: int
     rng: torch.Generator
 
@@ -258,14 +261,14 @@ class Progress(Protocol):
 class Table:
     """A comparison of results on one protocol, next to the figures that papers report on it.
 
-    frame: one row per result or reported method, group by group, best first. Columns: rank and rank_last (the first and
-    the last rank that the row may have, which it shares with rows that no test tells apart from it; missing where it is
-    not ranked), method, settings (what distinguishes rows of one method), kind (measured, reported), visual, text,
-    negatives, loss, train_on, class_text; for each metric its mean, a fraction, under its name and `_std`, `_ci_low`,
-    `_ci_high`, `_seed_std`, `_chance`; n_rounds, n_distinct_rounds (without those that repeat an earlier one), n_seeds,
-    n_expected, n_scored, n_failed (sums over the rounds of one seed), notes (a list of texts), id, spec_id, created,
-    command, backing where it was looked for ("re-measured", "recomputed" or "stated"), and `extra_columns`, which
-    plugins add. What a row has not is missing.
+    frame: one row per result or reported method, group by group, best first. Columns: protocol, rank and rank_last (the
+    first and the last rank that the row may have, which it shares with rows that no test tells apart from it; missing
+    where it is not ranked), method, settings (what distinguishes rows of one method), kind (measured, reported),
+    visual, text, negatives, loss, train_on, class_text; for each metric its mean, a fraction, under its name and
+    `_std`, `_ci_low`, `_ci_high`, `_seed_std`, `_chance`; n_rounds, n_distinct_rounds (without those that repeat an
+    earlier one), n_seeds, n_expected, n_scored, n_failed (sums over the rounds of one seed), notes (a list of texts),
+    id, spec_id, created, command, backing where it was looked for ("re-measured", "recomputed" or "stated"), and
+    `extra_columns`, which plugins add. What a row has not is missing.
     rank_by: the metric that ranks. setting: that of the protocol. remarks: lines that belong under the table. left_out:
     "id: reason" for each result that is not in it.
     """

@@ -11,18 +11,22 @@ the next version of the interface.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pluggy
 
-if TYPE_CHECKING:
-    from pathlib import Path
+from zsarbench.interfaces.lazy import Lazy
 
+if TYPE_CHECKING:
     import click
 
-    from zsarbench.harness.spec import RunSpec
-    from zsarbench.plugins.registry import Registrar
-    from zsarbench.results import RunResult
+    from zsarbench.harness import spec as specs
+    from zsarbench.plugins import registry as registries
+    from zsarbench.results import record
+else:
+    click, specs = Lazy("click"), Lazy("zsarbench.harness.spec")
+    registries, record = Lazy("zsarbench.plugins.registry"), Lazy("zsarbench.results.record")
 
 INTERFACE = 1
 """The version of this page."""
@@ -33,7 +37,7 @@ hookspec = pluggy.HookspecMarker("zsarbench")
 
 
 @hookspec
-def zsarbench_register(registry: Registrar) -> None:
+def zsarbench_register(registry: registries.Registrar) -> None:
     """Add entries: `registry.add(kind, name, "package.module:Attr", summary=…, source=…, trained_on=…)`."""
 
 
@@ -43,15 +47,15 @@ def zsarbench_add_commands(group: click.Group) -> None:
 
 
 @hookspec
-def zsarbench_check_run(spec: RunSpec) -> list[str]:  # type: ignore[empty-body]
+def zsarbench_check_run(spec: specs.RunSpec) -> list[str]:  # type: ignore[empty-body]
     """Return objections to a run; they are kept in its result, which is then shown but never ranked."""
 
 
 @hookspec
-def zsarbench_run_finished(result: RunResult, path: Path) -> None:
+def zsarbench_run_finished(result: record.RunResult, path: Path) -> None:
     """Observe a finished run; what this raises is logged with the plugin's name and never stops the run."""
 
 
 @hookspec
-def zsarbench_add_columns(result: RunResult) -> dict[str, Any]:  # type: ignore[empty-body]
+def zsarbench_add_columns(result: record.RunResult) -> dict[str, Any]:  # type: ignore[empty-body]
     """Return further columns for a result's row of the leaderboard."""

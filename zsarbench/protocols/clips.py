@@ -9,9 +9,12 @@ from typing import TYPE_CHECKING
 
 from zsarbench.errors import ZsarbenchError, unknown
 from zsarbench.interfaces import Dataset, Round
+from zsarbench.interfaces.lazy import Lazy
 
 if TYPE_CHECKING:
     import pandas as pd
+else:
+    pd = Lazy("pandas")
 
 
 def round_clips(item: Round, manifest: pd.DataFrame) -> tuple[list[str], list[str]]:

@@ -8,20 +8,17 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from zsarbench.errors import UsageError, ZsarbenchError, unknown
 from zsarbench.evaluation.settings import SETTINGS
-from zsarbench.interfaces import Round
+from zsarbench.interfaces import Dataset, Round
+from zsarbench.plugins.registry import Registry
 from zsarbench.protocols import choices
 from zsarbench.protocols.choices import Choices
 from zsarbench.protocols.clips import with_listed_clips
 from zsarbench.protocols.files import Description, ListReader, RoundTable, read_file
 from zsarbench.utils.class_names import match, namesakes
-
-if TYPE_CHECKING:
-    from zsarbench.interfaces import Dataset
-    from zsarbench.plugins.registry import Registry
 
 
 @dataclass(frozen=True, kw_only=True)

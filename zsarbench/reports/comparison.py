@@ -7,7 +7,7 @@ from pathlib import Path
 
 from zsarbench.errors import UsageError, ZsarbenchError, unknown
 from zsarbench.evaluation.settings import SETTINGS
-from zsarbench.interfaces import Reporter, Table
+from zsarbench.interfaces import RendersAll, Reporter, Table
 from zsarbench.plugins import Host, load_plugins
 from zsarbench.plugins.guarding import named
 from zsarbench.reports import table
@@ -75,19 +75,44 @@ def render(host: Host, results: Mapping[Path, RunResult], reporter: str, *, rank
     Raises:
         UsageError: the reporter does not exist, or no result has the metric.
     """
-    component: Reporter = _load(host, reporter)
-    comparison = table.build(
+    component = _load(host, reporter)
+    comparison = _built(host, results, rank_by)
+    with named(host.registry):
+        return _text(component.render(comparison), reporter)
+
+
+def render_all(
+    host: Host, results: Mapping[str, Mapping[Path, RunResult]], reporter: str, *, rank_by: str | None = None
+) -> str | None:
+    """Return the tables of several protocols as one document; None where the reporter makes a text of each alone.
+
+    The document of one protocol is the one that `render` returns.
+
+    results: those of each protocol; for these and the rest see `render`.
+    """
+    component = _load(host, reporter)
+    if not isinstance(component, RendersAll):
+        return None
+    comparisons = [_built(host, compared, rank_by) for compared in results.values()]
+    with named(host.registry):
+        text = component.render_all(comparisons) if len(comparisons) > 1 else component.render(comparisons[0])
+    return _text(text, reporter)
+
+
+def _built(host: Host, results: Mapping[Path, RunResult], rank_by: str | None) -> Table:
+    return table.build(
         list(results.values()),
         reported.read_all(),
         rank_by=rank_by,
         extra_columns=host.columns_of,
         backings=backings_of(results),
     )
-    with named(host.registry):
-        text = component.render(comparison)
-    if not isinstance(text, str):
-        raise ZsarbenchError(f"reporter '{reporter}' returned {type(text).__name__}, not text")
-    return text.rstrip("\n")
+
+
+def _text(returned: object, reporter: str) -> str:
+    if not isinstance(returned, str):
+        raise ZsarbenchError(f"reporter '{reporter}' returned {type(returned).__name__}, not text")
+    return returned.rstrip("\n")
 
 
 def pairable(found: Mapping[Path, RunResult], metric: str | None) -> tuple[list[Path], list[str]]:

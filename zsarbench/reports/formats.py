@@ -8,7 +8,7 @@ from __future__ import annotations
 import io
 import textwrap
 from collections.abc import Collection, Iterable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from zsarbench.reports import escaping
 from zsarbench.reports.cells import INTERVAL, NOTHING
@@ -93,30 +93,30 @@ class Markdown:
 class Csv:
     """Comma-separated values, every column in raw numbers; nothing but the rows."""
 
-    @any_text()
     def render(self, table: Table) -> str:
         """Return the table as CSV; the title, the remarks and what was left out are not in it."""
-        import pandas as pd
+        return self.render_all([table])
 
-        flat = table.frame.assign(notes=["; ".join(notes) for notes in table.frame["notes"]])
-        for name in flat.columns[[not pd.api.types.is_numeric_dtype(dtype) for dtype in flat.dtypes]]:
-            flat[name] = flat[name].map(lambda value: escaping.csv_cell(value) if isinstance(value, str) else value)
-        return str(flat.rename(columns=escaping.csv_cell).to_csv(index=False, lineterminator="\n"))
+    @any_text()
+    def render_all(self, tables: Sequence[Table]) -> str:
+        """Return the rows of all tables below one head: every column of any; `protocol` says whose each row is."""
+        columns = list(dict.fromkeys(name for table in tables for name in table.frame))
+        head, *rest = (_flat(table).reindex(columns=columns).rename(columns=escaping.csv_cell) for table in tables)
+        texts = [head.to_csv(index=False, lineterminator="\n")]
+        texts += [rows.to_csv(index=False, header=False, lineterminator="\n") for rows in rest]
+        return "".join(texts)
 
 
 class Json:
     """JSON with the title, every column in raw numbers, the remarks and what was left out, with reasons."""
 
     def render(self, table: Table) -> str:
-        """Return the table as JSON; a missing value is null."""
-        import pandas as pd
+        """Return the table as an object; a missing value is null."""
+        return json_text(_content(table)) + "\n"
 
-        rows = rows_of(table)
-        for row in rows:
-            row.update({name: None for name, value in row.items() if pd.api.types.is_scalar(value) and pd.isna(value)})
-        about = {name: getattr(table, name) for name in ("title", "rank_by", "extra_columns", "remarks", "left_out")}
-        content = plain(about | {"rows": rows}, "table")
-        return json_text(content) + "\n"
+    def render_all(self, tables: Sequence[Table]) -> str:
+        """Return a list of what `render` returns of each table."""
+        return json_text([_content(table) for table in tables]) + "\n"
 
 
 class Latex:
@@ -221,6 +221,30 @@ def _below(shown: Layout, width: int) -> list[str]:
 def _limited(lines: Sequence[str]) -> list[str]:
     more = len(lines) - MAX_LINES
     return [*lines[:MAX_LINES], f"… and {more} more lines; the JSON format has them all"] if more > 0 else list(lines)
+
+
+# --- values for programs ----------------------------------------------------------------------------------------------
+
+
+def _flat(table: Table) -> pd.DataFrame:
+    """Return the rows of a table with every cell a number or a text that no spreadsheet acts on."""
+    import pandas as pd
+
+    flat = table.frame.assign(notes=["; ".join(notes) for notes in table.frame["notes"]])
+    for name in flat.columns[[not pd.api.types.is_numeric_dtype(dtype) for dtype in flat.dtypes]]:
+        flat[name] = flat[name].map(lambda value: escaping.csv_cell(value) if isinstance(value, str) else value)
+    return flat
+
+
+def _content(table: Table) -> Any:
+    """Return a table as JSON has it."""
+    import pandas as pd
+
+    rows = rows_of(table)
+    for row in rows:
+        row.update({name: None for name, value in row.items() if pd.api.types.is_scalar(value) and pd.isna(value)})
+    about = {name: getattr(table, name) for name in ("title", "rank_by", "extra_columns", "remarks", "left_out")}
+    return plain(about | {"rows": rows}, "table")
 
 
 # --- cells ------------------------------------------------------------------------------------------------------------

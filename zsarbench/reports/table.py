@@ -72,6 +72,7 @@ def build(
     rows = [row | more for row, more in zip(rows, extra, strict=True)] + _reported_rows(placed)
     evidence = _evidence(kept, backings, Metric.parse(rank_by))
     frame = _ranked(_frame(rows), rank_by, evidence)
+    frame.insert(0, "protocol", like.protocol.name)
     return Table(
         title=_title(like),
         frame=frame,
@@ -204,7 +205,7 @@ def _evidence(results: Iterable[RunResult], backings: Mapping[str, Backing], met
 def _extra_values(result: RunResult, row: Mapping[str, Any], extra_columns: ExtraColumns | None) -> dict[str, Any]:
     """Return the values of a result's further columns, without those that would replace the row's own."""
     values = dict(extra_columns(result)) if extra_columns else {}
-    taken = {*row, "rank", "rank_last"}
+    taken = {*row, "protocol", "rank", "rank_last"}
     for name in sorted(set(values) & taken):
         _log.warning("a plugin's column '%s' of %s is ignored: the table has one of that name", name, result.stem)
     return {name: value for name, value in values.items() if name not in taken}

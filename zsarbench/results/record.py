@@ -25,6 +25,7 @@ from zsarbench.evaluation.scores import Scores
 from zsarbench.evaluation.settings import Setting
 from zsarbench.evaluation.summary import RoundResult, Summary
 from zsarbench.interfaces import Control, Denominator, LearnsFrom, Sampling
+from zsarbench.interfaces.lazy import Lazy
 from zsarbench.plugins.distributions import Distribution
 from zsarbench.results import views
 from zsarbench.results.coverage import Coverage
@@ -33,6 +34,8 @@ from zsarbench.utils.schema import STRICT, Count, Positive, Rule, plain
 
 if TYPE_CHECKING:
     import pandas as pd
+else:
+    pd = Lazy("pandas")
 
 SCHEMA: Final[Literal[1]] = 1
 

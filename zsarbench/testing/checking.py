@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from zsarbench.errors import NotGiven, UsageError, ZsarbenchError
 from zsarbench.plugins import building, options
 from zsarbench.plugins.parts import PART_KINDS
+from zsarbench.plugins.registry import Entry, Registry
 from zsarbench.testing import toys
 from zsarbench.testing.causes import CAUSES
 from zsarbench.testing.randomness import global_states, other_randomness, restored_settings
@@ -19,8 +20,6 @@ from zsarbench.utils.time_limit import TimeIsUp, limited
 if TYPE_CHECKING:
     import torch
     from torch import Tensor
-
-    from zsarbench.plugins.registry import Entry, Registry
 
 SECONDS = 300.0
 """How long a check may take: a sampler or a fit that never ends is a bug, and must not stop the other checks."""

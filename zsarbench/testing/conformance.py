@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from zsarbench.errors import UsageError, unknown
+from zsarbench.interfaces.lazy import Lazy
 from zsarbench.plugins.registry import KINDS, Entry, Registry
 from zsarbench.testing import (
     checks_data,
@@ -37,6 +38,8 @@ from zsarbench.testing.checking import SECONDS, Check, CheckOutcome, ComponentUn
 
 if TYPE_CHECKING:
     import pytest
+else:
+    pytest = Lazy("pytest")
 
 __all__ = [
     "Case",

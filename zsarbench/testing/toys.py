@@ -223,7 +223,7 @@ def table(metric: str = "top1_per_video", setting: str = "zsl") -> Table:
 
     def row(rank: int | None, method: str, kind: str, value: float, notes: list[str]) -> dict[str, Any]:
         measured = kind == "measured"
-        cells: dict[str, Any] = {"rank": rank, "method": method, "settings": "", "kind": kind}
+        cells: dict[str, Any] = {"protocol": "toy/table", "rank": rank, "method": method, "settings": "", "kind": kind}
         cells |= {"visual": "captions" if measured else None, "text": "toy-text" if measured else None}
         cells |= {"negatives": None, "loss": None, "train_on": "none", "class_text": "name" if measured else ""}
         cells |= {metric: value, f"{metric}_std": 0.02, f"{metric}_ci_low": value - 0.1}

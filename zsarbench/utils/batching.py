@@ -5,13 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from zsarbench.interfaces.lazy import Lazy
+
 if TYPE_CHECKING:
-    from torch import Tensor
+    import torch
+else:
+    torch = Lazy("torch")
 
 __all__ = ["in_fixed_batches"]
 
 
-def in_fixed_batches(forward: Callable[[Tensor], Tensor], rows: Tensor, batch_size: int) -> Tensor:
+def in_fixed_batches(
+    forward: Callable[[torch.Tensor], torch.Tensor], rows: torch.Tensor, batch_size: int
+) -> torch.Tensor:
     """Apply a model to rows (M, ...) in batches of exactly `batch_size` rows and return its rows (M, ...).
 
     The last batch is padded with copies of its first row, whose results are dropped: kernels are chosen by shape, so

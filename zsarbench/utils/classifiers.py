@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from zsarbench.errors import UsageError
-from zsarbench.interfaces import HasClassifier
+from zsarbench.interfaces import HasClassifier, TextEncoder, VisualEncoder
+from zsarbench.interfaces.lazy import Lazy
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
-    from zsarbench.interfaces import TextEncoder, VisualEncoder
+    import torch
+else:
+    torch = Lazy("torch")
 
 __all__ = ["Classifier", "Describe", "classifier", "find_classifier"]
 
@@ -27,13 +28,13 @@ class Classifier:
     """
 
     labels: tuple[tuple[str, str], ...]
-    classify: Callable[[Tensor], Tensor]
+    classify: Callable[[torch.Tensor], torch.Tensor]
 
     def texts(self, describe: Describe) -> list[str]:
         """Return one text per label; its name where it has no definition."""
         return [_text(name, definition, describe) for name, definition in self.labels]
 
-    def vectors(self, encoder: TextEncoder, describe: Describe) -> Tensor:
+    def vectors(self, encoder: TextEncoder, describe: Describe) -> torch.Tensor:
         """Return the embeddings (L, E) of the labels."""
         return encoder.encode(self.texts(describe)).float()
 

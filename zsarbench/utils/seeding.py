@@ -7,9 +7,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from zsarbench.interfaces.lazy import Lazy
+
 if TYPE_CHECKING:
     import numpy as np
     import torch
+else:
+    np, torch = Lazy("numpy"), Lazy("torch")
 
 __all__ = ["derive", "fork_rng", "generator", "numpy_generator"]
 

@@ -150,7 +150,9 @@ def test_a_cluster_of_its_own_makes_the_same_bytes_and_has_no_dashboard(
     tmp_path: Path, encoder_module: Any, sources: list[ClipSource]
 ) -> None:
     log = str(tmp_path / "log")
+    on_sigterm = signal.getsignal(signal.SIGTERM)
     there = extracted(tmp_path / "ray", encoder_module, sources[:6], RayExecutor(address="local"), log=log, seconds=0.0)
+    assert signal.getsignal(signal.SIGTERM) == on_sigterm  # which Ray replaces
     here = extracted(tmp_path / "here", encoder_module, sources[:6], LocalExecutor(), log=log, seconds=0.0)
     assert torch.equal(there, here)
     assert shards_of(tmp_path / "ray") == shards_of(tmp_path / "here")

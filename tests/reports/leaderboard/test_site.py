@@ -9,7 +9,7 @@ import json
 import re
 import shutil
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from html.parser import HTMLParser
 from importlib.resources import files
 from pathlib import Path
@@ -394,6 +394,38 @@ def test_a_build_drops_what_an_earlier_one_wrote_and_nothing_else(folder: Path, 
     assert all(path.read_text(encoding="utf-8") == "x" for path in (*own, outside))
 
 
+class Interrupted(Processes):
+    """Processes that are interrupted before they give anything back."""
+
+    def map(self, *_: object) -> Iterator[Any]:
+        """Raise when the first result is requested."""
+        raise KeyboardInterrupt
+        yield
+
+
+@pytest.mark.parametrize("torn", ["", "data/toy-half"])
+def test_what_an_interrupted_build_wrote_the_next_one_drops_too(folder: Path, tmp_path: Path, torn: str) -> None:
+    def files_in(place: Path) -> list[str]:
+        return sorted(path.relative_to(place).as_posix() for path in place.rglob("*") if path.is_file())
+
+    out, whole = tmp_path / "site", site_of(folder)
+    out.mkdir()
+    (out / "files.txt").write_text("data/gone.js\n", encoding="utf-8")
+    (out / "data").mkdir()
+    (out / "data/gone.js").touch()
+    with pytest.raises(KeyboardInterrupt):
+        site.write(out, whole, Interrupted())
+    assert any("conse-" in name for name in files_in(out))
+    with (out / "files.txt").open("a", encoding="utf-8") as listing:
+        listing.write(torn)  # as where the power fails
+    for path in folder.rglob("conse-*"):
+        path.unlink()
+    written(site_of(folder), out)
+    written(site_of(folder), tmp_path / "fresh")
+    assert files_in(out) == files_in(tmp_path / "fresh")
+    assert (out / "files.txt").read_bytes() == (tmp_path / "fresh/files.txt").read_bytes()
+
+
 def test_several_processes_write_the_same_bytes_as_one(folder: Path, tmp_path: Path) -> None:
     with Processes(many=1) as processes:
         found, seen = predictions.read(folder, processes)
@@ -605,6 +637,47 @@ def test_nothing_bars_a_reader_by_the_rules_of_axe(folder: Path, tmp_path: Path,
     assert console == []
     seen = json.loads(Elements(dom).of("body")[0]["data-seen"] or "null")
     assert seen == [[width, theme == "dark", True, []] for width in WIDTHS for _ in views]
+
+
+@browser
+def test_an_address_with_a_row_opens_it_and_scrolls_to_it_and_paper_has_every_row(tmp_path: Path) -> None:
+    scores = sample_scores()
+    for number in range(90):
+        results.write(sample_result(scores, f"m{number:02}", created=f"2026-03-01T10:00:{number % 60:02}Z"), scores,
+                      tmp_path / "results")  # fmt: skip
+    page = written(site_of(tmp_path / "results", []), tmp_path / "site")
+    ids = [row["id"] for row in rows_of((page.parent / "data/toy-half.js").read_bytes())]
+    seen = driven(page, tmp_path / "profile", f"""
+      const go = async (address) => {{ location.hash = address; await wait(); await wait(); }};
+      const about = () => all("tr.below").map((below) => {{
+        const row = below.previousSibling, {{ top, bottom }} = row.getBoundingClientRect();
+        return [row.dataset.row, top >= 0 && bottom <= innerHeight, row.querySelector(".open").ariaExpanded];
+      }});
+      for (const id of {json.dumps([ids[85], ids[3], ids[88]])}) {{
+        await go(`p=toy%2Fhalf&row=${{id}}`);
+        seen.push(about());
+      }}
+      await go("view=overview");
+      await go("p=toy%2Fhalf&row={ids[70]}");
+      seen.push(about());
+      scrollTo(0, 0);
+      await go("p=toy%2Fhalf&row={ids[70]}&pair={ids[70]}");
+      seen.push(scrollY);
+      await go("view=overview");
+      await go("p=toy%2Fhalf");
+      seen.push(methods().length < 90);
+      dispatchEvent(new Event("beforeprint"));
+      seen.push(methods().length, document.querySelector("button.more").hidden);
+      seen.push(all("#reading, #submit").map((section) => section.hidden));
+    """)  # fmt: skip
+    assert seen == [*([[ids[place], True, "true"]] for place in (85, 3, 88, 70)), 0, True, 90, True, [True, True]]
+
+
+def test_a_reader_without_scripts_has_rows_explanations_and_files(folder: Path) -> None:
+    html = files_of(site_of(folder))["index.html"].decode()
+    assert all("hidden" not in section for section in Elements(html).of("section"))
+    linked = {str(link.get("href")) for link in Elements(html).of("a")}
+    assert {"downloads/toy-half.csv", "downloads/toy-half.json"} <= linked
 
 
 @browser

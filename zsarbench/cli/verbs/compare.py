@@ -32,14 +32,18 @@ def command(
 
     A table never mixes results that are not comparable: those left out are listed under it with the reason.
 
+    For programs, --format csv and json print one document: the CSV has a column protocol, the JSON is the table of one
+    protocol, or a list of the tables of several. What --paired adds then goes to stderr.
+
     \b
     Examples:
       zsarbench compare
       zsarbench compare results/ --protocol ucf101/truze-v1 --paired
       zsarbench compare a.json b.json --format latex
+      zsarbench compare results/ --format csv > results.csv
     """
     from zsarbench import results
-    from zsarbench.reports.comparison import check_reporter, pairable, render
+    from zsarbench.reports.comparison import check_reporter, pairable, render, render_all
     from zsarbench.reports.paired import describe_differences
 
     host = host_of(ctx)
@@ -56,13 +60,16 @@ def command(
         raise UsageError("there is no result to compare. Try: zsarbench run --method NAME")
     if protocol is not None and protocol not in by_protocol:
         raise UsageError(unknown("protocol among the results", protocol, by_protocol))
-    for name in sorted(by_protocol):
-        if protocol in (None, name):
-            compared = by_protocol[name]
+    tables = {name: by_protocol[name] for name in sorted(by_protocol) if protocol in (None, name)}
+    document = render_all(host, tables, format_, rank_by=rank_by)
+    if document is not None:
+        echo_rendered(document)
+    for compared in tables.values():
+        if document is None:
             echo_rendered(render(host, compared, format_, rank_by=rank_by) + "\n")
-            if paired and len(compared) > 1:
-                pairs, reasons = pairable(compared, rank_by)
-                for reason in reasons:
-                    echo(f"warning: not paired: {reason}", err=True)
-                if len(pairs) > 1:
-                    echo(describe_differences(pairs, metric=rank_by))
+        if paired and len(compared) > 1:
+            pairs, reasons = pairable(compared, rank_by)
+            for reason in reasons:
+                echo(f"warning: not paired: {reason}", err=True)
+            if len(pairs) > 1:
+                echo(describe_differences(pairs, metric=rank_by), err=document is not None)

@@ -20,6 +20,7 @@ from zsarbench.utils.targets import OUT, check_folder
 if TYPE_CHECKING:
     from zsarbench.harness.sweep import Cell, Done
     from zsarbench.plugins import Host
+    from zsarbench.results import RunResult
 
 
 @click.command("sweep", short_help="Run every combination of a grid or every row of a file, and compare them.")
@@ -176,17 +177,23 @@ def _as_they_end(ctx: click.Context, cells: list[Cell], out: Path, jobs: int | N
 def _show(host: Host, done: list[Done], format_: str) -> None:
     """Print one table for each protocol, the differences to its first combination, and what was not measured."""
     from zsarbench import results
-    from zsarbench.reports.comparison import render
+    from zsarbench.reports.comparison import render, render_all
     from zsarbench.reports.paired import describe_differences
 
-    by_protocol: dict[str, list[Path]] = defaultdict(list)
+    by_protocol: dict[str, dict[Path, RunResult]] = defaultdict(dict)
     for item in done:
         if item.path is not None:
-            by_protocol[results.read(item.path).protocol.name].append(item.path)
-    for files in by_protocol.values():
-        echo_rendered(render(host, {file: results.read(file) for file in files}, format_) + "\n")
-        if len(files) > 1:
-            echo(describe_differences(files, against=files[0]))
+            result = results.read(item.path)
+            by_protocol[result.protocol.name][item.path] = result
+    document = render_all(host, by_protocol, format_) if by_protocol else None
+    beside = document is not None
+    if document is not None:
+        echo_rendered(document)
+    for measured in by_protocol.values():
+        if document is None:
+            echo_rendered(render(host, measured, format_) + "\n")
+        if len(measured) > 1:
+            echo(describe_differences(list(measured), against=next(iter(measured))), err=beside)
     for item in done:
         if item.path is None:
-            echo(f"not measured: {item.cell.label}: {item.reason}")
+            echo(f"not measured: {item.cell.label}: {item.reason}", err=beside)

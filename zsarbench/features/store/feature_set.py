@@ -28,11 +28,14 @@ from zsarbench.features.store.shards import (
     write_shard,
 )
 from zsarbench.interfaces import CaptionsInSteps, ClipSource
+from zsarbench.interfaces.lazy import Lazy
 from zsarbench.utils.foreign import regular
 from zsarbench.utils.targets import CACHE, check_folder
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    import torch
+else:
+    torch = Lazy("torch")
 
 _log = logging.getLogger(__name__)
 
@@ -110,7 +113,7 @@ class FeatureSet:
 
     def write(
         self,
-        rows: Mapping[str, Tensor],
+        rows: Mapping[str, torch.Tensor],
         *,
         flags: Mapping[str, Sequence[str]] | None = None,
         origins: Mapping[str, Origin] | None = None,

@@ -13,7 +13,7 @@ files.txt                   what of these three folders a build wrote, which the
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import chain, starmap
 from pathlib import Path
@@ -51,7 +51,7 @@ The leaderboard of zsarbench, written by `zsarbench leaderboard build --space`; 
 """
 """The README of a Hugging Face Space that serves the folder as it is."""
 LIST = "files.txt"
-_OF_FOLDERS = re.compile(r"^(?:data|downloads|results)(?:/(?!\.)[\w.-]+)+$", re.MULTILINE)
+_OF_FOLDERS = re.compile(r"^((?:data|downloads|results)(?:/(?!\.)[\w.-]+)+)\n", re.MULTILINE)  # no half line at the end
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -137,17 +137,26 @@ def write(folder: Path, site: Site, processes: Processes) -> Path:
         ZsarbenchError: a file cannot be written.
     """
     earlier, written = _listed(folder / LIST), set()
-    for name, content_of_file in files(site, processes):
-        build.write_bytes(folder / name, content_of_file, whole=name == "index.html")
-        written |= {name} & set(_OF_FOLDERS.findall(name))
+    _list(folder, earlier)
+    # A file is listed before it is written, so that the next build knows all of one that was interrupted.
+    with (folder / LIST).open("a", encoding="utf-8", newline="\n", buffering=1) as listing:
+        for name, content_of_file in files(site, processes):
+            if name not in earlier and _OF_FOLDERS.match(f"{name}\n"):
+                listing.write(f"{name}\n")
+            build.write_bytes(folder / name, content_of_file, whole=name == "index.html")
+            written.add(name)
     for name in earlier - written:
         (folder / name).unlink(missing_ok=True)
-    build.write(folder / LIST, "".join(f"{name}\n" for name in sorted(written)))
+    _list(folder, {name for name in written if _OF_FOLDERS.match(f"{name}\n")})
     return folder / "index.html"
 
 
+def _list(folder: Path, names: Iterable[str]) -> None:
+    build.write(folder / LIST, "".join(f"{name}\n" for name in sorted(names)))
+
+
 def _listed(path: Path) -> set[str]:
-    """Return which files of the three folders an earlier build wrote; an empty set where it says nothing legible."""
+    """Return which files of the three folders earlier builds wrote; an empty set where it says nothing legible."""
     try:
         return set(_OF_FOLDERS.findall(path.read_text(encoding="utf-8")))
     except (OSError, ValueError):

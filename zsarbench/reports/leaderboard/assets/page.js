@@ -55,6 +55,7 @@ function mark(link, value, on) {
 }
 
 addEventListener("hashchange", show);
+addEventListener("beforeprint", () => view && drawBatch(view, view.rows.length)); // on paper nobody asks for more rows
 document.getElementById("setting").hidden = setting.options.length < 3;
 setting.addEventListener("input", () => showNavigation(readState(), tabOf(readState().p)));
 document.querySelector(".skip").addEventListener("click", (event) => {

@@ -30,11 +30,12 @@ function updateProtocol(state) {
   matchForm(view.form, state);
   if (differs("q", "sort", "across", ...FILTERS)) {
     redraw();
-    if (before && state.q && differs("q")) toFirstHit();
+    if (before && state.q && differs("q")) bringIntoView(view.grid.querySelector("tr.row"));
   } else if (differs("row")) {
     closeRow(before.row);
     openRow(state.row);
   }
+  if (state.row && differs("row")) bringIntoView(inGrid("tr", "row", state.row));
   if (differs("p", "q", "row", ...FILTERS)) showHint();
   if (differs("pair")) showPair();
   for (const box of view.grid.querySelectorAll("[data-pick]"))
@@ -54,11 +55,11 @@ function redraw() {
   scroll.hidden = !rows.length;
 }
 
-function toFirstHit() {
-  const first = view.grid.querySelector("tr.row");
-  if (!first) return;
-  const { top, bottom } = first.getBoundingClientRect();
-  if (top < 0 || bottom > innerHeight) first.scrollIntoView({ block: "center" });
+// Scroll to a row, unless it is in sight or is not in the table.
+function bringIntoView(row) {
+  if (!row) return;
+  const { top, bottom } = row.getBoundingClientRect();
+  if (top < 0 || bottom > innerHeight) row.scrollIntoView({ block: "center" });
 }
 
 // --- where a search finds nothing, and where else it does ---
@@ -139,10 +140,11 @@ function closeRow(id) {
 }
 
 function openRow(id) {
-  const place = id && inGrid("tr", "row", id);
-  if (!place) return;
+  const number = id ? view.rows.findIndex((row) => row.id === id) : -1;
+  if (number < 0) return;
+  if (number >= view.drawn) return drawBatch(view, number + 20 - view.drawn); // which opens it
   inGrid("button", "id", id).setAttribute("aria-expanded", "true");
-  place.after(view.actions.below(view.rows.find((row) => row.id === id)));
+  inGrid("tr", "row", id).after(view.actions.below(view.rows[number]));
 }
 
 async function showPair() {

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from zsarbench.cli.places import Place
 from zsarbench.cli.toolkit import Group, echo
 from zsarbench_cezsar.pairing_commands import pairs
 
@@ -19,8 +20,8 @@ command.add_command(pairs)
 
 
 @command.command("convert")
-@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--out", required=True, type=click.Path(file_okay=False, path_type=Path), help="A new folder.")
+@click.argument("file", type=Place(exists=True, dir_okay=False))
+@click.option("--out", required=True, type=Place(file_okay=False), help="A new folder.")
 def convert(file: Path, out: Path) -> None:
     """Turn FILE, a state dict of CEZSAR's public release, into a checkpoint that `cezsar-pretrained` runs.
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import click
 
+from zsarbench.cli.places import Place
 from zsarbench.cli.toolkit import echo, echo_json, json_option
 from zsarbench.errors import UsageError
 from zsarbench.utils.cache import cache_dir
@@ -19,7 +20,7 @@ MOST_FREQUENT = 8  # objects and sentences that the summary names
 
 
 @click.command("pairs", short_help="Look at the sentences that CEZSAR paired clips with.")
-@click.argument("table", required=False, type=click.Path(path_type=Path))
+@click.argument("table", required=False, type=Place())
 @click.option("--clip", "clips", multiple=True, help="Show this clip; may be given several times.")
 @click.option("--show", "n_shown", default=3, show_default=True, help="Number of clips to show where none is named.")
 @json_option

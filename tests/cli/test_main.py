@@ -58,6 +58,12 @@ def raises(error: BaseException) -> Callable[[], None]:
     return act
 
 
+def test_a_name_too_long_for_any_file_is_a_mistake_in_what_was_typed(run: Run) -> None:
+    long = "x" * 300
+    assert run("run", "--method", "chance", "--out", long, code=2).endswith("File name too long. Try: a shorter one\n")
+    assert run("compare", long, code=2).endswith("File name too long. Try: a shorter one\n")
+
+
 @pytest.mark.parametrize(("returned", "code"), [(None, 0), (0, 0), (3, 3), ("done", 0)])
 def test_a_number_that_a_command_returns_is_the_exit_code(does: Does, run: Run, returned: object, code: int) -> None:
     does(lambda: returned)

@@ -47,6 +47,8 @@ class Server(ThreadingHTTPServer):
         self.breaks = 0
         self.ranges = True
         self.status = 200
+        self.goes_on = threading.Event()
+        self.goes_on.set()  # else answers stop after the first half of their body
 
     @property
     def address(self) -> str:
@@ -98,7 +100,11 @@ class Handler(BaseHTTPRequestHandler):
         if server.break_after is not None and server.breaks > 0:
             server.breaks -= 1
             body = body[: server.break_after]
-        self.wfile.write(body)
+        self.wfile.write(body[: len(body) // 2])
+        self.wfile.flush()
+        server.goes_on.wait(30)
+        with contextlib.suppress(OSError):  # who asked is gone
+            self.wfile.write(body[len(body) // 2 :])
 
 
 @pytest.fixture
@@ -298,6 +304,16 @@ def test_the_first_error_ends_the_rest(server: Server) -> None:
     assert len(server.requests) < 100
 
 
+def test_the_first_error_does_not_wait_for_a_slow_file(server: Server) -> None:
+    server.files = {"slow.txt": BIG}
+    server.goes_on.clear()
+    with pytest.raises(ZsarbenchError, match="404"):
+        fetch(download_of(**{"slow.txt": BIG, "missing.txt": SMALL}))
+    assert not (folder_of(download_of()) / "slow.txt").exists()  # as after all of it had arrived
+    server.goes_on.set()
+    assert (fetch(download_of(**{"slow.txt": BIG})) / "slow.txt").read_bytes() == BIG
+
+
 @pytest.mark.parametrize("path", ["../a", "/etc/passwd", "a/../../b", "", "c:\\a"])
 def test_a_path_that_leaves_the_folder_is_refused(path: str) -> None:
     with pytest.raises(ValueError, match="relative path"):
@@ -352,10 +368,11 @@ OK = b"HTTP/1.1 200 OK\r\n"
     ("start", "again", "pause"),
     [
         (OK + b"Content-Length: 6\r\n\r\n", b"a", 0.05),  # hi, at a byte in 50 ms
+        (b"HTTP/1.0 200 OK\r\n\r\n", b"a", 0.05),
         (OK, b"X-More: 1\r\n", 0.3),
         (b"", b"HTTP/1.1 100 Continue\r\n\r\n", 0.01),
     ],
-    ids=["a body that drips", "headers that drip", "no end of interim answers"],
+    ids=["a body that drips", "the body of a connection of its own", "headers that drip", "no end of interim answers"],
 )
 def test_a_download_has_a_total_time(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, start: bytes, again: bytes, pause: float

@@ -97,6 +97,20 @@ def test_the_files_of_the_benchmark_are_sound(name: str, host: Host) -> None:
             ("row 1: not_on is not a table of reasons",),
         ),
         ('protocols = ["a"]\n[[rows]]\nmethods = ["chance", "chance"]', ("'chance' is the label of two rows",)),
+        (
+            'protocols = ["a"]\n[[rows]]\nmethods = ["chance"]\nlabel = 3\n'
+            '[[rows]]\nmethods = ["chance"]\nlabel = " "\n[[rows]]\nmethods = ["chance"]\nlabel = "a\\nb"',
+            ("row 1: label is not a text of one line", "row 2: label", "row 3: label"),
+        ),
+        (
+            'protocols = ["a"]\n[[rows]]\nmethods = ["chance"]\nsettings = "loss.margin=1"',
+            ('row 1: settings is not a list of texts. Try: settings = ["loss.margin=1"]',),
+        ),
+        (
+            'protocols = ["a"]\n[[rows]]\nmethods = ["chance"]\nprotocol = "b"\n'
+            '[[rows]]\nmethods = ["sae"]\nout = "elsewhere"',
+            ("row 1: protocol is not a row's own", "row 2: out is not a row's own. Try: --out"),
+        ),
         ("protocols = [", ("is not valid TOML",)),
     ],
 )
@@ -113,6 +127,15 @@ def test_the_mistakes_of_all_rows_come_before_the_first_is_measured(tmp_path: Pa
         sweep_file.read(written(tmp_path, table)).cells(host)
     assert "did you mean 'chance'" in str(caught.value)
     assert "--seeds is 'many'; it takes a whole number" in str(caught.value)
+
+
+def test_a_reason_for_a_misspelt_protocol_is_a_mistake(tmp_path: Path, host: Host) -> None:
+    file = sweep_file.read(written(tmp_path, TABLE.replace('"ucf101/all" = "is', '"ucf101/al" = "is')))
+    with pytest.raises(UsageErrors, match="row 'chance': unknown protocol in not_on 'ucf101/al'; did you mean"):
+        file.cells(host)
+    mine = sweep_file.read(written(tmp_path, TABLE.replace('"ucf101/all"', '"mine.toml"')))
+    assert "mine.toml" in mine.protocols  # and so known, whatever is swept this time
+    assert mine.cells(host, ["sketch/compositional"])
 
 
 def test_what_a_file_decides_cannot_be_given_as_an_option_too(tmp_path: Path) -> None:

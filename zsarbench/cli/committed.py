@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from zsarbench.cli.places import Place
 from zsarbench.errors import UsageError
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ CHECKOUT = Path("benchmarks")
 results_option = click.option(
     "--results",
     "folder",
-    type=click.Path(path_type=Path),
+    type=Place(),
     help="Folder of result files.  [default: benchmarks/results here, else those that ship with zsarbench]",
 )
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from zsarbench.cli.names import OF_OPTIONS
+from zsarbench.cli.places import Place
 from zsarbench.cli.toolkit import (
     data_root_option,
     echo,
@@ -60,7 +61,7 @@ class Options:
 @settings_option
 @click.option("--workers", type=click.IntRange(min=1), help="Processes that probe files.  [default: one per core]")
 @click.option("--thorough", is_flag=True, help="Decode every frame: slow, and finds damaged clips too.")
-@click.option("--report", type=click.Path(dir_okay=False, path_type=Path), help="Write the findings to this file.")
+@click.option("--report", type=Place(dir_okay=False), help="Write the findings to this file.")
 @click.option(
     "--full-paths", is_flag=True, help="Write absolute paths in the report, not paths relative to your folder."
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import errno
 import importlib
 import io
 import logging
@@ -18,7 +19,7 @@ import click
 from zsarbench import __version__
 from zsarbench.cli.toolkit import INTERRUPTED, Group, echo
 from zsarbench.cli.verbs import VERBS
-from zsarbench.errors import UsageErrors, ZsarbenchError, unknown
+from zsarbench.errors import UsageError, UsageErrors, ZsarbenchError, unknown
 from zsarbench.plugins import Host, load_plugins
 from zsarbench.plugins.guarding import in_words, plugin_error
 from zsarbench.utils.output import give_up_stdout, open_streams, reserved_stdout, visible
@@ -202,8 +203,9 @@ def _run(arguments: list[str] | None) -> int:
         worded = _of_plugin(error, shared) or _of_system(error)
         if isinstance(error, SystemExit) and (worded is None or not shared.get("own_verb")):
             raise  # click's own, where nobody reads any more; and a command of a plugin's may end as it likes
-        _show(worded or _bug(error), shared)
-        status = 1
+        shown = worded or _bug(error)
+        _show(shown, shared)
+        status = shown.exit_code
     return status if isinstance(status, int) else 0
 
 
@@ -227,8 +229,11 @@ def _of_plugin(error: BaseException, shared: dict[str, Any]) -> ZsarbenchError |
 
 def _of_system(error: BaseException) -> ZsarbenchError | None:
     """Return an error for a disk, a place or a package that no command foresaw; what was finished is kept."""
+    worded: ZsarbenchError
     if isinstance(error, ModuleNotFoundError) and error.name:
         worded = ZsarbenchError(f"package '{error.name}' is not installed. Try: pip install {error.name}")
+    elif isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG:
+        worded = UsageError(f"{error.filename or 'a path'}: {error.strerror}. Try: a shorter one")
     elif isinstance(error, OSError):
         worded = ZsarbenchError(f"{error.filename or 'output'}: {error.strerror or error}")
     else:

@@ -8,6 +8,8 @@ import click
 from click.shell_completion import CompletionItem
 from click.types import StringParamType
 
+from zsarbench.utils.targets import expanded
+
 if TYPE_CHECKING:
     from zsarbench.plugins import Host
 
@@ -22,6 +24,11 @@ class RegisteredName(StringParamType):
         self.kinds = kinds
         self.others = others
         self.files = files
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return the text, with `~` for the home folder where it may be that of a file."""
+        text: str = super().convert(value, param, ctx)
+        return str(expanded(text)) if self.files and text.startswith("~") else text
 
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
         """Return the names with this prefix, each with its summary; where none has it, a completion of file paths."""

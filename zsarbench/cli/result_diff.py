@@ -6,13 +6,14 @@ from pathlib import Path
 
 import click
 
+from zsarbench.cli.places import Place
 from zsarbench.cli.toolkit import echo, echo_json, json_option
 from zsarbench.errors import UsageError, ZsarbenchError
 
 
 @click.command("diff")
-@click.argument("old", type=click.Path(path_type=Path))
-@click.argument("new", type=click.Path(path_type=Path))
+@click.argument("old", type=Place())
+@click.argument("new", type=Place())
 @json_option
 def diff(old: Path, new: Path, as_json: bool) -> None:
     """Print what differs from OLD to NEW: two result files, or two folders of results.

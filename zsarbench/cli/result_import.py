@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import click
 
 from zsarbench.cli.names import OF_OPTIONS
+from zsarbench.cli.places import Place
 from zsarbench.cli.toolkit import data_root_option, echo, host_of, settings_option
 
 
 @click.command("import")
-@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("file", type=Place())
 @click.option("--name", required=True, help="Name of the model in tables.")
-@click.option("--clips", type=click.Path(path_type=Path), metavar="LIST", help="Its clips, one per line; see below.")
+@click.option("--clips", type=Place(), metavar="LIST", help="Its clips, one per line; see below.")
 @click.option(
     "--protocol",
     type=OF_OPTIONS["protocol"],

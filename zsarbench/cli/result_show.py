@@ -6,11 +6,12 @@ from pathlib import Path
 
 import click
 
+from zsarbench.cli.places import Place
 from zsarbench.cli.toolkit import echo, echo_json, json_option
 
 
 @click.command("show")
-@click.argument("path", type=click.Path(path_type=Path))
+@click.argument("path", type=Place())
 @json_option
 def show(path: Path, as_json: bool) -> None:
     """Print what the result file PATH holds: what was measured, its figures, and how far its scores can be trusted.

@@ -9,16 +9,17 @@ from pathlib import Path
 import click
 
 from zsarbench.cli.committed import results_folder
+from zsarbench.cli.places import Place
 from zsarbench.cli.toolkit import echo, echo_json, host_of, json_option
 from zsarbench.errors import UsageError
 
 
 @click.command("validate")
-@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("paths", nargs=-1, required=True, type=Place())
 @click.option(
     "--results",
     "folder",
-    type=click.Path(path_type=Path),
+    type=Place(),
     help="Committed results that must be on the same data.  [default: benchmarks/results here, else those that ship]",
 )
 @json_option

@@ -10,9 +10,10 @@ import contextlib
 import hashlib
 import logging
 import os
+import threading
 import tomllib
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
@@ -125,21 +126,24 @@ def fetch(download: Download, *, progress: Progress | None = None) -> Path:
             parent.mkdir(parents=True, exist_ok=True)
         waiting = f"{download.name}: another process is fetching it; waiting for it to end"
         with locked(folder / ".lock", lambda: _log.warning(waiting)), transfers.new_session() as session:
-            _in_parallel(lambda file: _fetch_file(download, file, session, count), lacking)
+            _in_parallel(lambda file, stopped: _fetch_file(download, file, session, count, stopped), lacking)
     return folder
 
 
-def _in_parallel(work: Callable[[RemoteFile], None], files: tuple[RemoteFile, ...]) -> None:
-    """Do the work on every file; the first error ends the rest instead of waiting for each to fail alike."""
-    pool = ThreadPoolExecutor(max_workers=transfers.MAX_CONNECTIONS)
+def _in_parallel(work: Callable[[RemoteFile, threading.Event], None], files: tuple[RemoteFile, ...]) -> None:
+    """Do the work on every file; the first error, and Ctrl-C, stop the rest instead of waiting for its end."""
+    pool, stopped = ThreadPoolExecutor(max_workers=transfers.MAX_CONNECTIONS), threading.Event()
     try:
-        for _ in pool.map(work, files):
-            pass
+        for done in as_completed([pool.submit(work, file, stopped) for file in files]):
+            done.result()
     finally:
+        stopped.set()
         pool.shutdown(cancel_futures=True)
 
 
-def _fetch_file(download: Download, file: RemoteFile, session: requests.Session, count: ByteCount) -> None:
+def _fetch_file(
+    download: Download, file: RemoteFile, session: requests.Session, count: ByteCount, stopped: threading.Event
+) -> None:
     """Put one file in place, unless another process has done so meanwhile."""
     target = folder_of(download) / file.path
     if _is_stored(target, file):
@@ -152,10 +156,10 @@ def _fetch_file(download: Download, file: RemoteFile, session: requests.Session,
         transfers.copy(place, part, file.size, _advice())
     else:
         resumed = part.size > 0
-        transfers.download(place, part, file.size, session, _advice())
+        transfers.download(place, part, file.size, session, _advice(), stopped)
         if resumed and not _matches(part, file):
             part.restart()  # what an earlier call left was not the start of this file
-            transfers.download(place, part, file.size, session, _advice())
+            transfers.download(place, part, file.size, session, _advice(), stopped)
     if not _matches(part, file):
         sha256, size = part.sha256, part.size
         part.restart()

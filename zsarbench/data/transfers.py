@@ -8,7 +8,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin
@@ -133,8 +133,12 @@ def copy(source: Path, part: Part, size: int, advice: str) -> None:
         raise ZsarbenchError(f"cannot read {source}: {error.strerror}. {advice}") from error
 
 
-def download(address: str, part: Part, size: int, session: requests.Session, advice: str) -> None:
+def download(
+    address: str, part: Part, size: int, session: requests.Session, advice: str, stopped: threading.Event
+) -> None:
     """Download to the partial file, continuing where an earlier attempt broke off, and one byte more than its size.
+
+    stopped: when it is set, the connection is cut; what has arrived stays.
 
     Raises:
         ZsarbenchError: the file does not exist, does not arrive within the time limit, or cannot be written.
@@ -143,7 +147,7 @@ def download(address: str, part: Part, size: int, session: requests.Session, adv
 
     reason: object = ""
     limit = GRACE_SECONDS + size / MIN_BYTES_PER_SECOND
-    with _cut_after(limit) as watch:
+    with _cut_after(limit, stopped) as watch:
         for _ in range(MAX_ATTEMPTS):
             if part.size >= size or watch.is_over:
                 break
@@ -198,16 +202,18 @@ class _Watch:
 
 
 @contextmanager
-def _cut_after(seconds: float) -> Iterator[_Watch]:
-    """Cut the connections that this thread uses once so many seconds are over: each byte resets their own timeout."""
+def _cut_after(seconds: float, stopped: threading.Event) -> Iterator[_Watch]:
+    """Cut the connections that this thread uses once it is stopped, or so many seconds are over: each byte resets their
+    own timeout.
+    """
     watch, thread, ended = _Watch(), threading.get_ident(), threading.Event()
 
     def cut() -> None:
-        ended.wait(seconds)
-        while not ended.is_set():  # a connection that begins just now is cut too
-            watch.is_over = True
-            _cut(_IN_USE.get(thread))
-            ended.wait(0.1)
+        end = time.monotonic() + seconds
+        while not ended.wait(0.1):
+            if stopped.is_set() or time.monotonic() >= end:  # a connection that begins just now is cut too
+                watch.is_over = True
+                _cut(_IN_USE.get(thread))
 
     guard = threading.Thread(target=cut, daemon=True)
     guard.start()
@@ -221,10 +227,9 @@ def _cut_after(seconds: float) -> Iterator[_Watch]:
 def _cut(connection: Any) -> None:
     import socket
 
-    try:
-        connection.sock.shutdown(socket.SHUT_RDWR)
-    except (AttributeError, OSError):  # none, or one that is closed
-        return
+    for place in ("sock", "opened"):
+        with suppress(AttributeError, OSError):  # none, or one that is closed
+            getattr(connection, place).shutdown(socket.SHUT_RDWR)
 
 
 def new_session() -> requests.Session:
@@ -238,6 +243,7 @@ def new_session() -> requests.Session:
             def request(self, *args: Any, **options: Any) -> None:
                 _IN_USE[threading.get_ident()] = self
                 super().request(*args, **options)
+                self.opened = self.sock  # which a connection forgets where the server closes it after its answer
 
         return type(pool.__name__, (pool,), {"ConnectionCls": Connection})
 

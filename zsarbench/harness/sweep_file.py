@@ -13,7 +13,8 @@ label = "on captions"                     # optional: set after the method's nam
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,6 +28,7 @@ from zsarbench.utils.documents import read_toml
 if TYPE_CHECKING:
     from zsarbench.plugins import Host
 
+_OF_ALL = {"protocol": 'protocols = ["NAME"] at the top of the file', "out": "--out FOLDER"}  # arguments of every run
 _FIELDS = ("methods", "label", "not_on")  # of a row, besides the arguments of its runs
 
 
@@ -59,6 +61,7 @@ class RowsFile:
         Raises:
             UsageErrors: the mistakes of all rows.
         """
+        self._check_not_on({*protocols, *self.protocols, *host.registry.names("protocol")})
         cells = [
             Cell(
                 label=row.label,
@@ -70,6 +73,18 @@ class RowsFile:
             for protocol in protocols or self.protocols
         ]
         return sweep.resolved(cells, host)
+
+    def _check_not_on(self, protocols: Collection[str]) -> None:
+        """Check that reasons stand by names of protocols: a misspelt one would be measured after all."""
+        known = ("everywhere", *sorted(protocols))
+        problems = [
+            f"row '{row.label}': {unknown('protocol in not_on', name, known)}"
+            for row in self.rows
+            for name in row.not_on
+            if name not in known
+        ]
+        if problems:
+            raise UsageErrors(dict.fromkeys(problems))
 
 
 def read(path: Path) -> RowsFile:
@@ -96,8 +111,8 @@ def read(path: Path) -> RowsFile:
     labels = [row.label for row in rows]
     problems += [
         f"'{label}' is the label of two rows. Try: label = \"…\" in one of them"
-        for label in labels
-        if labels.count(label) > 1
+        for label, n in Counter(labels).items()
+        if n > 1
     ]
     if problems:
         raise UsageErrors(dict.fromkeys(f"{path}: {problem}" for problem in problems))
@@ -111,6 +126,14 @@ def _rows(table: Mapping[str, Any]) -> tuple[list[Row], list[str]]:
     not_on = table.get("not_on", {})
     if not isinstance(not_on, dict) or not all(isinstance(reason, str) for reason in not_on.values()):
         return [], ['not_on is not a table of reasons by protocol. Try: [rows.not_on] with everywhere = "reason"']
+    label = table.get("label", "as usual")
+    if not isinstance(label, str) or not label.strip() or not label.isprintable():
+        return [], ['label is not a text of one line. Try: label = "on captions"']
+    for name, instead in _OF_ALL.items():
+        if name in table:
+            return [], [f"{name} is not a row's own. Try: {instead}"]
+    if not isinstance(table.get("settings", []), list):
+        return [], ['settings is not a list of texts. Try: settings = ["loss.margin=1"]']
     arguments = {name: value for name, value in table.items() if name not in _FIELDS}
     rows = []
     for method in table["methods"]:

@@ -19,7 +19,7 @@ PROBE_BYTES = 2**16  # a full disk still takes empty files
 _OF_THE_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EIO)
 
 
-def expanded(place: Path | str) -> Path:
+def expanded(place: str | os.PathLike[str]) -> Path:
     """Return a place that a user names, with `~` for the home folder: of --out=~/x a shell leaves it as it is.
 
     That of a user who does not exist is a name like any other.

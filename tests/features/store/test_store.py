@@ -391,6 +391,20 @@ def test_a_damaged_sidecar_gives_itself_away(tmp_path: Path, caplog: pytest.LogC
         assert "its clips are computed again" in caplog.text
 
 
+def test_a_sidecar_that_is_a_link_to_itself_is_one_damaged_shard_among_others(tmp_path: Path) -> None:
+    stored = stored_set(tmp_path)
+    known, new = (sidecar_path(stored.shards, name) for name in (stored.shard_names()[0], "0" * 32))
+    for path in (known, new):
+        path.unlink(missing_ok=True)
+        path.symlink_to(path.name)
+    found = verify(FeatureStore(tmp_path).open(KEY, DIM))
+    assert found.shards == 1
+    assert all(any(str(path) in problem for problem in found.problems) for path in (known, new))
+    assert garbage(FeatureStore(tmp_path)) == []  # both are young
+    verify(stored, rebuild=True)
+    assert verify(FeatureStore(tmp_path).open(KEY, DIM)).problems == ()
+
+
 def test_the_same_work_makes_the_same_files(tmp_path: Path) -> None:
     first, second = (stored_set(tmp_path / name) for name in ("a", "b"))
     for one, other in zip(sorted(first.shards.iterdir()), sorted(second.shards.iterdir()), strict=True):

@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from zsarbench.cli.places import Place
 from zsarbench.cli.scoring import echo_scored, scoring_options
 from zsarbench.cli.toolkit import echo, host_of, keeps
 from zsarbench.predictions.asking.questions import QuestionSettings
@@ -47,7 +48,7 @@ def _question_options(command: Callable[..., Any]) -> Callable[..., Any]:
 )
 @click.option(
     "--prompt",
-    type=click.Path(path_type=Path),
+    type=Place(),
     help="Prompt file: text with {frames}, and {options} where class names are offered.",
 )
 @_question_options

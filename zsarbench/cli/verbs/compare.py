@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from zsarbench.cli.names import OF_OPTIONS
+from zsarbench.cli.places import Place
 from zsarbench.cli.toolkit import echo, echo_rendered, format_option, host_of
 from zsarbench.errors import UsageError, unknown
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @click.command("compare", short_help="Put results side by side, with paired differences.")
-@click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
+@click.argument("paths", nargs=-1, type=Place())
 @click.option("--protocol", type=OF_OPTIONS["protocol"], help="Only this protocol.")
 @click.option(
     "--rank-by", metavar="METRIC", help="The metric that ranks.  [default: that of the setting, such as top1_per_video]"

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from zsarbench.cli.places import Place
 from zsarbench.cli.request import with_options_of
 from zsarbench.cli.toolkit import Group, echo, echo_json, host_of, json_option, keeps
 from zsarbench.errors import UsageError, unknown
@@ -83,7 +84,7 @@ def extract(ctx: click.Context, /, shard: str | None, as_json: bool, **request: 
 
 
 @command.command("merge")
-@click.argument("folders", nargs=-1, type=click.Path(path_type=Path))
+@click.argument("folders", nargs=-1, type=Place())
 @json_option
 @click.pass_context
 def merge(ctx: click.Context, folders: tuple[Path, ...], as_json: bool) -> None:

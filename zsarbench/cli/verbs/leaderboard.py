@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from zsarbench.cli.committed import CHECKOUT, committed_results, results_folder, results_option
+from zsarbench.cli.places import Place
 from zsarbench.cli.toolkit import Group, counted, echo, host_of
 from zsarbench.errors import UsageError, ZsarbenchError
 from zsarbench.utils.targets import OUT, check_file
@@ -36,11 +37,11 @@ def command() -> None:
 
 
 @command.command("build")
-@click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder for index.html.")
+@click.option("--out", required=True, type=Place(), help="Folder for index.html.")
 @results_option
 @click.option(
     "--markdown",
-    type=click.Path(path_type=Path),
+    type=Place(),
     help="The Markdown file.  [default: benchmarks/LEADERBOARD.md for benchmarks/results, else in --out]",
 )
 @click.option(
@@ -85,7 +86,7 @@ def build(
 @results_option
 @click.option(
     "--markdown",
-    type=click.Path(path_type=Path),
+    type=Place(),
     help="The Markdown file.  [default: LEADERBOARD.md next to --results]",
 )
 @click.pass_context

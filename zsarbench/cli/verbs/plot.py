@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from zsarbench.cli.places import Place
 from zsarbench.cli.toolkit import Group, data_root_option, echo, host_of
 from zsarbench.errors import UsageError
 from zsarbench.utils.foreign import guarded
@@ -36,10 +37,8 @@ def command() -> None:
     """
 
 
-_result = click.argument("path", metavar="RESULT", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-_out = click.option(
-    "--out", default="plots", show_default=True, type=click.Path(file_okay=False, path_type=Path), help="Folder."
-)
+_result = click.argument("path", metavar="RESULT", type=Place(exists=True, dir_okay=False))
+_out = click.option("--out", default="plots", show_default=True, type=Place(file_okay=False), help="Folder.")
 _round = click.option("--round", "number", default=1, show_default=True, help="Which round of the result.")
 
 
@@ -136,9 +135,7 @@ def semantic_gap(ctx: click.Context, /, path: Path, number: int, out: Path, **ma
 
 
 @command.command("sensitivity")
-@click.argument(
-    "places", metavar="RESULT|FOLDER…", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path)
-)
+@click.argument("places", metavar="RESULT|FOLDER…", nargs=-1, required=True, type=Place(exists=True))
 @click.option("--over", metavar="OPTION", help="The axis.  [default: the one option in which the results differ]")
 @click.option("--metric", help="What is drawn.  [default: what ranks in the protocol's setting]")
 @_out

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import click
 
+from zsarbench.cli.places import Place
 from zsarbench.cli.toolkit import Group, echo, host_of
 from zsarbench.errors import UsageError
 from zsarbench.plugins import Host
@@ -45,7 +46,7 @@ def command() -> None:
 @click.option("--dataset", is_flag=True, help="A data set: a CSV file with captions.")
 @click.option("--protocol", is_flag=True, help="A protocol file.")
 @click.option("--reporter", is_flag=True, help="A reporter.")
-@click.option("--out", type=click.Path(path_type=Path), help="The folder to create; default: NAME.")
+@click.option("--out", type=Place(), help="The folder to create; default: NAME.")
 @click.pass_context
 def new(ctx: click.Context, /, name: str, out: Path | None, **chosen: bool) -> None:
     """Write a complete distribution: working components of the chosen kinds, tests, a workflow, a README.

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from zsarbench import protocols
 from zsarbench.cli.names import OF_OPTIONS
+from zsarbench.cli.places import Place
 from zsarbench.cli.toolkit import Group, data_root_option, echo, echo_json, host_of, json_option, settings_option
 from zsarbench.data.manifest import checked_manifest
 
@@ -89,7 +89,7 @@ def check(ctx: click.Context, name: str, data_root: tuple[str, ...], settings: t
 
 @command.command("choices")
 @click.argument("protocol")
-@click.option("--out", required=True, type=click.Path(path_type=Path), help="The new protocol's file, FILE.toml.")
+@click.option("--out", required=True, type=Place(), help="The new protocol's file, FILE.toml.")
 @click.option("--options", "n_options", default=4, show_default=True, help="Number of options per clip.")
 @click.option(
     "--by",

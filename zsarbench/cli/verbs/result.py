@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from zsarbench.cli.places import Place
 from zsarbench.cli.result_diff import diff
 from zsarbench.cli.result_import import import_
 from zsarbench.cli.result_show import show
@@ -40,7 +41,7 @@ command.add_command(diff)
 
 
 @command.command("recompute")
-@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("paths", nargs=-1, required=True, type=Place())
 @click.option("--plan", is_flag=True, help="Print what would change, and write nothing.")
 @click.pass_context
 def recompute(ctx: click.Context, paths: tuple[Path, ...], plan: bool) -> None:
@@ -75,7 +76,7 @@ def recompute(ctx: click.Context, paths: tuple[Path, ...], plan: bool) -> None:
 
 
 @command.command("compact")
-@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("paths", nargs=-1, required=True, type=Place())
 @click.option(
     "--all", "whole", is_flag=True, help="Also compact score files that are small enough for git as they are."
 )

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import click
 
+from zsarbench.cli.places import Place
 from zsarbench.cli.scoring import echo_scored, scoring_options
 from zsarbench.cli.toolkit import host_of
 
 
 @click.command("score", short_help="Score a file of predictions of another program.")
-@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("file", type=Place())
 @click.option("--name", required=True, help="Name of the predicting model in tables.")
 @click.option(
     "--class-order",
@@ -21,7 +21,7 @@ from zsarbench.cli.toolkit import host_of
 )
 @click.option(
     "--clip-order",
-    type=click.Path(path_type=Path),
+    type=Place(),
     metavar="FILE",
     help="Order of row numbers (doc_id of lmms-eval, rows of MTEB): a FILE with one clip per line.",
 )

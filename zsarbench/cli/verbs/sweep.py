@@ -11,11 +11,12 @@ import click
 from click.core import ParameterSource
 
 from zsarbench.cli.names import OF_OPTIONS
+from zsarbench.cli.places import Place
 from zsarbench.cli.request import with_options_of
 from zsarbench.cli.toolkit import echo, echo_json, echo_rendered, format_option, host_of, keeps
 from zsarbench.errors import UsageError
 from zsarbench.harness.spec import RunRequest
-from zsarbench.utils.targets import OUT, check_folder
+from zsarbench.utils.targets import OUT, check_folder, expanded
 
 if TYPE_CHECKING:
     from zsarbench.harness.sweep import Cell, Done
@@ -26,9 +27,7 @@ if TYPE_CHECKING:
 @click.command("sweep", short_help="Run every combination of a grid or every row of a file, and compare them.")
 @click.argument("more", nargs=-1, metavar="[NAME=VALUE,VALUE]...")
 @click.option("--grid", metavar="NAME=VALUE,VALUE", multiple=True, help="An axis; further axes may follow it.")
-@click.option(
-    "--file", "file", type=click.Path(path_type=Path), metavar="FILE", help="Rows and protocols, as TOML; see below."
-)
+@click.option("--file", "file", type=Place(), metavar="FILE", help="Rows and protocols, as TOML; see below.")
 @click.option("--method", type=OF_OPTIONS["method"], help="The method, unless it is an axis.")
 @with_options_of(RunRequest)
 @click.option(
@@ -82,7 +81,7 @@ def command(
     from zsarbench.reports.comparison import check_reporter
     from zsarbench.reports.overview import overview
 
-    host, out = host_of(ctx), Path(request["out"])
+    host, out = host_of(ctx), expanded(request["out"])
     check_reporter(host, format_)
     typed = {name: value for name, value in request.items() if _is_typed(ctx, name)}
     if jobs is not None:

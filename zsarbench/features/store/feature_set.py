@@ -251,8 +251,13 @@ class FeatureSet:
         with contextlib.suppress(FileNotFoundError):
             for entry in os.scandir(self.shards):
                 if entry.name.endswith(".json"):
-                    with contextlib.suppress(FileNotFoundError):  # removed meanwhile
-                        found.append((entry.stat().st_mtime_ns, entry.name.removesuffix(".json")))
+                    try:
+                        age = entry.stat().st_mtime_ns
+                    except FileNotFoundError:  # removed meanwhile
+                        continue
+                    except OSError:  # as a link to itself: who reads it says what is wrong with it
+                        age = 0
+                    found.append((age, entry.name.removesuffix(".json")))
         return [name for _, name in sorted(found)]
 
     def _load(self) -> tuple[Index, bool]:

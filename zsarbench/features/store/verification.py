@@ -165,13 +165,13 @@ def orphans(stored: FeatureSet) -> tuple[list[str], list[Path]]:
         name
         for name in index.shards
         if name not in used
-        and now - sidecar_path(stored.shards, name).stat().st_mtime >= ORPHAN_SECONDS
+        and now - sidecar_path(stored.shards, name).lstat().st_mtime >= ORPHAN_SECONDS
         and not _explains_failure(stored, name, failed)
     ]
     files = [
         path
         for path in (sorted(stored.shards.iterdir()) if stored.shards.is_dir() else [])
-        if path.name.split(".")[0] not in index.shards and now - path.stat().st_mtime >= ORPHAN_SECONDS
+        if path.name.split(".")[0] not in index.shards and now - path.lstat().st_mtime >= ORPHAN_SECONDS
     ]
     return sorted(shards), files
 

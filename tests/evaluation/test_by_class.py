@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 
 import numpy as np
@@ -68,6 +69,12 @@ def test_clips_count_once_over_rounds_and_a_class_that_is_seen_in_some_is_listed
         ("A", True, 4, 1, 0.5),
         ("B", False, 2, 3, 0.0),
     ]
+
+
+def test_an_accuracy_cannot_be_changed() -> None:
+    [found] = by_class(made([(1, 0, 0)], (0,), [False] * 3))
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        found.top1 = 0.0  # type: ignore[misc]
 
 
 def test_accuracy_is_the_mean_over_rounds_not_over_clips() -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from records import changeable, positional
+from zsarbench.evaluation import caption_names
 from zsarbench.evaluation.caption_names import CaptionNaming, ClassMentions, holds_path, naming, sentences_naming
 
 CLASSES = ("BrushingTeeth", "YoYo", "Archery", "SalsaSpin")
@@ -117,3 +119,7 @@ def test_each_caption_that_gives_the_class_away_is_listed() -> None:
         ("a", "names its class", "archery"),
         ("b", "path", "x.mp4"),
     ]
+
+
+def test_records_cannot_be_changed() -> None:
+    assert (changeable(caption_names), positional(caption_names)) == ([], ["CaptionNaming"])

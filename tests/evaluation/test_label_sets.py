@@ -9,7 +9,9 @@ from typing import ClassVar
 
 import pytest
 
+from records import changeable, positional
 from zsarbench.errors import ZsarbenchError
+from zsarbench.evaluation import label_sets
 from zsarbench.evaluation.label_sets import LabelSet, find
 from zsarbench.plugins.registry import Registry
 
@@ -85,3 +87,7 @@ def test_a_file_of_a_package_has_an_action_in_every_line(
         find("labels_of_others:none.txt", registry)
     with pytest.raises(ZsarbenchError, match=r"label set 'no_such_package:some\.txt' cannot be read"):
         find("no_such_package:some.txt", registry)
+
+
+def test_records_cannot_be_changed() -> None:
+    assert (changeable(label_sets), positional(label_sets)) == ([], ["LabelSet"])

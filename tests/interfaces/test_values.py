@@ -9,7 +9,8 @@ import pandas as pd
 import pytest
 import torch
 
-from zsarbench.interfaces import Round, Sampling, Table, TextDraw
+from records import changeable, positional
+from zsarbench.interfaces import Round, Sampling, Table, TextDraw, values
 
 
 @pytest.mark.parametrize(
@@ -79,3 +80,10 @@ def test_a_table_is_one_line_and_its_main_columns_in_percent_in_a_notebook() -> 
         "1.0", "&lt;m&gt;", "", "measured", "seen", "name", "51.2", "40.0",
         "", "n", "", "reported", "", "", "", "",
     ]  # fmt: skip
+
+
+def test_records_cannot_be_changed() -> None:
+    assert (changeable(values), positional(values)) == (
+        [],
+        ["ClassText", "ClipSource", "Clips", "Round", "Sampling", "Shard", "ShardReport", "Steps", "Table", "TrainSet"],
+    )

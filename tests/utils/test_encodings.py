@@ -6,7 +6,7 @@ import codecs
 
 import pytest
 
-from zsarbench.utils.encodings import AROUND, CUT_OFF, likeness
+from zsarbench.utils.encodings import CUT_OFF, likeness
 
 LATIN, WIDE = "WINDOWS-1252", "GB18030"
 
@@ -43,7 +43,8 @@ def test_archives_are_named() -> None:
 def test_every_other_byte_of_latin_letters_is_nul_in_utf_16(form: str) -> None:
     assert likeness("clip,label".encode(form), None) == (f"it looks like {form}", form)
     assert likeness("ab".encode(form), None)[1] == form
-    assert likeness(("a" * AROUND * 3).encode(form), None)[1] == form
+    assert likeness(("a" * 50_000).encode(form), None)[1] == form
+    assert likeness(("aaa舞舞" * 20_000).encode(form), None)[1] == form
     half = ("ab" + "舞" * 2).encode(form)  # as many letters as signs
     assert likeness(half, None) == ("it holds a NUL character", "")
     assert likeness(("abc" + "舞" * 2).encode(form), None)[1] == form
@@ -77,8 +78,8 @@ def test_single_accents_are_of_latin_letters_and_pairs_of_chinese_ones() -> None
 
 def test_only_what_stands_around_the_place_is_looked_at() -> None:
     accents, signs = "é ".encode("latin-1"), "跳舞 ".encode("gb18030")
-    far = accents * AROUND
-    assert likeness(far + b"a" * AROUND + signs * 9, len(far) + AROUND)[1] == WIDE
-    assert likeness(signs + b"a" * AROUND + far, 0)[1] == WIDE
-    assert likeness(signs + b"a" * (AROUND // 2) + far, 0)[1] == LATIN
-    assert likeness(accents * 9 + b"a" * (AROUND // 2) + signs, 18 + AROUND // 2)[1] == LATIN
+    far = accents * 16_384
+    assert likeness(far + b"a" * 16_384 + signs * 9, len(far) + 16_384)[1] == WIDE
+    assert likeness(signs + b"a" * 16_384 + far, 0)[1] == WIDE
+    assert likeness(signs + b"a" * 8192 + far, 0)[1] == LATIN
+    assert likeness(accents * 9 + b"a" * 8192 + signs, 18 + 8192)[1] == LATIN

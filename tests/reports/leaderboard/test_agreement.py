@@ -9,11 +9,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from small import Small, entry_points, write_protocol
 
 from samples import sample_result, sample_scores
+from zsarbench.data import class_texts
 from zsarbench.evaluation.scores import Scores
+from zsarbench.plugins import load_plugins
 from zsarbench.predictions.identity import KIND
-from zsarbench.reports.leaderboard.agreement import Fact, Facts, clips_digest, disagreements, facts_of
+from zsarbench.reports.leaderboard.agreement import Fact, Facts, clips_digest, disagreements, facts_of, facts_of_dataset
 from zsarbench.results import ClassTextInfo, DatasetInfo, RunResult
 
 SCORES = sample_scores()
@@ -132,3 +135,51 @@ def test_what_no_reference_row_has_is_asked_of_the_data_set_and_unchecked_where_
         "the clips and labels of its predictions cannot be checked: no other row of toy/half is on the same data"
     )
     assert not problem.is_fault
+
+
+# --- what the data set itself gives -----------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def measured(tmp_path_factory: pytest.TempPathFactory) -> RunResult:
+    """A result on the data set of nine small classes."""
+    path = write_protocol(tmp_path_factory.mktemp("protocols"))
+    about = dataclasses.replace(RESULT.protocol, name=str(path))
+    data = DatasetInfo("small", Small.revision, {"phrase": "a person is"})
+    return dataclasses.replace(RESULT, protocol=about, dataset=data, class_text=ClassTextInfo("name", "00"))
+
+
+UNSEEN = Small.classes[6:]  # the candidates of the protocol
+
+
+def given(result: RunResult, *lacking: Fact) -> Facts:
+    """Return what the data set gives."""
+    registry = load_plugins(loaders=entry_points()).registry
+    return facts_of_dataset(registry, result, lacking)
+
+
+def test_a_data_set_gives_its_revision_its_tested_clips_and_its_texts(measured: RunResult) -> None:
+    rows = Small().manifest()
+    labels = {clip: label for clip, label in zip(rows["clip_id"], rows["label"], strict=True) if label in UNSEEN}
+    expected = {
+        DATA: Small.revision,
+        CLIPS: (clips_digest(list(labels), list(labels.values())),),
+        TEXT: class_texts.digest(class_texts.load(Small(), "name")),
+    }
+    assert given(measured, DATA, CLIPS, TEXT) == expected
+    assert given(measured, CLIPS) == {CLIPS: expected[CLIPS]}
+    other = dataclasses.replace(measured, dataset=dataclasses.replace(measured.dataset, revision="0"))
+    assert given(other, DATA, CLIPS, TEXT) == {DATA: expected[DATA], TEXT: expected[TEXT]}
+    chosen = dataclasses.replace(measured, class_text=ClassTextInfo("name:nearest-1", "00"))
+    assert given(chosen, DATA, CLIPS, TEXT) == {DATA: expected[DATA], CLIPS: expected[CLIPS]}
+
+
+def test_a_data_set_of_other_options_or_that_is_not_available_gives_nothing(
+    measured: RunResult, caplog: pytest.LogCaptureFixture
+) -> None:
+    other = dataclasses.replace(measured, dataset=dataclasses.replace(measured.dataset, options={"phrase": "one is"}))
+    assert given(other, DATA, CLIPS, TEXT) == {}
+    assert not caplog.records
+    gone = dataclasses.replace(measured, protocol=dataclasses.replace(measured.protocol, name="small/gone"))
+    assert given(gone, DATA, CLIPS, TEXT) == {}
+    assert "the data of small/gone are not available here" in caplog.text

@@ -47,9 +47,17 @@ def test_without_a_terminal_a_line_is_logged_every_ten_seconds_of_work(
 
 
 @pytest.mark.parametrize("is_terminal", [False, True])
-def test_bars_are_for_terminals(monkeypatch: pytest.MonkeyPatch, is_terminal: bool) -> None:
+def test_bars_are_for_terminals_and_on_stderr(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], is_terminal: bool
+) -> None:
     monkeypatch.setattr(sys.stderr, "isatty", lambda: is_terminal)
-    assert isinstance(default_progress(), TerminalProgress) is is_terminal
+    shown = default_progress()
+    assert isinstance(shown, TerminalProgress) is is_terminal
+    with shown.task("reading") as bar:
+        bar.advance()
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert ("reading" in printed.err) is is_terminal
 
 
 def test_bars_vanish_when_their_work_is_done() -> None:
@@ -58,4 +66,5 @@ def test_bars_vanish_when_their_work_is_done() -> None:
     screen = io.StringIO()
     with TerminalProgress(Console(file=screen, width=80, force_terminal=True)).task("reading") as bar:
         bar.advance()
+    assert " 1/?" in STYLE.sub("", screen.getvalue())
     assert screen.getvalue().rstrip("\n").endswith("\x1b[2K")  # the line is erased

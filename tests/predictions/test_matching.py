@@ -75,7 +75,8 @@ def test_a_clip_without_a_row_is_missing_and_so_is_its_class() -> None:
     assert result.failures == {"clip2": "missing"}
     assert result.in_file.tolist() == [True, False]
     assert counts(result) == {"missing": 1, "absent-classes": 1}
-    assert result.account.n_predicted == 1
+    assert (result.account.n_predicted, result.account.n_unscored) == (1, 1)
+    assert found(said("a", 1.0)).account.n_unscored == 0
 
 
 def test_rows_of_other_clips_are_counted_and_left_out() -> None:

@@ -13,8 +13,8 @@ from zsarbench.predictions.asking.frames import FitInto, jpegs
 
 @pytest.mark.parametrize(
     ("height", "width", "shape"),
-    [(100, 200, (32, 64)), (200, 100, (64, 32)), (64, 48, (64, 48)), (10, 20, (10, 20)), (40, 50, (40, 50)), (1, 1000, (1, 64)),
-     (1000, 1, (64, 1)), (65, 65, (64, 64)), (40, 65, (39, 64))],
+    [(100, 200, (32, 64)), (200, 100, (64, 32)), (64, 48, (64, 48)), (10, 20, (10, 20)), (40, 50, (40, 50)),
+     (1, 1000, (1, 64)), (1000, 1, (64, 1)), (65, 65, (64, 64)), (40, 65, (39, 64))],
 )  # fmt: skip
 def test_the_longer_side_is_shrunk_to_the_size_and_small_frames_stay(
     height: int, width: int, shape: tuple[int, int]

@@ -13,9 +13,12 @@ from torch import Tensor
 from zsarbench.errors import UsageError
 from zsarbench_cezsar.losses import HingeRank, InfoNCE, Sigmoid, Triplet
 
-VIDEO = torch.tensor([[1.0, 0.0], [0.0, 2.0]])
-POSITIVE = torch.tensor([[2.0, 0.0], [1.0, 0.0]])  # cosines 1 and 0, distances 1 and sqrt 5
-NEGATIVE = torch.tensor([[[0.0, 1.0], [3.0, 0.0]], [[0.0, 1.0], [0.0, -1.0]]])  # cosines 0, 1 and 1, -1
+# in three dimensions, so that no two axes are equally long
+VIDEO = torch.tensor([[1.0, 0.0, 0.0], [0.0, 2.0, 0.0]])
+POSITIVE = torch.tensor([[2.0, 0.0, 0.0], [1.0, 0.0, 0.0]])  # cosines 1 and 0, distances 1 and sqrt 5
+NEGATIVE = torch.tensor(
+    [[[0.0, 1.0, 0.0], [3.0, 0.0, 0.0]], [[0.0, 1.0, 0.0], [0.0, -1.0, 0.0]]]
+)  # cosines 0, 1 and 1, -1
 
 
 def value(loss: Callable[[Tensor, Tensor, Tensor], Tensor]) -> float:

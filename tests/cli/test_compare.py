@@ -64,6 +64,18 @@ def test_differences_are_printed_on_request_where_there_are_two_results(folder: 
     assert ranked == f"{HALF.replace('None', 'top5_per_video')}\n\n2 compared by top5_per_video\n"
 
 
+def test_a_result_alone_has_no_differences_and_one_that_cannot_be_paired_is_named_among_others(tmp_path: Path) -> None:
+    scores = sample_scores()
+    first = results.write(sample_result(scores, "conse"), scores, tmp_path)
+    first.with_suffix(".npz").unlink()
+    alone = compare(first, "--paired")
+    assert (alone.stdout, alone.stderr) == ("table of toy/half: conse by None\n\n", "")
+    results.write(sample_result(scores, "sae"), scores, tmp_path)
+    two = compare(tmp_path, "--paired")
+    assert two.stdout == f"{HALF}\n\n"
+    assert two.stderr.startswith("warning: not paired: ")
+
+
 def test_one_protocol_can_be_chosen(folder: Path) -> None:
     assert compare(folder, "--protocol", "toy/one").stdout == f"{ONE}\n\n"
     with pytest.raises(UsageError, match=r"unknown protocol among the results 'toy/hlf'; did you mean 'toy/half'\?"):

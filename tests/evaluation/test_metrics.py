@@ -119,6 +119,7 @@ def test_top5_is_left_out_at_five_candidates_or_fewer():
     assert set(metrics.evaluate(np.zeros((3, 5)), labels)) == {"top1_per_video", "top1_per_class"}
     assert metrics.evaluate(np.zeros((3, 5)), labels, metrics=["top5_per_video"]) == {}
     assert tuple(metrics.evaluate(np.zeros((3, 6)), labels)) == SETTINGS["zsl"].names
+    assert metrics.evaluate(np.zeros((3, 1)), labels) == {"top1_per_video": 1.0, "top1_per_class": 1.0}
 
 
 @pytest.mark.parametrize(

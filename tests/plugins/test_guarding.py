@@ -3,13 +3,27 @@
 from __future__ import annotations
 
 import importlib
+import math
+import re
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+import torch
 
 from zsarbench.errors import ZsarbenchError
-from zsarbench.plugins.guarding import failed_in, in_words, named, plugin_error
+from zsarbench.plugins.guarding import (
+    MAX_WHOLE,
+    check_tensor,
+    checked_columns,
+    checked_tensor,
+    checked_texts,
+    failed_in,
+    in_words,
+    named,
+    plugin_error,
+)
 from zsarbench.plugins.registry import Registry
 
 CODE = """
@@ -69,9 +83,13 @@ def test_what_no_plugin_had_part_in_names_none(registry: Registry) -> None:
 
 
 def test_the_last_plugin_that_was_entered_is_named(plugin: Any, registry: Registry) -> None:
+    """What it calls of its own by way of a library is part of that call, and what the host calls is another one."""
     found = failed_in(raised(plugin.through, lambda: plugin.Loss()("{")), registry)
-    assert found is not None
-    assert found[0] == "other"
+    assert found == ("other", "through (loss.py, line 9)")
+    host: dict[str, Any] = {"__name__": "zsarbench.harness.made"}
+    exec("def call(function):\n    return function()", host)
+    found = failed_in(raised(plugin.through, lambda: host["call"](lambda: plugin.Loss()("{"))), registry)
+    assert found == ("other", "Loss.__call__ (loss.py, line 6)")
 
 
 def test_errors_for_users_and_ctrl_c_pass_and_others_are_worded(plugin: Any, registry: Registry) -> None:
@@ -101,3 +119,86 @@ def test_errors_are_one_line_whatever_they_hold() -> None:
     assert in_words(ValueError()) == "ValueError"
     assert in_words(Silent()) == "Silent"
     assert in_words(SystemExit(3)) == "it tried to end the program (SystemExit: 3)"
+
+
+# --- what plugins return ----------------------------------------------------------------------------------------------
+
+
+def test_a_tensor_is_returned_as_float32_apart_from_its_gradient() -> None:
+    kept = checked_tensor(torch.tensor([[1.0, 2.0]], dtype=torch.float64, requires_grad=True), "m", "scores", (1, 2))
+    assert kept.dtype == torch.float32
+    assert not kept.requires_grad
+    assert kept.tolist() == [[1.0, 2.0]]
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        (np.zeros((2, 3), dtype=np.float32), r"m returned scores as numpy\.ndarray; a dense torch\.Tensor of floats"),
+        (None, r"m returned scores as builtins\.NoneType; a dense"),
+        (torch.zeros(3, 2), r"m returned scores \(3, 2\), not \(2, 3\)"),
+        (torch.zeros(2, 3, dtype=torch.int64), r"m returned scores as torch\.int64, torch\.strided; a dense"),
+        (torch.zeros(2, 3).to_sparse(), r"m returned scores as torch\.float32, torch\.sparse_coo; a dense"),
+        (torch.zeros(2, 3, device="meta"), "m returned scores on the device meta, without values; a dense"),
+    ],
+)
+def test_what_is_no_dense_tensor_of_floats_of_the_shape_is_refused(value: Any, message: str) -> None:
+    with pytest.raises(ZsarbenchError, match=message):
+        checked_tensor(value, "m", "scores", (2, 3))
+    with pytest.raises(ZsarbenchError, match=message):
+        check_tensor(value, "m", "scores", (2, 3))
+
+
+def test_values_that_are_no_finite_numbers_of_float32_are_refused_and_nan_where_it_may_not_be() -> None:
+    gaps = torch.tensor([[0.0, math.nan, math.nan]])
+    assert checked_tensor(gaps, "m", "scores", (1, 3), nan=True).isnan().sum() == 2
+    with pytest.raises(ZsarbenchError) as found:
+        checked_tensor(gaps, "m", "scores", (1, 3))
+    assert str(found.value) == "m returned scores of which 2 of 3 are not finite numbers of float32, e.g. nan"
+    large = torch.tensor([[0.0, 1e300, -1e301]], dtype=torch.float64)
+    with pytest.raises(ZsarbenchError) as found:
+        checked_tensor(large, "m", "scores", (1, 3), nan=True)
+    assert str(found.value) == (
+        "m returned scores of which 2 of 3 are not finite numbers of float32, e.g. 1e+300; "
+        "NaN is for clips that have no scores"
+    )
+
+
+def test_columns_are_texts_numbers_truth_values_or_nothing() -> None:
+    columns = {
+        "text": "a", "whole": MAX_WHOLE, "lowest": -MAX_WHOLE, "share": 0.5, "true": True, "none": None,
+        "numpy": np.float32(0.25), "zero-dimensional": np.array(3),
+    }  # fmt: skip
+    found, problems = checked_columns(columns)
+    assert found == columns
+    assert problems == []
+    assert (type(found["numpy"]), type(found["zero-dimensional"])) == (float, int)
+    assert np.iinfo(np.int64).max == MAX_WHOLE
+    assert checked_columns(None) == ({}, [])
+
+
+@pytest.mark.parametrize(
+    ("added", "problem"),
+    [
+        ([("a", 1)], "it returned list, not a dict of columns"),
+        ({1: "a"}, "the column 1 has no name that is a text"),
+        ({" ": "a"}, "the column ' ' has no name that is a text"),
+        ({"a": math.nan}, "the column 'a' holds nan, which is neither text nor a finite number"),
+        ({"a": MAX_WHOLE + 1}, "the column 'a' holds 9223372036854775808, which"),
+        ({"a": [1]}, r"the column 'a' holds \[1\], which"),
+        ({"a": np.array([1])}, r"the column 'a' holds array\(\[1\]\), which"),
+        ({"a": torch.tensor(1.0)}, r"the column 'a' holds tensor\(1\.\), which"),
+    ],
+)
+def test_other_columns_are_left_out_with_the_reason(added: Any, problem: str) -> None:
+    found, [text] = checked_columns(added | {"b": 1} if isinstance(added, dict) else added)
+    assert found == ({"b": 1} if isinstance(added, dict) else {})
+    assert re.match(problem, text)
+
+
+def test_texts_are_kept_and_what_is_none_is_named() -> None:
+    assert checked_texts(None) == ([], [])
+    assert checked_texts(("a", "b")) == (["a", "b"], [])
+    assert checked_texts(["a", 1]) == (["a"], ["1 is not text"])
+    assert checked_texts("a") == ([], ["it returned str, not a list of texts"])
+    assert checked_texts(3) == ([], ["it returned int, not a list of texts"])

@@ -152,3 +152,51 @@ def test_long_values_are_cut_at_200_characters() -> None:
     assert shortened("a" * 200) == "a" * 200
     assert shortened("a" * 201) == "a" * 199 + "…"
     assert shortened(("a", 1)) == "('a', 1)"
+
+
+FAILED = results.ClipFailure("clip03", "no video stream")
+ABSENT = [results.ClipFailure(f"clip{number:02}", "", missing=True) for number in range(10, 15)]
+COUNTS = {"n_test": 48, "n_test_missing": 0, "n_test_unreadable": 1, "n_train": 0, "n_train_missing": 0,
+          "n_train_unreadable": 0}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("coverage", "failures", "found"),
+    [
+        ({}, [FAILED], []),
+        ({"n_test_unreadable": 0}, [FAILED], []),
+        ({"n_test_missing": 5}, [FAILED, *ABSENT], []),
+        ({"n_test_missing": 0}, [FAILED, results.ClipFailure("a training clip", "", missing=True)], []),
+        ({"n_test": 47}, [FAILED], ["coverage.n_test is 47, but its rounds test 48 clips"]),
+        ({"n_test_missing": 1}, [FAILED], ["coverage.n_test_missing is 1, but 0 of its failures are missing"]),
+        (
+            {"n_test_missing": 5, "n_test_unreadable": 2},
+            [FAILED, *ABSENT],
+            ["coverage.n_test_unreadable is 2, but 1 of its failures are not missing"],
+        ),
+        (None, [FAILED, *ABSENT[:4]], []),
+        (None, [FAILED, *ABSENT], ["5 of 48 test clips are missing, but it has no coverage that says so"]),
+    ],
+)
+def test_the_counts_of_clips_are_those_of_its_rounds_and_failures(
+    path: Path, coverage: dict[str, int] | None, failures: list[results.ClipFailure], found: list[str]
+) -> None:
+    stated = None if coverage is None else results.Coverage(**COUNTS | coverage)
+    result = dataclasses.replace(results.read(path), coverage=stated, failures=tuple(failures))
+    assert [problem.text for problem in scores_problems(path, result, SCORES)] == found
+
+
+def test_without_coverage_a_tenth_of_the_clips_may_be_missing(tmp_path: Path) -> None:
+    labels = np.repeat(np.arange(10), 4).astype(np.int32)
+    ten = dataclasses.replace(
+        ONE_ROUND.rounds[0], clips=np.arange(40, dtype=np.int32), classes=np.arange(10, dtype=np.int32),
+        seen=np.zeros(10, dtype=np.bool_),
+    )  # fmt: skip
+    scores = dataclasses.replace(ONE_ROUND, rounds=(ten,))
+    assert np.array_equal(scores.labels[:40], labels)
+    path = results.write(sample_result(scores), scores, tmp_path)
+    results.rewrite(results.recompute(path), path)
+    for n_missing, n_problems in ((4, 0), (5, 1)):
+        failures = (FAILED, *ABSENT[:n_missing])
+        result = dataclasses.replace(results.read(path), failures=failures)
+        assert len(scores_problems(path, result, scores)) == n_problems

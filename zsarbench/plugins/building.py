@@ -83,7 +83,8 @@ def members(interface: type) -> list[str]:
 
 def has_member(component: object, name: str) -> bool:
     """Return whether a component has a member, without evaluating a property (a revision may read files)."""
-    return hasattr(type(component), name) or hasattr(component, name)
+    # Not hasattr(type(component), …): every class can be called, whatever its objects can.
+    return any(name in vars(base) for base in type(component).__mro__) or hasattr(component, name)
 
 
 def load_target(target: str) -> Any:

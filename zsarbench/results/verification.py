@@ -52,7 +52,7 @@ def _coverage_problems(result: RunResult, scores: Scores) -> Iterator[str]:
     tested = {str(clip) for item in scores.rounds for clip in scores.clip_ids[item.clips]}
     missing = [failure.missing for failure in result.failures if failure.clip_id in tested]
     if (have := result.coverage) is None:
-        if sum(missing) > (1 - MIN_SHARE) * len(tested):
+        if len(tested) - sum(missing) < MIN_SHARE * len(tested):  # as `Coverage.is_partial` has it
             yield f"{sum(missing)} of {len(tested)} test clips are missing, but it has no coverage that says so"
         return
     if have.n_test != len(tested):

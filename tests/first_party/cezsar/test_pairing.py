@@ -20,7 +20,7 @@ from zsarbench.interfaces import Context, Steps, TrainSet
 from zsarbench.testing import toys
 from zsarbench.utils.classifiers import Classifier
 from zsarbench_cezsar import pairing, pairing_table
-from zsarbench_cezsar.objects import ObjectTexts, mean_steps, top_objects, vocabulary
+from zsarbench_cezsar.objects import ObjectTexts, mean_steps, top_objects
 from zsarbench_cezsar.pairing import Options, add_sentences
 from zsarbench_cezsar.pairing_commands import pairs as pairs_command
 from zsarbench_cezsar.pairs import make_pairs
@@ -78,38 +78,6 @@ def table_of(folder: Path) -> list[pairing_table.Row]:
 
 
 # --- what is written about objects ------------------------------------------------------------------------------------
-
-
-def test_sentences_about_an_object_are_long_enough_and_cut() -> None:
-    objects = ObjectTexts(LABELS)
-    assert objects.sentences(0) == (LABELS[0][1],)
-    assert objects.sentences(1) == ("It closes off the entrance of a room or of a building",)
-    assert objects.sentences(2) == ()
-    assert len(objects.sentences(4)[0].split()) == 20
-
-
-def test_single_word_lemmas_bring_their_other_senses() -> None:
-    """ImageNet-21k knows several things called `crane`; of a lemma of two words, no other sense is taken."""
-    objects = ObjectTexts.of([("crane", ""), ("crane", "my own crane"), ("swivel chair", "a chair")])
-    birds = [text for text in objects.definitions(0) if "bird" in text]
-    machines = [text for text in objects.definitions(0) if "lift" in text]
-    assert birds
-    assert machines
-    assert objects.definitions(1)[0] == "my own crane"
-    assert set(objects.definitions(1)) == set(objects.definitions(0))
-    assert objects.definitions(2) == ("a chair",)
-
-
-def test_the_vocabulary_holds_each_sentence_once() -> None:
-    objects = ObjectTexts((*LABELS, ("beaker", LABELS[0][1])))
-    texts, of_label = vocabulary(objects)
-    assert len(texts) == len(set(texts)) == 4
-    assert of_label.shape == (6, 1)
-    assert of_label[:, 0].tolist() == [0, 1, -1, 2, 3, 0]
-
-
-def test_one_sentence_about_several_objects() -> None:
-    assert ObjectTexts((*LABELS[2:], ("dance", ""))).described([0, 3]) == "ball: round. dance"
 
 
 @pytest.mark.weights

@@ -16,7 +16,7 @@ pytest.importorskip("torch", reason="a run needs torch")
 from listed import Place, clips_of
 from samples import sample_result, sample_scores
 from zsarbench import results
-from zsarbench.cli.main import Session, cli
+from zsarbench.cli.main import Session, cli, main
 from zsarbench.errors import UsageError
 from zsarbench.harness import runs
 from zsarbench.plugins import load_plugins
@@ -70,6 +70,15 @@ def test_the_table_is_on_stdout_and_the_place_of_the_result_on_stderr(specs: lis
     with pytest.raises(UsageError, match="unknown reporter 'cvs'; did you mean 'csv'"):
         typed("--format", "cvs")
     assert len(specs) == 2
+
+
+def test_a_name_too_long_for_any_folder_of_results_is_a_mistake_in_what_was_typed(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["run", "--method", "chance", "--out", "x" * 300])
+    assert ended.value.code == 2
+    assert capsys.readouterr().err.endswith("File name too long. Try: a shorter one\n")
 
 
 def test_a_control_above_chance_is_a_leak(

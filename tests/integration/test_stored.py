@@ -96,7 +96,8 @@ def test_a_target_that_cannot_be_written_is_found_before_the_work(
         axes = ("--grid", f"protocol={small.write_protocol(tmp_path)}")
         text = call("sweep", *axes, *small.NEAREST, "--out", target, code=2)
     elif verb == "leaderboard":
-        text = call("leaderboard", "build", "--results", tmp_path, "--out", target, code=2)
+        (kept := tmp_path / "kept").mkdir()
+        text = call("leaderboard", "build", "--results", kept, "--out", target, code=2)
     elif verb == "report":
         text = call("data", "verify", "folder", "--report", target, code=2)
     else:

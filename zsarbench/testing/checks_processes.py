@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import os
 import sys
 from collections.abc import Mapping
@@ -39,6 +40,7 @@ def another_process_same(subject: ComponentUnderTest) -> None:
     try:
         other = elsewhere.call(
             f"{__name__}:built_and_tried", kind=subject.kind, module=module, name=name, chosen=subject.chosen,
+            file=getattr(sys.modules[module], "__file__", None),
             parts=parts, device=subject.device, compute=(torch.get_num_threads(), torch.get_deterministic_debug_mode()),
         )  # fmt: skip
     except elsewhere.Failed as error:
@@ -60,20 +62,35 @@ def built_and_tried(
     module: str,
     name: str,
     chosen: Mapping[str, Any],
+    file: str | None,
     parts: tuple[str, ...] | None,
     device: str,
     compute: tuple[int, int],
 ) -> Mapping[str, Any]:
     """Return `outcome_of` of a component that is built here.
 
-    parts: of the entry of a method, None without one. compute: torch's number of threads and its deterministic mode.
+    file: of the module. parts: of the entry of a method, None without one. compute: torch's number of threads and its
+    deterministic mode.
     """
-    target: Any = importlib.import_module(module)
+    target: Any = _imported(module, file)
     for part in name.split("."):
         target = getattr(target, part)
     torch.set_num_threads(compute[0])
     torch.set_deterministic_debug_mode(compute[1])
     return outcome_of(ComponentUnderTest(kind, name, lambda: target, chosen=chosen, device=device), parts)
+
+
+def _imported(name: str, file: str | None) -> Any:
+    """Return a module by its name, or by its file where the path does not lead to it, as with modules of tests."""
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError:
+        spec = importlib.util.spec_from_file_location(name, file) if file is not None else None
+        if spec is None or spec.loader is None:
+            raise
+    sys.modules[name] = module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 def outcome_of(subject: ComponentUnderTest, parts: tuple[str, ...] | None = None) -> Mapping[str, Any]:

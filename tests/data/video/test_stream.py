@@ -73,7 +73,7 @@ def test_of_several_streams_the_one_that_a_player_shows_is_read(
         streams: list[Any] = [container.add_stream("libx264", rate=10) for _ in sizes]
         for number, (stream, (width, height)) in enumerate(zip(streams, sizes, strict=True)):
             stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
-            stream.disposition = av.stream.Disposition.default if number == default else av.stream.Disposition(0)
+            stream.disposition = av.stream.Disposition.default.value if number == default else 0
         for number, (stream, (width, height)) in enumerate(zip(streams, sizes, strict=True)):
             for _ in range(5):
                 image = np.full((height, width, 3), 60 + 120 * number, np.uint8)

@@ -121,10 +121,10 @@ def parse_data_root(texts: Iterable[str], registry: Registry, problems: Problems
 # --- values of options ------------------------------------------------------------------------------------------------
 
 
-def check_types(asked: RunRequest | ExtractionRequest, problems: Problems) -> None:
+def check_types(request: RunRequest | ExtractionRequest, problems: Problems) -> None:
     """Note values of a type that their option does not take; nothing can be looked up by those."""
-    for option in options_of(type(asked)):
-        value = getattr(asked, option.name)
+    for option in options_of(type(request)):
+        value = getattr(request, option.name)
         if value is None and option.default is None and not option.required:
             continue
         if option.multiple and not isinstance(value, list | tuple):
@@ -133,10 +133,10 @@ def check_types(asked: RunRequest | ExtractionRequest, problems: Problems) -> No
             problems.add(f"{option.flag} is {value!r}; it takes {_KINDS[option.type]}")
 
 
-def check_values(asked: RunRequest | ExtractionRequest, problems: Problems) -> None:
+def check_values(request: RunRequest | ExtractionRequest, problems: Problems) -> None:
     """Note values that an option does not take, of those that have its type."""
-    for option in options_of(type(asked)):
-        value = getattr(asked, option.name)
+    for option in options_of(type(request)):
+        value = getattr(request, option.name)
         if value is None:
             continue
         if option.choices and value not in option.choices:
@@ -145,5 +145,5 @@ def check_values(asked: RunRequest | ExtractionRequest, problems: Problems) -> N
             problems.add(f"{option.flag} is {value}; it is at least {option.minimum}")
         elif option.type is int and value > MAX_WHOLE // 2:  # the last seed, a sum of two, is a number of the result
             problems.add(f"{option.flag} is {value}; it is at most {MAX_WHOLE // 2}")
-    if isinstance(asked, RunRequest) and asked.class_text is not None:
-        problems.catch(class_texts.parse, asked.class_text)
+    if isinstance(request, RunRequest) and request.class_text is not None:
+        problems.catch(class_texts.parse, request.class_text)

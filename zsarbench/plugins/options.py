@@ -42,8 +42,7 @@ def options_of(target: Any) -> dict[str, Option]:
     """
     if target.__init__ is object.__init__:
         return {}
-    is_class = isinstance(target, type)
-    if not is_class:
+    if not inspect.isclass(target):
         raise UsageError(f"{getattr(target, '__qualname__', target)} is a {type(target).__name__}; a class is needed")
     try:
         hints = typing.get_type_hints(target.__init__)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import operator
 import os
 import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NamedTuple
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
@@ -46,14 +47,13 @@ def _restore_handlers(kept: list[Any]) -> None:
 
 def _torch() -> dict[str, Any]:
     """Return torch's defaults; those that it comes with before it is imported."""
-    torch = sys.modules.get("torch")
+    torch: Any = sys.modules.get("torch")
     if not hasattr(torch, "get_default_device"):
         return {"dtype": "torch.float32", "device": "cpu", "gradients": True}
-    made: Any = torch
     return {
-        "dtype": str(made.get_default_dtype()),
-        "device": str(made.get_default_device()),
-        "gradients": made.is_grad_enabled(),
+        "dtype": str(torch.get_default_dtype()),
+        "device": str(torch.get_default_device()),
+        "gradients": torch.is_grad_enabled(),
     }
 
 
@@ -64,25 +64,31 @@ def _restore_torch(kept: dict[str, Any]) -> None:
     torch.set_grad_enabled(kept["gradients"])
 
 
-_SHARED: dict[str, tuple[Callable[[], Any], Callable[[Any], None]]] = {
-    "the current folder": (_folder, _restore_folder),
-    "sys.path": (_path, _restore_path),
-    "what signals do": (_handlers, _restore_handlers),
-    "the recursion limit": (sys.getrecursionlimit, sys.setrecursionlimit),
-    "torch's default dtype, device or gradients": (_torch, _restore_torch),
+class _Shared(NamedTuple):
+    """How a shared state is read and restored; holds: whether a state read before (the second) still stands in one."""
+
+    read: Callable[[], Any]
+    restore: Callable[[Any], None]
+    holds: Callable[[Any, Any], bool] = operator.eq
+
+
+_SHARED = {
+    "the current folder": _Shared(_folder, _restore_folder),
+    "sys.path": _Shared(_path, _restore_path, lambda now, kept: set(now) >= set(kept)),  # paths may be added
+    "what signals do": _Shared(_handlers, _restore_handlers),
+    "the recursion limit": _Shared(sys.getrecursionlimit, sys.setrecursionlimit),
+    "torch's default dtype, device or gradients": _Shared(_torch, _restore_torch),
 }
 
 
 @contextmanager
 def put_back(changed: list[str]) -> Iterator[None]:
-    """Put back what a block changes of what all share, and add the names of it to a list; paths may be added."""
-    kept = {name: read() for name, (read, _) in _SHARED.items()}
+    """Put back what a block changes of what all share, and add the names of it to a list."""
+    kept = {name: shared.read() for name, shared in _SHARED.items()}
     try:
         yield
     finally:
-        for name, (read, restore) in _SHARED.items():
-            now = read()
-            same = set(now) >= set(kept[name]) if name == "sys.path" else now == kept[name]
-            if not same:
-                restore(kept[name])
+        for name, shared in _SHARED.items():
+            if not shared.holds(shared.read(), kept[name]):
+                shared.restore(kept[name])
                 changed.append(name)

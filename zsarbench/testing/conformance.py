@@ -66,20 +66,14 @@ def checks_for(kind: str) -> tuple[Check, ...]:
         UsageError: the kind is unknown.
     """
     known: dict[str, Callable[[], tuple[Check, ...]]] = {
-        "dataset": lambda: (
-            *checks_data.dataset_checks(),
-            *checks_instances.instance_checks("dataset"),
-        ),
+        "dataset": lambda: (*checks_data.dataset_checks(), *checks_instances.instance_checks("dataset")),
         "protocol": checks_data.protocol_checks,
         "visual": lambda: (
             *checks_encoders.visual_checks(),
             *checks_loader.loader_checks(),
             *checks_instances.instance_checks("visual"),
         ),
-        "text": lambda: (
-            *checks_texts.text_checks(),
-            *checks_instances.instance_checks("text"),
-        ),
+        "text": lambda: (*checks_texts.text_checks(), *checks_instances.instance_checks("text")),
         "negatives": checks_training.negatives_checks,
         "loss": checks_losses.loss_checks,
         "method": lambda: (
